@@ -1,0 +1,58 @@
+# Every target writes inside the checkout only: environments to .venv, everything else to .cache.
+# Needs Python >= 3.11 with venv (PYTHON=python3.12 chooses another), git and GNU make.
+
+PYTHON ?= python3
+COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
+
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint sanity unit molecule servers clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is written to (FROM=, TO= choose the versions)
+	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
+
+test: .venv/test ## lint, sanity, unit, molecule: all of them, with one summary line at the end
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit molecule
+
+lint: .venv/test $(COLLECTION) ## static checks, on everything
+	scripts/run ruff check
+	scripts/run ruff format --check
+	scripts/run mypy
+	scripts/run vermin --quiet --no-tips --violations --target=3.8- plugins
+	scripts/run yamllint --strict .
+	scripts/run antsibull-changelog lint
+	scripts/run ansible-lint --strict
+
+sanity: .venv/test ## ansible-test sanity, on a copy
+	scripts/sanity.sh
+
+unit: .venv/test $(COLLECTION) servers ## unit tests
+	scripts/run pytest tests/unit
+
+molecule: .venv/test $(COLLECTION) servers ## the roles and playbooks, on real servers
+	scripts/run molecule test --scenario-name default
+
+servers: .venv/run ## fetch the server versions that the tests use
+	.venv/bin/python scripts/servers.py
+
+clean: ## remove all that the other targets made
+	rm -rf --one-file-system .venv .cache .ansible .pytest_cache
+
+.venv/run: requirements.txt
+.venv/test: requirements-test.txt .venv/run
+
+.venv/run .venv/test:
+	test -x .venv/bin/pip || { $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")' \
+		&& $(PYTHON) -m venv .venv; }
+	.venv/bin/pip install --quiet --no-deps -r $<
+	.venv/bin/pip check
+	touch $@
+
+$(COLLECTION):
+	mkdir -p $(@D)
+	ln -sfn ../../../.. $@

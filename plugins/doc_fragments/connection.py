@@ -1,0 +1,78 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options with which every module of the collection reaches a server."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  login_host:
+    description: Host or address on which the server listens, as seen from the host that runs the module.
+    type: str
+    default: 127.0.0.1
+  login_port:
+    description: Port on which the server listens.
+    type: int
+    default: 6379
+  login_user:
+    description: ACL user to log in as; leave it out for the default user.
+    type: str
+  login_password:
+    description: Password of the user, or C(requirepass) of the server.
+    type: str
+  tls:
+    description: Whether to connect with TLS.
+    type: bool
+    default: false
+  validate_certs:
+    description: Whether the server's certificate and host name must be valid. Only used with O(tls=true).
+    type: bool
+    default: true
+  ca_certs:
+    description: File with the certificates of the authorities to trust, on the host that runs the module.
+    type: path
+  client_cert_file:
+    description: File with the client's certificate, on the host that runs the module.
+    type: path
+  client_key_file:
+    description: File with the client's private key, on the host that runs the module.
+    type: path
+  timeout_ms:
+    description: How long to wait for a connection or a reply, in milliseconds. Nothing is retried.
+    type: int
+    default: 5000
+requirements:
+  - redis (Python package) 4.3 or newer, on the host that runs the module
+"""
+
+    NODES = r"""
+options:
+  node_login_user:
+    description: ACL user to log in as on the data nodes; leave it out for the default user.
+    type: str
+  node_login_password:
+    description: Password of that user, or C(requirepass) of the data nodes.
+    type: str
+notes:
+  - The C(login_*) options lead to a Sentinel; O(node_login_user) and O(node_login_password) are for the data nodes.
+    The TLS options hold for both.
+"""
+
+    ATTRIBUTES = r"""
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+  action_group:
+    description: Use C(group/sentinelops.redis.redis) in C(module_defaults) to set the connection options for this module.
+    support: full
+    membership:
+      - sentinelops.redis.redis
+"""

@@ -1,0 +1,262 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to servers: the only file that imports redis-py.
+
+It is used below its client classes, as a connection that sends one command and reads one reply: replies stay as the
+server sent them (text, numbers, lists), nothing is retried, and what happened to a command is always known.
+redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
+"""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence
+
+from ._address import Address
+from ._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed
+
+REDIS_IMPORT_ERROR: Optional[str] = None
+try:
+    import redis
+    import redis.exceptions
+    import redis.sentinel
+    from redis.backoff import NoBackoff
+    from redis.connection import Connection as PlainTransport
+    from redis.connection import SSLConnection as TlsTransport
+    from redis.retry import Retry
+except ImportError:
+    REDIS_IMPORT_ERROR = traceback.format_exc()
+
+__all__ = [
+    "CONNECTION_SPEC",
+    "NODE_LOGIN_SPEC",
+    "Connection",
+    "Connector",
+    "Login",
+    "SentinelClient",
+    "Server",
+    "connect",
+    "login_from",
+    "node_login_from",
+    "require_redis_py",
+    "transaction",
+]
+
+# The options of the doc fragment "connection".
+CONNECTION_SPEC: Dict[str, Any] = {
+    "login_host": {"type": "str", "default": "127.0.0.1"},
+    "login_port": {"type": "int", "default": 6379},
+    "login_user": {"type": "str"},
+    "login_password": {"type": "str", "no_log": True},
+    "tls": {"type": "bool", "default": False},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_certs": {"type": "path"},
+    "client_cert_file": {"type": "path"},
+    "client_key_file": {"type": "path"},
+    "timeout_ms": {"type": "int", "default": 5000},
+}
+
+# The options of the doc fragment "nodes": modules whose login_* options lead to a Sentinel reach the data nodes with these.
+NODE_LOGIN_SPEC: Dict[str, Any] = {
+    "node_login_user": {"type": "str"},
+    "node_login_password": {"type": "str", "no_log": True},
+}
+
+
+def require_redis_py() -> None:
+    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py."""
+    if REDIS_IMPORT_ERROR is not None:
+        raise PreconditionFailed(
+            "the Python package redis is missing for the interpreter that Ansible uses on this host",
+            advice="Install it there (Debian: python3-redis; else: pip install redis), or set ansible_python_interpreter",
+            exception=REDIS_IMPORT_ERROR,
+        )
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who we are to a server, how the connection is secured, and how long a reply may take (milliseconds)."""
+
+    user: Optional[str] = None
+    password: Optional[str] = field(default=None, repr=False)
+    tls: bool = False
+    validate_certs: bool = True
+    ca_certs: Optional[str] = None
+    client_cert_file: Optional[str] = None
+    client_key_file: Optional[str] = None
+    timeout_ms: int = 5000
+
+
+def login_from(params: Mapping[str, Any]) -> Login:
+    """The login_* and TLS options of a module."""
+    return Login(
+        user=params["login_user"] or None,
+        password=params["login_password"] or None,
+        tls=params["tls"],
+        validate_certs=params["validate_certs"],
+        ca_certs=params["ca_certs"],
+        client_cert_file=params["client_cert_file"],
+        client_key_file=params["client_key_file"],
+        timeout_ms=params["timeout_ms"],
+    )
+
+
+def node_login_from(params: Mapping[str, Any]) -> Login:
+    """The node_login_* options, with the TLS options of the Sentinel connection."""
+    return login_from({**params, "login_user": params["node_login_user"], "login_password": params["node_login_password"]})
+
+
+class Server(Protocol):
+    """What the logic needs of a server; tests pass one that replays recorded replies."""
+
+    address: Address
+
+    def command(self, *words: Any) -> Any:
+        """Sends one command and returns its reply; raises ConnectionFailed, AccessDenied or CommandRefused."""
+
+    def close(self) -> None:
+        """Closes the connection; the next command opens it again."""
+
+
+class Connector(Protocol):
+    """Opens connections to the servers of one kind (all Sentinels, or all data nodes)."""
+
+    def __call__(self, address: Address) -> Server: ...
+
+
+def _options(login: Login) -> Dict[str, Any]:
+    """Keyword arguments of redis-py's connections and clients, but for the address and TLS."""
+    seconds = login.timeout_ms / 1000
+    options: Dict[str, Any] = {
+        "username": login.user,
+        "password": login.password,
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "decode_responses": True,
+        "encoding_errors": "backslashreplace",
+        "retry": Retry(NoBackoff(), 0),
+        "health_check_interval": 0,
+    }
+    if int(redis.__version__.split(".", maxsplit=1)[0]) >= 5:
+        options["protocol"] = 2  # newer releases ask for RESP3 maps; lists are what every server version sends
+    return options
+
+
+def _tls_options(login: Login) -> Dict[str, Any]:
+    return {
+        "ssl_cert_reqs": "required" if login.validate_certs else "none",
+        "ssl_check_hostname": login.validate_certs,
+        "ssl_ca_certs": login.ca_certs,
+        "ssl_certfile": login.client_cert_file,
+        "ssl_keyfile": login.client_key_file,
+    }
+
+
+def _client_options(login: Login) -> Dict[str, Any]:
+    return {**_options(login), **({"ssl": True, **_tls_options(login)} if login.tls else {})}
+
+
+def _transport(address: Address, login: Login) -> Any:
+    options = {"host": address.host, "port": address.port, **_options(login)}
+    return TlsTransport(**options, **_tls_options(login)) if login.tls else PlainTransport(**options)
+
+
+_ACCESS_ADVICE = {
+    "NOAUTH": "Give the password (and the user)",
+    "Authentication required": "Give the password (and the user)",
+    "WRONGPASS": "Check user and password",
+    "invalid password": "Check user and password",
+    "invalid username-password": "Check user and password",
+    "without any password configured": "The server has no password: give none",
+    "NOPERM": "Give the user this right with ACL SETUSER; the README lists all rights that are needed",
+    "has no permissions": "Give the user this right with ACL SETUSER; the README lists all rights that are needed",
+}
+
+
+def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exception:
+    """Our error for one of redis-py's; anything that is not one of its errors comes back as it is."""
+    text = str(error)
+    advice = next((advice for part, advice in _ACCESS_ADVICE.items() if part in text), "")
+    if advice and isinstance(error, redis.exceptions.RedisError):
+        return AccessDenied(f"{command}: {text}", node=node, advice=advice)
+    if isinstance(error, redis.exceptions.BusyLoadingError):  # redis-py counts it among the connection errors
+        return CommandRefused(f"LOADING {text}", node=node, command=command)
+    if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
+        return ConnectionFailed(f"no answer to {command}: {text}", node=node, sent=sent)
+    if isinstance(error, redis.exceptions.ReadOnlyError):
+        return CommandRefused(f"READONLY {text}", node=node, command=command)
+    if isinstance(error, redis.exceptions.ResponseError):
+        return CommandRefused(text, node=node, command=command)
+    return error
+
+
+class Connection:
+    """One connection to one server, opened at the first command, never retried."""
+
+    def __init__(self, address: Address, login: Login) -> None:
+        self.address = address
+        self._transport = _transport(address, login)
+
+    def command(self, *words: Any) -> Any:
+        """See Server.command. Only the first word of a command goes into messages: the rest may be a secret."""
+        sent = False
+        try:
+            self._transport.connect()
+            sent = True
+            self._transport.send_command(*words)
+            return self._transport.read_response()
+        except Exception as error:
+            reason = mapped(error, node=str(self.address), command=str(words[0]), sent=sent)
+            if not isinstance(reason, CommandRefused):
+                self.close()
+            raise reason from error
+
+    def close(self) -> None:
+        self._transport.disconnect()
+
+
+class SentinelClient:
+    """redis-py's own Sentinel-aware client, as applications use it, with its retries switched off.
+
+    It asks SENTINEL MASTERS whenever it has to connect.
+    """
+
+    def __init__(self, sentinels: Sequence[Address], name: str, login: Login, node_login: Login) -> None:
+        self._name = name
+        self._client = redis.sentinel.Sentinel(
+            [(address.host, address.port) for address in sentinels],
+            sentinel_kwargs=_client_options(login),
+            **_client_options(node_login),
+        ).master_for(name)
+
+    def command(self, *words: Any) -> Any:
+        try:
+            return self._client.execute_command(*words)
+        except Exception as error:
+            # "Error 111 connecting to ..." and "No master found": raised before the command was sent
+            sent = not ("connecting to" in str(error) or isinstance(error, redis.sentinel.MasterNotFoundError))
+            raise mapped(error, node=self._name, command=str(words[0]), sent=sent) from error
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def connect(address: Address, login: Login) -> Server:
+    return Connection(address, login)
+
+
+def transaction(server: Server, *commands: List[Any]) -> List[Any]:
+    """Runs commands as one MULTI/EXEC and returns their replies; an error in one of them is raised."""
+    server.command("MULTI")
+    for words in commands:
+        server.command(*words)
+    replies: List[Any] = server.command("EXEC")
+    for words, reply in zip(commands, replies):
+        if isinstance(reply, Exception):
+            raise CommandRefused(str(reply), node=str(server.address), command=str(words[0]))
+    return replies
+
+

@@ -1,0 +1,59 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which replica a Sentinel would promote, and when it next asks that replica for INFO: pure functions of its view.
+
+Rules read in sentinel.c of Redis 6.2 and 7.0 (sentinelSelectSlave, compareSlavesForPromotion).
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+from ._sentinel import ReplicaView, SentinelView
+
+__all__ = ["ALIGNED_FROM_MS", "ALIGNED_TO_MS", "alignment_wait_ms", "ineligible_because", "to_outrank", "would_promote"]
+
+MAX_PING_AGE_MS = 5000
+MAX_INFO_AGE_MS = 30000
+# During a failover Sentinel sends INFO when the last one is 1 s old. The promotion takes three of its ticks, 0.19 to
+# 0.25 s. An INFO that is 0.70 to 0.775 s old when the failover begins is thus renewed right after the promotion.
+ALIGNED_FROM_MS = 700
+ALIGNED_TO_MS = 775
+
+
+def ineligible_because(replica: ReplicaView) -> str:
+    """Why this Sentinel would not promote the replica; empty if it is eligible."""
+    bad = [flag for flag in replica.flags if flag in ("s_down", "o_down", "disconnected")]
+    if bad:
+        return f"it is flagged {', '.join(bad)}"
+    if replica.priority == 0:
+        return "its replica-priority is 0 (never promote)"
+    if replica.ping_age_ms > MAX_PING_AGE_MS:
+        return f"it last answered a PING {replica.ping_age_ms} ms ago (at most {MAX_PING_AGE_MS} ms)"
+    if replica.info_age_ms > MAX_INFO_AGE_MS:
+        return f"its last INFO is {replica.info_age_ms} ms old (at most {MAX_INFO_AGE_MS} ms)"
+    if not replica.link_up:
+        return "its link to the master is down"
+    return ""
+
+
+def would_promote(view: SentinelView) -> Optional[ReplicaView]:
+    """Lowest non-zero priority, then highest cached offset, then smallest run id."""
+    eligible = [replica for replica in view.replicas if not ineligible_because(replica)]
+    return min(eligible, key=lambda replica: (replica.priority, -replica.offset, replica.run_id), default=None)
+
+
+def to_outrank(replicas: Sequence[ReplicaView], target: str) -> List[str]:
+    """The addresses of the other replicas whose priority of 1 would tie with a target steered to 1."""
+    return [replica.address for replica in replicas if replica.address != target and replica.priority == 1]
+
+
+def alignment_wait_ms(info_age_ms: int, info_period_ms: int) -> int:
+    """How long until the target's INFO has the age at which a failover is shortest; 0 if it has it now."""
+    if info_age_ms < ALIGNED_FROM_MS:
+        return ALIGNED_FROM_MS - info_age_ms
+    if info_age_ms <= ALIGNED_TO_MS:
+        return 0
+    return max(0, info_period_ms - info_age_ms) + ALIGNED_FROM_MS

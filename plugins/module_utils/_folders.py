@@ -1,0 +1,127 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Version folders: the staged version takes the place of the running one by renames that survive being killed.
+
+Three names beside each other: ``redis`` (in use), ``redis.new`` (staged) and ``redis.old`` (kept). Activation copies the
+configuration into the staged folder, renames ``redis`` to ``redis.old`` and ``redis.new`` to ``redis``. Whatever a killed
+run has left is recognised by which of the three exist.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import List, Optional
+
+from ._configfile import FileIdentity, directives, read_text
+from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from ._process import binary_version
+
+__all__ = ["Folders", "server_in"]
+
+SERVER_NAMES = ("redis-server", "valkey-server")
+
+
+def server_in(folder: str) -> Optional[str]:
+    """The server's executable in a version folder (at its top, in ``bin`` or in ``src``), or None."""
+    candidates = [os.path.join(folder, sub, name) for sub in ("", "bin", "src") for name in SERVER_NAMES]
+    return next((path for path in candidates if os.access(path, os.X_OK) and os.path.isfile(path)), None)
+
+
+def version_in(folder: str) -> str:
+    """The version of the server in a folder; empty if there is none that runs."""
+    server = server_in(folder)
+    try:
+        return binary_version(server) if server else ""
+    except SentinelOpsError:
+        return ""
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The version folder of one instance and the names beside it."""
+
+    active: str
+
+    @property
+    def staged(self) -> str:
+        return self.active + ".new"
+
+    @property
+    def kept(self) -> str:
+        return self.active + ".old"
+
+    def interrupted(self) -> bool:
+        """Whether a run was killed between the two renames of an activation."""
+        return not os.path.isdir(self.active) and os.path.isdir(self.kept)
+
+    def in_use(self) -> str:
+        """Where the files of the running (or just stopped) version are."""
+        return self.kept if self.interrupted() else self.active
+
+    def to_copy(self, config_file: str) -> List[str]:
+        """The configuration file, and files inside the version folder that it names, relative to the folder."""
+        inside = os.path.relpath(config_file, self.active)
+        if inside.startswith(".."):
+            return []
+        found = [inside]
+        for lines in directives(read_text(os.path.join(self.in_use(), inside))).values():
+            for path in (argument for arguments in lines for argument in arguments):
+                relative = os.path.relpath(path, self.active) if os.path.isabs(path) else ".."
+                if not relative.startswith("..") and os.path.isfile(os.path.join(self.in_use(), relative)):
+                    found.append(relative)
+        # the server and what comes with it is what the new version replaces
+        return sorted({path for path in found if not os.access(os.path.join(self.in_use(), path), os.X_OK)})
+
+    def activated(self, version: str) -> bool:
+        return os.path.isdir(self.active) and not os.path.isdir(self.staged) and version_in(self.active) == version
+
+    def activate(self, config_file: str, version: str, identity: Optional[FileIdentity]) -> None:
+        """Puts the staged version in place; finishes an interrupted activation. Raises PreconditionFailed."""
+        found = version_in(self.staged)
+        if found != version:
+            raise PreconditionFailed(
+                f"{self.staged} should hold version {version} and holds {found or 'no server that runs'}",
+                state="The version in use was not replaced",
+                advice="Stage the new version again (redis_binaries)",
+            )
+        source = self.in_use()
+        for path in self.to_copy(config_file):
+            self._copy(os.path.join(source, path), os.path.join(self.staged, path), identity)
+        if not self.interrupted():
+            self._free_kept()
+            os.rename(self.active, self.kept)
+        os.rename(self.staged, self.active)
+
+    def put_back(self) -> None:
+        """Undoes an activation: the kept version is in use again, the new one is staged again."""
+        if not os.path.isdir(self.kept):
+            raise OperationFailed(f"there is no {self.kept} to put back", state=f"{self.active} is as it was")
+        if os.path.isdir(self.active):
+            if os.path.isdir(self.staged):
+                raise OperationFailed(f"{self.staged} is in the way", advice=f"Move it away: {self.active} would be renamed to it")
+            os.rename(self.active, self.staged)
+        os.rename(self.kept, self.active)
+
+    def _free_kept(self) -> None:
+        """A kept folder of an earlier upgrade is set aside under its version, never overwritten."""
+        if not os.path.isdir(self.kept):
+            return
+        name = f"{self.kept}.{version_in(self.kept) or 'unknown'}"
+        aside, number = name, 2
+        while os.path.exists(aside):
+            aside, number = f"{name}-{number}", number + 1
+        os.rename(self.kept, aside)
+
+    @staticmethod
+    def _copy(source: str, destination: str, identity: Optional[FileIdentity]) -> None:
+        os.makedirs(os.path.dirname(destination), exist_ok=True)
+        partial = destination + ".partial"
+        shutil.copyfile(source, partial)
+        FileIdentity.of(source).apply_to(partial)
+        if identity is not None:
+            identity.apply_to(partial)
+        os.replace(partial, destination)

@@ -1,0 +1,68 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The journal: what the live deployment cannot tell after a crash, one small JSON file per instance on its own host.
+
+It is written before anything is touched and removed when the run has ended well. What it says first is kept: a second run
+must not take the state that the first one left for the state before the upgrade.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Dict, Optional
+
+from ._errors import PreconditionFailed
+
+__all__ = ["SCHEMA", "merged", "read_journal", "remove_journal", "write_journal"]
+
+SCHEMA = 1
+
+
+def read_journal(path: str) -> Optional[Dict[str, Any]]:
+    """The journal, or None if there is none. Raises PreconditionFailed for a file that is not one of ours."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise PreconditionFailed(f"the journal {path} cannot be read: {error}", advice="Move it away to start afresh") from error
+    if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+        raise PreconditionFailed(
+            f"{path} is not a journal of this version of the collection", advice="Finish with the version that wrote it, or move it away"
+        )
+    return found
+
+
+def merged(existing: Optional[Dict[str, Any]], content: Dict[str, Any]) -> Dict[str, Any]:
+    """The journal to write: what an earlier, unfinished run noted wins."""
+    return {**content, **(existing or {}), "schema": SCHEMA}
+
+
+def write_journal(path: str, content: Dict[str, Any]) -> None:
+    """Writes the file whole or not at all (temporary file, fsync, rename), readable by its owner only."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    partial = path + ".partial"
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def remove_journal(path: str) -> bool:
+    """Removes the file, and its folder if that is empty then; returns whether there was one."""
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        return False
+    try:
+        os.rmdir(os.path.dirname(path))
+    except OSError:
+        pass  # other instances of this host still have theirs
+    return True

@@ -1,0 +1,284 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: a pure function from the survey of all instances to what will be done, in which order, and why.
+
+Nothing here reads or writes anything. Instances are given as survey records (see _survey); the plan is a dictionary of
+JSON types, since the plays take their hosts and batch sizes from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from ._sentinel import SentinelView, view_from_dict
+from ._versions import is_downgrade, way_back, way_forward
+
+__all__ = ["Instance", "Plan", "Settings", "ShardPlan", "Step", "make_plan"]
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One server process: its inventory host, ``redis`` or ``sentinel``, its survey record, and the host's address."""
+
+    host: str
+    kind: str
+    record: Record
+    host_address: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.host}/{self.kind}"
+
+    @property
+    def port(self) -> str:
+        return str(self.record.get("login", "")).rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user wants. ``master_names`` empty means every master that the Sentinels monitor."""
+
+    version: str
+    master_names: Tuple[str, ...] = ()
+    fail_back: bool = True
+    accept_no_way_back: bool = False
+    control_host: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is done to one instance: ``upgrade``, ``finish`` (an earlier run stopped it) or ``skip``."""
+
+    host: str
+    kind: str
+    do: str
+    why: str
+    running: str
+    shard: str = ""
+    address: str = ""
+
+
+@dataclass
+class ShardPlan:
+    """One shard. Hosts are inventory hosts, addresses are ``host:port`` as the Sentinels know them."""
+
+    name: str
+    master: str = ""
+    master_host: str = ""
+    home: str = ""
+    home_host: str = ""
+    target: str = ""
+    target_host: str = ""
+    handover: bool = False
+    fail_back: bool = False
+    replicas: int = 0
+    sentinels: int = 0
+    priorities: Dict[str, int] = field(default_factory=dict)
+    nodes: Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    """What the plays carry out; ``*_serial`` are the batch sizes of a play over ``*_hosts``."""
+
+    version: str
+    control_host: str = ""
+    shards: Dict[str, ShardPlan] = field(default_factory=dict)
+    steps: Dict[str, Step] = field(default_factory=dict)
+    sentinel_hosts: List[str] = field(default_factory=list)
+    replica_hosts: List[str] = field(default_factory=list)
+    replica_serial: List[int] = field(default_factory=list)
+    handover_hosts: List[str] = field(default_factory=list)
+    old_master_hosts: List[str] = field(default_factory=list)
+    old_master_serial: List[int] = field(default_factory=list)
+    fail_back_hosts: List[str] = field(default_factory=list)
+    to_stage: List[str] = field(default_factory=list)
+    problems: List[str] = field(default_factory=list)
+    warnings: List[str] = field(default_factory=list)
+    nothing_to_do: bool = False
+
+    def as_dict(self) -> Dict[str, Any]:
+        return asdict(self)
+
+
+def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
+    """The plan for all instances of a deployment; what stands against it is in ``problems``."""
+    plan = Plan(settings.version)
+    sentinels = [instance for instance in instances if instance.kind == "sentinel"]
+    nodes = [instance for instance in instances if instance.kind == "redis"]
+    plan.control_host = settings.control_host or next((s.host for s in sentinels if s.record.get("answers")), "")
+    for instance in sentinels:
+        plan.steps[instance.key] = _step(instance, settings.version)
+    plan.sentinel_hosts = [s.host for s in sentinels if plan.steps[s.key].do != "skip"]
+    views = _views(sentinels)
+    if not views:
+        plan.problems.append("no Sentinel answers, so it cannot be told who is master")
+    for name in settings.master_names or sorted({view.master.name for view in views}):
+        _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, len(sentinels), settings)
+    plan.problems += _left_over(plan, nodes)
+    plan.replica_hosts, plan.replica_serial = _waves([_replicas_of(plan, shard) for shard in plan.shards.values()])
+    moving = [shard for shard in plan.shards.values() if shard.handover]
+    plan.handover_hosts = [shard.target_host for shard in moving]
+    plan.old_master_hosts, plan.old_master_serial = _waves([[shard.master_host] for shard in moving])
+    plan.fail_back_hosts = [shard.home_host for shard in plan.shards.values() if shard.fail_back]
+    plan.to_stage = [key for key, step in plan.steps.items() if step.do != "skip"]
+    plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or _journals(instances))
+    return plan
+
+
+def _views(sentinels: Sequence[Instance]) -> List[SentinelView]:
+    return [view_from_dict(view) for sentinel in sentinels for view in sentinel.record.get("views", [])]
+
+
+def _journals(instances: Sequence[Instance]) -> List[str]:
+    return [instance.key for instance in instances if instance.record.get("journal")]
+
+
+def _step(instance: Instance, wanted: str, shard: str = "", address: str = "") -> Step:
+    record = instance.record
+    running = str(record.get("version", ""))
+    if record.get("stopped"):
+        do, why = "finish", "an earlier run stopped it and did not start it again"
+    elif not record.get("answers"):
+        do, why = "skip", "it does not answer"
+    elif running == wanted:
+        do, why = "skip", f"it runs {wanted} already"
+    else:
+        do, why = "upgrade", f"it runs {running}"
+    return Step(instance.host, instance.kind, do, why, running, shard, address)
+
+
+def _matches(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
+    """Whether an inventory host is the node that Sentinels know under an address: by run id, else by address."""
+    record = node.record
+    if record.get("run_id") and record["run_id"] in run_ids:
+        return True
+    journal = record.get("journal") or {}
+    return address in (journal.get("address"), record.get("login"), f"{node.host_address}:{node.port}")
+
+
+def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> Dict[str, Optional[Instance]]:
+    """The addresses that any Sentinel names for the shard, each with its inventory host (None: there is none)."""
+    run_ids: Dict[str, List[str]] = {}
+    for view in views:
+        for seen in (view.master, *view.replicas):
+            run_ids.setdefault(seen.address, []).append(seen.run_id)
+    return {
+        address: next((node for node in nodes if _matches(node, address, ids)), None) for address, ids in run_ids.items()
+    }
+
+
+def _plan_shard(
+    plan: Plan, name: str, views: Sequence[SentinelView], nodes: Sequence[Instance], sentinels: int, settings: Settings
+) -> None:
+    if not views:
+        plan.problems.append(f"no Sentinel monitors a master named '{name}'")
+        return
+    members = _members(views, nodes)
+    for address in sorted(address for address, node in members.items() if node is None):
+        plan.problems.append(
+            f"shard {name}: the Sentinels know the data node {address}, which the inventory does not have; add it, or, "
+            "if it is gone for good, forget it with SENTINEL RESET on one Sentinel after the other"
+        )
+    known = {address: node for address, node in members.items() if node is not None}
+    for address, node in known.items():
+        plan.steps[node.key] = _step(node, settings.version, name, address)
+    shard = ShardPlan(name, replicas=len(members) - 1, sentinels=sentinels)
+    shard.nodes = {node.host: address for address, node in known.items()}
+    shard.priorities = {node.host: _priority(node) for node in known.values()}
+    shard.master = views[0].master.address
+    if known.get(shard.master) is None:
+        return
+    plan.shards[name] = shard
+    _give_roles(plan, shard, known, settings)
+    _judge_versions(plan, shard, list(known.values()), settings)
+
+
+def _priority(node: Instance) -> int:
+    """The priority before any steering: what the journal noted, else what is set."""
+    journal = node.record.get("journal") or {}
+    return int(journal.get("priority", node.record.get("priority", 100)))
+
+
+def _home(known: Mapping[str, Instance], master: str) -> str:
+    """The node that was master when the upgrade began: an unfinished run's journal tells, else it is the master now."""
+    noted = [str((node.record.get("journal") or {}).get("home", "")) for node in known.values()]
+    return next((address for address in noted if address in known), master)
+
+
+def _give_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], settings: Settings) -> None:
+    shard.master_host = known[shard.master].host
+    shard.home = _home(known, shard.master)
+    shard.home_host = known[shard.home].host
+    shard.handover = plan.steps[known[shard.master].key].do == "upgrade"
+    final = shard.master
+    if shard.handover:
+        candidates = [address for address in known if address != shard.master and shard.priorities[known[address].host] > 0]
+        if not candidates:
+            plan.problems.append(
+                f"shard {shard.name}: there is no replica that may become master (none at all, or all have priority 0), so "
+                f"the master {shard.master} cannot be upgraded without an outage"
+            )
+            shard.handover = False
+            return
+        shard.target = min(candidates, key=lambda address: (_eligible_last(known[address]), shard.priorities[known[address].host]))
+        shard.target_host = known[shard.target].host
+        final = shard.target
+    shard.fail_back = settings.fail_back and final != shard.home
+
+
+def _eligible_last(node: Instance) -> bool:
+    """Nodes that do not serve well now come last in the choice of the target."""
+    return not (node.record.get("answers") and node.record.get("link_up"))
+
+
+def _replicas_of(plan: Plan, shard: ShardPlan) -> List[str]:
+    """The replicas to upgrade, the future master first: it has the longest time to settle."""
+    hosts = [
+        step.host
+        for step in plan.steps.values()
+        if step.kind == "redis" and step.shard == shard.name and step.do != "skip" and step.host != shard.master_host
+    ]
+    return sorted(hosts, key=lambda host: host != shard.target_host)
+
+
+def _waves(queues: Sequence[Sequence[str]]) -> Tuple[List[str], List[int]]:
+    """Hosts in waves, at most one of each queue (shard) per wave: the hosts in order, and the size of each wave."""
+    waves = [[host for host in wave if host is not None] for wave in zip_longest(*queues)]
+    return [host for wave in waves for host in wave], [len(wave) for wave in waves]
+
+
+def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], settings: Settings) -> None:
+    for node in nodes:
+        server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
+        if not running or running == settings.version:
+            continue
+        if is_downgrade(running, settings.version):
+            plan.problems.append(
+                f"{node.host} runs {running}, which is newer than the wanted {settings.version}: a downgrade is refused, since an "
+                "older server may be unable to read the data"
+            )
+        elif not way_forward((server, running), (server, settings.version)):
+            plan.problems.append(f"{node.host}: a replica with {settings.version} cannot read the data of a master with {running}")
+        elif not way_back((server, running), (server, settings.version)) and not settings.accept_no_way_back:
+            plan.problems.append(
+                f"shard {shard.name}: there is no way back from {settings.version} to {running}: once the master runs "
+                f"{settings.version}, a node with {running} cannot read its data, and only a restore leads back. Accept that with "
+                "redis_upgrade_accept_no_way_back: true"
+            )
+            return
+
+
+def _left_over(plan: Plan, nodes: Sequence[Instance]) -> List[str]:
+    return [
+        f"{node.host} is in the inventory as a data node ({node.record.get('login')}) and belongs to no shard that is to be "
+        "upgraded; take it out, or name its master in redis_upgrade_master_name"
+        for node in nodes
+        if node.key not in plan.steps and node.record.get("answers")
+    ]

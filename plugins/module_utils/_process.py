@@ -1,0 +1,99 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Server processes on this host: who runs, from which file, and starting one that outlives us (Linux, /proc)."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import IO, List, Optional
+
+from ._errors import OperationFailed
+
+__all__ = ["alive", "binary_version", "executable_of", "start_detached", "version_folder"]
+
+_DELETED = " (deleted)"
+_VERSION = re.compile(r"(?:Redis|Valkey|Server)\s+(?:server )?v=(\S+)")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process with this id exists and is not a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (OSError, IndexError):
+        return False
+
+
+def executable_of(pid: int, claimed: str) -> str:
+    """The file that the process was started from.
+
+    INFO's ``executable`` (``claimed``) is wrong where the server was found through PATH, so /proc is asked first.
+    """
+    try:
+        path = os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return claimed
+    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+
+
+def version_folder(executable: str) -> str:
+    """The folder that holds one server version: that of the executable, or the one above ``src`` or ``bin``."""
+    folder = os.path.dirname(executable)
+    return os.path.dirname(folder) if os.path.basename(folder) in ("src", "bin") else folder
+
+
+def binary_version(executable: str) -> str:
+    """The version that ``<executable> --version`` prints, for example ``7.0.15``.
+
+    Raises OperationFailed if it cannot be run, or prints something else.
+    """
+    try:
+        done = subprocess.run(
+            [executable, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise OperationFailed(f"{executable} cannot be run: {error}", advice="Check that it is built for this machine") from error
+    text = done.stdout.decode(errors="replace")
+    found = _VERSION.search(text)
+    if done.returncode or not found:
+        raise OperationFailed(f"{executable} --version ended with {done.returncode} and printed: {text.strip()[:500]}")
+    return found.group(1)
+
+
+@dataclass
+class Started:
+    """A process that was started; ``output`` is what it prints until it opens its log."""
+
+    process: subprocess.Popen[bytes]
+    output: IO[bytes]
+
+    def ended(self) -> Optional[int]:
+        """The exit code if the process that was started has ended; a server that daemonizes ends with 0."""
+        return self.process.poll()
+
+    def printed(self) -> str:
+        self.output.flush()
+        self.output.seek(0)
+        return self.output.read()[-4000:].decode(errors="replace").strip()
+
+
+def start_detached(arguments: List[str], folder: str, output: IO[bytes]) -> Started:
+    """Starts a program in a session of its own, so that it is not ended with us."""
+    try:
+        process = subprocess.Popen(
+            arguments,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            close_fds=True,
+        )
+    except OSError as error:
+        raise OperationFailed(f"{arguments[0]} cannot be started: {error}") from error
+    return Started(process, output)

@@ -1,0 +1,78 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Server logs: which lines matter. Pure but for reading the file."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import List, Tuple
+
+__all__ = ["LogFindings", "judge_log", "read_from", "size_of", "tail"]
+
+# A line: "<pid>:<role letter> <day> <month> <year> <time> <level> <text>"; level # is a warning.
+_LINE = re.compile(r"^\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ (?P<level>[.\-*#]) (?P<text>.*)$")
+_ERRORS = re.compile(
+    r"FATAL|Fatal error|BUG REPORT|Can't handle RDB format|Bad file format|Short read or OOM|Internal error in RDB|"
+    r"Wrong signature|Failed (?:opening|listening)|Could not create server TCP|MASTER aborted replication|"
+    r"Out Of Memory|crashed by signal|Unrecoverable error|Error loading|Bad directive|Can't open|"
+    r"Error moving temp|Could not (?:rename|create) tmp config",
+    re.IGNORECASE,
+)
+_BENIGN = re.compile(
+    r"oO0OoO0OoO0Oo|(?:Redis|Valkey) version=|Configuration loaded|Server initialized|Sentinel ID is|"
+    r"overcommit_memory|TCP backlog|Transparent Huge Pages|User requested shutdown|ready to exit|"
+    r"signal.*(?:SIGTERM|SIGINT)|Received SIGTERM|no config file specified|New Sentinel|[+-][a-z]+(?:-[a-z]+)* |"
+    r"maximum open files|current maximum|Sentinel is now ready|systemd supervision|MASTER MODE enabled|"
+    r"Connection with (?:master|replica).* lost|Warning: no config file|Sentinel new configuration saved|"
+    r"Connection with slave client id"
+)
+
+
+@dataclass(frozen=True)
+class LogFindings:
+    """Lines that say that something is broken, and other warnings worth a look."""
+
+    errors: Tuple[str, ...]
+    warnings: Tuple[str, ...]
+
+
+def judge_log(text: str) -> LogFindings:
+    """Sorts the lines of a server's log."""
+    errors: List[str] = []
+    warnings: List[str] = []
+    for line in text.splitlines():
+        parsed = _LINE.match(line)
+        if _ERRORS.search(line):
+            errors.append(line)
+        elif parsed and parsed.group("level") == "#" and not _BENIGN.search(parsed.group("text")):
+            warnings.append(line)
+    return LogFindings(tuple(errors), tuple(warnings))
+
+
+def size_of(path: str) -> int:
+    """The log's size in bytes; 0 if there is none yet."""
+    try:
+        return os.path.getsize(path) if path else 0
+    except OSError:
+        return 0
+
+
+def read_from(path: str, offset: int) -> str:
+    """The log from a byte offset on; all of it if it became shorter (it was rotated)."""
+    if not path:
+        return ""
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset if offset <= size_of(path) else 0)
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def tail(path: str, offset: int = 0, lines: int = 15) -> List[str]:
+    """The last lines that were written since ``offset``."""
+    return read_from(path, offset).splitlines()[-lines:]

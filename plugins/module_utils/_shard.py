@@ -1,0 +1,217 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One shard as it is now: every Sentinel's view and every data node's own state; and what speaks against a handover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from ._address import Address, same_node
+from ._connection import Connector, Server
+from ._election import ineligible_because
+from ._errors import PreconditionFailed, SentinelOpsError
+from ._info import NodeInfo, node_info, parse_info
+from ._sentinel import SentinelView, disagreements, read_view
+
+__all__ = ["NodeState", "Shard", "ShardServers", "not_ready", "read_shard", "refusals"]
+
+FENCE = 2147483647  # min-replicas-to-write that no deployment can satisfy
+MAX_HELLO_AGE_MS = 3000  # hellos come every 2 s
+MIN_PAUSE_BUDGET_MS = 1000
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """A data node's INFO and the settings that a handover touches."""
+
+    address: str
+    info: NodeInfo
+    priority: int
+    min_replicas_to_write: int
+    min_replicas_max_lag: int
+
+    @property
+    def fenced(self) -> bool:
+        return self.min_replicas_to_write == FENCE
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer."""
+
+    views: Tuple[SentinelView, ...]
+    nodes: Tuple[NodeState, ...]
+    unreachable: Tuple[str, ...]
+
+    @property
+    def master(self) -> str:
+        """The address that the first Sentinel names."""
+        return self.views[0].master.address if self.views else ""
+
+    def node(self, address: str) -> Optional[NodeState]:
+        return next((node for node in self.nodes if node.address == address), None)
+
+    def known_as(self, address: str) -> str:
+        """The address under which the Sentinels know the node that ``address`` leads to; empty if they do not."""
+        known = [node.address for node in self.nodes]
+        if address in known:
+            return address
+        return next((name for name in known if same_node(name, address)), "")
+
+
+class ShardServers:
+    """Connections to the Sentinels and data nodes of one shard, each opened once."""
+
+    def __init__(self, sentinels: Sequence[Address], to_sentinel: Connector, to_node: Connector) -> None:
+        self.sentinels: List[Server] = [to_sentinel(address) for address in sentinels]
+        self._to_node = to_node
+        self._nodes: Dict[str, Server] = {}
+
+    def node(self, address: str) -> Server:
+        if address not in self._nodes:
+            self._nodes[address] = self._to_node(Address.parse(address))
+        return self._nodes[address]
+
+    def close(self) -> None:
+        for server in [*self.sentinels, *self._nodes.values()]:
+            server.close()
+
+
+def config_values(server: Server, *names: str) -> Dict[str, str]:
+    """CONFIG GET, one name at a time (several names in one call need Redis 7.0)."""
+    values: Dict[str, str] = {}
+    for name in names:
+        reply = server.command("CONFIG", "GET", name)
+        values.update(zip(reply[::2], reply[1::2]))
+    return values
+
+
+def _read_node(server: Server) -> NodeState:
+    values = config_values(server, "replica-priority", "min-replicas-to-write", "min-replicas-max-lag")
+    return NodeState(
+        address=str(server.address),
+        info=node_info(parse_info(server.command("INFO"))),
+        priority=int(values.get("replica-priority", "100")),
+        min_replicas_to_write=int(values.get("min-replicas-to-write", "0")),
+        min_replicas_max_lag=int(values.get("min-replicas-max-lag", "10")),
+    )
+
+
+def read_shard(servers: ShardServers, name: str) -> Shard:
+    """Asks every Sentinel, then every data node that any of them names."""
+    views: List[SentinelView] = []
+    nodes: List[NodeState] = []
+    unreachable: List[str] = []
+    for sentinel in servers.sentinels:
+        try:
+            views.append(read_view(sentinel, name))
+        except SentinelOpsError as error:
+            unreachable.append(f"Sentinel {error}")
+    named = {address for view in views for address in (view.master.address, *(r.address for r in view.replicas))}
+    for address in sorted(named):
+        try:
+            nodes.append(_read_node(servers.node(address)))
+        except SentinelOpsError as error:
+            unreachable.append(f"data node {error}")
+    return Shard(tuple(views), tuple(nodes), tuple(unreachable))
+
+
+def pause_budget_ms(down_after_ms: int) -> int:
+    """How long a pause may be before Sentinels could take the master for dead (PUBLISH is paused too)."""
+    return min(down_after_ms - 1000, 4000)
+
+
+def refusals(shard: Shard, target: str, wanted_version: str = "") -> List[str]:
+    """What excludes a handover to ``target`` and does not pass by waiting; a sentence each."""
+    found: List[str] = []
+    if not shard.views:
+        return [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
+    node = shard.node(target)
+    if node is None:
+        known = ", ".join(node.address for node in shard.nodes)
+        found.append(f"the target {target} is not a data node that the Sentinels know and that answers (they know {known})")
+    else:
+        if wanted_version and node.info.version != wanted_version:
+            found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
+        if node.priority == 0:
+            found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
+    fenced = [node.address for node in shard.nodes if node.fenced]
+    if fenced:
+        found.append(f"a fence (min-replicas-to-write {FENCE}) of an unfinished handover is set on {', '.join(fenced)}")
+    down_after = min(view.master.down_after_ms for view in shard.views)
+    if pause_budget_ms(down_after) < MIN_PAUSE_BUDGET_MS:
+        found.append(
+            f"down-after-milliseconds is {down_after}: a pause may last {max(0, pause_budget_ms(down_after))} ms, "
+            f"and the handover needs {MIN_PAUSE_BUDGET_MS} ms; raise it with SENTINEL SET to 2000 or more"
+        )
+    return found
+
+
+def _sentinel_unready(view: SentinelView, sentinels: int) -> List[str]:
+    found: List[str] = []
+    if view.tilt:
+        found.append(f"Sentinel {view.address} is in TILT")
+    if view.master.failover_in_progress:
+        found.append(f"Sentinel {view.address} has a failover in progress")
+    bad = [flag for flag in view.master.flags if flag in ("s_down", "o_down", "disconnected")]
+    if bad:
+        found.append(f"Sentinel {view.address} flags the master {', '.join(bad)}")
+    if not view.quorum_ok:
+        found.append(f"Sentinel {view.address}: {view.quorum_reply}")
+    if view.master.other_sentinels + 1 != sentinels:
+        found.append(
+            f"Sentinel {view.address} knows {view.master.other_sentinels + 1} Sentinels, {sentinels} were asked: "
+            "one is missing, or one is a ghost (SENTINEL RESET on each removes ghosts)"
+        )
+    for peer in view.peers:
+        if peer.hello_age_ms > MAX_HELLO_AGE_MS or "disconnected" in peer.flags or "s_down" in peer.flags:
+            age = "never" if peer.hello_age_ms >= 10**9 else f"{peer.hello_age_ms} ms ago"
+            found.append(f"Sentinel {view.address} last heard of Sentinel {peer.address} {age} (flags {','.join(peer.flags)})")
+    return found
+
+
+def _nodes_unready(shard: Shard, max_lag_bytes: int) -> List[str]:
+    found: List[str] = []
+    masters = [node.address for node in shard.nodes if node.info.is_master]
+    if masters != [shard.master]:
+        found.append(f"the Sentinels name {shard.master}, and role:master is seen on {', '.join(masters) or 'no node'}")
+    head = max((node.info.offset for node in shard.nodes if node.info.is_master), default=0)
+    for node in shard.nodes:
+        info = node.info
+        if info.loading:
+            found.append(f"{node.address} is loading its data")
+        if info.is_master:
+            continue
+        if not info.link_up:
+            found.append(f"the link of replica {node.address} to its master is down")
+        elif not same_node(info.master, shard.master):
+            found.append(f"replica {node.address} follows {info.master}, not the master {shard.master}")
+        elif head - info.offset > max_lag_bytes:
+            found.append(f"replica {node.address} lags {head - info.offset} bytes (at most {max_lag_bytes})")
+    return found
+
+
+def not_ready(shard: Shard, target: str, max_lag_bytes: int) -> List[str]:
+    """What must pass before a handover may begin, and may pass by itself; a sentence each."""
+    found = [*shard.unreachable, *disagreements(shard.views)]
+    for view in shard.views:
+        found += _sentinel_unready(view, len(shard.views) + sum(text.startswith("Sentinel") for text in shard.unreachable))
+        replica = view.replica(target)
+        if replica is not None and view.master.address != target:
+            why = ineligible_because(replica)
+            if why:
+                found.append(f"Sentinel {view.address} would not promote {target}: {why}")
+    return found + _nodes_unready(shard, max_lag_bytes)
+
+
+def refuse(problems: Sequence[str], master: str) -> PreconditionFailed:
+    """The error for a handover that was not begun."""
+    return PreconditionFailed(
+        "the handover was not begun: " + "; ".join(problems),
+        state=f"Nothing was changed, {master or 'the master'} keeps its role",
+        advice="Mend what is named and run again",
+        problems=list(problems),
+    )

@@ -1,0 +1,134 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Surveying one instance on its own host: what runs, from which files, in which role; or what its journal says.
+
+The record is a dictionary of JSON types, since it travels through Ansible facts to the plan.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import Any, Dict, List, Optional
+
+from ._configfile import FileIdentity, directives, read_text
+from ._connection import Server
+from ._errors import ConnectionFailed, PreconditionFailed
+from ._folders import Folders, version_in
+from ._info import node_info, parse_info
+from ._process import executable_of, version_folder
+from ._sentinel import monitored_masters, read_view
+from ._shard import config_values
+
+__all__ = ["survey"]
+
+NODE_CONFIG = (
+    "dir", "logfile", "save", "appendonly", "replica-priority", "replica-announce-ip", "replica-announce-port",
+    "min-replicas-to-write", "min-replicas-max-lag",
+)  # fmt: skip
+
+
+def _absolute_log(path: str, folder: str) -> str:
+    return os.path.join(folder, path) if path else ""
+
+
+def _files(pid: int, info: Dict[str, str], folder: str) -> Dict[str, Any]:
+    """Where the instance's files are. ``config_identity`` is None if the file cannot be seen."""
+    executable = executable_of(pid, info.get("executable", ""))
+    config_file = info.get("config_file", "")
+    active = folder or version_folder(executable)
+    exists = bool(config_file) and os.path.isfile(config_file)
+    return {
+        "executable": executable,
+        "config_file": config_file,
+        "config_identity": asdict(FileIdentity.of(config_file)) if exists else None,
+        "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not os.path.ismount(config_file),
+        "folder": active,
+    }
+
+
+def _staging(active: str) -> Dict[str, Any]:
+    """Which versions are in the version folder, staged beside it, and kept."""
+    folders = Folders(active)
+    return {
+        "installed_version": version_in(folders.in_use()),
+        "staged_version": version_in(folders.staged),
+        "interrupted": folders.interrupted(),
+        "folder_writable": os.access(os.path.dirname(active), os.W_OK),
+    }
+
+
+def _data_node(server: Server, info: Dict[str, str]) -> Dict[str, Any]:
+    node, config = node_info(info), config_values(server, *NODE_CONFIG)
+    return {
+        "role": node.role,
+        "master": node.master,
+        "link_up": node.link_up,
+        "loading": node.loading,
+        "offset": node.offset,
+        "replicas": [replica.address for replica in node.replicas],
+        "priority": int(config.get("replica-priority", "100")),
+        "min_replicas_to_write": int(config.get("min-replicas-to-write", "0")),
+        "dir": config.get("dir", ""),
+        "save": config.get("save", ""),
+        "appendonly": config.get("appendonly", "no"),
+        "announced_port": int(config.get("replica-announce-port", "0") or 0),
+        "log_file": _absolute_log(config.get("logfile", ""), config.get("dir", "")),
+    }
+
+
+def _sentinel(server: Server, info: Dict[str, str]) -> Dict[str, Any]:
+    lines = directives(read_text(info["config_file"])) if os.path.isfile(info.get("config_file", "")) else {}
+    folder = (lines.get("dir") or [[""]])[-1][0]
+    return {
+        "role": "sentinel",
+        "views": [read_view(server, master.name).as_dict() for master in monitored_masters(server)],
+        "log_file": _absolute_log((lines.get("logfile") or [[""]])[-1][0], folder),
+        "dir": folder,
+    }
+
+
+def _stopped(error: ConnectionFailed, journal: Dict[str, Any]) -> Dict[str, Any]:
+    """The record of an instance that an earlier run stopped and did not start again."""
+    known: List[str] = [
+        "executable", "config_file", "config_identity", "folder", "log_file", "address", "shard", "server", "version",
+    ]  # fmt: skip
+    return {
+        "answers": False,
+        "stopped": True,
+        "error": str(error),
+        "role": "stopped",
+        **{name: journal[name] for name in known if name in journal},
+        **_staging(journal["folder"]),
+    }
+
+
+def survey(server: Server, kind: str, journal: Optional[Dict[str, Any]], folder: str) -> Dict[str, Any]:
+    """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
+
+    Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``, and
+    ``stopped: true`` where the journal tells that an upgrade stopped it.
+    """
+    record: Dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
+    try:
+        info = parse_info(server.command("INFO"))
+        if (info.get("redis_mode") == "sentinel") != (kind == "sentinel"):
+            other = "a Sentinel" if kind == "redis" else "a data node"
+            raise PreconditionFailed(
+                f"this is {other}, the inventory has it as {'data node' if kind == 'redis' else 'Sentinel'}",
+                node=str(server.address),
+                advice="Check the groups and ports of the inventory",
+            )
+        node = node_info(info)
+        record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
+        record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
+        record.update(_files(node.pid, info, folder))
+        record.update(_staging(record["folder"]))
+        record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
+    except ConnectionFailed as error:
+        if journal is None:
+            return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
+        return {**record, **_stopped(error, journal)}
+    return record

@@ -1,0 +1,67 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan and the report as lines for a person to read."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping
+
+__all__ = ["plan_lines", "report_lines"]
+
+
+def _arrow(step: Mapping[str, Any], version: str) -> str:
+    if step["do"] == "finish":
+        return f"stopped by an earlier run -> {version}"
+    return f"{step['running']} -> {version}"
+
+
+def plan_lines(plan: Mapping[str, Any]) -> List[str]:
+    """What will be done, numbered like the plays of upgrade.yml."""
+    version = plan["version"]
+    if plan["nothing_to_do"]:
+        names = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
+        return [f"Nothing to do: every instance runs {version}, {names}"]
+    steps: Dict[str, Any] = plan["steps"]
+    lines = [f"Upgrade to {version}, one step after the other:"]
+    for host in plan["sentinel_hosts"]:
+        lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'], version)}")
+    lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps, version)
+    for name, shard in plan["shards"].items():
+        if shard["handover"]:
+            lines.append(f"(6/8) handover  {name}: {shard['master_host']} ({shard['master']}) -> {shard['target_host']} ({shard['target']})")
+    lines += _wave_lines("(7/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps, version)
+    for name, shard in plan["shards"].items():
+        if shard["fail_back"]:
+            source = shard["target_host"] if shard["handover"] else shard["master_host"]
+            lines.append(f"(8/8) fail back {name}: {source} -> {shard['home_host']} ({shard['home']})")
+    lines += [f"skipped: {step['host']} ({step['kind']}): {step['why']}" for step in steps.values() if step["do"] == "skip"]
+    return lines + [f"note: {warning}" for warning in plan["warnings"]]
+
+
+def _wave_lines(what: str, hosts: List[str], serial: List[int], steps: Mapping[str, Any], version: str) -> List[str]:
+    lines, begin = [], 0
+    for number, size in enumerate(serial, 1):
+        wave = hosts[begin : begin + size]
+        text = ", ".join(f"{host}: {_arrow(steps[host + '/redis'], version)}" for host in wave)
+        lines.append(f"{what} {'wave ' + str(number) + ': ' if len(serial) > 1 else ''}{text}")
+        begin += size
+    return lines
+
+
+def report_lines(report: Mapping[str, Any]) -> List[str]:
+    """What was done: a line per instance, per shard and per handover."""
+    lines = [f"{'instance':<28} {'before':<10} {'now':<10} role"]
+    for row in report["instances"]:
+        lines.append(f"{row['host'] + ' (' + row['kind'] + ')':<28} {row['before'] or 'stopped':<10} {row['now']:<10} {row['role']}")
+    for name, shard in report["shards"].items():
+        lines.append(f"shard {name}: the master was {shard['before']}, is {shard['now']}, home is {shard['home']}")
+    for handover in report["handovers"]:
+        lines.append(
+            f"handover {handover['old_master']} -> {handover['new_master']}: writes paused for {handover['pause_ms']:.0f} ms, "
+            f"{handover['full_resyncs']} full resynchronisations, led by Sentinel {handover['leader']}"
+        )
+    if not report["handovers"]:
+        lines.append("no handover was needed")
+    return lines

@@ -1,0 +1,54 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bounded waiting: a monotonic clock, a pure predicate, and the last observation when time is up."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Callable, Generic, TypeVar
+
+__all__ = ["Clock", "Waited", "until"]
+
+Seen = TypeVar("Seen")
+
+
+class Clock:
+    """The machine's monotonic clock, in seconds; tests replace it."""
+
+    def now_s(self) -> float:
+        return time.monotonic()
+
+    def sleep_s(self, seconds: float) -> None:
+        time.sleep(max(0.0, seconds))
+
+
+@dataclass(frozen=True)
+class Waited(Generic[Seen]):
+    """What was seen last, whether it satisfied the predicate, and for how long it was waited (seconds)."""
+
+    seen: Seen
+    satisfied: bool
+    waited_s: float
+
+
+def until(
+    observe: Callable[[], Seen],
+    satisfied: Callable[[Seen], bool],
+    *,
+    deadline_s: float,
+    interval_s: float,
+    clock: Clock,
+) -> Waited[Seen]:
+    """Observes at least once, then every ``interval_s`` until satisfied or until ``deadline_s`` from now is over."""
+    start = clock.now_s()
+    while True:
+        seen = observe()
+        waited = clock.now_s() - start
+        if satisfied(seen):
+            return Waited(seen, True, waited)
+        if waited >= deadline_s:
+            return Waited(seen, False, waited)
+        clock.sleep_s(min(interval_s, deadline_s - waited))

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CONFIG REWRITE that tells whether the file changed and keeps its owner and mode."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_config_rewrite
+short_description: Make the running configuration persistent
+version_added: 0.1.0
+description:
+  - Has the server write its running configuration into its configuration file (C(CONFIG REWRITE); C(SENTINEL FLUSHCONFIG) on a Sentinel),
+    so that what was set at run time survives a restart.
+  - Reports a change only if the content of the file changed, and gives the file back the owner, group and mode that it had (the server
+    turns mode 0600 into 0644).
+  - Runs on the host of the server, since it looks at the file.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: partial
+    details:
+      - In check mode it is checked that the file can be rewritten, and a change is reported if a directive in the file has another value in the
+        running server. A value that was set at run time and is not in the file at all is not noticed.
+  diff_mode:
+    support: full
+    details: Values of directives that hold secrets are left out.
+  idempotent:
+    support: full
+seealso:
+  - module: sentinelops.redis.redis_instance
+"""
+
+EXAMPLES = r"""
+- name: Save what was changed at run time before the server is stopped
+  sentinelops.redis.redis_config_rewrite:
+    login_host: 10.0.0.2
+    login_password: "{{ redis_password }}"
+"""
+
+RETURN = r"""
+config_file:
+  description: The configuration file of the server.
+  returned: success
+  type: str
+  sample: /etc/redis/redis.conf
+restored:
+  description: Whether owner, group or mode had to be put back after the server wrote the file.
+  returned: success
+  type: bool
+differing:
+  description: Directives whose value in the file differs from the running one.
+  returned: in check mode
+  type: list
+  elements: str
+"""
+
+import os
+import re
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._address import Address
+from ..module_utils._configfile import FileIdentity, difference, read_text
+from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
+from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
+from ..module_utils._info import parse_info
+
+_SECRETS = re.compile(
+    r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
+)
+
+
+def masked(text: str) -> str:
+    """The file's text for a diff, without the values of secrets."""
+    return _SECRETS.sub(r"\1********", text)
+
+
+def require_rewritable(path: str, node: str) -> None:
+    """Raises PreconditionFailed, with the reason, where the server could not replace its file."""
+    if not path:
+        raise PreconditionFailed(
+            "the server is running without a configuration file, so its settings would be lost at the next start",
+            node=node,
+            advice="Start it with a configuration file (redis-server /path/redis.conf)",
+        )
+    if not os.path.exists(path):
+        raise PreconditionFailed(
+            f"its configuration file {path} is not on this host",
+            node=node,
+            advice="Run the module on the host of the server; in a container, on the container",
+        )
+    if os.path.ismount(path):
+        raise PreconditionFailed(
+            f"its configuration file {path} is itself a mount (a bind mount), which the server cannot replace",
+            node=node,
+            advice="Mount the folder instead of the file",
+        )
+
+
+def explained(refused: CommandRefused, path: str) -> PreconditionFailed:
+    """What a refused CONFIG REWRITE means."""
+    folder = os.path.dirname(path)
+    return PreconditionFailed(
+        f"the server cannot rewrite {path}: {refused.reply}",
+        node=refused.node,
+        advice=f"The server's user needs write access to the folder {folder} (from 6.0 on a new file is written and renamed), which must not be "
+        "read-only; under systemd check ReadWritePaths and ProtectSystem of the unit",
+    )
+
+
+def running_values(server: Server) -> Dict[str, str]:
+    reply = server.command("CONFIG", "GET", "*")
+    return dict(zip(reply[::2], reply[1::2]))
+
+
+def rewrite(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    info = parse_info(server.command("INFO", "server"))
+    path, is_sentinel = info.get("config_file", ""), info.get("redis_mode") == "sentinel"
+    require_rewritable(path, str(server.address))
+    before, identity = read_text(path), FileIdentity.of(path)
+    result: Dict[str, Any] = {"config_file": path, "restored": False}
+    if check_mode:
+        differing = [] if is_sentinel else difference(before, running_values(server))
+        return {**result, "changed": bool(differing), "differing": differing}
+    try:
+        server.command(*(["SENTINEL", "FLUSHCONFIG"] if is_sentinel else ["CONFIG", "REWRITE"]))
+    except CommandRefused as refused:
+        raise explained(refused, path) from refused
+    result["restored"] = identity.apply_to(path)
+    after = read_text(path)
+    result["changed"] = after != before
+    result["diff"] = {
+        "before": masked(before),
+        "after": masked(after),
+        "before_header": path,
+        "after_header": path,
+    }
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(CONNECTION_SPEC, supports_check_mode=True)
+    try:
+        require_redis_py()
+        result = rewrite(module.params, module.check_mode)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=f"the configuration file cannot be read or given back its owner: {error}. Run the task with become.")
+    if not module._diff:
+        result.pop("diff", None)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

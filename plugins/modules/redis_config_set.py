@@ -1,0 +1,94 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ensures that configuration parameters of a running server have given values."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_config_set
+short_description: Set configuration parameters of a running server
+version_added: 0.1.0
+description:
+  - Ensures that parameters have the given values (C(CONFIG SET)). Use M(sentinelops.redis.redis_config_rewrite) to make them persistent.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  settings:
+    description: Names of parameters with their values, as C(CONFIG GET) prints them.
+    type: dict
+    required: true
+seealso:
+  - module: sentinelops.redis.redis_config_rewrite
+"""
+
+EXAMPLES = r"""
+- name: Put the priority of the replica back
+  sentinelops.redis.redis_config_set:
+    settings:
+      replica-priority: 100
+"""
+
+RETURN = r"""
+before:
+  description: The values before.
+  returned: success
+  type: dict
+  sample: {"replica-priority": "1"}
+"""
+
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._address import Address
+from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, require_redis_py
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._shard import config_values
+
+SPEC: Dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
+
+
+def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    wanted = {str(name): str(value) for name, value in params["settings"].items()}
+    before = config_values(server, *wanted)
+    unknown = sorted(set(wanted) - set(before))
+    if unknown:
+        raise PreconditionFailed(
+            f"this server has no parameter {', '.join(unknown)}", node=str(server.address), state="Nothing was set"
+        )
+    differing = {name: value for name, value in wanted.items() if before[name] != value}
+    if not check_mode:
+        for name, value in differing.items():
+            server.command("CONFIG", "SET", name, value)
+    return {
+        "changed": bool(differing),
+        "before": {name: before[name] for name in wanted},
+        "diff": {"before": {name: before[name] for name in differing}, "after": differing},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(SPEC, supports_check_mode=True)
+    try:
+        require_redis_py()
+        result = ensure(module.params, module.check_mode)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

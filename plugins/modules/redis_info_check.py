@@ -1,0 +1,268 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asserts conditions on one instance, or waits for them up to a deadline."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_info_check
+short_description: Check, or wait for, the state of one Redis, Valkey or Sentinel instance
+version_added: 0.1.0
+description:
+  - Reads C(INFO), and of a Sentinel also its view of a master, and fails unless all given conditions hold.
+  - With O(wait_s) it waits for them, and when time is up it says which condition failed and what was last seen.
+  - An instance that does not answer, or is loading its data, is waited for like any other condition. A wrong password is an error at once.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+    details: The module only reads. In check mode it does not wait, and reports what is not met without failing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  role:
+    description: The instance must have this role.
+    type: str
+    choices: [master, replica, sentinel]
+  version:
+    description: The instance must run exactly this version (of Valkey, where it is one).
+    type: str
+  loaded:
+    description: The instance must have loaded its data (C(loading:0)).
+    type: bool
+  link_up:
+    description: The replica's link to its master must be up, and no synchronisation in progress.
+    type: bool
+  max_lag_bytes:
+    description:
+      - A replica may lag behind its master by at most this many bytes of the replication stream; on a master this holds for each of its replicas.
+      - For a replica its master is asked too, with the same credentials.
+    type: int
+  min_uptime_s:
+    description: The instance must have been up for this many seconds.
+    type: int
+  fields:
+    description:
+      - Any fields of C(INFO) with the value they must have.
+      - A value may begin with an operator (V(>=), V(<=), V(>), V(<), V(!=)); numbers are compared as numbers.
+    type: dict
+    default: {}
+  master_name:
+    description: For a Sentinel, the name of the master that it must monitor. The conditions below are about that master.
+    type: str
+  master:
+    description: The Sentinel must name this node (C(host:port)) as the master.
+    type: str
+  quorum:
+    description: C(SENTINEL CKQUORUM) must say that quorum and majority can be reached.
+    type: bool
+  links_fresh:
+    description:
+      - The Sentinel must have a working connection to the master, to each replica and to each other Sentinel, proved by an answered PING.
+      - C(CKQUORUM) alone counts a Sentinel that has just been stopped as usable.
+    type: bool
+  known_sentinels:
+    description: How many other Sentinels the Sentinel must know.
+    type: int
+  known_replicas:
+    description: How many replicas the Sentinel must know.
+    type: int
+  no_tilt:
+    description: The Sentinel must not be in TILT.
+    type: bool
+  no_failover:
+    description: The Sentinel must have no failover of this master in progress.
+    type: bool
+  wait_s:
+    description: How long to wait for the conditions, in seconds; V(0) checks once.
+    type: int
+    default: 0
+  interval_ms:
+    description: How long to wait between two looks, in milliseconds.
+    type: int
+    default: 200
+seealso:
+  - module: sentinelops.redis.redis_sentinel_info
+"""
+
+EXAMPLES = r"""
+- name: Wait until the replica runs the new version and has caught up
+  sentinelops.redis.redis_info_check:
+    login_host: 10.0.0.2
+    role: replica
+    version: 7.0.15
+    loaded: true
+    link_up: true
+    max_lag_bytes: 1048576
+    wait_s: 300
+
+- name: Wait until the restarted Sentinel can vote again
+  sentinelops.redis.redis_info_check:
+    login_host: 10.0.0.2
+    login_port: 26379
+    role: sentinel
+    master_name: mymaster
+    known_sentinels: 2
+    known_replicas: 2
+    quorum: true
+    links_fresh: true
+    wait_s: 60
+
+- name: Refuse to go on while a background save runs
+  sentinelops.redis.redis_info_check:
+    fields:
+      rdb_bgsave_in_progress: 0
+      connected_slaves: ">= 1"
+"""
+
+RETURN = r"""
+info:
+  description: The last reply to C(INFO), as a dictionary of texts.
+  returned: when the instance answered
+  type: dict
+  sample: {"redis_version": "7.0.15", "role": "slave"}
+view:
+  description: The Sentinel's view of the master.
+  returned: when O(master_name) is given and the Sentinel answered
+  type: dict
+conditions:
+  description: Each condition with what was wanted and what was seen.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"condition": "link_up", "wanted": true, "seen": "master_link_status down", "ok": false}]
+met:
+  description: Whether all conditions hold; false is only returned in check mode, else the module fails.
+  returned: always
+  type: bool
+waited_ms:
+  description: For how long was waited, in milliseconds.
+  returned: always
+  type: int
+"""
+
+from typing import Any, Dict, List, Optional
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._address import Address
+from ..module_utils._conditions import Finding, Observation, Wanted, judge
+from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
+from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
+from ..module_utils._info import node_info, parse_info
+from ..module_utils._sentinel import read_view
+from ..module_utils._wait import Clock, until
+
+CONDITIONS: Dict[str, Any] = {
+    "role": {"type": "str", "choices": ["master", "replica", "sentinel"]},
+    "version": {"type": "str"},
+    "loaded": {"type": "bool"},
+    "link_up": {"type": "bool"},
+    "max_lag_bytes": {"type": "int"},
+    "min_uptime_s": {"type": "int"},
+    "fields": {"type": "dict", "default": {}},
+    "master": {"type": "str"},
+    "quorum": {"type": "bool"},
+    "links_fresh": {"type": "bool"},
+    "known_sentinels": {"type": "int"},
+    "known_replicas": {"type": "int"},
+    "no_tilt": {"type": "bool"},
+    "no_failover": {"type": "bool"},
+}
+OF_A_SENTINEL = ["master", "quorum", "links_fresh", "known_sentinels", "known_replicas", "no_tilt", "no_failover"]
+SPEC: Dict[str, Any] = {
+    **CONNECTION_SPEC,
+    **CONDITIONS,
+    "master_name": {"type": "str"},
+    "wait_s": {"type": "int", "default": 0},
+    "interval_ms": {"type": "int", "default": 200},
+}
+
+
+class Observer:
+    """Looks at one instance, and for a lag at the replica's master."""
+
+    def __init__(self, params: Dict[str, Any]) -> None:
+        self._login = login_from(params)
+        self._server = connect(Address(params["login_host"], params["login_port"]), self._login)
+        self._master_name: Optional[str] = params["master_name"]
+        self._want_lag = params["max_lag_bytes"] is not None
+        self._master: Optional[Server] = None
+
+    def look(self) -> Observation:
+        """One observation; that the instance cannot be reached, or refuses, is one too."""
+        try:
+            info = parse_info(self._server.command("INFO"))
+            view = read_view(self._server, self._master_name) if self._master_name else None
+            return Observation(info=info, view=view, master_offset=self._master_offset(info) if self._want_lag else None)
+        except (ConnectionFailed, CommandRefused) as error:
+            return Observation(error=str(error))
+
+    def _master_offset(self, info: Dict[str, str]) -> Optional[int]:
+        node = node_info(info)
+        if node.is_master:
+            return None
+        address = Address.parse(node.master)
+        if self._master is None or self._master.address != address:
+            self._master = connect(address, self._login)
+        return node_info(parse_info(self._master.command("INFO", "replication"))).offset
+
+
+def check(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Looks until every condition holds; raises ConditionNotMet when time is up."""
+    wanted = Wanted(**{name: params[name] for name in CONDITIONS})
+    observer = Observer(params)
+    findings: List[Finding] = []
+
+    def satisfied(seen: Observation) -> bool:
+        findings[:] = judge(wanted, seen)
+        return not seen.error and all(finding.ok for finding in findings)
+
+    waited = until(
+        observer.look,
+        satisfied,
+        deadline_s=0 if check_mode else params["wait_s"],
+        interval_s=params["interval_ms"] / 1000,
+        clock=Clock(),
+    )
+    result: Dict[str, Any] = {
+        "changed": False,
+        "met": waited.satisfied,
+        "waited_ms": round(waited.waited_s * 1000),
+        "info": dict(waited.seen.info),
+        "conditions": [finding.as_dict() for finding in findings],
+    }
+    if waited.seen.view is not None:
+        result["view"] = waited.seen.view.as_dict()
+    if waited.satisfied or check_mode:
+        return result
+    failed = "; ".join(str(finding) for finding in findings if not finding.ok)
+    raise ConditionNotMet(
+        f"not met{' within ' + str(params['wait_s']) + ' s' if params['wait_s'] else ''}: {failed}",
+        node=str(Address(params["login_host"], params["login_port"])),
+        **result,
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(
+        SPEC, supports_check_mode=True, required_by={name: "master_name" for name in OF_A_SENTINEL}
+    )
+    try:
+        require_redis_py()
+        result = check(module.params, module.check_mode)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

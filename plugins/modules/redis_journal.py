@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes or removes the journal of one instance."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_journal
+short_description: Write or remove the journal of one instance's upgrade
+version_added: 0.1.0
+description:
+  - Notes what the live deployment cannot tell after a crash (which node was master at the start, priorities, where the files of an instance are) in a
+    small JSON file on the instance's host.
+  - A journal that exists is kept, only what it does not say is added, so that a second run finishes what the first one began.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action_group:
+    support: none
+    membership: []
+options:
+  path:
+    description: The journal's file.
+    type: path
+    required: true
+  state:
+    description: Whether there shall be a journal.
+    type: str
+    choices: [present, absent]
+    default: present
+  content:
+    description: What to note.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: Note what the instance is like before anything is touched
+  sentinelops.redis.redis_journal:
+    path: /var/lib/sentinelops-redis/redis-6379.json
+    content:
+      home: 10.0.0.1:6379
+      priority: 100
+"""
+
+RETURN = r"""
+journal:
+  description: What the journal says.
+  returned: with O(state=present)
+  type: dict
+"""
+
+import json
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import SentinelOpsError
+from ..module_utils._journal import merged, read_journal, remove_journal, write_journal
+
+
+def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+    path = params["path"]
+    if params["state"] == "absent":
+        existing = read_journal(path)
+        changed = existing is not None
+        if changed and not check_mode:
+            remove_journal(path)
+        return {"changed": changed, "diff": _diff(path, existing or {}, {})}
+    existing = read_journal(path)
+    content = merged(existing, params["content"])
+    if content != existing and not check_mode:
+        write_journal(path, content)
+    return {"changed": content != existing, "journal": content, "diff": _diff(path, existing or {}, content)}
+
+
+def _diff(path: str, before: Dict[str, Any], after: Dict[str, Any]) -> Dict[str, str]:
+    texts = [json.dumps(content, indent=2, sort_keys=True) + "\n" if content else "" for content in (before, after)]
+    return {"before": texts[0], "after": texts[1], "before_header": path, "after_header": path}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        {
+            "path": {"type": "path", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "content": {"type": "dict", "default": {}},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = ensure(module.params, module.check_mode)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=f"the journal {module.params['path']} cannot be written: {error}. Nothing else was touched.")
+    if not module._diff:
+        result.pop("diff")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The topology of a deployment as every Sentinel of a set sees it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_sentinel_info
+short_description: Read the topology as every Sentinel of a set sees it
+version_added: 0.1.0
+description:
+  - Asks every Sentinel of a set what it knows of a master, its replicas and the other Sentinels, and names what they see differently.
+  - A Sentinel that does not answer is reported, not an error, as long as one answers.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+options:
+  login_port:
+    description: Port on which the Sentinel listens.
+    default: 26379
+  master_name:
+    description: Name under which the Sentinels monitor the master. By default all masters that the Sentinel monitors are read.
+    type: str
+    default: ''
+  sentinels:
+    description: All Sentinels of the set, as C(host:port). By default the Sentinel at O(login_host) and those that it knows.
+    type: list
+    elements: str
+    default: []
+seealso:
+  - module: sentinelops.redis.redis_sentinel_failover
+"""
+
+EXAMPLES = r"""
+- name: Read who is master, and whether the Sentinels agree
+  sentinelops.redis.redis_sentinel_info:
+    login_host: 10.0.0.1
+    master_name: mymaster
+  register: topology
+
+- name: Stop if they do not
+  ansible.builtin.assert:
+    that: topology.masters.mymaster.disagreements | length == 0
+"""
+
+RETURN = r"""
+masters:
+  description: One entry per master name.
+  returned: success
+  type: dict
+  contains:
+    master:
+      description: The master's address as the first Sentinel that answered names it, as C(host:port).
+      type: str
+      returned: success
+    agreed:
+      description: Whether all Sentinels answered and see the same.
+      type: bool
+      returned: success
+    disagreements:
+      description: What the Sentinels see differently, a sentence each.
+      type: list
+      elements: str
+      returned: success
+    unreachable:
+      description: Sentinels that did not answer, with the reason.
+      type: list
+      elements: str
+      returned: success
+    views:
+      description: Each Sentinel's view. Ages are in milliseconds.
+      type: list
+      elements: dict
+      returned: success
+  sample:
+    mymaster:
+      master: 10.0.0.1:6379
+      agreed: true
+      disagreements: []
+      unreachable: []
+"""
+
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._address import Address
+from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, require_redis_py
+from ..module_utils._errors import SentinelOpsError
+from ..module_utils._sentinel import disagreements, monitored_masters, read_view, sentinels_of
+
+SPEC: Dict[str, Any] = {
+    **CONNECTION_SPEC,
+    "login_port": {"type": "int", "default": 26379},
+    "master_name": {"type": "str", "default": ""},
+    "sentinels": {"type": "list", "elements": "str", "default": []},
+}
+
+
+def topology(params: Dict[str, Any], name: str) -> Dict[str, Any]:
+    """What the Sentinels of the set say of one master."""
+    login = login_from(params)
+    first = connect(Address(params["login_host"], params["login_port"]), login)
+    addresses = [Address.parse(text) for text in params["sentinels"]] or sentinels_of(first, name)
+    views, unreachable = [], []
+    for address in addresses:
+        try:
+            views.append(read_view(connect(address, login), name))
+        except SentinelOpsError as error:
+            unreachable.append(str(error))
+    if not views:
+        raise SentinelOpsError("no Sentinel answered: " + "; ".join(unreachable), advice="Check login_host and login_port")
+    differing = disagreements(views)
+    return {
+        "master": views[0].master.address,
+        "agreed": not differing and not unreachable,
+        "disagreements": differing,
+        "unreachable": unreachable,
+        "views": [view.as_dict() for view in views],
+    }
+
+
+def read(params: Dict[str, Any]) -> Dict[str, Any]:
+    names = [params["master_name"]]
+    if not names[0]:
+        sentinel = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+        names = [master.name for master in monitored_masters(sentinel)]
+    return {"changed": False, "masters": {name: topology(params, name) for name in names}}
+
+
+def main() -> None:
+    module = AnsibleModule(SPEC, supports_check_mode=True)
+    try:
+        require_redis_py()
+        result = read(module.params)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

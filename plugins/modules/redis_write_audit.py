@@ -1,0 +1,266 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes through Sentinel while something is done to the deployment, then says what was lost."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_write_audit
+short_description: Write through Sentinel while the deployment is worked on, and count what was lost
+version_added: 0.1.0
+description:
+  - Runs writers that find the master through Sentinel, as applications do, and append increasing numbers to a list each. At the end, when the
+    deployment has settled, the lists are read from the master and from every replica and compared with what was acknowledged.
+  - Meant to run as an asynchronous task beside an upgrade or a handover, on the embedded sandbox or, in a maintenance window, on the real
+    deployment (it writes only its own keys and deletes them).
+  - The terms are those of Jepsen's set checker. Retries are off, since a retry turns a write of unknown outcome into a duplicate.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection
+  - sentinelops.redis.connection.nodes
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+    details: In check mode nothing is written and nothing is measured.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+    details: It leaves no key behind and never reports a change.
+options:
+  login_port:
+    description: Port on which the Sentinel listens.
+    default: 26379
+  master_name:
+    description: Name under which the Sentinels monitor the master.
+    type: str
+    required: true
+  sentinels:
+    description: The Sentinels that the writers ask, as C(host:port). By default the Sentinel at O(login_host) and those that it knows.
+    type: list
+    elements: str
+    default: []
+  discovery:
+    description:
+      - How the writers find the master.
+      - V(get-master-addr-by-name) is what most clients use. V(masters) is redis-py's own client, which reads C(SENTINEL MASTERS).
+    type: str
+    choices: [get-master-addr-by-name, masters]
+    default: get-master-addr-by-name
+  writers:
+    description: How many writers there are.
+    type: int
+    default: 4
+  writes_per_second:
+    description: How many writes each writer attempts per second, at most.
+    type: float
+    default: 250.0
+  duration_s:
+    description: For how long to write, in seconds, at most.
+    type: int
+    default: 600
+  stop_file:
+    description: The writers stop as soon as this file exists.
+    type: path
+  settle_s:
+    description: How long the deployment may take, in seconds, until every replica has all writes and the lists can be read.
+    type: int
+    default: 60
+  key_prefix:
+    description: The lists are named C(<key_prefix>:<number of the writer>).
+    type: str
+    default: sentinelops:audit
+  result_file:
+    description: A file on the host that runs the module, to which the result is written as JSON.
+    type: path
+seealso:
+  - module: sentinelops.redis.redis_sentinel_failover
+"""
+
+EXAMPLES = r"""
+- name: Write while the deployment is upgraded
+  sentinelops.redis.redis_write_audit:
+    master_name: mymaster
+    duration_s: 600
+    stop_file: /run/stop-the-audit
+  async: 700
+  poll: 0
+  register: audit
+"""
+
+RETURN = r"""
+acknowledged:
+  description: Writes that a server acknowledged.
+  returned: success
+  type: int
+  sample: 60251
+lost:
+  description: Writes that were acknowledged and are missing, on the node that misses most.
+  returned: success
+  type: int
+  sample: 0
+unexpected:
+  description: Values that are there and were never attempted, or were certainly refused.
+  returned: success
+  type: int
+  sample: 0
+recovered:
+  description: Writes of unknown outcome (the connection broke) that were applied.
+  returned: success
+  type: int
+duplicates:
+  description: Values that are there more than once.
+  returned: success
+  type: int
+reordered:
+  description: Values that stand behind a larger one.
+  returned: success
+  type: int
+attempted:
+  description: Writes that were begun.
+  returned: success
+  type: int
+failed:
+  description: Writes that were certainly not applied.
+  returned: success
+  type: int
+unknown:
+  description: Writes whose outcome is unknown to the client.
+  returned: success
+  type: int
+errors:
+  description: How often the writers saw which kind of error.
+  returned: success
+  type: dict
+  sample: {"READONLY": 3, "closed or timed out": 8}
+longest_gap_ms:
+  description: The longest time, in milliseconds, in which a single writer had no write acknowledged.
+  returned: success
+  type: float
+longest_gap_all_ms:
+  description: The longest time, in milliseconds, in which no write of any writer was acknowledged.
+  returned: success
+  type: float
+writers:
+  description: Acknowledged writes and longest gap of each writer.
+  returned: success
+  type: list
+  elements: dict
+nodes:
+  description: The verdict on the lists of each node.
+  returned: success
+  type: dict
+master:
+  description: The master at the end, as C(host:port).
+  returned: success
+  type: str
+seconds:
+  description: For how long was written.
+  returned: success
+  type: float
+"""
+
+import json
+import os
+from typing import Any, Dict
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._address import Address
+from ..module_utils._audit import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
+from ..module_utils._connection import (
+    CONNECTION_SPEC,
+    NODE_LOGIN_SPEC,
+    connect,
+    login_from,
+    node_login_from,
+    require_redis_py,
+)
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._sentinel import sentinels_of
+from ..module_utils._wait import Clock
+
+SPEC: Dict[str, Any] = {
+    **CONNECTION_SPEC,
+    **NODE_LOGIN_SPEC,
+    "login_port": {"type": "int", "default": 26379},
+    "master_name": {"type": "str", "required": True},
+    "sentinels": {"type": "list", "elements": "str", "default": []},
+    "discovery": {"type": "str", "choices": ["get-master-addr-by-name", "masters"], "default": "get-master-addr-by-name"},
+    "writers": {"type": "int", "default": 4},
+    "writes_per_second": {"type": "float", "default": 250.0},
+    "duration_s": {"type": "int", "default": 600},
+    "stop_file": {"type": "path"},
+    "settle_s": {"type": "int", "default": 60},
+    "key_prefix": {"type": "str", "default": "sentinelops:audit", "no_log": False},
+    "result_file": {"type": "path"},
+}
+
+
+def audit_from(params: Dict[str, Any]) -> Audit:
+    if params["writers"] < 1 or params["writes_per_second"] <= 0:
+        raise PreconditionFailed("writers must be at least 1 and writes_per_second more than 0")
+    login, node_login, name = login_from(params), node_login_from(params), params["master_name"]
+    addresses = [Address.parse(text) for text in params["sentinels"]]
+    if not addresses:
+        first = connect(Address(params["login_host"], params["login_port"]), login)
+        addresses = sentinels_of(first, name)
+        first.close()
+
+    def to_sentinel(address: Address) -> Any:
+        return connect(address, login)
+
+    def to_node(address: Address) -> Any:
+        return connect(address, node_login)
+
+    new_client = (
+        by_masters(addresses, name, login, node_login)
+        if params["discovery"] == "masters"
+        else by_master_addr(addresses, name, to_sentinel, to_node)
+    )
+    request = AuditRequest(
+        master_name=name,
+        writers=params["writers"],
+        writes_per_second=params["writes_per_second"],
+        key_prefix=params["key_prefix"],
+        duration_s=params["duration_s"],
+        settle_s=params["settle_s"],
+    )
+    return Audit(request, new_client, MasterAddrClient(addresses, name, to_sentinel, to_node), to_node)
+
+
+def run(params: Dict[str, Any], clock: Clock) -> Dict[str, Any]:
+    audit = audit_from(params)
+    audit.prove_empty()
+    stop_file = params["stop_file"]
+    try:
+        seconds = audit.write(lambda: bool(stop_file) and os.path.exists(stop_file), clock)
+        result = {"changed": False, "seconds": round(seconds, 1), **audit.verdict(clock)}
+    finally:
+        audit.clean_up()
+    if params["result_file"]:
+        partial = f"{params['result_file']}.partial"
+        with open(partial, "w", encoding="utf-8") as file:
+            json.dump(result, file, indent=2)
+        os.replace(partial, params["result_file"])
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(SPEC, supports_check_mode=True)
+    if module.check_mode:
+        module.exit_json(changed=False)
+    try:
+        require_redis_py()
+        result = run(module.params, Clock())
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
