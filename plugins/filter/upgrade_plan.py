@@ -10,9 +10,10 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, make_plan
+from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
 from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import preflight, warnings
-from ansible_collections.sentinelops.redis.plugins.module_utils._text import plan_lines, report_lines
+from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
+from ansible_collections.sentinelops.redis.plugins.module_utils._text import plan_lines
 
 SURVEYED = "__redis_upgrade_surveyed_"
 
@@ -31,20 +32,21 @@ def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> List[Instan
     return found
 
 
+def _settings(settings: Mapping[str, Any]) -> Settings:
+    names = settings.get("master_name") or ()
+    return Settings(
+        version=str(settings["version"]),
+        master_names=(names,) if isinstance(names, str) else tuple(names),
+        fail_back=bool(settings.get("fail_back", True)),
+        accept_no_way_back=bool(settings.get("accept_no_way_back", False)),
+        control_host=str(settings.get("control_host") or ""),
+    )
+
+
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> Dict[str, Any]:
     """The plan, its text in ``lines``, and in ``findings`` everything that stands against it."""
     instances = _instances(hostvars, hosts)
-    names = settings.get("master_name") or ()
-    plan = make_plan(
-        instances,
-        Settings(
-            version=str(settings["version"]),
-            master_names=(names,) if isinstance(names, str) else tuple(names),
-            fail_back=bool(settings.get("fail_back", True)),
-            accept_no_way_back=bool(settings.get("accept_no_way_back", False)),
-            control_host=str(settings.get("control_host") or ""),
-        ),
-    )
+    plan = make_plan(instances, _settings(settings))
     findings = preflight(instances, plan, int(settings.get("max_lag_bytes", 1048576)))
     plan.warnings += warnings(instances)
     result = plan.as_dict()
@@ -53,43 +55,21 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     return result
 
 
+def upgrade_journal(record: Mapping[str, Any], plan: Mapping[str, Any], step: Mapping[str, Any] | None = None) -> Dict[str, Any]:
+    """What the journal of a surveyed instance notes."""
+    return journal_of(record, plan, step or {})
+
+
 def upgrade_report(
-    plan: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Sequence[str], handovers: Sequence[Mapping[str, Any]]
+    plan: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]
 ) -> Dict[str, Any]:
-    """What was done, from the plan and a survey made afterwards; its text is in ``lines``."""
-    instances = _instances(hostvars, hosts)
-    now = {instance.key: instance.record for instance in instances}
-    after = make_plan(instances, Settings(version=str(plan["version"]), master_names=tuple(plan["shards"])))
-    report: Dict[str, Any] = {
-        "version": plan["version"],
-        "instances": [
-            {
-                "host": step["host"],
-                "kind": step["kind"],
-                "shard": step["shard"],
-                "before": step["running"],
-                "now": now[key].get("version", "does not answer"),
-                "role": now[key].get("role", "unknown"),
-            }
-            for key, step in plan["steps"].items()
-        ],
-        "shards": {
-            name: {"before": shard["master_host"], "now": after.shards[name].master_host, "home": shard["home_host"]}
-            for name, shard in plan["shards"].items()
-            if name in after.shards
-        },
-        "handovers": [
-            {key: handover[key] for key in ("old_master", "new_master", "pause_ms", "full_resyncs", "leader", "attempts", "timeline")}
-            for handover in handovers
-            if handover.get("changed")
-        ],
-    }
-    report["lines"] = report_lines(report)
-    return report
+    """What was done and what is not as it should be, from the plan and a survey made afterwards."""
+    handovers = [done for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
+    return make_report(plan, _instances(hostvars, hosts), _settings(settings), handovers)
 
 
 class FilterModule:
     """The filters of this collection."""
 
     def filters(self) -> Dict[str, Any]:
-        return {"upgrade_plan": upgrade_plan, "upgrade_report": upgrade_report}
+        return {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report}

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ._info import node_info
 from ._sentinel import SentinelView
+from ._serverlog import judge_log
 
 __all__ = ["Finding", "Observation", "Wanted", "judge"]
 
@@ -20,12 +21,14 @@ __all__ = ["Finding", "Observation", "Wanted", "judge"]
 class Observation:
     """What was read at one moment; ``error`` is set where the instance did not answer.
 
-    ``master_offset`` is the offset of a replica's master, in bytes of the replication stream.
+    ``master_offset`` is the offset of a replica's master, in bytes of the replication stream; ``log`` is what the
+    instance has logged.
     """
 
     info: Mapping[str, str] = field(default_factory=dict)
     view: Optional[SentinelView] = None
     master_offset: Optional[int] = None
+    log: str = ""
     error: str = ""
 
 
@@ -47,6 +50,7 @@ class Wanted:
     known_replicas: Optional[int] = None
     no_tilt: Optional[bool] = None
     no_failover: Optional[bool] = None
+    log_clean: Optional[bool] = None
 
 
 @dataclass(frozen=True)
@@ -165,4 +169,7 @@ def judge(wanted: Wanted, seen: Observation) -> List[Finding]:
     found = _node_findings(wanted, seen)
     if seen.view is not None:
         found += _sentinel_findings(wanted, seen.view)
+    if wanted.log_clean:
+        errors = judge_log(seen.log).errors
+        found.append(Finding("log_clean", True, "; ".join(errors[:5]) or True, not errors))
     return found

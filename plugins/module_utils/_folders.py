@@ -79,15 +79,18 @@ class Folders:
     def activated(self, version: str) -> bool:
         return os.path.isdir(self.active) and not os.path.isdir(self.staged) and version_in(self.active) == version
 
-    def activate(self, config_file: str, version: str, identity: Optional[FileIdentity]) -> None:
-        """Puts the staged version in place; finishes an interrupted activation. Raises PreconditionFailed."""
+    def require_staged(self, version: str) -> None:
+        """Raises PreconditionFailed unless the staged folder holds this version and it runs here."""
         found = version_in(self.staged)
         if found != version:
             raise PreconditionFailed(
                 f"{self.staged} should hold version {version} and holds {found or 'no server that runs'}",
-                state="The version in use was not replaced",
+                state="The version in use was not touched",
                 advice="Stage the new version again (redis_binaries)",
             )
+
+    def activate(self, config_file: str, version: str, identity: Optional[FileIdentity]) -> None:
+        """Puts the staged version in place; finishes an interrupted activation."""
         source = self.in_use()
         for path in self.to_copy(config_file):
             self._copy(os.path.join(source, path), os.path.join(self.staged, path), identity)

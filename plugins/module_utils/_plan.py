@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from ._sentinel import SentinelView, view_from_dict
 from ._versions import is_downgrade, way_back, way_forward
 
-__all__ = ["Instance", "Plan", "Settings", "ShardPlan", "Step", "make_plan"]
+__all__ = ["Instance", "Plan", "Settings", "ShardPlan", "Step", "journal_of", "make_plan"]
 
 Record = Mapping[str, Any]
 
@@ -85,7 +85,11 @@ class ShardPlan:
 
 @dataclass
 class Plan:
-    """What the plays carry out; ``*_serial`` are the batch sizes of a play over ``*_hosts``."""
+    """What the plays carry out; ``*_serial`` are the batch sizes of a play over ``*_hosts``.
+
+    ``touched_hosts`` are all hosts unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that
+    not every node can be reached until it has been started again.
+    """
 
     version: str
     control_host: str = ""
@@ -101,6 +105,8 @@ class Plan:
     to_stage: List[str] = field(default_factory=list)
     problems: List[str] = field(default_factory=list)
     warnings: List[str] = field(default_factory=list)
+    touched_hosts: List[str] = field(default_factory=list)
+    gaps: bool = False
     nothing_to_do: bool = False
 
     def as_dict(self) -> Dict[str, Any]:
@@ -128,7 +134,9 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan.old_master_hosts, plan.old_master_serial = _waves([[shard.master_host] for shard in moving])
     plan.fail_back_hosts = [shard.home_host for shard in plan.shards.values() if shard.fail_back]
     plan.to_stage = [key for key, step in plan.steps.items() if step.do != "skip"]
+    plan.gaps = any(instance.record.get("stopped") for instance in instances)
     plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or _journals(instances))
+    plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
     return plan
 
 
@@ -273,6 +281,16 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
                 "redis_upgrade_accept_no_way_back: true"
             )
             return
+
+
+def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any]) -> Dict[str, Any]:
+    """What an instance's journal notes: all that could not be asked any more once the instance is stopped."""
+    noted = ("kind", "server", "version", "executable", "config_file", "config_identity", "folder", "log_file", "priority")
+    journal = {name: record[name] for name in noted if name in record}
+    shard = plan["shards"].get(step.get("shard"))
+    if shard is not None:
+        journal.update(shard=step["shard"], address=step["address"], home=shard["home"])
+    return journal
 
 
 def _left_over(plan: Plan, nodes: Sequence[Instance]) -> List[str]:

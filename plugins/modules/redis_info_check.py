@@ -81,6 +81,16 @@ options:
   no_failover:
     description: The Sentinel must have no failover of this master in progress.
     type: bool
+  log_clean:
+    description: The log O(log_file), from O(log_offset) on, must not say that something is broken.
+    type: bool
+  log_file:
+    description: The log file of the instance, on the host that runs the module.
+    type: path
+  log_offset:
+    description: From which byte of the log on to read, for example the RV(sentinelops.redis.redis_instance#module:log_offset) of its start.
+    type: int
+    default: 0
   wait_s:
     description: How long to wait for the conditions, in seconds; V(0) checks once.
     type: int
@@ -139,6 +149,11 @@ conditions:
   type: list
   elements: dict
   sample: [{"condition": "link_up", "wanted": true, "seen": "master_link_status down", "ok": false}]
+log_warnings:
+  description: Lines of level warning in the log that are not known to be harmless.
+  returned: with O(log_clean=true)
+  type: list
+  elements: str
 met:
   description: Whether all conditions hold; false is only returned in check mode, else the module fails.
   returned: always
@@ -159,6 +174,7 @@ from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_f
 from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
 from ..module_utils._info import node_info, parse_info
 from ..module_utils._sentinel import read_view
+from ..module_utils._serverlog import judge_log, read_from
 from ..module_utils._wait import Clock, until
 
 CONDITIONS: Dict[str, Any] = {
@@ -176,12 +192,15 @@ CONDITIONS: Dict[str, Any] = {
     "known_replicas": {"type": "int"},
     "no_tilt": {"type": "bool"},
     "no_failover": {"type": "bool"},
+    "log_clean": {"type": "bool"},
 }
 OF_A_SENTINEL = ["master", "quorum", "links_fresh", "known_sentinels", "known_replicas", "no_tilt", "no_failover"]
 SPEC: Dict[str, Any] = {
     **CONNECTION_SPEC,
     **CONDITIONS,
     "master_name": {"type": "str"},
+    "log_file": {"type": "path"},
+    "log_offset": {"type": "int", "default": 0},
     "wait_s": {"type": "int", "default": 0},
     "interval_ms": {"type": "int", "default": 200},
 }
@@ -196,13 +215,15 @@ class Observer:
         self._master_name: Optional[str] = params["master_name"]
         self._want_lag = params["max_lag_bytes"] is not None
         self._master: Optional[Server] = None
+        self._log = (params["log_file"] or "", params["log_offset"]) if params["log_clean"] else ("", 0)
 
     def look(self) -> Observation:
         """One observation; that the instance cannot be reached, or refuses, is one too."""
         try:
             info = parse_info(self._server.command("INFO"))
             view = read_view(self._server, self._master_name) if self._master_name else None
-            return Observation(info=info, view=view, master_offset=self._master_offset(info) if self._want_lag else None)
+            offset = self._master_offset(info) if self._want_lag else None
+            return Observation(info=info, view=view, master_offset=offset, log=read_from(*self._log))
         except (ConnectionFailed, CommandRefused) as error:
             return Observation(error=str(error))
 
@@ -242,6 +263,8 @@ def check(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     }
     if waited.seen.view is not None:
         result["view"] = waited.seen.view.as_dict()
+    if params["log_clean"]:
+        result["log_warnings"] = list(judge_log(waited.seen.log).warnings)
     if waited.satisfied or check_mode:
         return result
     failed = "; ".join(str(finding) for finding in findings if not finding.ok)
@@ -254,7 +277,7 @@ def check(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        SPEC, supports_check_mode=True, required_by={name: "master_name" for name in OF_A_SENTINEL}
+        SPEC, supports_check_mode=True, required_by={**{name: "master_name" for name in OF_A_SENTINEL}, "log_clean": "log_file"}
     )
     try:
         require_redis_py()

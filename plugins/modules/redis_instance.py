@@ -3,17 +3,20 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts and stops a server that runs as a plain process, without a service manager."""
+"""Starts, stops and restarts a server that runs as a plain process, also with another version of its binary."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_instance
-short_description: Start or stop a Redis, Valkey or Sentinel process
+short_description: Start, stop, or switch the version of a Redis, Valkey or Sentinel process
 version_added: 0.1.0
 description:
   - Starts a server from its executable and configuration file, detached, and waits until it serves; or stops it with C(SHUTDOWN) and waits until
     its process is gone.
+  - V(switched) stops the server, copies the configuration files that lie in its version folder (C(redis)) into the staged one (C(redis.new)),
+    renames C(redis) to C(redis.old) and C(redis.new) to C(redis), and starts the server again. If it does not serve, the old version is put back and
+    started, and the module fails. This happens in one call, so that the server is down for a moment only and is not left stopped if the controller dies.
   - For servers that run as plain processes. Where a service manager owns the process, use that.
   - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the replicas at the next start.
 author: sentinelops contributors (@sentinelops)
@@ -29,27 +32,55 @@ attributes:
     support: full
 options:
   state:
-    description: Whether the instance shall run and serve, or be gone.
+    description:
+      - V(started) and V(stopped) ensure that the instance serves, or is gone.
+      - V(switched) ensures that it runs O(version) from its version folder.
+      - V(previous) ensures that it runs O(version) again, which V(switched) has kept in C(redis.old).
     type: str
-    choices: [started, stopped]
+    choices: [started, stopped, switched, previous]
     required: true
   executable:
-    description: The server's executable. Required with O(state=started).
+    description: The server's executable. Required unless O(state=stopped).
     type: path
   config_file:
     description:
       - The server's configuration file. A server on this port that has another one is not touched, it is an error.
-      - Required with O(state=started).
+      - Required unless O(state=stopped).
     type: path
   sentinel:
     description: Whether to start the server as a Sentinel.
     type: bool
     default: false
   log_file:
-    description: The server's log; its last lines are shown if it does not start. By default what C(logfile) in the configuration file says.
+    description: The server's log; its last lines are shown if something fails. By default what C(logfile) in the configuration file says.
     type: path
+  folder:
+    description:
+      - The version folder, for example C(/opt/redis-6379/redis). The staged version is beside it with C(.new) at the end, the kept one with C(.old).
+      - A C(.old) of an earlier upgrade is set aside as C(.old.<version>).
+      - Required with O(state=switched) and O(state=previous).
+    type: path
+  version:
+    description: The version that shall run. Required with O(state=switched) and O(state=previous).
+    type: str
+  config_identity:
+    description: Owner, group and mode to give the configuration file, for where the server itself has changed them since the upgrade began.
+    type: dict
+    suboptions:
+      uid:
+        description: User id of the owner.
+        type: int
+        required: true
+      gid:
+        description: Group id.
+        type: int
+        required: true
+      mode:
+        description: Permission bits, as a number.
+        type: int
+        required: true
   force:
-    description: Stop it even if it is a master with replicas.
+    description: With O(state=stopped), stop it even if it is a master with replicas.
     type: bool
     default: false
   wait_s:
@@ -72,6 +103,15 @@ EXAMPLES = r"""
     state: started
     executable: /opt/redis-6380/redis/redis-server
     config_file: /opt/redis-6380/redis/redis.conf
+
+- name: Restart it with the version that was staged in /opt/redis-6380/redis.new
+  sentinelops.redis.redis_instance:
+    login_port: 6380
+    state: switched
+    version: 7.0.15
+    folder: /opt/redis-6380/redis
+    executable: /opt/redis-6380/redis/redis-server
+    config_file: /opt/redis-6380/redis/redis.conf
 """
 
 RETURN = r"""
@@ -81,203 +121,129 @@ pid:
   type: int
 version:
   description: The version that serves.
-  returned: with O(state=started)
+  returned: unless O(state=stopped)
   type: str
 log_file:
   description: The server's log file; empty if it has none.
-  returned: with O(state=started)
+  returned: success
   type: str
 log_offset:
-  description: The size of the log, in bytes, before the server was started.
-  returned: with O(state=started)
+  description: The size of the log, in bytes, before anything was done.
+  returned: success
   type: int
 log_tail:
   description: The last lines of the log.
-  returned: when the server did not start or did not stop
+  returned: when something failed
   type: list
   elements: str
 """
 
 import os
-import tempfile
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._address import Address
-from ..module_utils._configfile import directives, read_text
+from ..module_utils._configfile import FileIdentity
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
-from ..module_utils._errors import (
-    CommandRefused,
-    ConnectionFailed,
-    OperationFailed,
-    PreconditionFailed,
-    SentinelOpsError,
+from ..module_utils._errors import SentinelOpsError
+from ..module_utils._folders import Folders, version_in
+from ..module_utils._info import NodeInfo
+from ..module_utils._instance import (
+    InstanceFiles,
+    log_file_of,
+    put_back,
+    refuse_to_stop_a_master,
+    restart,
+    serving,
+    start,
+    stop,
+    switch_version,
 )
-from ..module_utils._info import NodeInfo, node_info, parse_info
-from ..module_utils._process import Started, alive, start_detached
-from ..module_utils._serverlog import size_of, tail
-from ..module_utils._wait import Clock, until
+from ..module_utils._serverlog import size_of
+from ..module_utils._wait import Clock
 
 SPEC: Dict[str, Any] = {
     **CONNECTION_SPEC,
-    "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped", "switched", "previous"], "required": True},
     "executable": {"type": "path"},
     "config_file": {"type": "path"},
     "sentinel": {"type": "bool", "default": False},
     "log_file": {"type": "path"},
+    "folder": {"type": "path"},
+    "version": {"type": "str"},
+    "config_identity": {
+        "type": "dict",
+        "options": {name: {"type": "int", "required": True} for name in ("uid", "gid", "mode")},
+    },
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }
 
 
-def serving(server: Server, config_file: Optional[str]) -> Optional[NodeInfo]:
-    """The instance's INFO if one answers, else None.
-
-    Something that is not a Redis server, or one with another configuration file than the wanted one, is an error.
-    """
-    try:
-        info = parse_info(server.command("INFO"))
-    except ConnectionFailed as error:
-        if error.sent:
-            raise PreconditionFailed(
-                "something answers on this port that does not speak the Redis protocol, or hangs: " + error.message,
-                node=str(server.address),
-                advice="Find out what listens there (ss -ltnp) before starting a server on it",
-            ) from error
-        return None
-    if "redis_version" not in info:
-        raise PreconditionFailed("what answers on this port is not a Redis server", node=str(server.address))
-    node, running = node_info(info), info.get("config_file", "")
-    if config_file and not (running and os.path.realpath(running) == os.path.realpath(config_file)):
-        raise PreconditionFailed(
-            f"another server is there: pid {node.pid}, version {node.version}, configuration file {running or 'none'}; "
-            f"expected was {config_file}",
-            node=str(server.address),
-            state="It was left alone",
-            advice="Choose another port, or stop that server if it is yours",
-        )
-    return node
+def files_from(params: Dict[str, Any]) -> InstanceFiles:
+    config_file = params["config_file"] or ""
+    readable = bool(config_file) and os.path.isfile(config_file)
+    log_file = params["log_file"] or (log_file_of(config_file) if readable else "")
+    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file)
 
 
-def _paths(params: Dict[str, Any]) -> List[str]:
-    for name in ("executable", "config_file"):
-        if not params[name] or not os.path.isfile(params[name]):
-            raise PreconditionFailed(
-                f"the {name.replace('_', ' ')} {params[name]} does not exist",
-                node=str(Address(params["login_host"], params["login_port"])),
-                state="Nothing was started",
-            )
-    return [params["executable"], params["config_file"], *(["--sentinel"] if params["sentinel"] else [])]
+def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Brings the instance into the wanted state; returns the module's result."""
+    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    files, clock = files_from(params), Clock()
+    result: Dict[str, Any] = {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
+    node = serving(server, files.config_file)
+    if params["state"] == "stopped":
+        return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
+    if params["state"] == "started":
+        wrong = node is None
+    else:
+        wrong = node is None or version_in(params["folder"]) != params["version"] or node.version != params["version"]
+    if wrong and not check_mode:
+        node = _act(server, files, params, clock)
+    return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
 
 
-def log_file_of(config_file: str) -> str:
-    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log goes to stdout."""
-    lines = directives(read_text(config_file))
-    path = (lines.get("logfile") or [[""]])[-1][0]
-    folder = (lines.get("dir") or [[os.path.dirname(config_file)]])[-1][0]
-    return os.path.join(folder, path) if path else ""
+def _act(server: Server, files: InstanceFiles, params: Dict[str, Any], clock: Clock) -> NodeInfo:
+    wait_s = params["wait_s"]
+    if params["state"] == "started":
+        return start(server, files, wait_s, clock)
+    folders = Folders(params["folder"])
+    if params["state"] == "previous":
+        return put_back(server, files, folders, params["version"], wait_s, clock)
+    if folders.activated(params["version"]):  # an interrupted run has swapped the folders already
+        return restart(server, files, wait_s, clock)
+    identity = FileIdentity(**params["config_identity"]) if params["config_identity"] else None
+    return switch_version(server, files, folders, params["version"], identity, wait_s, clock)
 
 
-def _not_started(what: str, server: Server, process: Started, log_file: str, offset: int) -> OperationFailed:
-    log_tail = tail(log_file, offset)
-    said = "; ".join([part for part in (process.printed(), *log_tail[-6:]) if part])
-    return OperationFailed(
-        f"{what}: {said or 'it printed nothing'}",
-        node=str(server.address),
-        state="The instance does not serve",
-        advice=f"See {log_file or 'the output above'}",
-        log_tail=log_tail,
-        printed=process.printed(),
-    )
-
-
-def start(server: Server, params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
-    node = serving(server, params["config_file"])
-    arguments = _paths(params)
-    log_file = params["log_file"] or log_file_of(params["config_file"])
-    offset = size_of(log_file)
-    result: Dict[str, Any] = {"changed": node is None, "log_file": log_file, "log_offset": offset}
-    if node is None and not check_mode:
-        with tempfile.TemporaryFile() as output:
-            process = start_detached(arguments, os.path.dirname(params["config_file"]), output)
-            node = _wait_until_serving(server, params["wait_s"], process, log_file, offset)
-    return {**result, "pid": node.pid if node else 0, "version": node.version if node else ""}
-
-
-def _wait_until_serving(server: Server, wait_s: int, process: Started, log_file: str, offset: int) -> NodeInfo:
-    def observe() -> Optional[NodeInfo]:
-        ended = process.ended()
-        if ended:
-            raise _not_started(f"the server ended at once with exit code {ended}", server, process, log_file, offset)
-        try:
-            return node_info(parse_info(server.command("INFO")))
-        except (ConnectionFailed, CommandRefused):
-            return None
-
-    waited = until(
-        observe, lambda seen: seen is not None and not seen.loading, deadline_s=wait_s, interval_s=0.05, clock=Clock()
-    )
-    if not waited.satisfied:
-        last = "it still loads its data" if waited.seen else "it does not answer"
-        raise _not_started(f"the server does not serve after {wait_s} s, {last}", server, process, log_file, offset)
-    assert waited.seen is not None
-    ours = process.process.pid
-    if process.ended() is None and waited.seen.pid != ours:
-        raise _not_started(f"another server (pid {waited.seen.pid}) answers on this port", server, process, log_file, offset)
-    return waited.seen
-
-
-def stop(server: Server, params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
-    node = serving(server, params["config_file"])
+def _ensure_stopped(
+    server: Server, files: InstanceFiles, node: Optional[NodeInfo], params: Dict[str, Any], check_mode: bool
+) -> Dict[str, Any]:
     if node is None:
         return {"changed": False, "pid": 0}
-    replicas = ", ".join(replica.address for replica in node.replicas)
-    if node.is_master and replicas and not params["force"]:
-        raise PreconditionFailed(
-            f"it is a master, followed by {replicas}, and will not be stopped",
-            node=str(server.address),
-            state="It goes on serving",
-            advice="Hand the master role over first (redis_sentinel_failover)",
-        )
+    if not params["force"]:
+        refuse_to_stop_a_master(server, node)
     if not check_mode:
-        _shut_down(server, node.pid, params)
+        stop(server, node, files.log_file, params["wait_s"], Clock())
     return {"changed": True, "pid": node.pid}
 
 
-def _shut_down(server: Server, pid: int, params: Dict[str, Any]) -> None:
-    log_file = params["log_file"] or ""
-    offset = size_of(log_file)
-    try:
-        server.command("SHUTDOWN")
-    except ConnectionFailed:
-        pass  # the answer to a SHUTDOWN that works is the end of the connection
-    except CommandRefused as refused:
-        raise OperationFailed(
-            f"it refuses to shut down: {refused.reply}",
-            node=str(server.address),
-            state="It goes on serving",
-            advice="Its log says why; often it cannot save its data (disk full, folder not writable)",
-            log_tail=tail(log_file, offset),
-        ) from refused
-    waited = until(lambda: alive(pid), lambda lives: not lives, deadline_s=params["wait_s"], interval_s=0.02, clock=Clock())
-    if not waited.satisfied:
-        raise OperationFailed(
-            f"its process {pid} is still there {params['wait_s']} s after SHUTDOWN",
-            node=str(server.address),
-            state="It may be saving its data",
-            advice="Look at its log, and run again when it is gone",
-            log_tail=tail(log_file, offset),
-        )
-
-
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True, required_if=[("state", "started", ["executable", "config_file"])])
+    needed = ["executable", "config_file"]
+    module = AnsibleModule(
+        SPEC,
+        supports_check_mode=True,
+        required_if=[
+            ("state", "started", needed),
+            ("state", "switched", [*needed, "folder", "version"]),
+            ("state", "previous", [*needed, "folder", "version"]),
+        ],
+    )
     try:
         require_redis_py()
-        server = connect(Address(module.params["login_host"], module.params["login_port"]), login_from(module.params))
-        act = start if module.params["state"] == "started" else stop
-        result = act(server, module.params, module.check_mode)
+        result = ensure(module.params, module.check_mode)
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())
     module.exit_json(**result)

@@ -1,0 +1,46 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The instances of a sandbox, from its settings."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping
+
+from ansible.errors import AnsibleFilterError
+
+
+def sandbox_instances(settings: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """The data nodes, master first, then the Sentinels, each with name, kind, port and paths."""
+    counts = {"redis": int(settings["replicas"]) + 1, "sentinel": int(settings["sentinels"])}
+    if counts["redis"] < 1 or counts["sentinel"] < 0:
+        raise AnsibleFilterError("redis_sandbox_replicas and redis_sandbox_sentinels must not be negative")
+    found: List[Dict[str, Any]] = []
+    for kind, count in counts.items():
+        for index in range(count):
+            name, base = f"{kind}-{index + 1}", f"{settings['folder']}/{kind}-{index + 1}"
+            found.append(
+                {
+                    "name": name,
+                    "kind": kind,
+                    "port": int(settings[f"{kind}_port"]) + index,
+                    "base": base,
+                    "folder": f"{base}/redis",
+                    "executable": f"{base}/redis/redis-server",
+                    "config_file": f"{base}/redis/{kind}.conf",
+                    "data": f"{base}/data",
+                    "log_file": f"{base}/{kind}.log",
+                }
+            )
+    ports = [instance["port"] for instance in found]
+    if len(set(ports)) != len(ports):
+        raise AnsibleFilterError("the ports of data nodes and Sentinels overlap: choose redis_sandbox_sentinel_port further away")
+    return found
+
+
+class FilterModule:
+    """The filters of this collection."""
+
+    def filters(self) -> Dict[str, Any]:
+        return {"sandbox_instances": sandbox_instances}

@@ -1,0 +1,223 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starting and stopping a server that runs as a plain process, and restarting it with another version of its binary."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import List, Optional
+
+from ._configfile import FileIdentity, directives, read_text
+from ._connection import Server
+from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
+from ._folders import Folders, version_in
+from ._info import NodeInfo, node_info, parse_info
+from ._process import Started, alive, start_detached
+from ._serverlog import size_of, tail
+from ._wait import Clock, until
+
+__all__ = ["InstanceFiles", "log_file_of", "restart", "serving", "start", "stop", "switch_version"]
+
+
+@dataclass(frozen=True)
+class InstanceFiles:
+    """From what an instance is started, and where it logs (empty: not to a file)."""
+
+    executable: str
+    config_file: str
+    sentinel: bool
+    log_file: str
+
+    @property
+    def arguments(self) -> List[str]:
+        return [self.executable, self.config_file, *(["--sentinel"] if self.sentinel else [])]
+
+
+def log_file_of(config_file: str) -> str:
+    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log goes to stdout."""
+    lines = directives(read_text(config_file))
+    path = (lines.get("logfile") or [[""]])[-1][0]
+    folder = (lines.get("dir") or [[os.path.dirname(config_file)]])[-1][0]
+    return os.path.join(folder, path) if path else ""
+
+
+def serving(server: Server, config_file: str) -> Optional[NodeInfo]:
+    """The instance's INFO if one answers, else None.
+
+    Something that is not a Redis server, or one with another configuration file than the expected one, is an error.
+    """
+    try:
+        info = parse_info(server.command("INFO"))
+    except ConnectionFailed as error:
+        if error.sent:
+            raise PreconditionFailed(
+                f"what listens on this port hangs, or does not speak the Redis protocol ({error.message})",
+                node=str(server.address),
+                state="It was left alone",
+                advice="Find out what it is (ss -ltnp)",
+            ) from error
+        return None
+    except CommandRefused as refused:
+        raise PreconditionFailed(
+            f"what listens on this port is not a Redis server: {refused.reply}", node=str(server.address), state="It was left alone"
+        ) from refused
+    node, running = node_info(info), info.get("config_file", "")
+    if config_file and not (running and os.path.realpath(running) == os.path.realpath(config_file)):
+        raise PreconditionFailed(
+            f"another server is there: pid {node.pid}, version {node.version}, configuration file {running or 'none'}; "
+            f"expected was {config_file}",
+            node=str(server.address),
+            state="It was left alone",
+            advice="Choose another port, or stop that server if it is yours",
+        )
+    return node
+
+
+def _not_started(what: str, server: Server, process: Started, log_file: str, offset: int) -> OperationFailed:
+    log_tail = tail(log_file, offset)
+    said = "; ".join(part for part in (process.printed(), *log_tail[-6:]) if part)
+    return OperationFailed(
+        f"{what}: {said or 'it printed nothing'}",
+        node=str(server.address),
+        state="The instance does not serve",
+        advice=f"See {log_file or 'the output above'}",
+        log_tail=log_tail,
+    )
+
+
+def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
+    """Starts the server and waits until it has loaded its data. Raises OperationFailed with its last words."""
+    for what, path in (("executable", files.executable), ("configuration file", files.config_file)):
+        if not os.path.isfile(path):
+            raise PreconditionFailed(f"the {what} {path} does not exist", node=str(server.address), state="Nothing was started")
+    offset = size_of(files.log_file)
+    with tempfile.TemporaryFile() as output:
+        process = start_detached(files.arguments, os.path.dirname(files.config_file), output)
+
+        def observe() -> Optional[NodeInfo]:
+            ended = process.ended()
+            if ended:
+                raise _not_started(f"the server ended at once with exit code {ended}", server, process, files.log_file, offset)
+            try:
+                return node_info(parse_info(server.command("INFO")))
+            except (ConnectionFailed, CommandRefused):
+                return None
+
+        waited = until(
+            observe, lambda seen: seen is not None and not seen.loading, deadline_s=wait_s, interval_s=0.02, clock=clock
+        )
+        node = waited.seen
+        if not waited.satisfied or node is None:
+            last = "it still loads its data" if node else "it does not answer"
+            raise _not_started(f"it does not serve after {wait_s:g} s, {last}", server, process, files.log_file, offset)
+        if process.ended() is None and node.pid != process.process.pid:
+            raise _not_started(f"another server (pid {node.pid}) answers on this port", server, process, files.log_file, offset)
+        return node
+
+
+def refuse_to_stop_a_master(server: Server, node: NodeInfo) -> None:
+    replicas = ", ".join(replica.address for replica in node.replicas)
+    if node.is_master and replicas:
+        raise PreconditionFailed(
+            f"it is a master, followed by {replicas}, and will not be stopped",
+            node=str(server.address),
+            state="It goes on serving",
+            advice="Hand the master role over first (redis_sentinel_failover)",
+        )
+
+
+def stop(server: Server, node: NodeInfo, log_file: str, wait_s: float, clock: Clock) -> None:
+    """Sends SHUTDOWN (which saves if save points are set) and waits until the process is gone."""
+    offset = size_of(log_file)
+    try:
+        server.command("SHUTDOWN")
+    except ConnectionFailed:
+        pass  # the answer to a SHUTDOWN that works is the end of the connection
+    except CommandRefused as refused:
+        raise OperationFailed(
+            f"it refuses to shut down: {refused.reply}",
+            node=str(server.address),
+            state="It goes on serving",
+            advice="Its log says why; often it cannot save its data (disk full, folder not writable)",
+            log_tail=tail(log_file, offset),
+        ) from refused
+    waited = until(lambda: alive(node.pid), lambda lives: not lives, deadline_s=wait_s, interval_s=0.01, clock=clock)
+    if not waited.satisfied:
+        raise OperationFailed(
+            f"its process {node.pid} is still there {wait_s:g} s after SHUTDOWN",
+            node=str(server.address),
+            state="It may be saving its data",
+            advice="Look at its log, and run again when it is gone",
+            log_tail=tail(log_file, offset),
+        )
+
+
+def switch_version(
+    server: Server, files: InstanceFiles, folders: Folders, version: str, identity: Optional[FileIdentity], wait_s: float, clock: Clock
+) -> NodeInfo:
+    """Stops the instance, puts the staged version in place, and starts that; if it does not serve, the old one again.
+
+    All in one go, so that the instance is down for a moment only, and not left stopped if the controller dies.
+    Raises OperationFailed when the old version serves again (or, said so, does not).
+    """
+    folders.require_staged(version)
+    node = serving(server, files.config_file)
+    old_version = version_in(folders.in_use())
+    if node is not None:
+        refuse_to_stop_a_master(server, node)
+        stop(server, node, files.log_file, wait_s, clock)
+    try:
+        folders.activate(files.config_file, version, identity)
+        return start(server, files, wait_s, clock)
+    except (SentinelOpsError, OSError) as error:
+        raise _back_to(old_version, server, files, folders, wait_s, clock, error) from error
+
+
+def _back_to(
+    old_version: str, server: Server, files: InstanceFiles, folders: Folders, wait_s: float, clock: Clock, error: Exception
+) -> OperationFailed:
+    """Puts the old version back and starts it; returns the error to raise, which says how that went."""
+    facts = getattr(error, "facts", {})
+    try:
+        put_back(server, files, folders, old_version, wait_s, clock)
+    except (SentinelOpsError, OSError) as second:
+        return OperationFailed(
+            f"the new version failed ({error}), and the old version {old_version} could not be started again ({second})",
+            node=str(server.address),
+            state="The instance is down",
+            advice="Start it by hand before anything else",
+            **facts,
+        )
+    return OperationFailed(
+        f"the new version failed: {error}",
+        node=str(server.address),
+        state=f"The old version {old_version} was put back and serves again",
+        advice="Mend the cause and run again",
+        **facts,
+    )
+
+
+def put_back(server: Server, files: InstanceFiles, folders: Folders, version: str, wait_s: float, clock: Clock) -> NodeInfo:
+    """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already."""
+    node = serving(server, files.config_file)
+    if node is not None and version_in(folders.active) == version:
+        return node
+    if node is not None:
+        refuse_to_stop_a_master(server, node)
+        stop(server, node, files.log_file, wait_s, clock)
+    if version_in(folders.active) != version:
+        folders.put_back()
+    return start(server, files, wait_s, clock)
+
+
+def restart(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
+    """Stops the instance if it runs, and starts it."""
+    node = serving(server, files.config_file)
+    if node is not None:
+        refuse_to_stop_a_master(server, node)
+        stop(server, node, files.log_file, wait_s, clock)
+    return start(server, files, wait_s, clock)
