@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,17 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Mapping
 
 from ansible.errors import AnsibleFilterError
 
 
-def sandbox_instances(settings: Mapping[str, Any]) -> List[Dict[str, Any]]:
+def sandbox_instances(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The data nodes, master first, then the Sentinels, each with name, kind, port and paths."""
     counts = {"redis": int(settings["replicas"]) + 1, "sentinel": int(settings["sentinels"])}
     if counts["redis"] < 1 or counts["sentinel"] < 0:
         raise AnsibleFilterError("redis_sandbox_replicas and redis_sandbox_sentinels must not be negative")
-    found: List[Dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     for kind, count in counts.items():
         for index in range(count):
             name, base = f"{kind}-{index + 1}", f"{settings['folder']}/{kind}-{index + 1}"
@@ -42,5 +41,5 @@ def sandbox_instances(settings: Mapping[str, Any]) -> List[Dict[str, Any]]:
 class FilterModule:
     """The filters of this collection."""
 
-    def filters(self) -> Dict[str, Any]:
+    def filters(self) -> dict[str, Any]:
         return {"sandbox_instances": sandbox_instances}

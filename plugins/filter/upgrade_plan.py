@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
 from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import preflight, warnings
 from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
@@ -18,7 +16,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._text import pla
 SURVEYED = "__redis_upgrade_surveyed_"
 
 
-def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> List[Instance]:
+def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instance]:
     """The instances of all hosts, from what redis_survey returned on each of them."""
     found = []
     for kind in ("sentinel", "redis"):
@@ -43,7 +41,7 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
     )
 
 
-def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> Dict[str, Any]:
+def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """The plan, its text in ``lines``, and in ``findings`` everything that stands against it."""
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
@@ -55,14 +53,14 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     return result
 
 
-def upgrade_journal(record: Mapping[str, Any], plan: Mapping[str, Any], step: Mapping[str, Any] | None = None) -> Dict[str, Any]:
+def upgrade_journal(record: Mapping[str, Any], plan: Mapping[str, Any], step: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the journal of a surveyed instance notes."""
     return journal_of(record, plan, step or {})
 
 
 def upgrade_report(
     plan: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """What was done and what is not as it should be, from the plan and a survey made afterwards."""
     handovers = [done for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
     return make_report(plan, _instances(hostvars, hosts), _settings(settings), handovers)
@@ -71,5 +69,5 @@ def upgrade_report(
 class FilterModule:
     """The filters of this collection."""
 
-    def filters(self) -> Dict[str, Any]:
+    def filters(self) -> dict[str, Any]:
         return {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report}

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,7 +6,7 @@
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple, Set
+from typing import NamedTuple
 
 from ._errors import PreconditionFailed
 
@@ -29,12 +28,10 @@ class Address(NamedTuple):
         host, _separator, port = text.rpartition(":")
         host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise PreconditionFailed(
-                f"'{text}' is not an address", advice="Write host:port, for example 10.0.0.1:6379 or [::1]:6379"
-            )
+            raise PreconditionFailed(f"'{text}' is not an address", advice="Write host:port, for example 10.0.0.1:6379 or [::1]:6379")
         return cls(host, int(port))
 
-    def resolved(self) -> Set[str]:
+    def resolved(self) -> set[str]:
         """The numeric ``host:port`` texts behind this address; itself where the name does not resolve."""
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)

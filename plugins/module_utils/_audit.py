@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -9,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Sequence
 
 from ._address import Address
 from ._checker import History, Verdict, check, longest_gap_ms, outcome_of, total
@@ -45,7 +44,7 @@ class MasterAddrClient:
         self._sentinels = [to_sentinel(address) for address in sentinels]
         self._name = name
         self._to_node = to_node
-        self._node: Optional[Server] = None
+        self._node: Server | None = None
 
     def find_master(self) -> Address:
         for sentinel in self._sentinels:
@@ -57,11 +56,11 @@ class MasterAddrClient:
                 return Address(str(reply[0]), int(reply[1]))
         raise ConnectionFailed(f"no Sentinel names the master of {self._name}", node=self._name, sent=False)
 
-    def replicas(self) -> List[Any]:
+    def replicas(self) -> list[Any]:
         """The SENTINEL REPLICAS reply of the first Sentinel that answers."""
         for sentinel in self._sentinels:
             try:
-                replies: List[Any] = sentinel.command("SENTINEL", "REPLICAS", self._name)
+                replies: list[Any] = sentinel.command("SENTINEL", "REPLICAS", self._name)
                 return replies
             except (ConnectionFailed, CommandRefused):
                 continue
@@ -163,25 +162,25 @@ class Audit:
         taken = [writer.key for writer in self._writers if master.command("EXISTS", writer.key)]
         if taken:
             raise PreconditionFailed(
-                f"the keys {', '.join(taken)} exist already", node=str(master.address), advice="Choose another key_prefix, or delete them"
+                f"the keys {', '.join(taken)} exist already",
+                node=str(master.address),
+                advice="Choose another key_prefix, or delete them",
             )
 
     def write(self, told_to_stop: Callable[[], bool], clock: Clock) -> float:
         """Runs the writers until ``told_to_stop`` or the duration is over; returns the seconds they ran."""
         for writer in self._writers:
             writer.start()
-        waited = until(
-            told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock
-        )
+        waited = until(told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock)
         self._stop.set()
         for writer in self._writers:
             writer.join()
         return waited.waited_s
 
-    def settled(self, clock: Clock) -> List[Server]:
+    def settled(self, clock: Clock) -> list[Server]:
         """The master and its replicas, once every replica has everything; raises ConditionNotMet."""
 
-        def observe() -> Dict[str, Any]:
+        def observe() -> dict[str, Any]:
             try:
                 master = self._to_node(self._finder.find_master())
                 head = node_info(parse_info(master.command("INFO")))
@@ -196,39 +195,37 @@ class Audit:
             except SentinelOpsError as error:
                 return {"servers": [], "behind": [str(error)]}
 
-        waited = until(
-            observe, lambda seen: not seen["behind"], deadline_s=self.request.settle_s, interval_s=0.25, clock=clock
-        )
+        waited = until(observe, lambda seen: not seen["behind"], deadline_s=self.request.settle_s, interval_s=0.25, clock=clock)
         if not waited.satisfied:
             raise ConditionNotMet(
                 f"the deployment did not settle within {self.request.settle_s:g} s: {'; '.join(waited.seen['behind'])}",
                 state="The lists could not be read from every node, so whether writes were lost is unknown",
             )
-        servers: List[Server] = waited.seen["servers"]
+        servers: list[Server] = waited.seen["servers"]
         return servers
 
-    def _final(self, server: Server, key: str) -> List[int]:
-        values: List[int] = []
+    def _final(self, server: Server, key: str) -> list[int]:
+        values: list[int] = []
         while True:
             chunk = server.command("LRANGE", key, len(values), len(values) + READ_CHUNK - 1)
             values += [int(value) for value in chunk]
             if len(chunk) < READ_CHUNK:
                 return values
 
-    def verdict(self, clock: Clock) -> Dict[str, Any]:
+    def verdict(self, clock: Clock) -> dict[str, Any]:
         """Reads the lists from every node and judges them; the totals are the worst of all nodes."""
         servers = self.settled(clock)
-        per_node: Dict[str, Dict[str, Any]] = {}
+        per_node: dict[str, dict[str, Any]] = {}
         for server in servers:
-            verdicts: List[Verdict] = [check(writer.history, self._final(server, writer.key)) for writer in self._writers]
+            verdicts: list[Verdict] = [check(writer.history, self._final(server, writer.key)) for writer in self._writers]
             per_node[str(server.address)] = total(verdicts)
         worst = {key: max(node[key] for node in per_node.values()) for key in next(iter(per_node.values()))}
         return {**worst, **self.counts(), "nodes": per_node, "master": str(servers[0].address)}
 
-    def counts(self) -> Dict[str, Any]:
+    def counts(self) -> dict[str, Any]:
         """What the writers saw, without any judgement."""
         histories = [writer.history for writer in self._writers]
-        errors: Dict[str, int] = {}
+        errors: dict[str, int] = {}
         for history in histories:
             for kind, count in history.errors.items():
                 errors[kind] = errors.get(kind, 0) + count

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -11,12 +10,23 @@ applied) or *unknown*. What the lists hold at the end decides.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Sequence, Set
+from typing import Any, Sequence
 
 __all__ = ["History", "Verdict", "check", "longest_gap_ms", "outcome_of", "total"]
 
 # Replies after which a write was certainly not applied.
-REFUSALS = ("READONLY", "NOREPLICAS", "LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "OOM", "MISCONF", "BUSY", "WRONGPASS")
+REFUSALS = (
+    "READONLY",
+    "NOREPLICAS",
+    "LOADING",
+    "MASTERDOWN",
+    "NOPERM",
+    "NOAUTH",
+    "OOM",
+    "MISCONF",
+    "BUSY",
+    "WRONGPASS",
+)
 
 
 def outcome_of(reply: str) -> str:
@@ -29,11 +39,11 @@ class History:
     """What one writer did: values 1 to ``attempted``; ``ok_at_s`` has the monotonic time of each acknowledgement."""
 
     attempted: int = 0
-    ok: List[int] = field(default_factory=list)
-    ok_at_s: List[float] = field(default_factory=list)
-    unknown: List[int] = field(default_factory=list)
+    ok: list[int] = field(default_factory=list)
+    ok_at_s: list[float] = field(default_factory=list)
+    unknown: list[int] = field(default_factory=list)
     failed: int = 0
-    errors: Dict[str, int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Verdict:
     duplicates: int
     reordered: int
 
-    def as_dict(self) -> Dict[str, int]:
+    def as_dict(self) -> dict[str, int]:
         return dict(vars(self))
 
 
@@ -57,7 +67,7 @@ def check(history: History, final: Sequence[int]) -> Verdict:
     *lost*: acknowledged and not there. *unexpected*: there, but never attempted, or certainly not applied.
     *recovered*: of unknown outcome, and there. *reordered*: smaller than the value before it.
     """
-    there: Set[int] = set(final)
+    there: set[int] = set(final)
     acknowledged, unknown = set(history.ok), set(history.unknown)
     firsts = list(dict.fromkeys(final))
     return Verdict(
@@ -76,7 +86,7 @@ def longest_gap_ms(ok_at_s: Sequence[float], end_s: float) -> float:
     return round(max((b - a for a, b in zip(times, times[1:])), default=0.0) * 1000, 1)
 
 
-def total(verdicts: Sequence[Verdict]) -> Dict[str, Any]:
+def total(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """The sum over writers."""
     keys = ("acknowledged", "lost", "unexpected", "recovered", "duplicates", "reordered")
     return {key: sum(getattr(verdict, key) for verdict in verdicts) for key in keys}

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -8,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping
 
 from ._info import node_info
 from ._sentinel import SentinelView
@@ -26,8 +25,8 @@ class Observation:
     """
 
     info: Mapping[str, str] = field(default_factory=dict)
-    view: Optional[SentinelView] = None
-    master_offset: Optional[int] = None
+    view: SentinelView | None = None
+    master_offset: int | None = None
     log: str = ""
     error: str = ""
 
@@ -36,21 +35,21 @@ class Observation:
 class Wanted:
     """The conditions; one that is None (or empty) is not checked. Field names are the module's option names."""
 
-    role: Optional[str] = None
-    version: Optional[str] = None
-    loaded: Optional[bool] = None
-    link_up: Optional[bool] = None
-    max_lag_bytes: Optional[int] = None
-    min_uptime_s: Optional[int] = None
+    role: str | None = None
+    version: str | None = None
+    loaded: bool | None = None
+    link_up: bool | None = None
+    max_lag_bytes: int | None = None
+    min_uptime_s: int | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
-    master: Optional[str] = None
-    quorum: Optional[bool] = None
-    links_fresh: Optional[bool] = None
-    known_sentinels: Optional[int] = None
-    known_replicas: Optional[int] = None
-    no_tilt: Optional[bool] = None
-    no_failover: Optional[bool] = None
-    log_clean: Optional[bool] = None
+    master: str | None = None
+    quorum: bool | None = None
+    links_fresh: bool | None = None
+    known_sentinels: int | None = None
+    known_replicas: int | None = None
+    no_tilt: bool | None = None
+    no_failover: bool | None = None
+    log_clean: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,11 @@ class Finding:
     def __str__(self) -> str:
         return f"{self.condition}: wanted {self.wanted}, seen {self.seen}"
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-_COMPARISONS: Tuple[Tuple[str, Callable[[Any, Any], bool]], ...] = (
+_COMPARISONS: tuple[tuple[str, Callable[[Any, Any], bool]], ...] = (
     (">=", operator.ge),
     ("<=", operator.le),
     ("!=", operator.ne),
@@ -79,14 +78,14 @@ _COMPARISONS: Tuple[Tuple[str, Callable[[Any, Any], bool]], ...] = (
 )
 
 
-def _as_number(text: str) -> Optional[float]:
+def _as_number(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
         return None
 
 
-def field_holds(wanted: Any, seen: Optional[str]) -> bool:
+def field_holds(wanted: Any, seen: str | None) -> bool:
     """Whether an INFO field's text satisfies ``value`` or ``<operator> value``; numbers are compared as numbers."""
     if seen is None:
         return False
@@ -107,9 +106,9 @@ def role_of(info: Mapping[str, str]) -> str:
     return "sentinel" if info.get("redis_mode") == "sentinel" else node_info(info).role
 
 
-def _node_findings(wanted: Wanted, seen: Observation) -> List[Finding]:
+def _node_findings(wanted: Wanted, seen: Observation) -> list[Finding]:
     node = node_info(seen.info)
-    found: List[Finding] = []
+    found: list[Finding] = []
     if wanted.role is not None:
         found.append(Finding("role", wanted.role, role_of(seen.info), role_of(seen.info) == wanted.role))
     if wanted.version is not None:
@@ -126,12 +125,12 @@ def _node_findings(wanted: Wanted, seen: Observation) -> List[Finding]:
     if wanted.min_uptime_s is not None:
         found.append(Finding("min_uptime_s", wanted.min_uptime_s, node.uptime_s, node.uptime_s >= wanted.min_uptime_s))
     for name, value in wanted.fields.items():
-        text = seen.info.get(name)
-        found.append(Finding(name, value, "no such field" if text is None else text, field_holds(value, text)))
+        present = seen.info.get(name)
+        found.append(Finding(name, value, "no such field" if present is None else present, field_holds(value, present)))
     return found
 
 
-def _lag_bytes(seen: Observation) -> Optional[int]:
+def _lag_bytes(seen: Observation) -> int | None:
     """A replica's distance to its master; on a master the distance of its last replica. None if not known."""
     node = node_info(seen.info)
     if node.is_master:
@@ -139,8 +138,8 @@ def _lag_bytes(seen: Observation) -> Optional[int]:
     return None if seen.master_offset is None else max(0, seen.master_offset - node.offset)
 
 
-def _sentinel_findings(wanted: Wanted, view: SentinelView) -> List[Finding]:
-    found: List[Finding] = []
+def _sentinel_findings(wanted: Wanted, view: SentinelView) -> list[Finding]:
+    found: list[Finding] = []
     if wanted.master is not None:
         found.append(Finding("master", wanted.master, view.master.address, view.master.address == wanted.master))
     if wanted.quorum:
@@ -162,7 +161,7 @@ def _sentinel_findings(wanted: Wanted, view: SentinelView) -> List[Finding]:
     return found
 
 
-def judge(wanted: Wanted, seen: Observation) -> List[Finding]:
+def judge(wanted: Wanted, seen: Observation) -> list[Finding]:
     """Every wanted condition, with what was seen; an instance that does not answer fulfils none."""
     if seen.error:
         return [Finding("answers", True, seen.error, False)]

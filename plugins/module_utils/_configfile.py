@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -10,23 +9,22 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from typing import Dict, List
 
-__all__ = ["FileIdentity", "directives", "difference", "read_text"]
+__all__ = ["FileIdentity", "difference", "directives", "read_text"]
 
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
 
 
-def _words(line: str) -> List[str]:
+def _words(line: str) -> list[str]:
     found = []
     for double, single, plain in _WORD.findall(line):
         found.append(re.sub(r"\\(.)", r"\1", double) if double else single.replace("\\'", "'") if single else plain)
     return found
 
 
-def directives(text: str) -> Dict[str, List[List[str]]]:
+def directives(text: str) -> dict[str, list[list[str]]]:
     """Directive name (lower case) to the argument lists of its lines, in order; comments are skipped."""
-    found: Dict[str, List[List[str]]] = {}
+    found: dict[str, list[list[str]]] = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
             name, *arguments = _words(line)
@@ -34,7 +32,7 @@ def directives(text: str) -> Dict[str, List[List[str]]]:
     return found
 
 
-def difference(text: str, running: Dict[str, str]) -> List[str]:
+def difference(text: str, running: dict[str, str]) -> list[str]:
     """Directives of the file that have another value in the running server, whose CONFIG GET values are given.
 
     Directives that may stand on several lines (save, user, include, ...) are left out: their text is no single value.

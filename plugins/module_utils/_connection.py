@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -13,12 +12,12 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence
+from typing import Any, Mapping, Protocol, Sequence
 
 from ._address import Address
 from ._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed
 
-REDIS_IMPORT_ERROR: Optional[str] = None
+REDIS_IMPORT_ERROR: str | None = None
 try:
     import redis
     import redis.exceptions
@@ -46,7 +45,7 @@ __all__ = [
 ]
 
 # The options of the doc fragment "connection".
-CONNECTION_SPEC: Dict[str, Any] = {
+CONNECTION_SPEC: dict[str, Any] = {
     "login_host": {"type": "str", "default": "127.0.0.1"},
     "login_port": {"type": "int", "default": 6379},
     "login_user": {"type": "str"},
@@ -60,7 +59,7 @@ CONNECTION_SPEC: Dict[str, Any] = {
 }
 
 # The options of the doc fragment "nodes": modules whose login_* options lead to a Sentinel reach the data nodes with these.
-NODE_LOGIN_SPEC: Dict[str, Any] = {
+NODE_LOGIN_SPEC: dict[str, Any] = {
     "node_login_user": {"type": "str"},
     "node_login_password": {"type": "str", "no_log": True},
 }
@@ -80,13 +79,13 @@ def require_redis_py() -> None:
 class Login:
     """Who we are to a server, how the connection is secured, and how long a reply may take (milliseconds)."""
 
-    user: Optional[str] = None
-    password: Optional[str] = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls: bool = False
     validate_certs: bool = True
-    ca_certs: Optional[str] = None
-    client_cert_file: Optional[str] = None
-    client_key_file: Optional[str] = None
+    ca_certs: str | None = None
+    client_cert_file: str | None = None
+    client_key_file: str | None = None
     timeout_ms: int = 5000
 
 
@@ -127,10 +126,10 @@ class Connector(Protocol):
     def __call__(self, address: Address) -> Server: ...
 
 
-def _options(login: Login) -> Dict[str, Any]:
+def _options(login: Login) -> dict[str, Any]:
     """Keyword arguments of redis-py's connections and clients, but for the address and TLS."""
     seconds = login.timeout_ms / 1000
-    options: Dict[str, Any] = {
+    options: dict[str, Any] = {
         "username": login.user,
         "password": login.password,
         "socket_timeout": seconds,
@@ -145,7 +144,7 @@ def _options(login: Login) -> Dict[str, Any]:
     return options
 
 
-def _tls_options(login: Login) -> Dict[str, Any]:
+def _tls_options(login: Login) -> dict[str, Any]:
     return {
         "ssl_cert_reqs": "required" if login.validate_certs else "none",
         "ssl_check_hostname": login.validate_certs,
@@ -155,7 +154,7 @@ def _tls_options(login: Login) -> Dict[str, Any]:
     }
 
 
-def _client_options(login: Login) -> Dict[str, Any]:
+def _client_options(login: Login) -> dict[str, Any]:
     return {**_options(login), **({"ssl": True, **_tls_options(login)} if login.tls else {})}
 
 
@@ -248,15 +247,13 @@ def connect(address: Address, login: Login) -> Server:
     return Connection(address, login)
 
 
-def transaction(server: Server, *commands: List[Any]) -> List[Any]:
+def transaction(server: Server, *commands: list[Any]) -> list[Any]:
     """Runs commands as one MULTI/EXEC and returns their replies; an error in one of them is raised."""
     server.command("MULTI")
     for words in commands:
         server.command(*words)
-    replies: List[Any] = server.command("EXEC")
+    replies: list[Any] = server.command("EXEC")
     for words, reply in zip(commands, replies):
         if isinstance(reply, Exception):
             raise CommandRefused(str(reply), node=str(server.address), command=str(words[0]))
     return replies
-
-

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -9,7 +8,7 @@ Rules read in sentinel.c of Redis 6.2 and 7.0 (sentinelSelectSlave, compareSlave
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from typing import Sequence
 
 from ._sentinel import ReplicaView, SentinelView
 
@@ -39,13 +38,13 @@ def ineligible_because(replica: ReplicaView) -> str:
     return ""
 
 
-def would_promote(view: SentinelView) -> Optional[ReplicaView]:
+def would_promote(view: SentinelView) -> ReplicaView | None:
     """Lowest non-zero priority, then highest cached offset, then smallest run id."""
     eligible = [replica for replica in view.replicas if not ineligible_because(replica)]
     return min(eligible, key=lambda replica: (replica.priority, -replica.offset, replica.run_id), default=None)
 
 
-def to_outrank(replicas: Sequence[ReplicaView], target: str) -> List[str]:
+def to_outrank(replicas: Sequence[ReplicaView], target: str) -> list[str]:
     """The addresses of the other replicas whose priority of 1 would tie with a target steered to 1."""
     return [replica.address for replica in replicas if replica.address != target and replica.priority == 1]
 

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any
 
 __all__ = [
     "AccessDenied",
@@ -39,8 +38,8 @@ class SentinelOpsError(Exception):
         parts = [f"{where}{self.message}", self.state, self.advice]
         return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
 
-    def as_result(self) -> Dict[str, Any]:
-        result: Dict[str, Any] = {"msg": str(self)}
+    def as_result(self) -> dict[str, Any]:
+        result: dict[str, Any] = {"msg": str(self)}
         for key in ("node", "state", "advice"):
             if getattr(self, key):
                 result[f"{key}_now" if key == "state" else key] = getattr(self, key)

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -14,7 +13,6 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from typing import List, Optional
 
 from ._configfile import FileIdentity, directives, read_text
 from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
@@ -25,7 +23,7 @@ __all__ = ["Folders", "server_in"]
 SERVER_NAMES = ("redis-server", "valkey-server")
 
 
-def server_in(folder: str) -> Optional[str]:
+def server_in(folder: str) -> str | None:
     """The server's executable in a version folder (at its top, in ``bin`` or in ``src``), or None."""
     candidates = [os.path.join(folder, sub, name) for sub in ("", "bin", "src") for name in SERVER_NAMES]
     return next((path for path in candidates if os.access(path, os.X_OK) and os.path.isfile(path)), None)
@@ -62,7 +60,7 @@ class Folders:
         """Where the files of the running (or just stopped) version are."""
         return self.kept if self.interrupted() else self.active
 
-    def to_copy(self, config_file: str) -> List[str]:
+    def to_copy(self, config_file: str) -> list[str]:
         """The configuration file, and files inside the version folder that it names, relative to the folder."""
         inside = os.path.relpath(config_file, self.active)
         if inside.startswith(".."):
@@ -89,7 +87,7 @@ class Folders:
                 advice="Stage the new version again (redis_binaries)",
             )
 
-    def activate(self, config_file: str, version: str, identity: Optional[FileIdentity]) -> None:
+    def activate(self, config_file: str, version: str, identity: FileIdentity | None) -> None:
         """Puts the staged version in place; finishes an interrupted activation."""
         source = self.in_use()
         for path in self.to_copy(config_file):
@@ -120,7 +118,7 @@ class Folders:
         os.rename(self.kept, aside)
 
     @staticmethod
-    def _copy(source: str, destination: str, identity: Optional[FileIdentity]) -> None:
+    def _copy(source: str, destination: str, identity: FileIdentity | None) -> None:
         os.makedirs(os.path.dirname(destination), exist_ok=True)
         partial = destination + ".partial"
         shutil.copyfile(source, partial)

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -15,15 +14,22 @@ is never unpaused.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable
 
 from ._address import same_node
 from ._connection import Server, transaction
 from ._election import alignment_wait_ms, to_outrank, would_promote
-from ._errors import AccessDenied, CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
+from ._errors import (
+    AccessDenied,
+    CommandRefused,
+    ConnectionFailed,
+    OperationFailed,
+    PreconditionFailed,
+    SentinelOpsError,
+)
 from ._info import node_info, parse_info
 from ._sentinel import SentinelView, parse_master, parse_replica
-from ._shard import FENCE, Shard, ShardServers, config_values, not_ready, pause_budget_ms, read_shard, refusals, refuse
+from ._shard import FENCE, NodeState, Shard, ShardServers, config_values, not_ready, pause_budget_ms, read_shard, refusals, refuse
 from ._wait import Clock, until
 
 __all__ = ["Handover", "HandoverRequest", "Outcome"]
@@ -61,10 +67,10 @@ class Outcome:
     aligned: bool = False
     pause_ms: float = 0.0
     full_resyncs: int = 0
-    timeline: List[Dict[str, Any]] = field(default_factory=list)
-    warnings: List[str] = field(default_factory=list)
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
-    def as_result(self) -> Dict[str, Any]:
+    def as_result(self) -> dict[str, Any]:
         return dict(vars(self))
 
 
@@ -87,9 +93,9 @@ class Handover:
         self.shard = Shard((), (), ())
         self.target = request.target
         self._start_s = clock.now_s()
-        self._priorities: Dict[str, int] = {}
-        self._quickened: Dict[int, int] = {}
-        self._fence: Dict[str, str] = {}
+        self._priorities: dict[str, int] = {}
+        self._quickened: dict[int, int] = {}
+        self._fence: dict[str, str] = {}
 
     # -- survey and judgement -------------------------------------------------------------------------------------
 
@@ -105,7 +111,7 @@ class Handover:
         if problems:
             raise refuse(problems, self.shard.master)
 
-        def observe() -> List[str]:
+        def observe() -> list[str]:
             self.shard = read_shard(self.servers, name)
             return not_ready(self.shard, self.target, self.request.max_lag_bytes)
 
@@ -124,13 +130,17 @@ class Handover:
         self.outcome.timeline.append({"at_ms": round(at_ms, 1), "event": event})
         return at_ms
 
+    def _target_state(self) -> NodeState:
+        node = self.shard.node(self.target)
+        if node is None:
+            raise PreconditionFailed("survey() was not called, or the target is gone", node=self.target)
+        return node
+
     # -- steer ----------------------------------------------------------------------------------------------------
 
     def _steer(self) -> None:
         """Gives the target the best priority (1, never 0) and ends ties."""
-        node = self.shard.node(self.target)
-        assert node is not None  # refusals() saw it
-        before = node.priority
+        before = self._target_state().priority
         self._priorities[self.target] = before
         if before != STEERED_PRIORITY:
             self.servers.node(self.target).command("CONFIG", "SET", "replica-priority", STEERED_PRIORITY)
@@ -156,7 +166,7 @@ class Handover:
 
     # -- align ----------------------------------------------------------------------------------------------------
 
-    def _ranked(self) -> List[Any]:
+    def _ranked(self) -> list[Any]:
         """``(wait_ms, Sentinel)`` for every Sentinel that would promote the target, soonest alignment first."""
         ranked = []
         for index, sentinel in enumerate(self.servers.sentinels):
@@ -186,10 +196,12 @@ class Handover:
                 self.clock.sleep_s(0.1)
             if self._left_s() <= 0:
                 raise refuse(
-                    [f"no Sentinel would promote {self.target} within {self.request.wait_s:g} s; it was steered to "
-                     f"replica-priority {STEERED_PRIORITY}, which Sentinels read every 10 s"],
+                    [
+                        f"no Sentinel would promote {self.target} within {self.request.wait_s:g} s; it was steered to "
+                        f"replica-priority {STEERED_PRIORITY}, which Sentinels read every 10 s"
+                    ],
                     self.shard.master,
-                )  # fmt: skip
+                )
 
     # -- pause, catch up, fail over -------------------------------------------------------------------------------
 
@@ -219,7 +231,7 @@ class Handover:
     def _catch_up(self, offset: int) -> None:
         replicas = [node.address for node in self.shard.nodes if not node.info.is_master]
 
-        def behind() -> List[str]:
+        def behind() -> list[str]:
             found = []
             for address in replicas:
                 info = node_info(parse_info(self.servers.node(address).command("INFO", "replication")))
@@ -228,7 +240,11 @@ class Handover:
             return found
 
         waited = until(
-            behind, lambda found: not found, deadline_s=self.request.catch_up_ms / 1000, interval_s=0.004, clock=self.clock
+            behind,
+            lambda found: not found,
+            deadline_s=self.request.catch_up_ms / 1000,
+            interval_s=0.004,
+            clock=self.clock,
         )
         if not waited.satisfied:
             self._note(f"not caught up within {self.request.catch_up_ms} ms: {'; '.join(waited.seen)}")
@@ -359,7 +375,7 @@ class Handover:
         """Waits until the failover has ended on every Sentinel and every replica follows the new master."""
         name = self.request.master_name
 
-        def pending() -> List[str]:
+        def pending() -> list[str]:
             self.shard = read_shard(self.servers, name)
             found = [*self.shard.unreachable]
             for view in self.shard.views:
@@ -383,8 +399,7 @@ class Handover:
                 advice="Do not stop a node before this is mended",
                 timeline=self.outcome.timeline,
             )
-        node = self.shard.node(self.target)
-        self.outcome.full_resyncs = node.info.sync_full - sync_full_before if node is not None else 0
+        self.outcome.full_resyncs = self._target_state().info.sync_full - sync_full_before
         self._note("settled: no failover in progress, every replica is linked to the new master")
 
     def _restore(self) -> None:
@@ -399,7 +414,7 @@ class Handover:
             self._attempt_restore(self.servers.node(address), ["CONFIG", "REWRITE"])
         self._priorities = {}
 
-    def _attempt_restore(self, server: Server, words: List[Any]) -> None:
+    def _attempt_restore(self, server: Server, words: list[Any]) -> None:
         try:
             server.command(*words)
         except SentinelOpsError as error:
@@ -409,8 +424,7 @@ class Handover:
 
     def run(self) -> Outcome:
         """The whole handover; call ``survey()`` first. Raises OperationFailed or PreconditionFailed."""
-        target = self.shard.node(self.target)
-        assert target is not None
+        sync_full_before = self._target_state().info.sync_full
         try:
             self._steer()
             self._quicken()
@@ -420,7 +434,7 @@ class Handover:
                 self._demote(leader)
                 self._agree()
                 self._release()
-            self._settle(target.info.sync_full)
+            self._settle(sync_full_before)
         finally:
             self._restore()
         self._note("restored: priorities and INFO period are as before")
@@ -447,5 +461,5 @@ class Handover:
                 self.clock.sleep_s(0.2)
 
 
-def _with_replicas(view: SentinelView, replicas: List[Any]) -> SentinelView:
+def _with_replicas(view: SentinelView, replicas: list[Any]) -> SentinelView:
     return SentinelView(**{**vars(view), "replicas": tuple(replicas)})

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,16 +6,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Mapping, Tuple
+from typing import Mapping
 
 from ._address import Address
 
 __all__ = ["NodeInfo", "ReplicaLine", "node_info", "parse_info", "server_of"]
 
 
-def parse_info(text: str) -> Dict[str, str]:
+def parse_info(text: str) -> dict[str, str]:
     """The fields of an INFO reply as text, for example ``{"role": "master", "slave0": "ip=..,port=.."}``."""
-    fields: Dict[str, str] = {}
+    fields: dict[str, str] = {}
     for line in text.splitlines():
         name, separator, value = line.partition(":")
         if separator and not line.startswith("#"):
@@ -24,7 +23,7 @@ def parse_info(text: str) -> Dict[str, str]:
     return fields
 
 
-def server_of(info: Mapping[str, str]) -> Tuple[str, str]:
+def server_of(info: Mapping[str, str]) -> tuple[str, str]:
     """``("redis", "7.0.15")`` or ``("valkey", "8.0.1")``: Valkey says redis_version:7.2.4 beside valkey_version."""
     if "valkey_version" in info:
         return "valkey", info["valkey_version"]
@@ -59,7 +58,7 @@ class NodeInfo:
     link_up: bool
     sync_in_progress: bool
     offset: int
-    replicas: Tuple[ReplicaLine, ...]
+    replicas: tuple[ReplicaLine, ...]
     sync_full: int
 
     @property

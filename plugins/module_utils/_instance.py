@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import dataclass
-from typing import List, Optional
 
 from ._configfile import FileIdentity, directives, read_text
 from ._connection import Server
@@ -33,7 +31,7 @@ class InstanceFiles:
     log_file: str
 
     @property
-    def arguments(self) -> List[str]:
+    def arguments(self) -> list[str]:
         return [self.executable, self.config_file, *(["--sentinel"] if self.sentinel else [])]
 
 
@@ -45,7 +43,7 @@ def log_file_of(config_file: str) -> str:
     return os.path.join(folder, path) if path else ""
 
 
-def serving(server: Server, config_file: str) -> Optional[NodeInfo]:
+def serving(server: Server, config_file: str) -> NodeInfo | None:
     """The instance's INFO if one answers, else None.
 
     Something that is not a Redis server, or one with another configuration file than the expected one, is an error.
@@ -63,7 +61,9 @@ def serving(server: Server, config_file: str) -> Optional[NodeInfo]:
         return None
     except CommandRefused as refused:
         raise PreconditionFailed(
-            f"what listens on this port is not a Redis server: {refused.reply}", node=str(server.address), state="It was left alone"
+            f"what listens on this port is not a Redis server: {refused.reply}",
+            node=str(server.address),
+            state="It was left alone",
         ) from refused
     node, running = node_info(info), info.get("config_file", "")
     if config_file and not (running and os.path.realpath(running) == os.path.realpath(config_file)):
@@ -98,7 +98,7 @@ def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> 
     with tempfile.TemporaryFile() as output:
         process = start_detached(files.arguments, os.path.dirname(files.config_file), output)
 
-        def observe() -> Optional[NodeInfo]:
+        def observe() -> NodeInfo | None:
             ended = process.ended()
             if ended:
                 raise _not_started(f"the server ended at once with exit code {ended}", server, process, files.log_file, offset)
@@ -107,9 +107,7 @@ def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> 
             except (ConnectionFailed, CommandRefused):
                 return None
 
-        waited = until(
-            observe, lambda seen: seen is not None and not seen.loading, deadline_s=wait_s, interval_s=0.02, clock=clock
-        )
+        waited = until(observe, lambda seen: seen is not None and not seen.loading, deadline_s=wait_s, interval_s=0.02, clock=clock)
         node = waited.seen
         if not waited.satisfied or node is None:
             last = "it still loads its data" if node else "it does not answer"
@@ -157,7 +155,13 @@ def stop(server: Server, node: NodeInfo, log_file: str, wait_s: float, clock: Cl
 
 
 def switch_version(
-    server: Server, files: InstanceFiles, folders: Folders, version: str, identity: Optional[FileIdentity], wait_s: float, clock: Clock
+    server: Server,
+    files: InstanceFiles,
+    folders: Folders,
+    version: str,
+    identity: FileIdentity | None,
+    wait_s: float,
+    clock: Clock,
 ) -> NodeInfo:
     """Stops the instance, puts the staged version in place, and starts that; if it does not serve, the old one again.
 
@@ -178,7 +182,13 @@ def switch_version(
 
 
 def _back_to(
-    old_version: str, server: Server, files: InstanceFiles, folders: Folders, wait_s: float, clock: Clock, error: Exception
+    old_version: str,
+    server: Server,
+    files: InstanceFiles,
+    folders: Folders,
+    wait_s: float,
+    clock: Clock,
+    error: Exception,
 ) -> OperationFailed:
     """Puts the old version back and starts it; returns the error to raise, which says how that went."""
     facts = getattr(error, "facts", {})

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -10,9 +9,10 @@ must not take the state that the first one left for the state before the upgrade
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ._errors import PreconditionFailed
 
@@ -21,7 +21,7 @@ __all__ = ["SCHEMA", "merged", "read_journal", "remove_journal", "write_journal"
 SCHEMA = 1
 
 
-def read_journal(path: str) -> Optional[Dict[str, Any]]:
+def read_journal(path: str) -> dict[str, Any] | None:
     """The journal, or None if there is none. Raises PreconditionFailed for a file that is not one of ours."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -32,17 +32,18 @@ def read_journal(path: str) -> Optional[Dict[str, Any]]:
         raise PreconditionFailed(f"the journal {path} cannot be read: {error}", advice="Move it away to start afresh") from error
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise PreconditionFailed(
-            f"{path} is not a journal of this version of the collection", advice="Finish with the version that wrote it, or move it away"
+            f"{path} is not a journal of this version of the collection",
+            advice="Finish with the version that wrote it, or move it away",
         )
     return found
 
 
-def merged(existing: Optional[Dict[str, Any]], content: Dict[str, Any]) -> Dict[str, Any]:
+def merged(existing: dict[str, Any] | None, content: dict[str, Any]) -> dict[str, Any]:
     """The journal to write: what an earlier, unfinished run noted wins."""
     return {**content, **(existing or {}), "schema": SCHEMA}
 
 
-def write_journal(path: str, content: Dict[str, Any]) -> None:
+def write_journal(path: str, content: dict[str, Any]) -> None:
     """Writes the file whole or not at all (temporary file, fsync, rename), readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     partial = path + ".partial"
@@ -61,8 +62,6 @@ def remove_journal(path: str) -> bool:
         os.remove(path)
     except FileNotFoundError:
         return False
-    try:
+    with contextlib.suppress(OSError):  # other instances of this host may still have theirs
         os.rmdir(os.path.dirname(path))
-    except OSError:
-        pass  # other instances of this host still have theirs
     return True

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Mapping, Sequence
 
 from ._sentinel import SentinelView, view_from_dict
 from ._versions import is_downgrade, way_back, way_forward
@@ -45,7 +44,7 @@ class Settings:
     """What the user wants. ``master_names`` empty means every master that the Sentinels monitor."""
 
     version: str
-    master_names: Tuple[str, ...] = ()
+    master_names: tuple[str, ...] = ()
     fail_back: bool = True
     accept_no_way_back: bool = False
     control_host: str = ""
@@ -53,7 +52,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done to one instance: ``upgrade``, ``finish`` (an earlier run stopped it) or ``skip``."""
+    """What is done to one instance: ``upgrade``, ``finish`` (an earlier run stopped it) or ``skip``.
+
+    ``config_identity``: owner, group and mode of its configuration file before the upgrade (see FileIdentity).
+    """
 
     host: str
     kind: str
@@ -62,6 +64,7 @@ class Step:
     running: str
     shard: str = ""
     address: str = ""
+    config_identity: Mapping[str, int] | None = None
 
 
 @dataclass
@@ -79,8 +82,8 @@ class ShardPlan:
     fail_back: bool = False
     replicas: int = 0
     sentinels: int = 0
-    priorities: Dict[str, int] = field(default_factory=dict)
-    nodes: Dict[str, str] = field(default_factory=dict)
+    priorities: dict[str, int] = field(default_factory=dict)
+    nodes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,23 +96,23 @@ class Plan:
 
     version: str
     control_host: str = ""
-    shards: Dict[str, ShardPlan] = field(default_factory=dict)
-    steps: Dict[str, Step] = field(default_factory=dict)
-    sentinel_hosts: List[str] = field(default_factory=list)
-    replica_hosts: List[str] = field(default_factory=list)
-    replica_serial: List[int] = field(default_factory=list)
-    handover_hosts: List[str] = field(default_factory=list)
-    old_master_hosts: List[str] = field(default_factory=list)
-    old_master_serial: List[int] = field(default_factory=list)
-    fail_back_hosts: List[str] = field(default_factory=list)
-    to_stage: List[str] = field(default_factory=list)
-    problems: List[str] = field(default_factory=list)
-    warnings: List[str] = field(default_factory=list)
-    touched_hosts: List[str] = field(default_factory=list)
+    shards: dict[str, ShardPlan] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    sentinel_hosts: list[str] = field(default_factory=list)
+    replica_hosts: list[str] = field(default_factory=list)
+    replica_serial: list[int] = field(default_factory=list)
+    handover_hosts: list[str] = field(default_factory=list)
+    old_master_hosts: list[str] = field(default_factory=list)
+    old_master_serial: list[int] = field(default_factory=list)
+    fail_back_hosts: list[str] = field(default_factory=list)
+    to_stage: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    touched_hosts: list[str] = field(default_factory=list)
     gaps: bool = False
     nothing_to_do: bool = False
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -140,11 +143,11 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     return plan
 
 
-def _views(sentinels: Sequence[Instance]) -> List[SentinelView]:
+def _views(sentinels: Sequence[Instance]) -> list[SentinelView]:
     return [view_from_dict(view) for sentinel in sentinels for view in sentinel.record.get("views", [])]
 
 
-def _journals(instances: Sequence[Instance]) -> List[str]:
+def _journals(instances: Sequence[Instance]) -> list[str]:
     return [instance.key for instance in instances if instance.record.get("journal")]
 
 
@@ -159,7 +162,8 @@ def _step(instance: Instance, wanted: str, shard: str = "", address: str = "") -
         do, why = "skip", f"it runs {wanted} already"
     else:
         do, why = "upgrade", f"it runs {running}"
-    return Step(instance.host, instance.kind, do, why, running, shard, address)
+    before = record.get("journal") or record
+    return Step(instance.host, instance.kind, do, why, running, shard, address, before.get("config_identity"))
 
 
 def _matches(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
@@ -171,15 +175,14 @@ def _matches(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
     return address in (journal.get("address"), record.get("login"), f"{node.host_address}:{node.port}")
 
 
-def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> Dict[str, Optional[Instance]]:
+def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> dict[str, Instance | None]:
     """The addresses that any Sentinel names for the shard, each with its inventory host (None: there is none)."""
-    run_ids: Dict[str, List[str]] = {}
+    run_ids: dict[str, list[str]] = {}
     for view in views:
-        for seen in (view.master, *view.replicas):
-            run_ids.setdefault(seen.address, []).append(seen.run_id)
-    return {
-        address: next((node for node in nodes if _matches(node, address, ids)), None) for address, ids in run_ids.items()
-    }
+        run_ids.setdefault(view.master.address, []).append(view.master.run_id)
+        for replica in view.replicas:
+            run_ids.setdefault(replica.address, []).append(replica.run_id)
+    return {address: next((node for node in nodes if _matches(node, address, ids)), None) for address, ids in run_ids.items()}
 
 
 def _plan_shard(
@@ -211,7 +214,7 @@ def _plan_shard(
 def _priority(node: Instance) -> int:
     """The priority before any steering: what the journal noted, else what is set."""
     journal = node.record.get("journal") or {}
-    return int(journal.get("priority", node.record.get("priority", 100)))
+    return int(journal.get("priority") or node.record.get("priority", 100))
 
 
 def _home(known: Mapping[str, Instance], master: str) -> str:
@@ -246,7 +249,7 @@ def _eligible_last(node: Instance) -> bool:
     return not (node.record.get("answers") and node.record.get("link_up"))
 
 
-def _replicas_of(plan: Plan, shard: ShardPlan) -> List[str]:
+def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
     """The replicas to upgrade, the future master first: it has the longest time to settle."""
     hosts = [
         step.host
@@ -256,7 +259,7 @@ def _replicas_of(plan: Plan, shard: ShardPlan) -> List[str]:
     return sorted(hosts, key=lambda host: host != shard.target_host)
 
 
-def _waves(queues: Sequence[Sequence[str]]) -> Tuple[List[str], List[int]]:
+def _waves(queues: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:
     """Hosts in waves, at most one of each queue (shard) per wave: the hosts in order, and the size of each wave."""
     waves = [[host for host in wave if host is not None] for wave in zip_longest(*queues)]
     return [host for wave in waves for host in wave], [len(wave) for wave in waves]
@@ -283,9 +286,19 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
             return
 
 
-def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any]) -> Dict[str, Any]:
+def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
     """What an instance's journal notes: all that could not be asked any more once the instance is stopped."""
-    noted = ("kind", "server", "version", "executable", "config_file", "config_identity", "folder", "log_file", "priority")
+    noted = (
+        "kind",
+        "server",
+        "version",
+        "executable",
+        "config_file",
+        "config_identity",
+        "folder",
+        "log_file",
+        "priority",
+    )
     journal = {name: record[name] for name in noted if name in record}
     shard = plan["shards"].get(step.get("shard"))
     if shard is not None:
@@ -293,7 +306,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
     return journal
 
 
-def _left_over(plan: Plan, nodes: Sequence[Instance]) -> List[str]:
+def _left_over(plan: Plan, nodes: Sequence[Instance]) -> list[str]:
     return [
         f"{node.host} is in the inventory as a data node ({node.record.get('login')}) and belongs to no shard that is to be "
         "upgraded; take it out, or name its master in redis_upgrade_master_name"

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Iterator, Sequence
 
 from ._election import ineligible_because
 from ._plan import Instance, Plan
@@ -30,14 +29,14 @@ class Finding:
     why: str
     do: str
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
         return f"{self.node}: {self.seen}. {self.why}. {self.do}."
 
 
-def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int) -> List[Finding]:
+def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int) -> list[Finding]:
     """Everything that forbids the upgrade now; empty if it may begin. Nothing is judged where nothing is to be done."""
     findings = [Finding("plan", problem.rstrip("."), "The plan cannot be made", "Mend it and run again") for problem in plan.problems]
     if plan.nothing_to_do and not findings:
@@ -46,10 +45,7 @@ def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int) -> 
         findings += _of_instance(instance, plan)
     for name, shard in plan.shards.items():
         views = [
-            view_from_dict(view)
-            for instance in instances
-            for view in instance.record.get("views", [])
-            if view["master"]["name"] == name
+            view_from_dict(view) for instance in instances for view in instance.record.get("views", []) if view["master"]["name"] == name
         ]
         stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
         stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
@@ -71,28 +67,49 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
     if instance.key not in plan.to_stage:
         return
     if not record.get("config_file"):
-        yield Finding(host, "the server runs without a configuration file", "Its settings would be lost at the restart",
-                      "Start it with a configuration file")  # fmt: skip
+        yield Finding(
+            host,
+            "the server runs without a configuration file",
+            "Its settings would be lost at the restart",
+            "Start it with a configuration file",
+        )
     elif record.get("config_identity") is None:
-        yield Finding(host, f"its configuration file {record['config_file']} cannot be seen on this host",
-                      "The file must be carried over to the new version", "Check become, and that the host is the right one")  # fmt: skip
+        yield Finding(
+            host,
+            f"its configuration file {record['config_file']} cannot be seen on this host",
+            "The file must be carried over to the new version",
+            "Check become, and that the host is the right one",
+        )
     elif not record.get("config_writable", True):
-        yield Finding(host, f"the folder of {record['config_file']} is not writable, or the file is a mount",
-                      "The server cannot save its configuration before it is stopped (CONFIG REWRITE)",
-                      "Make the folder writable; mount the folder instead of the file")  # fmt: skip
+        yield Finding(
+            host,
+            f"the folder of {record['config_file']} is not writable, or the file is a mount",
+            "The server cannot save its configuration before it is stopped (CONFIG REWRITE)",
+            "Make the folder writable; mount the folder instead of the file",
+        )
     folder = str(record.get("folder", ""))
     if folder in ("/usr", "/usr/local", "/", ""):
-        yield Finding(host, f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
-                      "Only version folders (for example /opt/redis/redis-server) can be swapped so far",
-                      "Set redis_upgrade_folder for this host")  # fmt: skip
+        yield Finding(
+            host,
+            f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
+            "Only version folders (for example /opt/redis/redis-server) can be swapped so far",
+            "Set redis_upgrade_folder for this host",
+        )
     elif not record.get("folder_writable", True):
-        yield Finding(host, f"the folder {os.path.dirname(folder)} is not writable",
-                      "The new version is placed there", "Run with become, or as the owner of the folder")  # fmt: skip
+        yield Finding(
+            host,
+            f"the folder {os.path.dirname(folder)} is not writable",
+            "The new version is placed there",
+            "Run with become, or as the owner of the folder",
+        )
     data = str(record.get("dir", ""))
     if instance.kind == "redis" and data and _inside(data, folder):
-        yield Finding(host, f"its data folder {data} lies inside the version folder {folder}",
-                      "The data would stay behind when the folders are swapped",
-                      "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE")  # fmt: skip
+        yield Finding(
+            host,
+            f"its data folder {data} lies inside the version folder {folder}",
+            "The data would stay behind when the folders are swapped",
+            "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
+        )
 
 
 def _inside(path: str, folder: str) -> bool:
@@ -103,21 +120,27 @@ def _of_views(
     name: str, views: Sequence[SentinelView], sentinels: int, stopped_sentinels: int, stopped: Sequence[str] | set[str]
 ) -> Iterator[Finding]:
     for difference in disagreements(views):
-        yield Finding(f"shard {name}", f"the Sentinels disagree on the {difference}",
-                      "Who is master must be beyond doubt", "Wait until they agree, or find the Sentinel that is cut off")  # fmt: skip
+        yield Finding(
+            f"shard {name}",
+            f"the Sentinels disagree on the {difference}",
+            "Who is master must be beyond doubt",
+            "Wait until they agree, or find the Sentinel that is cut off",
+        )
     for view in views:
         yield from _of_view(name, view, sentinels, stopped_sentinels, stopped)
     if views:
         quorum = max(view.master.quorum for view in views)
         majority = sentinels // 2 + 1
         if sentinels - 1 < max(quorum, majority):
-            yield Finding(f"shard {name}", f"there are {sentinels} Sentinels, and {max(quorum, majority)} are needed for a failover",
-                          "While one of them restarts nobody could replace a master that dies", "Add a Sentinel")  # fmt: skip
+            yield Finding(
+                f"shard {name}",
+                f"there are {sentinels} Sentinels, and {max(quorum, majority)} are needed for a failover",
+                "While one of them restarts nobody could replace a master that dies",
+                "Add a Sentinel",
+            )
 
 
-def _of_view(
-    name: str, view: SentinelView, sentinels: int, stopped_sentinels: int, stopped: Sequence[str] | set[str]
-) -> Iterator[Finding]:
+def _of_view(name: str, view: SentinelView, sentinels: int, stopped_sentinels: int, stopped: Sequence[str] | set[str]) -> Iterator[Finding]:
     node = f"Sentinel {view.address}, shard {name}"
     if view.tilt:
         yield Finding(node, "it is in TILT", "It does not act on failures now", "Wait 30 s; check the host's clock and load")
@@ -137,51 +160,85 @@ def _of_view(
         )
     for peer in view.peers:
         if "s_down" in peer.flags and not stopped_sentinels:
-            yield Finding(node, f"it does not reach the Sentinel {peer.address}", "All must take part in the handover",
-                          "Start that Sentinel or mend the network")  # fmt: skip
+            yield Finding(
+                node,
+                f"it does not reach the Sentinel {peer.address}",
+                "All must take part in the handover",
+                "Start that Sentinel or mend the network",
+            )
         elif peer.hello_age_ms > 5 * MAX_HELLO_AGE_MS and not stopped_sentinels:
-            yield Finding(node, f"it last heard of the Sentinel {peer.address} {peer.hello_age_ms} ms ago",
-                          "It would learn of the new master late", "Mend the network between them")  # fmt: skip
+            yield Finding(
+                node,
+                f"it last heard of the Sentinel {peer.address} {peer.hello_age_ms} ms ago",
+                "It would learn of the new master late",
+                "Mend the network between them",
+            )
     if pause_budget_ms(view.master.down_after_ms) < MIN_PAUSE_BUDGET_MS:
-        yield Finding(node, f"down-after-milliseconds is {view.master.down_after_ms}",
-                      "A write pause that is long enough for the handover would look like a dead master",
-                      f"SENTINEL SET {name} down-after-milliseconds 2000 (or more), on every Sentinel")  # fmt: skip
+        yield Finding(
+            node,
+            f"down-after-milliseconds is {view.master.down_after_ms}",
+            "A write pause that is long enough for the handover would look like a dead master",
+            f"SENTINEL SET {name} down-after-milliseconds 2000 (or more), on every Sentinel",
+        )
     for replica in view.replicas:
         why = ineligible_because(replica)
         if why and replica.address not in stopped and replica.priority != 0:
-            yield Finding(node, f"the replica {replica.address} is not in order: {why}",
-                          "One replica after the other is restarted, so the rest must be able to take over", "Mend the replica")  # fmt: skip
+            yield Finding(
+                node,
+                f"the replica {replica.address} is not in order: {why}",
+                "One replica after the other is restarted, so the rest must be able to take over",
+                "Mend the replica",
+            )
 
 
 def _of_data(name: str, nodes: Sequence[Instance], max_lag_bytes: int) -> Iterator[Finding]:
     masters = [node for node in nodes if node.record.get("role") == "master"]
     if len(masters) != 1:
         who = ", ".join(node.host for node in masters) or "none"
-        yield Finding(f"shard {name}", f"role:master is seen on {len(masters)} nodes ({who})",
-                      "Exactly one node may accept writes", "Find out which one is right and make the others its replicas")  # fmt: skip
+        yield Finding(
+            f"shard {name}",
+            f"role:master is seen on {len(masters)} nodes ({who})",
+            "Exactly one node may accept writes",
+            "Find out which one is right and make the others its replicas",
+        )
         return
     head = int(masters[0].record.get("offset", 0))
     for node in nodes:
         record = node.record
         if record.get("min_replicas_to_write") == 2147483647:
-            yield Finding(node.host, "a fence of an unfinished handover is set (min-replicas-to-write 2147483647)",
-                          "It refuses every write", "CONFIG SET min-replicas-to-write to its old value (0), then CONFIG REWRITE")  # fmt: skip
+            yield Finding(
+                node.host,
+                "a fence of an unfinished handover is set (min-replicas-to-write 2147483647)",
+                "It refuses every write",
+                "CONFIG SET min-replicas-to-write to its old value (0), then CONFIG REWRITE",
+            )
         if record.get("stopped") or not record.get("answers") or record.get("role") == "master":
             continue
         if record.get("loading"):
             yield Finding(node.host, "it is loading its data", "It cannot take over", "Wait until it has loaded")
         elif not record.get("link_up"):
-            yield Finding(node.host, "its link to the master is down", "It cannot take over", "Mend the replication; its log says why it fails")
+            yield Finding(
+                node.host,
+                "its link to the master is down",
+                "It cannot take over",
+                "Mend the replication; its log says why it fails",
+            )
         elif head - int(record.get("offset", 0)) > max_lag_bytes:
-            yield Finding(node.host, f"it lags {head - int(record.get('offset', 0))} bytes behind the master",
-                          f"More than {max_lag_bytes} bytes cannot be caught up in a short pause", "Wait, or lower the write rate")  # fmt: skip
+            yield Finding(
+                node.host,
+                f"it lags {head - int(record.get('offset', 0))} bytes behind the master",
+                f"More than {max_lag_bytes} bytes cannot be caught up in a short pause",
+                "Wait, or lower the write rate",
+            )
 
 
-def warnings(instances: Sequence[Instance]) -> List[str]:
+def warnings(instances: Sequence[Instance]) -> list[str]:
     """What the operator should know, and what does not stop the upgrade."""
     found = []
     for instance in instances:
         record = instance.record
         if instance.kind == "redis" and record.get("answers") and not record.get("save") and record.get("appendonly") == "no":
-            found.append(f"{instance.host} has no persistence (save \"\", appendonly no): its restart needs a full synchronisation from the master")
+            found.append(
+                f'{instance.host} has no persistence (save "", appendonly no): its restart needs a full synchronisation from the master'
+            )
     return found

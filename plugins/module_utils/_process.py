@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -10,7 +9,7 @@ import os
 import re
 import subprocess
 from dataclasses import dataclass
-from typing import IO, List, Optional
+from typing import IO
 
 from ._errors import OperationFailed
 
@@ -53,9 +52,7 @@ def binary_version(executable: str) -> str:
     Raises OperationFailed if it cannot be run, or prints something else.
     """
     try:
-        done = subprocess.run(
-            [executable, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False
-        )
+        done = subprocess.run([executable, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OperationFailed(f"{executable} cannot be run: {error}", advice="Check that it is built for this machine") from error
     text = done.stdout.decode(errors="replace")
@@ -72,7 +69,7 @@ class Started:
     process: subprocess.Popen[bytes]
     output: IO[bytes]
 
-    def ended(self) -> Optional[int]:
+    def ended(self) -> int | None:
         """The exit code if the process that was started has ended; a server that daemonizes ends with 0."""
         return self.process.poll()
 
@@ -82,7 +79,7 @@ class Started:
         return self.output.read()[-4000:].decode(errors="replace").strip()
 
 
-def start_detached(arguments: List[str], folder: str, output: IO[bytes]) -> Started:
+def start_detached(arguments: list[str], folder: str, output: IO[bytes]) -> Started:
     """Starts a program in a session of its own, so that it is not ended with us."""
     try:
         process = subprocess.Popen(

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,23 +5,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from ._plan import Instance, Plan, Settings, make_plan
 from ._text import report_lines
 
 __all__ = ["make_report"]
 
-HANDOVER_FIELDS = ("old_master", "new_master", "mode", "pause_ms", "aligned", "attempts", "full_resyncs", "leader", "timeline")
+HANDOVER_FIELDS = (
+    "old_master",
+    "new_master",
+    "mode",
+    "pause_ms",
+    "aligned",
+    "attempts",
+    "full_resyncs",
+    "leader",
+    "timeline",
+)
 
 
 def make_report(
     plan: Mapping[str, Any], instances: Sequence[Instance], settings: Settings, handovers: Sequence[Mapping[str, Any]]
-) -> Dict[str, Any]:
+) -> dict[str, Any]:
     """The report: ``instances``, ``shards``, ``handovers`` in order, ``problems``, and the text in ``lines``."""
     now = {instance.key: instance.record for instance in instances}
     after = make_plan(instances, settings)
-    report: Dict[str, Any] = {
+    report: dict[str, Any] = {
         "version": plan["version"],
         "instances": [_row(step, now.get(key, {})) for key, step in plan["steps"].items()],
         "shards": {
@@ -41,7 +50,7 @@ def make_report(
     return report
 
 
-def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> Dict[str, Any]:
+def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "host": step["host"],
         "kind": step["kind"],
@@ -52,7 +61,7 @@ def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> Dict[str, Any]:
     }
 
 
-def _problems(after: Plan) -> List[str]:
+def _problems(after: Plan) -> list[str]:
     """What a plan made now would still have to do."""
     found = list(after.problems)
     found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]

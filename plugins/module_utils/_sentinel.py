@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -11,7 +10,7 @@ Ages and periods are milliseconds. All fields are JSON types, so that a view tra
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterable, Mapping, Sequence
 
 from ._address import Address
 from ._connection import Server
@@ -36,7 +35,7 @@ __all__ = [
 NEVER_MS = 10**9  # the age of a message that never came
 
 
-def _pairs(reply: Sequence[str]) -> Dict[str, str]:
+def _pairs(reply: Sequence[str]) -> dict[str, str]:
     return dict(zip(reply[::2], reply[1::2]))
 
 
@@ -51,7 +50,7 @@ def _address(fields: Mapping[str, str], host: str = "ip", port: str = "port") ->
     return str(Address(fields.get(host, ""), _number(fields, port)))
 
 
-def _flags(fields: Mapping[str, str]) -> Tuple[str, ...]:
+def _flags(fields: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(flag for flag in fields.get("flags", "").split(",") if flag)
 
 
@@ -62,7 +61,7 @@ class MasterView:
     name: str
     address: str
     run_id: str
-    flags: Tuple[str, ...]
+    flags: tuple[str, ...]
     replicas: int
     other_sentinels: int
     quorum: int
@@ -83,7 +82,7 @@ class ReplicaView:
 
     address: str
     run_id: str
-    flags: Tuple[str, ...]
+    flags: tuple[str, ...]
     link_up: bool
     priority: int
     offset: int
@@ -99,7 +98,7 @@ class PeerView:
 
     address: str
     run_id: str
-    flags: Tuple[str, ...]
+    flags: tuple[str, ...]
     hello_age_ms: int
     ping_age_ms: int
     ping_pending_ms: int
@@ -115,19 +114,22 @@ class SentinelView:
     run_id: str
     tilt: bool
     master: MasterView
-    replicas: Tuple[ReplicaView, ...]
-    peers: Tuple[PeerView, ...]
+    replicas: tuple[ReplicaView, ...]
+    peers: tuple[PeerView, ...]
     quorum_ok: bool
     quorum_reply: str
 
-    def stale_links(self) -> List[str]:
+    def stale_links(self) -> list[str]:
         """Nodes that this Sentinel has no working connection to, a sentence each.
 
         A Sentinel that has just started says of every node that it answered a moment ago; that a PING is pending
         (last-ping-sent is not 0) until the first answer tells the truth.
         """
+        nodes: list[tuple[str, MasterView | ReplicaView | PeerView]] = [("master", self.master)]
+        nodes += [("replica", replica) for replica in self.replicas]
+        nodes += [("Sentinel", peer) for peer in self.peers]
         found = []
-        for kind, node in [("master", self.master), *(("replica", r) for r in self.replicas), *(("Sentinel", p) for p in self.peers)]:
+        for kind, node in nodes:
             bad = [flag for flag in node.flags if flag in ("disconnected", "s_down", "o_down")]
             if bad:
                 found.append(f"{kind} {node.address} is flagged {', '.join(bad)}")
@@ -135,10 +137,10 @@ class SentinelView:
                 found.append(f"{kind} {node.address} has not answered a PING for {node.ping_pending_ms} ms")
         return found
 
-    def replica(self, address: str) -> Optional[ReplicaView]:
+    def replica(self, address: str) -> ReplicaView | None:
         return next((replica for replica in self.replicas if replica.address == address), None)
 
-    def as_dict(self) -> Dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -188,7 +190,7 @@ def parse_peer(reply: Sequence[str]) -> PeerView:
     )
 
 
-def monitored_masters(sentinel: Server) -> List[MasterView]:
+def monitored_masters(sentinel: Server) -> list[MasterView]:
     """Every master that this Sentinel monitors (SENTINEL MASTERS)."""
     return [parse_master(reply) for reply in sentinel.command("SENTINEL", "MASTERS")]
 
@@ -216,7 +218,7 @@ def read_view(sentinel: Server, name: str) -> SentinelView:
     )
 
 
-def sentinels_of(sentinel: Server, name: str) -> List[Address]:
+def sentinels_of(sentinel: Server, name: str) -> list[Address]:
     """The Sentinel that is asked and the others that it knows for this master (SENTINEL SENTINELS)."""
     try:
         replies = sentinel.command("SENTINEL", "SENTINELS", name)
@@ -230,7 +232,7 @@ def sentinels_of(sentinel: Server, name: str) -> List[Address]:
     return [sentinel.address, *(Address.parse(parse_peer(reply).address) for reply in replies)]
 
 
-def _tuple_flags(fields: Mapping[str, Any]) -> Dict[str, Any]:
+def _tuple_flags(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "flags": tuple(fields["flags"])}
 
 
@@ -246,8 +248,8 @@ def view_from_dict(fields: Mapping[str, Any]) -> SentinelView:
     )
 
 
-def _differing(views: Sequence[SentinelView], what: str, values: Iterable[Any]) -> List[str]:
-    seen: Dict[Any, List[str]] = {}
+def _differing(views: Sequence[SentinelView], what: str, values: Iterable[Any]) -> list[str]:
+    seen: dict[Any, list[str]] = {}
     for view, value in zip(views, values):
         seen.setdefault(value, []).append(view.address)
     if len(seen) < 2:
@@ -255,7 +257,7 @@ def _differing(views: Sequence[SentinelView], what: str, values: Iterable[Any]) 
     return [f"{what}: " + "; ".join(f"{value} says {', '.join(by)}" for value, by in seen.items())]
 
 
-def disagreements(views: Sequence[SentinelView]) -> List[str]:
+def disagreements(views: Sequence[SentinelView]) -> list[str]:
     """What the Sentinels of a set see differently, a sentence each; empty if they agree."""
     return [
         *_differing(views, "address of the master", (view.master.address for view in views)),

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -9,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from typing import List, Tuple
 
 __all__ = ["LogFindings", "judge_log", "read_from", "size_of", "tail"]
 
@@ -36,14 +34,14 @@ _BENIGN = re.compile(
 class LogFindings:
     """Lines that say that something is broken, and other warnings worth a look."""
 
-    errors: Tuple[str, ...]
-    warnings: Tuple[str, ...]
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def judge_log(text: str) -> LogFindings:
     """Sorts the lines of a server's log."""
-    errors: List[str] = []
-    warnings: List[str] = []
+    errors: list[str] = []
+    warnings: list[str] = []
     for line in text.splitlines():
         parsed = _LINE.match(line)
         if _ERRORS.search(line):
@@ -73,6 +71,6 @@ def read_from(path: str, offset: int) -> str:
         return ""
 
 
-def tail(path: str, offset: int = 0, lines: int = 15) -> List[str]:
+def tail(path: str, offset: int = 0, lines: int = 15) -> list[str]:
     """The last lines that were written since ``offset``."""
     return read_from(path, offset).splitlines()[-lines:]

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Sequence
 
 from ._address import Address, same_node
 from ._connection import Connector, Server
@@ -42,16 +41,16 @@ class NodeState:
 class Shard:
     """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer."""
 
-    views: Tuple[SentinelView, ...]
-    nodes: Tuple[NodeState, ...]
-    unreachable: Tuple[str, ...]
+    views: tuple[SentinelView, ...]
+    nodes: tuple[NodeState, ...]
+    unreachable: tuple[str, ...]
 
     @property
     def master(self) -> str:
         """The address that the first Sentinel names."""
         return self.views[0].master.address if self.views else ""
 
-    def node(self, address: str) -> Optional[NodeState]:
+    def node(self, address: str) -> NodeState | None:
         return next((node for node in self.nodes if node.address == address), None)
 
     def known_as(self, address: str) -> str:
@@ -66,9 +65,9 @@ class ShardServers:
     """Connections to the Sentinels and data nodes of one shard, each opened once."""
 
     def __init__(self, sentinels: Sequence[Address], to_sentinel: Connector, to_node: Connector) -> None:
-        self.sentinels: List[Server] = [to_sentinel(address) for address in sentinels]
+        self.sentinels: list[Server] = [to_sentinel(address) for address in sentinels]
         self._to_node = to_node
-        self._nodes: Dict[str, Server] = {}
+        self._nodes: dict[str, Server] = {}
 
     def node(self, address: str) -> Server:
         if address not in self._nodes:
@@ -80,9 +79,9 @@ class ShardServers:
             server.close()
 
 
-def config_values(server: Server, *names: str) -> Dict[str, str]:
+def config_values(server: Server, *names: str) -> dict[str, str]:
     """CONFIG GET, one name at a time (several names in one call need Redis 7.0)."""
-    values: Dict[str, str] = {}
+    values: dict[str, str] = {}
     for name in names:
         reply = server.command("CONFIG", "GET", name)
         values.update(zip(reply[::2], reply[1::2]))
@@ -102,9 +101,9 @@ def _read_node(server: Server) -> NodeState:
 
 def read_shard(servers: ShardServers, name: str) -> Shard:
     """Asks every Sentinel, then every data node that any of them names."""
-    views: List[SentinelView] = []
-    nodes: List[NodeState] = []
-    unreachable: List[str] = []
+    views: list[SentinelView] = []
+    nodes: list[NodeState] = []
+    unreachable: list[str] = []
     for sentinel in servers.sentinels:
         try:
             views.append(read_view(sentinel, name))
@@ -124,9 +123,9 @@ def pause_budget_ms(down_after_ms: int) -> int:
     return min(down_after_ms - 1000, 4000)
 
 
-def refusals(shard: Shard, target: str, wanted_version: str = "") -> List[str]:
+def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
     """What excludes a handover to ``target`` and does not pass by waiting; a sentence each."""
-    found: List[str] = []
+    found: list[str] = []
     if not shard.views:
         return [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
     node = shard.node(target)
@@ -150,8 +149,8 @@ def refusals(shard: Shard, target: str, wanted_version: str = "") -> List[str]:
     return found
 
 
-def _sentinel_unready(view: SentinelView, sentinels: int) -> List[str]:
-    found: List[str] = []
+def _sentinel_unready(view: SentinelView, sentinels: int) -> list[str]:
+    found: list[str] = []
     if view.tilt:
         found.append(f"Sentinel {view.address} is in TILT")
     if view.master.failover_in_progress:
@@ -173,8 +172,8 @@ def _sentinel_unready(view: SentinelView, sentinels: int) -> List[str]:
     return found
 
 
-def _nodes_unready(shard: Shard, max_lag_bytes: int) -> List[str]:
-    found: List[str] = []
+def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
+    found: list[str] = []
     masters = [node.address for node in shard.nodes if node.info.is_master]
     if masters != [shard.master]:
         found.append(f"the Sentinels name {shard.master}, and role:master is seen on {', '.join(masters) or 'no node'}")
@@ -194,7 +193,7 @@ def _nodes_unready(shard: Shard, max_lag_bytes: int) -> List[str]:
     return found
 
 
-def not_ready(shard: Shard, target: str, max_lag_bytes: int) -> List[str]:
+def not_ready(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
     """What must pass before a handover may begin, and may pass by itself; a sentence each."""
     found = [*shard.unreachable, *disagreements(shard.views)]
     for view in shard.views:

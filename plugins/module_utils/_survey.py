@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from ._configfile import FileIdentity, directives, read_text
 from ._connection import Server
@@ -25,16 +24,23 @@ from ._shard import config_values
 __all__ = ["survey"]
 
 NODE_CONFIG = (
-    "dir", "logfile", "save", "appendonly", "replica-priority", "replica-announce-ip", "replica-announce-port",
-    "min-replicas-to-write", "min-replicas-max-lag",
-)  # fmt: skip
+    "dir",
+    "logfile",
+    "save",
+    "appendonly",
+    "replica-priority",
+    "replica-announce-ip",
+    "replica-announce-port",
+    "min-replicas-to-write",
+    "min-replicas-max-lag",
+)
 
 
 def _absolute_log(path: str, folder: str) -> str:
     return os.path.join(folder, path) if path else ""
 
 
-def _files(pid: int, info: Dict[str, str], folder: str) -> Dict[str, Any]:
+def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
     """Where the instance's files are. ``config_identity`` is None if the file cannot be seen."""
     executable = executable_of(pid, info.get("executable", ""))
     config_file = info.get("config_file", "")
@@ -49,7 +55,7 @@ def _files(pid: int, info: Dict[str, str], folder: str) -> Dict[str, Any]:
     }
 
 
-def _staging(active: str) -> Dict[str, Any]:
+def _staging(active: str) -> dict[str, Any]:
     """Which versions are in the version folder, staged beside it, and kept."""
     folders = Folders(active)
     return {
@@ -60,7 +66,7 @@ def _staging(active: str) -> Dict[str, Any]:
     }
 
 
-def _data_node(server: Server, info: Dict[str, str]) -> Dict[str, Any]:
+def _data_node(server: Server, info: dict[str, str]) -> dict[str, Any]:
     node, config = node_info(info), config_values(server, *NODE_CONFIG)
     return {
         "role": node.role,
@@ -79,7 +85,7 @@ def _data_node(server: Server, info: Dict[str, str]) -> Dict[str, Any]:
     }
 
 
-def _sentinel(server: Server, info: Dict[str, str]) -> Dict[str, Any]:
+def _sentinel(server: Server, info: dict[str, str]) -> dict[str, Any]:
     lines = directives(read_text(info["config_file"])) if os.path.isfile(info.get("config_file", "")) else {}
     folder = (lines.get("dir") or [[""]])[-1][0]
     return {
@@ -90,11 +96,19 @@ def _sentinel(server: Server, info: Dict[str, str]) -> Dict[str, Any]:
     }
 
 
-def _stopped(error: ConnectionFailed, journal: Dict[str, Any]) -> Dict[str, Any]:
+def _stopped(error: ConnectionFailed, journal: dict[str, Any]) -> dict[str, Any]:
     """The record of an instance that an earlier run stopped and did not start again."""
-    known: List[str] = [
-        "executable", "config_file", "config_identity", "folder", "log_file", "address", "shard", "server", "version",
-    ]  # fmt: skip
+    known: list[str] = [
+        "executable",
+        "config_file",
+        "config_identity",
+        "folder",
+        "log_file",
+        "address",
+        "shard",
+        "server",
+        "version",
+    ]
     return {
         "answers": False,
         "stopped": True,
@@ -105,13 +119,13 @@ def _stopped(error: ConnectionFailed, journal: Dict[str, Any]) -> Dict[str, Any]
     }
 
 
-def survey(server: Server, kind: str, journal: Optional[Dict[str, Any]], folder: str) -> Dict[str, Any]:
+def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: str) -> dict[str, Any]:
     """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
 
     Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``, and
     ``stopped: true`` where the journal tells that an upgrade stopped it.
     """
-    record: Dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
+    record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
     try:
         info = parse_info(server.command("INFO"))
         if (info.get("redis_mode") == "sentinel") != (kind == "sentinel"):

@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Mapping
 
 __all__ = ["plan_lines", "report_lines"]
 
@@ -17,20 +16,22 @@ def _arrow(step: Mapping[str, Any], version: str) -> str:
     return f"{step['running']} -> {version}"
 
 
-def plan_lines(plan: Mapping[str, Any]) -> List[str]:
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """What will be done, numbered like the plays of upgrade.yml."""
     version = plan["version"]
     if plan["nothing_to_do"]:
         names = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
         return [f"Nothing to do: every instance runs {version}, {names}"]
-    steps: Dict[str, Any] = plan["steps"]
+    steps: dict[str, Any] = plan["steps"]
     lines = [f"Upgrade to {version}, one step after the other:"]
     for host in plan["sentinel_hosts"]:
         lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'], version)}")
     lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps, version)
     for name, shard in plan["shards"].items():
         if shard["handover"]:
-            lines.append(f"(6/8) handover  {name}: {shard['master_host']} ({shard['master']}) -> {shard['target_host']} ({shard['target']})")
+            lines.append(
+                f"(6/8) handover  {name}: {shard['master_host']} ({shard['master']}) -> {shard['target_host']} ({shard['target']})"
+            )
     lines += _wave_lines("(7/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps, version)
     for name, shard in plan["shards"].items():
         if shard["fail_back"]:
@@ -40,7 +41,7 @@ def plan_lines(plan: Mapping[str, Any]) -> List[str]:
     return lines + [f"note: {warning}" for warning in plan["warnings"]]
 
 
-def _wave_lines(what: str, hosts: List[str], serial: List[int], steps: Mapping[str, Any], version: str) -> List[str]:
+def _wave_lines(what: str, hosts: list[str], serial: list[int], steps: Mapping[str, Any], version: str) -> list[str]:
     lines, begin = [], 0
     for number, size in enumerate(serial, 1):
         wave = hosts[begin : begin + size]
@@ -50,7 +51,7 @@ def _wave_lines(what: str, hosts: List[str], serial: List[int], steps: Mapping[s
     return lines
 
 
-def report_lines(report: Mapping[str, Any]) -> List[str]:
+def report_lines(report: Mapping[str, Any]) -> list[str]:
     """What was done: a line per instance, per shard and per handover."""
     lines = [f"{'instance':<28} {'before':<10} {'now':<10} role"]
     for row in report["instances"]:

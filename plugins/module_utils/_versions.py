@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,17 +6,16 @@
 from __future__ import annotations
 
 import re
-from typing import List, Tuple
 
 __all__ = ["is_downgrade", "rdb_version", "version_key", "way_back", "way_forward"]
 
 # First version of a line, and the RDB version that it writes; RDB_VERSION in the servers' rdb.h.
-_REDIS_RDB: List[Tuple[Tuple[int, ...], int]] = [((8, 6), 13), ((7, 4), 12), ((7, 2), 11), ((7, 0), 10), ((5, 0), 9)]
+_REDIS_RDB: list[tuple[tuple[int, ...], int]] = [((8, 6), 13), ((7, 4), 12), ((7, 2), 11), ((7, 0), 10), ((5, 0), 9)]
 _VALKEY_RDB = 11  # Valkey 9 writes 80 to disk and sends 11 to replicas older than 9.0
 _FOREIGN_RDB = 12  # from here to 79 Valkey refuses to read: formats of Redis 7.4 and later
 
 
-def version_key(version: str) -> Tuple[int, ...]:
+def version_key(version: str) -> tuple[int, ...]:
     """``7.0.15`` as ``(7, 0, 15)``; a suffix such as ``-rc1`` is left out."""
     return tuple(int(number) for number in re.findall(r"\d+", version.split("-", maxsplit=1)[0]))
 
@@ -34,7 +32,7 @@ def rdb_version(server: str, version: str) -> int:
     return next((rdb for first, rdb in _REDIS_RDB if version_key(version) >= first), 0)
 
 
-def _reads(reader: Tuple[str, str], writer: Tuple[str, str]) -> bool:
+def _reads(reader: tuple[str, str], writer: tuple[str, str]) -> bool:
     """Whether one server, given as ``(server, version)``, can take a full synchronisation from another."""
     sent = rdb_version(*writer)
     if reader[0] == "valkey":
@@ -42,11 +40,11 @@ def _reads(reader: Tuple[str, str], writer: Tuple[str, str]) -> bool:
     return sent <= rdb_version(*reader)
 
 
-def way_forward(running: Tuple[str, str], wanted: Tuple[str, str]) -> bool:
+def way_forward(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
     """Whether a replica with the wanted server can follow a master with the running one."""
     return _reads(wanted, running)
 
 
-def way_back(running: Tuple[str, str], wanted: Tuple[str, str]) -> bool:
+def way_back(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
     """Whether a replica with the running (old) server can follow a master with the wanted (new) one."""
     return _reads(running, wanted)

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,7 +11,8 @@ module: redis_binary_check
 short_description: Check the server version in a folder
 version_added: 0.1.0
 description:
-  - Runs the server in a version folder with C(--version), and fails if there is none, if it does not run on this host, or if it has another version.
+  - Runs the server in a version folder with C(--version), and fails if there is none, if it does not run on this
+    host, or if it has another version.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
@@ -56,7 +56,7 @@ executable:
   type: str
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -65,7 +65,7 @@ from ..module_utils._folders import server_in
 from ..module_utils._process import binary_version
 
 
-def check(folder: str, wanted: str) -> Dict[str, Any]:
+def check(folder: str, wanted: str) -> dict[str, Any]:
     executable = server_in(folder)
     if executable is None:
         raise PreconditionFailed(
@@ -85,7 +85,8 @@ def check(folder: str, wanted: str) -> Dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        {"folder": {"type": "path", "required": True}, "version": {"type": "str", "required": True}}, supports_check_mode=True
+        {"folder": {"type": "path", "required": True}, "version": {"type": "str", "required": True}},
+        supports_check_mode=True,
     )
     try:
         result = check(module.params["folder"], module.params["version"])

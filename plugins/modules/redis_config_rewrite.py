@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,9 +11,11 @@ module: redis_config_rewrite
 short_description: Make the running configuration persistent
 version_added: 0.1.0
 description:
-  - Has the server write its running configuration into its configuration file (C(CONFIG REWRITE); C(SENTINEL FLUSHCONFIG) on a Sentinel),
+  - Has the server write its running configuration into its configuration file (C(CONFIG REWRITE); C(SENTINEL
+    FLUSHCONFIG) on a Sentinel),
     so that what was set at run time survives a restart.
-  - Reports a change only if the content of the file changed, and gives the file back the owner, group and mode that it had (the server
+  - Reports a change only if the content of the file changed, and gives the file back the owner, group and mode that
+    it had (the server
     turns mode 0600 into 0644).
   - Runs on the host of the server, since it looks at the file.
 author: sentinelops contributors (@sentinelops)
@@ -25,7 +26,8 @@ attributes:
   check_mode:
     support: partial
     details:
-      - In check mode it is checked that the file can be rewritten, and a change is reported if a directive in the file has another value in the
+      - In check mode it is checked that the file can be rewritten, and a change is reported if a directive in the
+        file has another value in the
         running server. A value that was set at run time and is not in the file at all is not noticed.
   diff_mode:
     support: full
@@ -62,7 +64,7 @@ differing:
 
 import os
 import re
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -110,23 +112,23 @@ def explained(refused: CommandRefused, path: str) -> PreconditionFailed:
     return PreconditionFailed(
         f"the server cannot rewrite {path}: {refused.reply}",
         node=refused.node,
-        advice=f"The server's user needs write access to the folder {folder} (from 6.0 on a new file is written and renamed), which must not be "
-        "read-only; under systemd check ReadWritePaths and ProtectSystem of the unit",
+        advice=f"The server's user needs write access to the folder {folder} (from 6.0 on a new file is written and "
+        "renamed), which must not be read-only; under systemd check ReadWritePaths and ProtectSystem of the unit",
     )
 
 
-def running_values(server: Server) -> Dict[str, str]:
+def running_values(server: Server) -> dict[str, str]:
     reply = server.command("CONFIG", "GET", "*")
     return dict(zip(reply[::2], reply[1::2]))
 
 
-def rewrite(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     info = parse_info(server.command("INFO", "server"))
     path, is_sentinel = info.get("config_file", ""), info.get("redis_mode") == "sentinel"
     require_rewritable(path, str(server.address))
     before, identity = read_text(path), FileIdentity.of(path)
-    result: Dict[str, Any] = {"config_file": path, "restored": False}
+    result: dict[str, Any] = {"config_file": path, "restored": False}
     if check_mode:
         differing = [] if is_sentinel else difference(before, running_values(server))
         return {**result, "changed": bool(differing), "differing": differing}

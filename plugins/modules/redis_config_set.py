@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,7 +11,8 @@ module: redis_config_set
 short_description: Set configuration parameters of a running server
 version_added: 0.1.0
 description:
-  - Ensures that parameters have the given values (C(CONFIG SET)). Use M(sentinelops.redis.redis_config_rewrite) to make them persistent.
+  - Ensures that parameters have the given values (C(CONFIG SET)). Use M(sentinelops.redis.redis_config_rewrite) to
+    make them persistent.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -48,7 +48,7 @@ before:
   sample: {"replica-priority": "1"}
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -57,18 +57,16 @@ from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, req
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._shard import config_values
 
-SPEC: Dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
+SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
 
 
-def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     wanted = {str(name): str(value) for name, value in params["settings"].items()}
     before = config_values(server, *wanted)
     unknown = sorted(set(wanted) - set(before))
     if unknown:
-        raise PreconditionFailed(
-            f"this server has no parameter {', '.join(unknown)}", node=str(server.address), state="Nothing was set"
-        )
+        raise PreconditionFailed(f"this server has no parameter {', '.join(unknown)}", node=str(server.address), state="Nothing was set")
     differing = {name: value for name, value in wanted.items() if before[name] != value}
     if not check_mode:
         for name, value in differing.items():

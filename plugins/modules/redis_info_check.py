@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -14,7 +13,8 @@ version_added: 0.1.0
 description:
   - Reads C(INFO), and of a Sentinel also its view of a master, and fails unless all given conditions hold.
   - With O(wait_s) it waits for them, and when time is up it says which condition failed and what was last seen.
-  - An instance that does not answer, or is loading its data, is waited for like any other condition. A wrong password is an error at once.
+  - An instance that does not answer, or is loading its data, is waited for like any other condition. A wrong
+    password is an error at once.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -43,7 +43,8 @@ options:
     type: bool
   max_lag_bytes:
     description:
-      - A replica may lag behind its master by at most this many bytes of the replication stream; on a master this holds for each of its replicas.
+      - A replica may lag behind its master by at most this many bytes of the replication stream; on a master this
+        holds for each of its replicas.
       - For a replica its master is asked too, with the same credentials.
     type: int
   min_uptime_s:
@@ -56,7 +57,8 @@ options:
     type: dict
     default: {}
   master_name:
-    description: For a Sentinel, the name of the master that it must monitor. The conditions below are about that master.
+    description: For a Sentinel, the name of the master that it must monitor. The conditions below are about that
+      master.
     type: str
   master:
     description: The Sentinel must name this node (C(host:port)) as the master.
@@ -66,7 +68,8 @@ options:
     type: bool
   links_fresh:
     description:
-      - The Sentinel must have a working connection to the master, to each replica and to each other Sentinel, proved by an answered PING.
+      - The Sentinel must have a working connection to the master, to each replica and to each other Sentinel, proved
+        by an answered PING.
       - C(CKQUORUM) alone counts a Sentinel that has just been stopped as usable.
     type: bool
   known_sentinels:
@@ -88,7 +91,8 @@ options:
     description: The log file of the instance, on the host that runs the module.
     type: path
   log_offset:
-    description: From which byte of the log on to read, for example the RV(sentinelops.redis.redis_instance#module:log_offset) of its start.
+    description: From which byte of the log on to read, for example the
+      RV(sentinelops.redis.redis_instance#module:log_offset) of its start.
     type: int
     default: 0
   wait_s:
@@ -164,7 +168,7 @@ waited_ms:
   type: int
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -177,7 +181,7 @@ from ..module_utils._sentinel import read_view
 from ..module_utils._serverlog import judge_log, read_from
 from ..module_utils._wait import Clock, until
 
-CONDITIONS: Dict[str, Any] = {
+CONDITIONS: dict[str, Any] = {
     "role": {"type": "str", "choices": ["master", "replica", "sentinel"]},
     "version": {"type": "str"},
     "loaded": {"type": "bool"},
@@ -195,7 +199,7 @@ CONDITIONS: Dict[str, Any] = {
     "log_clean": {"type": "bool"},
 }
 OF_A_SENTINEL = ["master", "quorum", "links_fresh", "known_sentinels", "known_replicas", "no_tilt", "no_failover"]
-SPEC: Dict[str, Any] = {
+SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     **CONDITIONS,
     "master_name": {"type": "str"},
@@ -209,12 +213,12 @@ SPEC: Dict[str, Any] = {
 class Observer:
     """Looks at one instance, and for a lag at the replica's master."""
 
-    def __init__(self, params: Dict[str, Any]) -> None:
+    def __init__(self, params: dict[str, Any]) -> None:
         self._login = login_from(params)
         self._server = connect(Address(params["login_host"], params["login_port"]), self._login)
-        self._master_name: Optional[str] = params["master_name"]
+        self._master_name: str | None = params["master_name"]
         self._want_lag = params["max_lag_bytes"] is not None
-        self._master: Optional[Server] = None
+        self._master: Server | None = None
         self._log = (params["log_file"] or "", params["log_offset"]) if params["log_clean"] else ("", 0)
 
     def look(self) -> Observation:
@@ -227,7 +231,7 @@ class Observer:
         except (ConnectionFailed, CommandRefused) as error:
             return Observation(error=str(error))
 
-    def _master_offset(self, info: Dict[str, str]) -> Optional[int]:
+    def _master_offset(self, info: dict[str, str]) -> int | None:
         node = node_info(info)
         if node.is_master:
             return None
@@ -237,11 +241,11 @@ class Observer:
         return node_info(parse_info(self._master.command("INFO", "replication"))).offset
 
 
-def check(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Looks until every condition holds; raises ConditionNotMet when time is up."""
     wanted = Wanted(**{name: params[name] for name in CONDITIONS})
     observer = Observer(params)
-    findings: List[Finding] = []
+    findings: list[Finding] = []
 
     def satisfied(seen: Observation) -> bool:
         findings[:] = judge(wanted, seen)
@@ -254,7 +258,7 @@ def check(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
         interval_s=params["interval_ms"] / 1000,
         clock=Clock(),
     )
-    result: Dict[str, Any] = {
+    result: dict[str, Any] = {
         "changed": False,
         "met": waited.satisfied,
         "waited_ms": round(waited.waited_s * 1000),
@@ -277,7 +281,9 @@ def check(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(
-        SPEC, supports_check_mode=True, required_by={**{name: "master_name" for name in OF_A_SENTINEL}, "log_clean": "log_file"}
+        SPEC,
+        supports_check_mode=True,
+        required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"},
     )
     try:
         require_redis_py()

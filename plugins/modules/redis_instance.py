@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,13 +11,18 @@ module: redis_instance
 short_description: Start, stop, or switch the version of a Redis, Valkey or Sentinel process
 version_added: 0.1.0
 description:
-  - Starts a server from its executable and configuration file, detached, and waits until it serves; or stops it with C(SHUTDOWN) and waits until
+  - Starts a server from its executable and configuration file, detached, and waits until it serves; or stops it with
+    C(SHUTDOWN) and waits until
     its process is gone.
-  - V(switched) stops the server, copies the configuration files that lie in its version folder (C(redis)) into the staged one (C(redis.new)),
-    renames C(redis) to C(redis.old) and C(redis.new) to C(redis), and starts the server again. If it does not serve, the old version is put back and
-    started, and the module fails. This happens in one call, so that the server is down for a moment only and is not left stopped if the controller dies.
+  - V(switched) stops the server, copies the configuration files that lie in its version folder (C(redis)) into the
+    staged one (C(redis.new)),
+    renames C(redis) to C(redis.old) and C(redis.new) to C(redis), and starts the server again. If it does not serve,
+    the old version is put back and
+    started, and the module fails. This happens in one call, so that the server is down for a moment only and is not
+    left stopped if the controller dies.
   - For servers that run as plain processes. Where a service manager owns the process, use that.
-  - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the replicas at the next start.
+  - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the
+    replicas at the next start.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -52,11 +56,13 @@ options:
     type: bool
     default: false
   log_file:
-    description: The server's log; its last lines are shown if something fails. By default what C(logfile) in the configuration file says.
+    description: The server's log; its last lines are shown if something fails. By default what C(logfile) in the
+      configuration file says.
     type: path
   folder:
     description:
-      - The version folder, for example C(/opt/redis-6379/redis). The staged version is beside it with C(.new) at the end, the kept one with C(.old).
+      - The version folder, for example C(/opt/redis-6379/redis). The staged version is beside it with C(.new) at the
+        end, the kept one with C(.old).
       - A C(.old) of an earlier upgrade is set aside as C(.old.<version>).
       - Required with O(state=switched) and O(state=previous).
     type: path
@@ -64,7 +70,8 @@ options:
     description: The version that shall run. Required with O(state=switched) and O(state=previous).
     type: str
   config_identity:
-    description: Owner, group and mode to give the configuration file, for where the server itself has changed them since the upgrade began.
+    description: Owner, group and mode to give the configuration file, for where the server itself has changed them
+      since the upgrade began.
     type: dict
     suboptions:
       uid:
@@ -84,7 +91,8 @@ options:
     type: bool
     default: false
   wait_s:
-    description: How long to wait, in seconds, until the server serves (has loaded its data), or until its process is gone.
+    description: How long to wait, in seconds, until the server serves (has loaded its data), or until its process is
+      gone.
     type: int
     default: 60
 seealso:
@@ -139,7 +147,7 @@ log_tail:
 """
 
 import os
-from typing import Any, Dict, Optional
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -163,7 +171,7 @@ from ..module_utils._instance import (
 from ..module_utils._serverlog import size_of
 from ..module_utils._wait import Clock
 
-SPEC: Dict[str, Any] = {
+SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     "state": {"type": "str", "choices": ["started", "stopped", "switched", "previous"], "required": True},
     "executable": {"type": "path"},
@@ -181,18 +189,18 @@ SPEC: Dict[str, Any] = {
 }
 
 
-def files_from(params: Dict[str, Any]) -> InstanceFiles:
+def files_from(params: dict[str, Any]) -> InstanceFiles:
     config_file = params["config_file"] or ""
     readable = bool(config_file) and os.path.isfile(config_file)
     log_file = params["log_file"] or (log_file_of(config_file) if readable else "")
     return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file)
 
 
-def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Brings the instance into the wanted state; returns the module's result."""
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     files, clock = files_from(params), Clock()
-    result: Dict[str, Any] = {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
+    result: dict[str, Any] = {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
     node = serving(server, files.config_file)
     if params["state"] == "stopped":
         return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
@@ -205,7 +213,7 @@ def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
 
 
-def _act(server: Server, files: InstanceFiles, params: Dict[str, Any], clock: Clock) -> NodeInfo:
+def _act(server: Server, files: InstanceFiles, params: dict[str, Any], clock: Clock) -> NodeInfo:
     wait_s = params["wait_s"]
     if params["state"] == "started":
         return start(server, files, wait_s, clock)
@@ -219,8 +227,8 @@ def _act(server: Server, files: InstanceFiles, params: Dict[str, Any], clock: Cl
 
 
 def _ensure_stopped(
-    server: Server, files: InstanceFiles, node: Optional[NodeInfo], params: Dict[str, Any], check_mode: bool
-) -> Dict[str, Any]:
+    server: Server, files: InstanceFiles, node: NodeInfo | None, params: dict[str, Any], check_mode: bool
+) -> dict[str, Any]:
     if node is None:
         return {"changed": False, "pid": 0}
     if not params["force"]:

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,9 +11,11 @@ module: redis_journal
 short_description: Write or remove the journal of one instance's upgrade
 version_added: 0.1.0
 description:
-  - Notes what the live deployment cannot tell after a crash (which node was master at the start, priorities, where the files of an instance are) in a
+  - Notes what the live deployment cannot tell after a crash (which node was master at the start, priorities, where
+    the files of an instance are) in a
     small JSON file on the instance's host.
-  - A journal that exists is kept, only what it does not say is added, so that a second run finishes what the first one began.
+  - A journal that exists is kept, only what it does not say is added, so that a second run finishes what the first
+    one began.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
@@ -61,7 +62,7 @@ journal:
 """
 
 import json
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -69,7 +70,7 @@ from ..module_utils._errors import SentinelOpsError
 from ..module_utils._journal import merged, read_journal, remove_journal, write_journal
 
 
-def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     path = params["path"]
     if params["state"] == "absent":
         existing = read_journal(path)
@@ -84,7 +85,7 @@ def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
     return {"changed": content != existing, "journal": content, "diff": _diff(path, existing or {}, content)}
 
 
-def _diff(path: str, before: Dict[str, Any], after: Dict[str, Any]) -> Dict[str, str]:
+def _diff(path: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
     texts = [json.dumps(content, indent=2, sort_keys=True) + "\n" if content else "" for content in (before, after)]
     return {"before": texts[0], "after": texts[1], "before_header": path, "after_header": path}
 

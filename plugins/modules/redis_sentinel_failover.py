@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -13,12 +12,16 @@ short_description: Ensure that a given node is the master, by a lossless handove
 version_added: 0.1.0
 description:
   - Makes the named node the master of a deployment under Sentinel, without losing a write that was acknowledged.
-  - A plain C(SENTINEL FAILOVER) leaves the old master writable for about ten seconds after the promotion and discards what it
-    accepted. This module steers the choice of the replica, waits for the moment at which the failover is shortest, pauses the
-    writes, waits until every replica has all of them, fails over, makes the old master a replica before its writes go on, waits until
+  - A plain C(SENTINEL FAILOVER) leaves the old master writable for about ten seconds after the promotion and
+    discards what it
+    accepted. This module steers the choice of the replica, waits for the moment at which the failover is shortest,
+    pauses the
+    writes, waits until every replica has all of them, fails over, makes the old master a replica before its writes
+    go on, waits until
     the Sentinels agree, sends the clients away from the old master, and waits until all replicas follow the new one.
   - Clients see their writes blocked for about 0.4 seconds and one disconnection.
-  - It refuses to begin unless every Sentinel is reachable and agrees, none is in TILT or has a failover in progress, every replica is
+  - It refuses to begin unless every Sentinel is reachable and agrees, none is in TILT or has a failover in progress,
+    every replica is
     linked with a small lag, and the target is eligible. What may pass by itself is waited for, up to O(wait_s).
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
@@ -47,7 +50,8 @@ options:
   mode:
     description:
       - V(pause) is the lossless handover.
-      - V(plain) sends C(SENTINEL FAILOVER) and does nothing for the writes. It exists for comparison, B(loses acknowledged writes) and
+      - V(plain) sends C(SENTINEL FAILOVER) and does nothing for the writes. It exists for comparison, B(loses
+        acknowledged writes) and
         says so in a warning.
     type: str
     choices: [pause, plain]
@@ -71,7 +75,8 @@ options:
     type: int
     default: 1048576
   catch_up_ms:
-    description: How long the replicas may take to receive the last writes during the pause, in milliseconds. If they take
+    description: How long the replicas may take to receive the last writes during the pause, in milliseconds. If they
+      take
       longer, the pause is ended and another attempt made.
     type: int
     default: 300
@@ -152,7 +157,7 @@ problems:
   elements: str
 """
 
-from typing import Any, Dict, List
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -171,7 +176,7 @@ from ..module_utils._sentinel import sentinels_of
 from ..module_utils._shard import ShardServers
 from ..module_utils._wait import Clock
 
-SPEC: Dict[str, Any] = {
+SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     **NODE_LOGIN_SPEC,
     "login_port": {"type": "int", "default": 26379},
@@ -187,7 +192,7 @@ SPEC: Dict[str, Any] = {
 }
 
 
-def request_from(params: Dict[str, Any]) -> HandoverRequest:
+def request_from(params: dict[str, Any]) -> HandoverRequest:
     return HandoverRequest(
         master_name=params["master_name"],
         target=str(Address.parse(params["target"])),
@@ -200,9 +205,9 @@ def request_from(params: Dict[str, Any]) -> HandoverRequest:
     )
 
 
-def servers_from(params: Dict[str, Any]) -> ShardServers:
+def servers_from(params: dict[str, Any]) -> ShardServers:
     login, node_login = login_from(params), node_login_from(params)
-    addresses: List[Address] = [Address.parse(text) for text in params["sentinels"]]
+    addresses: list[Address] = [Address.parse(text) for text in params["sentinels"]]
     if not addresses:
         first = connect(Address(params["login_host"], params["login_port"]), login)
         addresses = sentinels_of(first, params["master_name"])
@@ -210,7 +215,7 @@ def servers_from(params: Dict[str, Any]) -> ShardServers:
     return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login))
 
 
-def ensure(params: Dict[str, Any], check_mode: bool) -> Dict[str, Any]:
+def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Makes the target master if it is not; returns the module's result."""
     request = request_from(params)
     handover = Handover(servers_from(params), request, Clock())

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,7 +11,8 @@ module: redis_sentinel_info
 short_description: Read the topology as every Sentinel of a set sees it
 version_added: 0.1.0
 description:
-  - Asks every Sentinel of a set what it knows of a master, its replicas and the other Sentinels, and names what they see differently.
+  - Asks every Sentinel of a set what it knows of a master, its replicas and the other Sentinels, and names what they
+    see differently.
   - A Sentinel that does not answer is reported, not an error, as long as one answers.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
@@ -30,11 +30,13 @@ options:
     description: Port on which the Sentinel listens.
     default: 26379
   master_name:
-    description: Name under which the Sentinels monitor the master. By default all masters that the Sentinel monitors are read.
+    description: Name under which the Sentinels monitor the master. By default all masters that the Sentinel monitors
+      are read.
     type: str
     default: ''
   sentinels:
-    description: All Sentinels of the set, as C(host:port). By default the Sentinel at O(login_host) and those that it knows.
+    description: All Sentinels of the set, as C(host:port). By default the Sentinel at O(login_host) and those that
+      it knows.
     type: list
     elements: str
     default: []
@@ -91,7 +93,7 @@ masters:
       unreachable: []
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -100,7 +102,7 @@ from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, req
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._sentinel import disagreements, monitored_masters, read_view, sentinels_of
 
-SPEC: Dict[str, Any] = {
+SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     "login_port": {"type": "int", "default": 26379},
     "master_name": {"type": "str", "default": ""},
@@ -108,7 +110,7 @@ SPEC: Dict[str, Any] = {
 }
 
 
-def topology(params: Dict[str, Any], name: str) -> Dict[str, Any]:
+def topology(params: dict[str, Any], name: str) -> dict[str, Any]:
     """What the Sentinels of the set say of one master."""
     login = login_from(params)
     first = connect(Address(params["login_host"], params["login_port"]), login)
@@ -131,7 +133,7 @@ def topology(params: Dict[str, Any], name: str) -> Dict[str, Any]:
     }
 
 
-def read(params: Dict[str, Any]) -> Dict[str, Any]:
+def read(params: dict[str, Any]) -> dict[str, Any]:
     names = [params["master_name"]]
     if not names[0]:
         sentinel = connect(Address(params["login_host"], params["login_port"]), login_from(params))

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,7 +11,8 @@ module: redis_survey
 short_description: Survey one Redis, Valkey or Sentinel instance on its host
 version_added: 0.1.0
 description:
-  - Finds out what runs, in which role, from which executable and configuration file, which versions are installed and staged beside it, and, for a
+  - Finds out what runs, in which role, from which executable and configuration file, which versions are installed
+    and staged beside it, and, for a
     Sentinel, what it knows of every master that it monitors.
   - An instance that does not run is described from its journal, if an upgrade left one.
   - The records of all instances are what the filter P(sentinelops.redis.upgrade_plan#filter) makes the plan from.
@@ -39,7 +39,8 @@ options:
     type: path
     required: true
   folder:
-    description: The version folder of the instance. By default the folder of the running executable (without C(src) or C(bin)).
+    description: The version folder of the instance. By default the folder of the running executable (without C(src)
+      or C(bin)).
     type: path
 """
 
@@ -66,7 +67,7 @@ instance:
     config_file: /opt/redis-6379/redis/redis.conf
 """
 
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -76,7 +77,7 @@ from ..module_utils._errors import SentinelOpsError
 from ..module_utils._journal import read_journal
 from ..module_utils._survey import survey
 
-SPEC: Dict[str, Any] = {
+SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     "kind": {"type": "str", "choices": ["redis", "sentinel"], "required": True},
     "journal": {"type": "path", "required": True},

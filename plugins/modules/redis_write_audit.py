@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -12,11 +11,15 @@ module: redis_write_audit
 short_description: Write through Sentinel while the deployment is worked on, and count what was lost
 version_added: 0.1.0
 description:
-  - Runs writers that find the master through Sentinel, as applications do, and append increasing numbers to a list each. At the end, when the
-    deployment has settled, the lists are read from the master and from every replica and compared with what was acknowledged.
-  - Meant to run as an asynchronous task beside an upgrade or a handover, on the embedded sandbox or, in a maintenance window, on the real
+  - Runs writers that find the master through Sentinel, as applications do, and append increasing numbers to a list
+    each. At the end, when the
+    deployment has settled, the lists are read from the master and from every replica and compared with what was
+    acknowledged.
+  - Meant to run as an asynchronous task beside an upgrade or a handover, on the embedded sandbox or, in a
+    maintenance window, on the real
     deployment (it writes only its own keys and deletes them).
-  - The terms are those of Jepsen's set checker. Retries are off, since a retry turns a write of unknown outcome into a duplicate.
+  - The terms are those of Jepsen's set checker. Retries are off, since a retry turns a write of unknown outcome into
+    a duplicate.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -40,14 +43,16 @@ options:
     type: str
     required: true
   sentinels:
-    description: The Sentinels that the writers ask, as C(host:port). By default the Sentinel at O(login_host) and those that it knows.
+    description: The Sentinels that the writers ask, as C(host:port). By default the Sentinel at O(login_host) and
+      those that it knows.
     type: list
     elements: str
     default: []
   discovery:
     description:
       - How the writers find the master.
-      - V(get-master-addr-by-name) is what most clients use. V(masters) is redis-py's own client, which reads C(SENTINEL MASTERS).
+      - V(get-master-addr-by-name) is what most clients use. V(masters) is redis-py's own client, which reads
+        C(SENTINEL MASTERS).
     type: str
     choices: [get-master-addr-by-name, masters]
     default: get-master-addr-by-name
@@ -67,7 +72,8 @@ options:
     description: The writers stop as soon as this file exists.
     type: path
   settle_s:
-    description: How long the deployment may take, in seconds, until every replica has all writes and the lists can be read.
+    description: How long the deployment may take, in seconds, until every replica has all writes and the lists can
+      be read.
     type: int
     default: 60
   key_prefix:
@@ -166,7 +172,7 @@ seconds:
 
 import json
 import os
-from typing import Any, Dict
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -184,13 +190,17 @@ from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._sentinel import sentinels_of
 from ..module_utils._wait import Clock
 
-SPEC: Dict[str, Any] = {
+SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     **NODE_LOGIN_SPEC,
     "login_port": {"type": "int", "default": 26379},
     "master_name": {"type": "str", "required": True},
     "sentinels": {"type": "list", "elements": "str", "default": []},
-    "discovery": {"type": "str", "choices": ["get-master-addr-by-name", "masters"], "default": "get-master-addr-by-name"},
+    "discovery": {
+        "type": "str",
+        "choices": ["get-master-addr-by-name", "masters"],
+        "default": "get-master-addr-by-name",
+    },
     "writers": {"type": "int", "default": 4},
     "writes_per_second": {"type": "float", "default": 250.0},
     "duration_s": {"type": "int", "default": 600},
@@ -201,7 +211,7 @@ SPEC: Dict[str, Any] = {
 }
 
 
-def audit_from(params: Dict[str, Any]) -> Audit:
+def audit_from(params: dict[str, Any]) -> Audit:
     if params["writers"] < 1 or params["writes_per_second"] <= 0:
         raise PreconditionFailed("writers must be at least 1 and writes_per_second more than 0")
     login, node_login, name = login_from(params), node_login_from(params), params["master_name"]
@@ -233,7 +243,7 @@ def audit_from(params: Dict[str, Any]) -> Audit:
     return Audit(request, new_client, MasterAddrClient(addresses, name, to_sentinel, to_node), to_node)
 
 
-def run(params: Dict[str, Any], clock: Clock) -> Dict[str, Any]:
+def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     audit = audit_from(params)
     audit.prove_empty()
     stop_file = params["stop_file"]
