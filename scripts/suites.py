@@ -48,9 +48,7 @@ def main() -> int:
     print("\n==== summary ====")
     for suite, outcomes in results.items():
         print(f"{suite:10}", ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items() if number))
-    numbers = ", ".join(
-        f"{total[outcome]} {outcome}" for outcome in ("failed", "error", "passed", "skipped") if total[outcome]
-    )
+    numbers = ", ".join(f"{total[outcome]} {outcome}" for outcome in ("failed", "error", "passed", "skipped") if total[outcome])
     print(f"==== {numbers} in {time.monotonic() - start:.1f}s ====", flush=True)
     return 1 if total["failed"] + total["error"] else 0
 

@@ -16,6 +16,15 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._text import pla
 SURVEYED = "__redis_upgrade_surveyed_"
 
 
+def _plain(value: Any) -> Any:
+    """A copy of built-in types: Ansible hands over containers that render their content when it is looked at."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
 def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instance]:
     """The instances of all hosts, from what redis_survey returned on each of them."""
     found = []
@@ -24,7 +33,7 @@ def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instan
             variables = hostvars[host]
             record = (variables.get(SURVEYED + kind) or {}).get("instance")
             if record is not None:
-                found.append(Instance(str(host), kind, record, str(variables.get("ansible_host", host))))
+                found.append(Instance(str(host), kind, _plain(record), str(variables.get("ansible_host", host))))
     if not found:
         raise AnsibleFilterError("no host was surveyed: run the survey entry point of the role redis_upgrade first")
     return found
@@ -55,15 +64,15 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
 
 def upgrade_journal(record: Mapping[str, Any], plan: Mapping[str, Any], step: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the journal of a surveyed instance notes."""
-    return journal_of(record, plan, step or {})
+    return journal_of(_plain(record), _plain(plan), _plain(step or {}))
 
 
 def upgrade_report(
     plan: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What was done and what is not as it should be, from the plan and a survey made afterwards."""
-    handovers = [done for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
-    return make_report(plan, _instances(hostvars, hosts), _settings(settings), handovers)
+    handovers = [_plain(done) for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
+    return make_report(_plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
 
 
 class FilterModule:

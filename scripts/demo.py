@@ -1,0 +1,180 @@
+"""The main job on a throw-away deployment: build it, write to it, upgrade it, say what came of it, remove it.
+
+usage: demo.py [--from VERSION_OR_FOLDER] [--to VERSION_OR_FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from servers import CannotFetch, folder_for, version_of
+
+PLAYBOOKS = "sentinelops.redis"
+MASTER = "mymaster"
+
+
+class Failed(Exception):
+    """A step of the demo failed; its own output says why."""
+
+
+def playbook(name: str, variables: dict[str, Any], *arguments: str, quiet: bool = False, **environment: str) -> None:
+    """Run a playbook of the collection; quiet ones show their output only if they fail."""
+    command = ["ansible-playbook", f"{PLAYBOOKS}.{name}", "-e", json.dumps(variables), *arguments]
+    done = subprocess.run(
+        command,
+        check=False,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+    )
+    if done.returncode:
+        print(done.stdout or "", flush=True)
+        raise Failed(f"the playbook {name} failed, see above")
+
+
+class Demo:
+    """One sandbox in a temporary folder."""
+
+    def __init__(self, old: Path, new: Path) -> None:
+        self.old, self.new = old, new
+        self.folder = Path(tempfile.mkdtemp(prefix="redis-upgrade-demo-"))
+        self.inventory = self.folder / "inventory.yml"
+        self.stop_file, self.audit_file = self.folder / "stop", self.folder / "audit.json"
+        self.report_file, self.times_file = self.folder / "report.json", self.folder / "times.json"
+        self.sandbox = {"redis_sandbox_folder": str(self.folder), "redis_sandbox_version_folder": str(old)}
+        self.audit: subprocess.Popen[str] | None = None
+
+    def build(self) -> None:
+        print(f"Building a sandbox of three Redis and three Sentinels on {version_of(self.old)} ...", flush=True)
+        playbook("sandbox", self.sandbox, quiet=True)
+
+    def write(self) -> None:
+        print("Starting four writers, which find the master through Sentinel ...", flush=True)
+        options = {
+            "login_port": 27001,
+            "master_name": MASTER,
+            "stop_file": str(self.stop_file),
+            "result_file": str(self.audit_file),
+            "duration_s": 600,
+        }
+        command = ["ansible", "sentinel-1", "-i", str(self.inventory), "-m", f"{PLAYBOOKS}.redis_write_audit", "-a", json.dumps(options)]
+        # a session of its own: Ctrl-C is for the upgrade, the writers are told to stop afterwards
+        self.audit = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        time.sleep(2)
+
+    def upgrade(self) -> float:
+        variables = {
+            "redis_upgrade_version": version_of(self.new),
+            "redis_upgrade_accept_no_way_back": True,
+            "redis_upgrade_report_file": str(self.report_file),
+            "redis_binaries_source": str(self.new),
+            "redis_binaries_remote_src": True,
+        }
+        start = time.monotonic()
+        playbook(
+            "upgrade",
+            variables,
+            "-i",
+            str(self.inventory),
+            ANSIBLE_CALLBACKS_ENABLED="sentinelops.redis.run_times",
+            SENTINELOPS_RUN_TIMES_FILE=str(self.times_file),
+        )
+        return time.monotonic() - start
+
+    def finish_writing(self) -> dict[str, Any]:
+        self.stop_file.touch()
+        if self.audit is None:
+            raise Failed("the writers were not started")
+        output, _nothing = self.audit.communicate(timeout=120)
+        if not self.audit_file.exists():
+            raise Failed(f"the write audit gave no result: {output}")
+        result: dict[str, Any] = json.loads(self.audit_file.read_text(encoding="utf-8"))
+        return result
+
+    def remove(self) -> None:
+        """Stop the writers and the servers, and delete the folder."""
+        if self.audit is not None and self.audit.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.audit.pid, signal.SIGTERM)
+            self.audit.wait()
+        try:
+            playbook("sandbox", {**self.sandbox, "redis_sandbox_state": "absent"}, quiet=True)
+        except Failed as error:
+            print(f"{error}; ending what is left by process id", flush=True)
+            self.kill_servers()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def kill_servers(self) -> None:
+        """End the processes whose executable lies in our folder."""
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if process.name.isdigit() and str((process / "exe").readlink()).startswith(f"{self.folder}/"):
+                    os.kill(int(process.name), signal.SIGKILL)
+
+
+def summary(demo: Demo, seconds: float, audit: dict[str, Any]) -> tuple[list[str], bool]:
+    """The lines to show at the end, and whether all is as it should be."""
+    report = json.loads(demo.report_file.read_text(encoding="utf-8"))
+    times = json.loads(demo.times_file.read_text(encoding="utf-8"))
+    good = audit["lost"] == 0 and audit["unexpected"] == 0 and not report["problems"]
+    lines = ["", "==== Summary ====", *report["lines"], ""]
+    lines += [f"{play['seconds']:6.1f} s  {play['name']}" for play in times["plays"]]
+    lines += [f"{seconds:6.1f} s  the whole upgrade, start of Ansible included", ""]
+    calls = ", ".join(f"{host} {count}" for host, count in sorted(times["calls"].items()))
+    lines.append(f"Ansible calls per node: {calls}")
+    lines.append(f"write gap: {audit['longest_gap_ms']:.0f} ms for one writer, {audit['longest_gap_all_ms']:.0f} ms for all of them")
+    lines.append(
+        f"writes: acknowledged {audit['acknowledged']}, lost {audit['lost']}, unexpected {audit['unexpected']}, "
+        f"duplicates {audit['duplicates']}; outcome unknown to the client {audit['unknown']}, of these applied {audit['recovered']}"
+    )
+    return lines, good
+
+
+def run(demo: Demo) -> int:
+    demo.build()
+    demo.write()
+    seconds = demo.upgrade()
+    lines, good = summary(demo, seconds, demo.finish_writing())
+    print("\n".join(lines), flush=True)
+    return 0 if good else 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="old", default="6.2.9", help="the version to begin with (a known version, or a folder)")
+    parser.add_argument("--to", dest="new", default="6.2.14", help="the version to upgrade to")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        demo = Demo(folder_for(arguments.old), folder_for(arguments.new))
+    except CannotFetch as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        return run(demo)
+    except Failed as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave servers behind
+        print("Removing the sandbox ...", flush=True)
+        demo.remove()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
