@@ -8,7 +8,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sanity unit molecule servers clean
+.PHONY: help demo test lint sanity unit live molecule servers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -16,8 +16,8 @@ help: ## list the targets
 demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is written to (FROM=, TO= choose the versions)
 	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
 
-test: .venv/test ## lint, sanity, unit, molecule: all of them, with one summary line at the end
-	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit molecule
+test: .venv/test ## lint, sanity, unit, live, molecule: all of them, with one summary line at the end
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule
 
 lint: .venv/test $(COLLECTION) ## static checks, on everything
 	scripts/run ruff check
@@ -34,7 +34,10 @@ sanity: .venv/test ## ansible-test sanity, on a copy
 unit: .venv/test $(COLLECTION) servers ## unit tests
 	scripts/run pytest tests/unit
 
-molecule: .venv/test $(COLLECTION) servers ## the roles and playbooks, on real servers
+live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
+	scripts/run pytest tests/live
+
+molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
 	scripts/run molecule test --scenario-name default
 
 servers: .venv/run ## fetch the server versions that the tests use

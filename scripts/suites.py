@@ -16,7 +16,7 @@ from collections import Counter
 # "==== 12 passed, 1 skipped in 3.21s ====", or without the frame when pytest is told to be quiet
 SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s\b")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
-BY_PYTEST = {"unit", "molecule"}
+BY_PYTEST = {"unit", "live", "molecule"}
 
 
 def run(make: str, suite: str) -> Counter[str]:

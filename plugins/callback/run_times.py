@@ -1,4 +1,3 @@
-# -*- coding: utf-8 -*-
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -20,8 +19,8 @@ short_description: Write how long each play took and how many modules ran on eac
 version_added: 0.1.0
 author: sentinelops contributors (@sentinelops)
 description:
-  - Writes a JSON file at the end of the run, with the seconds that each play took and the number of module calls per host. Tasks that run on the controller
-    alone (includes, facts, messages, assertions) are not counted.
+  - Writes a JSON file at the end of the run, with the seconds that each play took and the number of module calls per
+    host. Tasks that run on the controller alone (includes, facts, messages, assertions) are not counted.
   - It does nothing unless O(file) is set.
 requirements:
   - enable it in configuration (C(callbacks_enabled = sentinelops.redis.run_times))
@@ -80,7 +79,7 @@ class CallbackModule(CallbackBase):
         self._count(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        path = self.get_option("file")
+        path = self.get_option("file")  # type: ignore[no-untyped-call]  # the base class has no annotations
         if not path:
             return
         ends = [*(begun for _name, begun in self._begun[1:]), time.monotonic()]

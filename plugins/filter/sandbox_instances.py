@@ -28,7 +28,6 @@ def sandbox_instances(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "folder": f"{base}/redis",
                     "executable": f"{base}/redis/redis-server",
                     "config_file": f"{base}/redis/{kind}.conf",
-                    "data": f"{base}/data",
                     "log_file": f"{base}/{kind}.log",
                 }
             )

@@ -10,16 +10,63 @@ import re
 import stat
 from dataclasses import dataclass
 
-__all__ = ["FileIdentity", "difference", "directives", "read_text"]
+__all__ = ["FileIdentity", "difference", "directives", "mended_sentinel_config", "quoted", "read_text", "split_args", "write_text"]
 
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)|"(?P<double>(?:[^"\\]|\\.)*)"(?=\s|$)|'(?P<single>(?:[^'\\]|\\'|\\(?!'))*)'(?=\s|$)|(?P<plain>[^\s"']+)(?=\s|$)"""
+)
 
 
-def _words(line: str) -> list[str]:
-    found = []
-    for double, single, plain in _WORD.findall(line):
-        found.append(re.sub(r"\\(.)", r"\1", double) if double else single.replace("\\'", "'") if single else plain)
-    return found
+def split_args(line: str) -> list[str] | None:
+    """The words of a line as the servers split it (sdssplitargs): quotes, escapes; None where quotes are unbalanced."""
+    words, position = [], 0
+    while position < len(line):
+        token = _TOKEN.match(line, position)
+        if token is None:
+            return None
+        position = token.end()
+        if token["double"] is not None:
+            words.append(re.sub(r"\\(x[0-9a-fA-F]{2}|.)", _unescaped, token["double"]))
+        elif token["single"] is not None:
+            words.append(token["single"].replace("\\'", "'"))
+        elif token["plain"] is not None:
+            words.append(token["plain"])
+    return words
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    text = escape.group(1)
+    return chr(int(text[1:], 16)) if len(text) == 3 else _ESCAPES.get(text, text)
+
+
+def quoted(word: str) -> str:
+    """A word as it must be written to be read back unchanged."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+# Sentinel writes these values back as they are, without quotes (sentinel.c, rewriteConfigSentinelOption).
+_UNQUOTED = re.compile(r"^(sentinel\s+(?:auth-(?:pass|user)\s+\S+|sentinel-(?:pass|user))\s+)(.*\S)\s*$", re.IGNORECASE)
+
+
+def mended_sentinel_config(text: str) -> str:
+    """A sentinel.conf whose secrets with spaces or quotes can be read again.
+
+    Sentinel writes them without quotes, and then refuses its own file at the next start ("Unbalanced quotes in
+    configuration line"; Redis 6.2 and 7.0).
+    """
+    return "".join(_mended(line) for line in text.splitlines(keepends=True))
+
+
+def _mended(line: str) -> str:
+    found = _UNQUOTED.match(line.rstrip("\r\n"))
+    if found is None:
+        return line
+    head, value = found.groups()
+    words = split_args(value)
+    if words == [value] or (words is not None and len(words) == 1 and value[0] == value[-1] and value[0] in "\"'"):
+        return line  # needs no quotes, or has them
+    return f"{head}{quoted(value)}\n"
 
 
 def directives(text: str) -> dict[str, list[list[str]]]:
@@ -27,7 +74,7 @@ def directives(text: str) -> dict[str, list[list[str]]]:
     found: dict[str, list[list[str]]] = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
-            name, *arguments = _words(line)
+            name, *arguments = split_args(line) or line.split()
             found.setdefault(name.lower(), []).append(arguments)
     return found
 
@@ -56,8 +103,17 @@ def _equal(written: str, running: str) -> bool:
 
 
 def read_text(path: str) -> str:
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
+
+
+def write_text(path: str, text: str) -> None:
+    """Replaces a file's content in one step; owner, group and mode stay."""
+    partial = path + ".partial"
+    with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        file.write(text)
+    FileIdentity.of(path).apply_to(partial)
+    os.replace(partial, path)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ is never unpaused.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
@@ -30,6 +31,7 @@ from ._errors import (
 from ._info import node_info, parse_info
 from ._sentinel import SentinelView, parse_master, parse_replica
 from ._shard import FENCE, NodeState, Shard, ShardServers, config_values, not_ready, pause_budget_ms, read_shard, refusals, refuse
+from ._signals import uninterrupted
 from ._wait import Clock, until
 
 __all__ = ["Handover", "HandoverRequest", "Outcome"]
@@ -59,6 +61,7 @@ class Outcome:
     """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
 
     changed: bool = False
+    begun_at: str = ""
     mode: str = "pause"
     old_master: str = ""
     new_master: str = ""
@@ -85,7 +88,7 @@ class Handover:
         self.servers = servers
         self.request = request
         self.clock = clock
-        self.outcome = Outcome(mode=request.mode)
+        self.outcome = Outcome(mode=request.mode, begun_at=clock.utc())
         if request.mode == "plain":
             self.outcome.warnings.append(
                 "mode plain: the old master goes on accepting writes for about ten seconds after the promotion, and they are lost"
@@ -96,6 +99,7 @@ class Handover:
         self._priorities: dict[str, int] = {}
         self._quickened: dict[int, int] = {}
         self._fence: dict[str, str] = {}
+        self._in_critical_section = contextlib.ExitStack()
 
     # -- survey and judgement -------------------------------------------------------------------------------------
 
@@ -209,6 +213,7 @@ class Handover:
         """From the alignment to the accepted SENTINEL FAILOVER; anything before that is taken back here."""
         leader = self._align()
         self.outcome.attempts += 1
+        self._in_critical_section.enter_context(uninterrupted())
         old = self.servers.node(self.shard.master)
         budget_ms = pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views))
         try:
@@ -224,6 +229,7 @@ class Handover:
     def _take_back(self, old: Server) -> None:
         try:
             old.command("CLIENT", "UNPAUSE")
+            self._in_critical_section.close()
             self._note("released: nothing was handed over")
         except SentinelOpsError as error:
             self.outcome.warnings.append(f"the pause on {old.address} ends by itself: {error}")
@@ -366,6 +372,7 @@ class Handover:
             old.command("CLIENT", "UNPAUSE")
 
         self._retried(let_go, f"releasing {old.address}")
+        self._in_critical_section.close()
         released_ms = self._note(f"released: the clients of {old.address} were disconnected, they find {self.target}")
         self.outcome.pause_ms = round(released_ms - self._paused_at_ms, 1)
 

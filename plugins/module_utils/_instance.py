@@ -9,7 +9,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 
-from ._configfile import FileIdentity, directives, read_text
+from ._configfile import FileIdentity, directives, mended_sentinel_config, read_text, write_text
 from ._connection import Server
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from ._folders import Folders, version_in
@@ -175,10 +175,20 @@ def switch_version(
         refuse_to_stop_a_master(server, node)
         stop(server, node, files.log_file, wait_s, clock)
     try:
+        if files.sentinel:
+            _mend(os.path.join(folders.in_use(), os.path.relpath(files.config_file, folders.active)))
         folders.activate(files.config_file, version, identity)
         return start(server, files, wait_s, clock)
     except (SentinelOpsError, OSError) as error:
         raise _back_to(old_version, server, files, folders, wait_s, clock, error) from error
+
+
+def _mend(path: str) -> None:
+    """Makes a stopped Sentinel's file readable again, for the new version and for the old one alike."""
+    text = read_text(path)
+    mended = mended_sentinel_config(text)
+    if mended != text:
+        write_text(path, mended)
 
 
 def _back_to(

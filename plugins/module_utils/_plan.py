@@ -197,7 +197,8 @@ def _plan_shard(
             f"shard {name}: the Sentinels know the data node {address}, which the inventory does not have; add it, or, "
             "if it is gone for good, forget it with SENTINEL RESET on one Sentinel after the other"
         )
-    known = {address: node for address, node in members.items() if node is not None}
+    # in the order of the inventory, so that the same deployment always gets the same plan
+    known = {address: node for node in nodes for address, member in members.items() if member is node}
     for address, node in known.items():
         plan.steps[node.key] = _step(node, settings.version, name, address)
     shard = ShardPlan(name, replicas=len(members) - 1, sentinels=sentinels)

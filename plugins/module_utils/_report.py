@@ -13,6 +13,7 @@ from ._text import report_lines
 __all__ = ["make_report"]
 
 HANDOVER_FIELDS = (
+    "begun_at",
     "old_master",
     "new_master",
     "mode",
@@ -41,7 +42,7 @@ def make_report(
         },
         "handovers": [
             {key: handover[key] for key in HANDOVER_FIELDS}
-            for handover in sorted(handovers, key=lambda done: str(done.get("at", "")))
+            for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
             if handover.get("changed")
         ],
         "problems": _problems(after),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
@@ -19,6 +20,10 @@ class Clock:
 
     def now_s(self) -> float:
         return time.monotonic()
+
+    def utc(self) -> str:
+        """The time of day, for records: ``2026-01-31T23:59:59.123Z``."""
+        return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def sleep_s(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))

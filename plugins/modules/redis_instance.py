@@ -169,6 +169,7 @@ from ..module_utils._instance import (
     switch_version,
 )
 from ..module_utils._serverlog import size_of
+from ..module_utils._signals import uninterrupted
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
@@ -209,7 +210,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     else:
         wrong = node is None or version_in(params["folder"]) != params["version"] or node.version != params["version"]
     if wrong and not check_mode:
-        node = _act(server, files, params, clock)
+        with uninterrupted():
+            node = _act(server, files, params, clock)
     return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
 
 

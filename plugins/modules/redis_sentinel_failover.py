@@ -115,6 +115,11 @@ new_master:
   returned: success
   type: str
   sample: 10.0.0.2:6379
+begun_at:
+  description: When the module began, in UTC.
+  returned: when the role was moved
+  type: str
+  sample: "2026-01-31T23:59:59.123Z"
 mode:
   description: How the role was moved.
   returned: success

@@ -1,0 +1,206 @@
+"""A throw-away Sentinel deployment of real processes on loopback, for tests and benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Login, Server, connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from ansible_collections.sentinelops.redis.plugins.module_utils._info import parse_info
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SERVERS = ROOT / ".cache" / "servers"
+MASTER = "mymaster"
+RUN_MODULE = """
+import importlib, json, sys
+from ansible.module_utils.testing import patch_module_args
+name, arguments = sys.argv[1], json.load(sys.stdin)
+module = importlib.import_module(f"ansible_collections.sentinelops.redis.plugins.modules.{name}")
+with patch_module_args(arguments):
+    module.main()
+"""
+
+
+def run_module(name: str, /, **arguments: Any) -> dict[str, Any]:
+    """Run a module of the collection in a process of its own, as Ansible does; returns its result."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_MODULE, name],
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    if not done.stdout.strip():
+        raise RuntimeError(f"{name} printed no result: {done.stderr}")
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+class Deployment:
+    """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels from ``port + 100`` on."""
+
+    def __init__(self, folder: Path, version: str, port: int, *, replicas: int = 2, sentinels: int = 3, extra: str = "") -> None:
+        self.folder, self.version, self.extra = folder, version, extra
+        self.nodes = {f"redis-{index + 1}": port + index for index in range(replicas + 1)}
+        self.sentinels = {f"sentinel-{index + 1}": port + 100 + index for index in range(sentinels)}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return {**self.nodes, **self.sentinels}
+
+    @property
+    def inventory(self) -> Path:
+        return self.folder / "inventory.yml"
+
+    def address(self, name: str) -> str:
+        return f"127.0.0.1:{self.ports[name]}"
+
+    def config(self, name: str) -> Path:
+        return self.folder / name / "redis" / ("sentinel.conf" if name.startswith("sentinel") else "redis.conf")
+
+    def connect(self, name: str) -> Server:
+        return connect(Address("127.0.0.1", self.ports[name]), Login(timeout_ms=2000))
+
+    def command(self, name: str, *words: Any) -> Any:
+        server = self.connect(name)
+        try:
+            return server.command(*words)
+        finally:
+            server.close()
+
+    def info(self, name: str) -> dict[str, str]:
+        return parse_info(self.command(name, "INFO"))
+
+    def masters(self) -> list[str]:
+        return [name for name in self.nodes if self.info(name)["role"] == "master"]
+
+    def versions(self) -> dict[str, str]:
+        return {name: self.info(name)["redis_version"] for name in self.ports}
+
+    def build(self) -> None:
+        """Write the files, start all instances, and wait until every Sentinel knows the whole deployment."""
+        for name, port in self.ports.items():
+            folder = self.folder / name / "redis"
+            shutil.copytree(SERVERS / self.version, folder)
+            common = f"port {port}\nbind 127.0.0.1\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
+            own = self._sentinel_config() if name in self.sentinels else self._node_config(name)
+            self.config(name).write_text(common + own, encoding="utf-8")
+            self.start(name)
+        self.inventory.write_text(yaml.safe_dump(self._inventory()), encoding="utf-8")
+        self.wait_until_known()
+
+    def _node_config(self, name: str) -> str:
+        first = next(iter(self.nodes))
+        return self.extra + ("" if name == first else f"replicaof 127.0.0.1 {self.nodes[first]}\n")
+
+    def _sentinel_config(self) -> str:
+        master = next(iter(self.nodes.values()))
+        return (
+            f"sentinel monitor {MASTER} 127.0.0.1 {master} {len(self.sentinels) // 2 + 1}\n"
+            f"sentinel down-after-milliseconds {MASTER} 5000\nsentinel failover-timeout {MASTER} 60000\n"
+        )
+
+    def _inventory(self) -> dict[str, Any]:
+        variables = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "redis_upgrade_master_name": MASTER,
+            "redis_upgrade_journal_folder": str(self.folder / "journal"),
+        }
+        groups = {
+            "redis": {"hosts": {name: {"redis_upgrade_redis_port": port} for name, port in self.nodes.items()}},
+            "sentinel": {"hosts": {name: {"redis_upgrade_sentinel_port": port} for name, port in self.sentinels.items()}},
+        }
+        return {"all": {"vars": variables, "children": groups}}
+
+    def start(self, name: str) -> None:
+        mode = ["--sentinel"] if name in self.sentinels else []
+        server = self.folder / name / "redis" / "redis-server"
+        self.processes[name] = subprocess.Popen(
+            [server, self.config(name), *mode], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def wait_until_known(self, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(SentinelOpsError):
+                if all(self._known(name) for name in self.sentinels):
+                    return
+            time.sleep(0.1)
+        raise TimeoutError("the Sentinels did not find the whole deployment")
+
+    def _known(self, name: str) -> bool:
+        reply = self.command(name, "SENTINEL", "MASTER", MASTER)
+        view = dict(zip(reply[::2], reply[1::2], strict=True))
+        replicas = self.command(name, "SENTINEL", "REPLICAS", MASTER)
+        linked = [dict(zip(replica[::2], replica[1::2], strict=True))["master-link-status"] for replica in replicas]
+        return int(view["num-other-sentinels"]) == len(self.sentinels) - 1 and linked == ["ok"] * (len(self.nodes) - 1)
+
+    def pids(self) -> dict[str, int]:
+        return {name: int(self.info(name)["process_id"]) for name in self.ports}
+
+    def remove(self) -> None:
+        """End every process that runs from our folder, by its id, and delete the folder."""
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if process.name.isdigit() and str((process / "exe").readlink()).startswith(f"{self.folder}/"):
+                    os.kill(int(process.name), signal.SIGKILL)
+        for started in self.processes.values():
+            started.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Writers:
+    """A write audit that runs beside a test, in a process of its own."""
+
+    def __init__(self, deployment: Deployment, **options: Any) -> None:
+        self.stop_file = deployment.folder / "stop"
+        self.stop_file.unlink(missing_ok=True)
+        self.arguments = {
+            "login_port": next(iter(deployment.sentinels.values())),
+            "master_name": MASTER,
+            "stop_file": str(self.stop_file),
+            "duration_s": 600,
+            **options,
+        }
+
+    def __enter__(self) -> Writers:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", RUN_MODULE, "redis_write_audit"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(self.arguments))
+        self.process.stdin.close()
+        self.process.stdin = None
+        time.sleep(1.5)
+        return self
+
+    def verdict(self) -> dict[str, Any]:
+        self.stop_file.touch()
+        output, _nothing = self.process.communicate(timeout=120)
+        result: dict[str, Any] = json.loads(output.strip().splitlines()[-1])
+        assert not result.get("failed"), result
+        return result
+
+    def __exit__(self, *_reason: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()

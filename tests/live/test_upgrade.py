@@ -1,0 +1,129 @@
+"""The upgrade playbook on real servers: check mode, interruption after every play, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from deployment import SERVERS, Deployment, Writers
+
+VERSION = "6.2.9"
+WANTED = "6.2.14"
+
+
+def command(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> list[str]:
+    settings = {
+        "redis_upgrade_version": WANTED,
+        "redis_binaries_source": str(SERVERS / WANTED),
+        "redis_binaries_remote_src": True,
+        **variables,
+    }
+    return ["ansible-playbook", "-i", str(deployment.inventory), f"sentinelops.redis.{playbook}", "-e", json.dumps(settings), *arguments]
+
+
+def run(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(deployment, playbook, *arguments, **variables), capture_output=True, text=True, check=False)
+
+
+def interrupt_when(deployment: Deployment, text: str) -> str:
+    """Run the upgrade and press Ctrl-C, again and again, from the moment that a line has the text; returns the output."""
+    process = subprocess.Popen(
+        command(deployment, "upgrade"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    output = []
+    for line in process.stdout:
+        output.append(line)
+        if text in line:
+            break
+    while process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        time.sleep(0.5)
+    return "".join(output) + process.stdout.read()
+
+
+def snapshot(deployment: Deployment) -> dict[str, Any]:
+    """Process ids, roles and priorities, and every file with its time of change; logs and what Sentinels save aside."""
+    files = {
+        str(path): path.stat().st_mtime_ns
+        for path in Path(deployment.folder).rglob("*")
+        if path.is_file() and path.name not in ("log", "sentinel.conf", "dump.rdb")
+    }
+    roles = {name: (deployment.info(name)["role"], deployment.info(name)["slave_repl_offset"] != "") for name in list(deployment.nodes)[1:]}
+    return {"pids": deployment.pids(), "files": files, "roles": roles}
+
+
+def test_plan_and_check_mode_change_nothing(deployment: Deployment) -> None:
+    before = snapshot(deployment)
+    for done in (run(deployment, "plan"), run(deployment, "upgrade", "--check")):
+        assert done.returncode == 0, done.stdout
+        assert "(4/8) Sentinel  sentinel-1: 6.2.9 -> 6.2.14" in done.stdout
+        assert "(8/8) fail back mymaster: redis-2 -> redis-1" in done.stdout
+        assert "changed=0" in done.stdout
+        assert "changed=1" not in done.stdout
+    assert snapshot(deployment) == before
+
+
+def test_a_downgrade_is_refused(deployment: Deployment) -> None:
+    before = snapshot(deployment)
+    done = run(deployment, "upgrade", redis_upgrade_version="6.2.7", redis_binaries_source=str(SERVERS / "6.2.7"))
+    assert done.returncode != 0
+    assert "a downgrade is refused" in done.stdout
+    assert "Nothing was touched" in done.stdout
+    assert snapshot(deployment) == before
+
+
+def test_the_wrong_binaries_are_refused_before_anything_is_stopped(deployment: Deployment) -> None:
+    before = deployment.pids()
+    done = run(deployment, "upgrade", redis_binaries_source=str(SERVERS / "6.2.7"))
+    assert done.returncode != 0
+    assert "is version 6.2.7, announced was 6.2.14" in done.stdout
+    assert deployment.pids() == before
+
+
+def test_missing_groups_are_refused(tmp_path: Path, deployment: Deployment) -> None:
+    empty = tmp_path / "empty.yml"
+    empty.write_text("all: {hosts: {}}\n", encoding="utf-8")
+    words = command(deployment, "upgrade")
+    words[2] = str(empty)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "The inventory needs a group 'redis'" in done.stdout
+
+
+def test_interrupted_after_every_play_and_started_again(deployment: Deployment) -> None:
+    """One upgrade, interrupted at the beginning of each play (that is, after the one before) and in the middle of two."""
+    moments = [
+        "PLAY [(4/8)",
+        "Restart the Sentinel with the new version",
+        "PLAY [(5/8)",
+        "PLAY [(6/8)",
+        "PLAY [(7/8)",
+        "Stop, swap the version folder, and start the new version",
+        "PLAY [(8/8)",
+        "Remove the Sentinel's journal",
+    ]
+    with Writers(deployment) as writers:
+        for moment in moments:
+            output = interrupt_when(deployment, moment)
+            assert moment in output, output
+            assert len(deployment.masters()) == 1
+        done = run(deployment, "upgrade")
+        verdict = writers.verdict()
+    assert done.returncode == 0, done.stdout
+    assert set(deployment.versions().values()) == {WANTED}
+    assert deployment.masters() == ["redis-1"]
+    assert not (deployment.folder / "journal").exists()
+    for name in deployment.nodes:
+        assert deployment.command(name, "CONFIG", "GET", "replica-priority")[1] == "100"
+    assert verdict["acknowledged"] > 1000
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    again = run(deployment, "upgrade")
+    assert again.returncode == 0
+    assert "Nothing to do" in again.stdout
+    assert "changed=1" not in again.stdout
