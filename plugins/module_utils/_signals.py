@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Iterator
 
@@ -18,10 +19,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def uninterrupted() -> Iterator[None]:
     """Holds SIGINT, SIGTERM and SIGHUP back until the block has ended; they are delivered then.
 
-    A terminal sends Ctrl-C to the whole process group, on a local connection also to the module.
+    A terminal sends Ctrl-C to the whole process group, on a local connection also to the module. The signals are
+    noted by handlers, not blocked or ignored, since a server that is started meanwhile would inherit that.
     """
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    noted: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in noted[:1]:
+            os.kill(os.getpid(), late)
