@@ -8,10 +8,10 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sanity unit live molecule servers clean
+.PHONY: help demo test lint sanity unit live molecule servers bench-handover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is written to (FROM=, TO= choose the versions)
 	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
@@ -42,6 +42,9 @@ molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, o
 
 servers: .venv/run ## fetch the server versions that the tests use
 	.venv/bin/python scripts/servers.py
+
+bench-handover: .venv/test $(COLLECTION) servers ## measure handovers (VERSION=, COUNT=, METHODS=aligned,unaligned,plain)
+	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS))
 
 clean: ## remove all that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
 from ._address import Address
-from ._checker import History, Verdict, check, longest_gap_ms, outcome_of, total
+from ._checker import History, Verdict, check, gaps_ms, longest_gap_ms, outcome_of, total
 from ._connection import Connector, Login, SentinelClient, Server
 from ._errors import CommandRefused, ConditionNotMet, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ._info import node_info, parse_info
@@ -23,6 +23,7 @@ __all__ = ["Audit", "AuditRequest", "by_master_addr", "by_masters"]
 RECONNECT_PAUSE_S = 0.02
 KEY_LIFETIME_S = 86400  # if we are killed, the lists go away by themselves
 READ_CHUNK = 20000
+REPORTED_GAP_MS = 100
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ class Audit:
         self._finder = finder
         self._to_node = to_node
         self._stop = threading.Event()
+        self._epoch_s = time.time() - time.monotonic()
         period_s = 1.0 / request.writes_per_second
         keys = [f"{request.key_prefix}:{index}" for index in range(request.writers)]
         self._writers = [_Writer(key, new_client(), period_s, self._stop) for key in keys]
@@ -240,7 +242,15 @@ class Audit:
             "longest_gap_ms": max(gaps),
             "longest_gap_all_ms": longest_gap_ms(sorted(at for h in histories for at in h.ok_at_s), max(ends)),
             "writers": [
-                {"key": writer.key, "acknowledged": len(writer.history.ok), "longest_gap_ms": gap}
+                {
+                    "key": writer.key,
+                    "acknowledged": len(writer.history.ok),
+                    "longest_gap_ms": gap,
+                    "gaps": [
+                        {"at_s": round(begin + self._epoch_s, 3), "gap_ms": length}
+                        for begin, length in gaps_ms(writer.history.ok_at_s, writer.end_s, REPORTED_GAP_MS)
+                    ],
+                }
                 for writer, gap in zip(self._writers, gaps)
             ],
         }

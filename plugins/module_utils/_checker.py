@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Sequence
 
-__all__ = ["History", "Verdict", "check", "longest_gap_ms", "outcome_of", "total"]
+__all__ = ["History", "Verdict", "check", "gaps_ms", "longest_gap_ms", "outcome_of", "total"]
 
 # Replies after which a write was certainly not applied.
 REFUSALS = (
@@ -84,6 +84,12 @@ def longest_gap_ms(ok_at_s: Sequence[float], end_s: float) -> float:
     """The longest time without an acknowledgement, from the first one to the end (milliseconds)."""
     times = [*ok_at_s, end_s] if ok_at_s else []
     return round(max((b - a for a, b in zip(times, times[1:])), default=0.0) * 1000, 1)
+
+
+def gaps_ms(ok_at_s: Sequence[float], end_s: float, least_ms: float) -> list[tuple[float, float]]:
+    """The gaps of at least ``least_ms`` between acknowledgements: when each began (seconds), and its length (ms)."""
+    times = [*ok_at_s, end_s] if ok_at_s else []
+    return [(begin, round((end - begin) * 1000, 1)) for begin, end in zip(times, times[1:]) if (end - begin) * 1000 >= least_ms]
 
 
 def total(verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -152,7 +152,9 @@ longest_gap_all_ms:
   returned: success
   type: float
 writers:
-  description: Acknowledged writes and longest gap of each writer.
+  description:
+    - Acknowledged writes and longest gap of each writer, and in RV(writers[].gaps) every gap of 100 ms or more, with its
+      begin in seconds since the epoch.
   returned: success
   type: list
   elements: dict

@@ -167,8 +167,8 @@ class Deployment:
 class Writers:
     """A write audit that runs beside a test, in a process of its own."""
 
-    def __init__(self, deployment: Deployment, **options: Any) -> None:
-        self.stop_file = deployment.folder / "stop"
+    def __init__(self, deployment: Deployment, *, stop: str = "stop", **options: Any) -> None:
+        self.stop_file = deployment.folder / stop
         self.stop_file.unlink(missing_ok=True)
         self.arguments = {
             "login_port": next(iter(deployment.sentinels.values())),
