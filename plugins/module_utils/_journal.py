@@ -12,11 +12,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
+from ._configfile import FileIdentity
 from ._errors import PreconditionFailed
 
-__all__ = ["SCHEMA", "merged", "read_journal", "remove_journal", "write_journal"]
+__all__ = ["SCHEMA", "close_journal", "merged", "read_journal", "write_journal"]
 
 SCHEMA = 1
 
@@ -56,12 +58,11 @@ def write_journal(path: str, content: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def remove_journal(path: str) -> bool:
-    """Removes the file, and its folder if that is empty then; returns whether there was one."""
-    try:
-        os.remove(path)
-    except FileNotFoundError:
-        return False
+def close_journal(path: str, journal: Mapping[str, Any]) -> None:
+    """Gives the noted configuration file its owner and mode back, removes the journal, and its folder if that is empty."""
+    config_file, identity = journal.get("config_file", ""), journal.get("config_identity")
+    if identity and os.path.isfile(config_file):
+        FileIdentity(**identity).apply_to(config_file)
+    os.remove(path)
     with contextlib.suppress(OSError):  # other instances of this host may still have theirs
         os.rmdir(os.path.dirname(path))
-    return True

@@ -2,13 +2,13 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes or removes the journal of one instance."""
+"""Opens or closes the journal of one instance."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_journal
-short_description: Write or remove the journal of one instance's upgrade
+short_description: Open or close the journal of one instance's upgrade
 version_added: 0.1.0
 description:
   - Notes what the live deployment cannot tell after a crash (which node was master at the start, priorities, where
@@ -35,10 +35,13 @@ options:
     type: path
     required: true
   state:
-    description: Whether there shall be a journal.
+    description:
+      - V(open) ensures that there is a journal that says what is in O(content).
+      - V(closed) removes it. If it notes a C(config_file) and its C(config_identity), that file gets its owner, group and
+        mode back first, since servers give it mode 0644 whenever they rewrite it, as every failover makes them do.
     type: str
-    choices: [present, absent]
-    default: present
+    choices: [open, closed]
+    default: open
   content:
     description: What to note.
     type: dict
@@ -57,7 +60,7 @@ EXAMPLES = r"""
 RETURN = r"""
 journal:
   description: What the journal says.
-  returned: with O(state=present)
+  returned: with O(state=open)
   type: dict
 """
 
@@ -67,18 +70,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._journal import merged, read_journal, remove_journal, write_journal
+from ..module_utils._journal import close_journal, merged, read_journal, write_journal
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     path = params["path"]
-    if params["state"] == "absent":
-        existing = read_journal(path)
-        changed = existing is not None
-        if changed and not check_mode:
-            remove_journal(path)
-        return {"changed": changed, "diff": _diff(path, existing or {}, {})}
     existing = read_journal(path)
+    if params["state"] == "closed":
+        if existing is not None and not check_mode:
+            close_journal(path, existing)
+        return {"changed": existing is not None, "diff": _diff(path, existing or {}, {})}
     content = merged(existing, params["content"])
     if content != existing and not check_mode:
         write_journal(path, content)
@@ -94,7 +95,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
             "content": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
