@@ -20,28 +20,12 @@ from typing import Any
 
 from servers import CannotFetch, folder_for, version_of
 
-PLAYBOOKS = "sentinelops.redis"
+COLLECTION = "sentinelops.redis"
 MASTER = "mymaster"
 
 
 class Failed(Exception):
     """A step of the demo failed; its own output says why."""
-
-
-def playbook(name: str, variables: dict[str, Any], *arguments: str, quiet: bool = False, **environment: str) -> None:
-    """Run a playbook of the collection; quiet ones show their output only if they fail."""
-    command = ["ansible-playbook", f"{PLAYBOOKS}.{name}", "-e", json.dumps(variables), *arguments]
-    done = subprocess.run(
-        command,
-        check=False,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
-        text=True,
-    )
-    if done.returncode:
-        print(done.stdout or "", flush=True)
-        raise Failed(f"the playbook {name} failed, see above")
 
 
 class Demo:
@@ -55,10 +39,32 @@ class Demo:
         self.report_file, self.times_file = self.folder / "report.json", self.folder / "times.json"
         self.sandbox = {"redis_sandbox_folder": str(self.folder), "redis_sandbox_version_folder": str(old)}
         self.audit: subprocess.Popen[str] | None = None
+        # by this mark, which they inherit, we know the processes that were started for the demo
+        self.mark = f"REDIS_UPGRADE_DEMO={self.folder}"
+        self.environment = {**os.environ, "REDIS_UPGRADE_DEMO": str(self.folder)}
+
+    def playbook(self, name: str, variables: dict[str, Any], *arguments: str, quiet: bool = False, **environment: str) -> None:
+        """Run a playbook of the collection; quiet ones show their output only if they fail. Ctrl-C ends it."""
+        process = subprocess.Popen(
+            ["ansible-playbook", f"{COLLECTION}.{name}", "-e", json.dumps(variables), *arguments],
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE if quiet else None,
+            stderr=subprocess.STDOUT if quiet else None,
+            text=True,
+        )
+        try:
+            output, _nothing = process.communicate()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+        if process.returncode:
+            print(output or "", flush=True)
+            raise Failed(f"the playbook {name} failed, see above")
 
     def build(self) -> None:
         print(f"Building a sandbox of three Redis and three Sentinels on {version_of(self.old)} ...", flush=True)
-        playbook("sandbox", self.sandbox, quiet=True)
+        self.playbook("sandbox", self.sandbox, quiet=True)
 
     def write(self) -> None:
         print("Starting four writers, which find the master through Sentinel ...", flush=True)
@@ -69,9 +75,11 @@ class Demo:
             "result_file": str(self.audit_file),
             "duration_s": 600,
         }
-        command = ["ansible", "sentinel-1", "-i", str(self.inventory), "-m", f"{PLAYBOOKS}.redis_write_audit", "-a", json.dumps(options)]
+        command = ["ansible", "sentinel-1", "-i", str(self.inventory), "-m", f"{COLLECTION}.redis_write_audit", "-a", json.dumps(options)]
         # a session of its own: Ctrl-C is for the upgrade, the writers are told to stop afterwards
-        self.audit = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.audit = subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
         time.sleep(2)
 
     def upgrade(self) -> float:
@@ -83,7 +91,7 @@ class Demo:
             "redis_binaries_remote_src": True,
         }
         start = time.monotonic()
-        playbook(
+        self.playbook(
             "upgrade",
             variables,
             "-i",
@@ -104,24 +112,33 @@ class Demo:
         return result
 
     def remove(self) -> None:
-        """Stop the writers and the servers, and delete the folder."""
-        if self.audit is not None and self.audit.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.audit.pid, signal.SIGTERM)
+        """Wait for what still works for us, stop the servers, and delete the folder."""
+        self.stop_file.touch()
+        deadline = time.monotonic() + 20
+        while self.processes(servers=False) and time.monotonic() < deadline:
+            time.sleep(0.1)  # an interrupted module ends when the server it restarts is safe
+        for pid in self.processes(servers=False):
+            os.kill(pid, signal.SIGKILL)
+        if self.audit is not None:
             self.audit.wait()
         try:
-            playbook("sandbox", {**self.sandbox, "redis_sandbox_state": "absent"}, quiet=True)
+            self.playbook("sandbox", {**self.sandbox, "redis_sandbox_state": "absent"}, quiet=True)
         except Failed as error:
             print(f"{error}; ending what is left by process id", flush=True)
-            self.kill_servers()
+            for pid in self.processes(servers=True):
+                os.kill(pid, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def kill_servers(self) -> None:
-        """End the processes whose executable lies in our folder."""
+    def processes(self, *, servers: bool) -> list[int]:
+        """The ids of living processes that were started for this demo: its servers, or all others."""
+        found = []
         for process in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                if process.name.isdigit() and str((process / "exe").readlink()).startswith(f"{self.folder}/"):
-                    os.kill(int(process.name), signal.SIGKILL)
+                if process.name.isdigit() and self.mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                    is_server = str((process / "exe").readlink()).startswith(f"{self.folder}/")
+                    if is_server == servers:
+                        found.append(int(process.name))
+        return found
 
 
 def summary(demo: Demo, seconds: float, audit: dict[str, Any]) -> tuple[list[str], bool]:
