@@ -184,7 +184,8 @@ def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exceptio
     if isinstance(error, redis.exceptions.BusyLoadingError):  # redis-py counts it among the connection errors
         return CommandRefused(f"LOADING {text}", node=node, command=command)
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
-        return ConnectionFailed(f"no answer to {command}: {text}", node=node, sent=sent)
+        refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError) or "onnection refused" in text
+        return ConnectionFailed(f"no answer to {command}: {text}", node=node, sent=sent, refused=refused)
     if isinstance(error, redis.exceptions.ReadOnlyError):
         return CommandRefused(f"READONLY {text}", node=node, command=command)
     if isinstance(error, redis.exceptions.ResponseError):

@@ -51,11 +51,13 @@ class ConnectionFailed(SentinelOpsError):
     """The node cannot be reached, or the connection broke.
 
     ``sent`` is false if the command certainly never reached the server; else whether it ran is unknown.
+    ``refused`` is true if nothing listens there (as opposed to something that hangs, or a network that is down).
     """
 
-    def __init__(self, message: str, *, node: str, sent: bool) -> None:
+    def __init__(self, message: str, *, node: str, sent: bool, refused: bool = False) -> None:
         super().__init__(message, node=node)
         self.sent = sent
+        self.refused = refused
 
 
 class AccessDenied(SentinelOpsError):

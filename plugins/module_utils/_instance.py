@@ -15,7 +15,7 @@ from ._errors import CommandRefused, ConnectionFailed, OperationFailed, Precondi
 from ._folders import Folders, version_in
 from ._info import NodeInfo, node_info, parse_info
 from ._process import Started, alive, start_detached
-from ._serverlog import size_of, tail
+from ._serverlog import judge_log, size_of, tail
 from ._wait import Clock, until
 
 __all__ = ["InstanceFiles", "log_file_of", "restart", "serving", "start", "stop", "switch_version"]
@@ -51,7 +51,7 @@ def serving(server: Server, config_file: str) -> NodeInfo | None:
     try:
         info = parse_info(server.command("INFO"))
     except ConnectionFailed as error:
-        if error.sent:
+        if not error.refused:
             raise PreconditionFailed(
                 f"what listens on this port hangs, or does not speak the Redis protocol ({error.message})",
                 node=str(server.address),
@@ -79,7 +79,8 @@ def serving(server: Server, config_file: str) -> NodeInfo | None:
 
 def _not_started(what: str, server: Server, process: Started, log_file: str, offset: int) -> OperationFailed:
     log_tail = tail(log_file, offset)
-    said = "; ".join(part for part in (process.printed(), *log_tail[-6:]) if part)
+    errors = judge_log("\n".join(log_tail)).errors
+    said = "; ".join(part for part in (process.printed(), *(errors or log_tail[-3:])) if part)
     return OperationFailed(
         f"{what}: {said or 'it printed nothing'}",
         node=str(server.address),

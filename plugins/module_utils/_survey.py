@@ -142,7 +142,7 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: st
         record.update(_staging(record["folder"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
     except ConnectionFailed as error:
-        if journal is None:
+        if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
         return {**record, **_stopped(error, journal)}
     return record
