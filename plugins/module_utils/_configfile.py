@@ -99,7 +99,7 @@ def _equal(written: str, running: str) -> bool:
     size = re.fullmatch(r"(\d+)([a-z]*)", written.lower())
     if size and size.group(2) in _UNITS and running.isdigit():
         return int(size.group(1)) * _UNITS[size.group(2)] == int(running)
-    return written.lower() == running.lower()
+    return written == running or (running in ("yes", "no") and written.lower() == running)
 
 
 def read_text(path: str) -> str:

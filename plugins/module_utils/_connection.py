@@ -163,33 +163,45 @@ def _transport(address: Address, login: Login) -> Any:
     return TlsTransport(**options, **_tls_options(login)) if login.tls else PlainTransport(**options)
 
 
+_CHECK_PASSWORD = "Check user and password"
+_GIVE_RIGHT = "Give the user this right with ACL SETUSER; the README lists all rights that are needed"
 _ACCESS_ADVICE = {
     "NOAUTH": "Give the password (and the user)",
     "Authentication required": "Give the password (and the user)",
-    "WRONGPASS": "Check user and password",
-    "invalid password": "Check user and password",
-    "invalid username-password": "Check user and password",
+    "WRONGPASS": _CHECK_PASSWORD,
+    "invalid password": _CHECK_PASSWORD,
+    "invalid username-password": _CHECK_PASSWORD,
     "without any password configured": "The server has no password: give none",
-    "NOPERM": "Give the user this right with ACL SETUSER; the README lists all rights that are needed",
-    "has no permissions": "Give the user this right with ACL SETUSER; the README lists all rights that are needed",
+    "NOPERM": _GIVE_RIGHT,
 }
+
+
+def _codes() -> dict[type[Exception], str]:
+    """redis-py cuts the code off the errors for which it has an exception of its own."""
+    kinds = redis.exceptions
+    return {
+        kinds.ReadOnlyError: "READONLY",
+        kinds.OutOfMemoryError: "OOM",
+        kinds.BusyLoadingError: "LOADING",
+        kinds.MasterDownError: "MASTERDOWN",
+        kinds.NoPermissionError: "NOPERM",
+    }
 
 
 def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exception:
     """Our error for one of redis-py's; anything that is not one of its errors comes back as it is."""
     text = str(error)
-    advice = next((advice for part, advice in _ACCESS_ADVICE.items() if part in text), "")
-    if advice and isinstance(error, redis.exceptions.RedisError):
-        return AccessDenied(f"{command}: {text}", node=node, advice=advice)
-    if isinstance(error, redis.exceptions.BusyLoadingError):  # redis-py counts it among the connection errors
-        return CommandRefused(f"LOADING {text}", node=node, command=command)
+    code = next((code for kind, code in _codes().items() if isinstance(error, kind)), "")
+    reply = text if text.startswith(code) else f"{code} {text}"
+    if isinstance(error, redis.exceptions.RedisError):
+        advice = next((advice for part, advice in _ACCESS_ADVICE.items() if part in reply), "")
+        if advice:
+            return AccessDenied(f"{command}: {reply}", node=node, advice=advice)
+    if code or isinstance(error, redis.exceptions.ResponseError):
+        return CommandRefused(reply, node=node, command=command)
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
         refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError) or "onnection refused" in text
         return ConnectionFailed(f"no answer to {command}: {text}", node=node, sent=sent, refused=refused)
-    if isinstance(error, redis.exceptions.ReadOnlyError):
-        return CommandRefused(f"READONLY {text}", node=node, command=command)
-    if isinstance(error, redis.exceptions.ResponseError):
-        return CommandRefused(text, node=node, command=command)
     return error
 
 
@@ -250,10 +262,14 @@ def connect(address: Address, login: Login) -> Server:
 
 def transaction(server: Server, *commands: list[Any]) -> list[Any]:
     """Runs commands as one MULTI/EXEC and returns their replies; an error in one of them is raised."""
-    server.command("MULTI")
-    for words in commands:
-        server.command(*words)
-    replies: list[Any] = server.command("EXEC")
+    try:
+        server.command("MULTI")
+        for words in commands:
+            server.command(*words)
+        replies: list[Any] = server.command("EXEC")
+    except Exception:
+        server.close()  # with the connection a transaction that was begun ends
+        raise
     for words, reply in zip(commands, replies):
         if isinstance(reply, Exception):
             raise CommandRefused(str(reply), node=str(server.address), command=str(words[0]))

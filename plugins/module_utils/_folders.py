@@ -11,6 +11,7 @@ run has left is recognised by which of the three exist.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from ._process import binary_version
 __all__ = ["Folders", "server_in"]
 
 SERVER_NAMES = ("redis-server", "valkey-server")
+_PROGRAMS = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")  # what a new version brings itself
 
 
 def server_in(folder: str) -> str | None:
@@ -61,18 +63,20 @@ class Folders:
         return self.kept if self.interrupted() else self.active
 
     def to_copy(self, config_file: str) -> list[str]:
-        """The configuration file, and files inside the version folder that it names, relative to the folder."""
+        """The configuration file and what it names, as far as that lies in the version folder, relative to the folder.
+
+        Names without a leading slash are looked for beside the configuration file, where the server is started.
+        """
+        home = os.path.dirname(config_file)
         inside = os.path.relpath(config_file, self.active)
-        if inside.startswith(".."):
-            return []
-        found = [inside]
-        for lines in directives(read_text(os.path.join(self.in_use(), inside))).values():
-            for path in (argument for arguments in lines for argument in arguments):
-                relative = os.path.relpath(path, self.active) if os.path.isabs(path) else ".."
-                if not relative.startswith("..") and os.path.isfile(os.path.join(self.in_use(), relative)):
-                    found.append(relative)
-        # the server and what comes with it is what the new version replaces
-        return sorted({path for path in found if not os.access(os.path.join(self.in_use(), path), os.X_OK)})
+        now = config_file if inside.startswith("..") else os.path.join(self.in_use(), inside)
+        found = {inside}
+        for lines in directives(read_text(now)).values():
+            for path in (argument for arguments in lines for argument in arguments if argument):
+                relative = os.path.relpath(os.path.join(home, path), self.active)
+                if os.path.isfile(os.path.join(self.in_use(), relative)):
+                    found.add(relative)
+        return sorted(path for path in found if not path.startswith("..") and not _PROGRAMS.match(os.path.basename(path)))
 
     def activated(self, version: str) -> bool:
         return os.path.isdir(self.active) and not os.path.isdir(self.staged) and version_in(self.active) == version
@@ -91,7 +95,8 @@ class Folders:
         """Puts the staged version in place; finishes an interrupted activation."""
         source = self.in_use()
         for path in self.to_copy(config_file):
-            self._copy(os.path.join(source, path), os.path.join(self.staged, path), identity)
+            own = identity if os.path.join(self.active, path) == config_file else None
+            self._copy(os.path.join(source, path), os.path.join(self.staged, path), own)
         if not self.interrupted():
             self._free_kept()
             os.rename(self.active, self.kept)

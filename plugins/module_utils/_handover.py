@@ -15,31 +15,24 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 from ._address import same_node
-from ._connection import Server, transaction
-from ._election import alignment_wait_ms, to_outrank, would_promote
-from ._errors import (
-    AccessDenied,
-    CommandRefused,
-    ConnectionFailed,
-    OperationFailed,
-    PreconditionFailed,
-    SentinelOpsError,
-)
+from ._connection import Server
+from ._election import alignment_wait_ms, would_promote
+from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from ._info import node_info, parse_info
 from ._sentinel import SentinelView, parse_master, parse_replica
-from ._shard import FENCE, NodeState, Shard, ShardServers, config_values, not_ready, pause_budget_ms, read_shard, refusals, refuse
+from ._shard import NodeState, Shard, ShardServers, not_ready, pause_budget_ms, read_shard, refusals, refuse
 from ._signals import uninterrupted
+from ._steering import STEERED_PRIORITY, Steering
 from ._wait import Clock, until
+from ._writestop import WriteStop
 
 __all__ = ["Handover", "HandoverRequest", "Outcome"]
 
-INFO_PERIOD_MS = 10000
-QUICK_INFO_PERIOD_MS = 1000
-STEERED_PRIORITY = 1
-FENCE_MARGIN_MS = 200
+PROMOTION_S = 60.0  # how long a promotion that was accepted, and neither happened nor was given up, is waited for
+DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
 
 
 @dataclass(frozen=True)
@@ -96,9 +89,10 @@ class Handover:
         self.shard = Shard((), (), ())
         self.target = request.target
         self._start_s = clock.now_s()
-        self._priorities: dict[str, int] = {}
-        self._quickened: dict[int, int] = {}
-        self._fence: dict[str, str] = {}
+        self._steering = Steering(servers)
+        self._stop: WriteStop | None = None
+        self._paused_at_ms = 0.0
+        self._missed = ""
         self._in_critical_section = contextlib.ExitStack()
 
     # -- survey and judgement -------------------------------------------------------------------------------------
@@ -140,72 +134,54 @@ class Handover:
             raise PreconditionFailed("survey() was not called, or the target is gone", node=self.target)
         return node
 
-    # -- steer ----------------------------------------------------------------------------------------------------
+    # -- steer and align ------------------------------------------------------------------------------------------
 
     def _steer(self) -> None:
-        """Gives the target the best priority (1, never 0) and ends ties."""
-        before = self._target_state().priority
-        self._priorities[self.target] = before
-        if before != STEERED_PRIORITY:
-            self.servers.node(self.target).command("CONFIG", "SET", "replica-priority", STEERED_PRIORITY)
-        for address in to_outrank(self.shard.views[0].replicas, self.target):
-            other = self.shard.node(address)
-            if other is not None and other.priority == STEERED_PRIORITY:
-                self._priorities[address] = other.priority
-                self.servers.node(address).command("CONFIG", "SET", "replica-priority", STEERED_PRIORITY + 1)
+        before = self._steering.prefer(self.target, self.shard)
         self._note(f"steered: replica-priority of {self.target} is {STEERED_PRIORITY} (was {before})")
+        quick = self._steering.quicken()
+        if quick:
+            self._note(f"Sentinel {quick} asks for INFO every second")
 
-    def _quicken(self) -> None:
-        """Where the server can (7.0 on), one Sentinel asks for INFO every second instead of every ten."""
-        for index, sentinel in enumerate(self.servers.sentinels):
-            try:
-                reply = sentinel.command("SENTINEL", "DEBUG")
-                values = {str(name).lower(): value for name, value in zip(reply[::2], reply[1::2])}
-                sentinel.command("SENTINEL", "DEBUG", "INFO-PERIOD", QUICK_INFO_PERIOD_MS)
-                self._quickened[index] = int(values.get("info-period", INFO_PERIOD_MS))
-                self._note(f"Sentinel {sentinel.address} asks for INFO every {QUICK_INFO_PERIOD_MS} ms")
-                return
-            except (CommandRefused, AccessDenied, ConnectionFailed):
-                continue
-
-    # -- align ----------------------------------------------------------------------------------------------------
-
-    def _ranked(self) -> list[Any]:
-        """``(wait_ms, Sentinel)`` for every Sentinel that would promote the target, soonest alignment first."""
+    def _ranked(self) -> list[tuple[int, int]]:
+        """``(wait_ms, index)`` of every Sentinel that would promote the target, soonest alignment first."""
         ranked = []
-        for index, sentinel in enumerate(self.servers.sentinels):
-            if self._quickened and index not in self._quickened:
-                continue
-            replies = sentinel.command("SENTINEL", "REPLICAS", self.request.master_name)
+        for index, period_ms in self._steering.info_periods_ms():
+            replies = self.servers.sentinels[index].command("SENTINEL", "REPLICAS", self.request.master_name)
             view = _with_replicas(self.shard.views[index], [parse_replica(reply) for reply in replies])
             choice = would_promote(view)
-            period = QUICK_INFO_PERIOD_MS if index in self._quickened else INFO_PERIOD_MS
-            seen = view.replica(self.target)
-            if choice is not None and seen is not None and choice.address == self.target and choice.flags == ("slave",):
-                ranked.append((alignment_wait_ms(seen.info_age_ms, period), index, sentinel))
-        return sorted(ranked, key=lambda entry: entry[:2])
+            if choice is not None and choice.address == self.target and choice.flags == ("slave",):
+                ranked.append((alignment_wait_ms(choice.info_age_ms, period_ms), index))
+        return sorted(ranked)
 
     def _align(self) -> Server:
         """Waits for a Sentinel that would promote the target, and (if wanted) for the moment when that is quickest."""
         while True:
             ranked = self._ranked()
             if ranked:
-                wait_ms, _index, sentinel = ranked[0]
+                wait_ms, index = ranked[0]
                 if wait_ms == 0 or not self.request.align:
                     self.outcome.aligned = wait_ms == 0
-                    self.outcome.leader = str(sentinel.address)
-                    return sentinel  # type: ignore[no-any-return]
+                    self.outcome.leader = str(self.servers.sentinels[index].address)
+                    return self.servers.sentinels[index]
                 self.clock.sleep_s(min(wait_ms / 1000 + 0.002, 0.25))
             else:
-                self.clock.sleep_s(0.1)
-            if self._left_s() <= 0:
-                raise refuse(
-                    [
-                        f"no Sentinel would promote {self.target} within {self.request.wait_s:g} s; it was steered to "
-                        f"replica-priority {STEERED_PRIORITY}, which Sentinels read every 10 s"
-                    ],
-                    self.shard.master,
+                self._missed = (
+                    f"no Sentinel would promote {self.target}; it was steered to replica-priority {STEERED_PRIORITY}, which "
+                    "Sentinels read every 10 s"
                 )
+                self.clock.sleep_s(0.1)
+            self._give_up_if_late()
+
+    def _give_up_if_late(self) -> None:
+        if self._left_s() <= 0:
+            raise PreconditionFailed(
+                f"no attempt succeeded within {self.request.wait_s:g} s, the last one because: {self._missed or 'no time was left'}",
+                node=self.target,
+                state=f"Nothing was handed over, {self.shard.master} is the master and takes writes",
+                advice="Mend what is named (a slow replica, a high write rate), then run again",
+                timeline=self.outcome.timeline,
+            )
 
     # -- pause, catch up, fail over -------------------------------------------------------------------------------
 
@@ -215,24 +191,22 @@ class Handover:
         self.outcome.attempts += 1
         self._in_critical_section.enter_context(uninterrupted())
         old = self.servers.node(self.shard.master)
+        stop = self._stop = WriteStop(old, self.clock)
         budget_ms = pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views))
         try:
             self._paused_at_ms = self._note(f"pause: writes on {old.address} wait for at most {budget_ms} ms")
-            self._pause_ends_s = self.clock.now_s() + budget_ms / 1000
-            reply = transaction(old, ["CLIENT", "PAUSE", budget_ms, "WRITE"], ["INFO", "replication"])
-            self._catch_up(node_info(parse_info(reply[1])).offset)
+            self._catch_up(stop.pause(budget_ms))
             self._fail_over(leader)
         except BaseException:
-            self._take_back(old)
+            self._take_back(stop)
             raise
 
-    def _take_back(self, old: Server) -> None:
-        try:
-            old.command("CLIENT", "UNPAUSE")
-            self._in_critical_section.close()
-            self._note("released: nothing was handed over")
-        except SentinelOpsError as error:
-            self.outcome.warnings.append(f"the pause on {old.address} ends by itself: {error}")
+    def _take_back(self, stop: WriteStop) -> None:
+        """The old master stays the master: its writes go on."""
+        failed = stop.end()
+        self._in_critical_section.close()
+        self._note("released: nothing was handed over")
+        self.outcome.warnings += [f"{error}; a pause ends by itself" for error in failed]
 
     def _catch_up(self, offset: int) -> None:
         replicas = [node.address for node in self.shard.nodes if not node.info.is_master]
@@ -271,78 +245,103 @@ class Handover:
 
     # -- demote, agree, release -----------------------------------------------------------------------------------
 
-    def _demote(self, leader: Server) -> None:
-        """Makes the old master a replica the moment the target is master; fences it if the pause ends before that."""
-        old, target = self.servers.node(self.shard.master), self.servers.node(self.target)
-        next_look_s = self.clock.now_s() + 0.5
-        suspected = 0
-        while not self._is_master(target):
-            now = self.clock.now_s()
-            if not self._fence and now > self._pause_ends_s - FENCE_MARGIN_MS / 1000:
-                self._set_fence(old)
-            if now > next_look_s:
-                next_look_s = now + 0.25
-                suspected = suspected + 1 if self._aborted(leader) else 0
-                if suspected >= 3:
-                    self._give_back(old)
+    def _await_promotion(self, leader: Server, stop: WriteStop) -> None:
+        """Until the target is master; fences the old master if the pause would end before that."""
+        target = self.servers.node(self.target)
+        begun_s = self.clock.now_s()
+        next_look_s, given_up = begun_s + 0.5, 0
+        while not self._has_role(target, "master"):
+            now_s = self.clock.now_s()
+            if stop.ends_soon():
+                self._fence(stop)
+            if now_s > next_look_s:
+                next_look_s = now_s + 0.25
+                given_up = given_up + 1 if self._gave_up(leader) else 0
+                if given_up >= 3:
+                    self._give_back(stop)
+            if now_s > begun_s + PROMOTION_S:
+                raise OperationFailed(
+                    f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, has neither promoted {self.target} nor "
+                    "given it up, and does not answer",
+                    node=str(stop.server.address),
+                    state=f"{stop.server.address} is fenced and refuses writes, since the promotion may still come",
+                    advice="End that Sentinel's process and run again",
+                    timeline=self.outcome.timeline,
+                )
             self.clock.sleep_s(0.004)
         self._note(f"promoted: {self.target} is master")
-        host, port = target.address
-        self._retried(lambda: old.command("REPLICAOF", host, port), f"REPLICAOF on {old.address}")
-        self._note(f"demoted: {old.address} follows {self.target}")
 
     @staticmethod
-    def _is_master(server: Server) -> bool:
+    def _has_role(server: Server, role: str) -> bool:
         try:
-            return bool(server.command("ROLE")[0] == "master")
+            return bool(server.command("ROLE")[0] == role)
         except (ConnectionFailed, CommandRefused):
             return False  # Sentinel closes the target's connections as it promotes it
 
-    def _aborted(self, leader: Server) -> bool:
-        """Whether the Sentinel has given the failover up: none in progress, and the old master still named."""
+    def _gave_up(self, leader: Server) -> bool:
+        """Whether the failover was given up: none in progress and the old master still named, or the leader is gone."""
         try:
             view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
-        except (ConnectionFailed, CommandRefused):
+        except ConnectionFailed as error:
+            return error.refused  # a Sentinel that ends forgets its failover; one that hangs may go on with it
+        except CommandRefused:
             return False
         return not view.failover_in_progress and view.address == self.shard.master
 
-    def _give_back(self, old: Server) -> None:
+    def _give_back(self, stop: WriteStop) -> None:
         """The failover did not happen: the old master is the master, so its writes go on."""
-        self._lift_fence(old)
-        self._take_back(old)
+        self._take_back(stop)
         raise OperationFailed(
             f"Sentinel {self.outcome.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)",
-            state=f"{old.address} is still the master and takes writes; nothing was lost",
+            state=f"{stop.server.address} is still the master and takes writes; nothing was lost",
             advice="Run again; if it happens again, look for what the log names",
             timeline=self.outcome.timeline,
         )
 
-    def _set_fence(self, old: Server) -> None:
-        values = config_values(old, "min-replicas-to-write", "min-replicas-max-lag")
-        if values["min-replicas-max-lag"] == "0":
-            old.command("CONFIG", "SET", "min-replicas-max-lag", 10)
-        old.command("CONFIG", "SET", "min-replicas-to-write", FENCE)
-        self._fence = values
-        self._note(f"fenced: the pause ends before the promotion, {old.address} refuses writes instead")
+    def _fence(self, stop: WriteStop) -> None:
+        try:
+            stop.fence()
+            self._note(f"fenced: the pause ends before the promotion, {stop.server.address} refuses writes instead")
+        except ConnectionFailed:
+            pass  # it is down: it takes no writes; it is tried again
 
-    def _lift_fence(self, old: Server) -> None:
-        for name, value in self._fence.items():
-            old.command("CONFIG", "SET", name, value)
-        self._fence = {}
-
-    def _retried(self, act: Callable[[], Any], what: str, times: int = 5) -> None:
-        for attempt in range(times):
+    def _demote(self, stop: WriteStop) -> None:
+        """Makes the old master a replica of the target, its writes still stopped."""
+        old, (host, port) = stop.server, self.servers.node(self.target).address
+        for _attempt in range(5):
             try:
-                act()
+                old.command("REPLICAOF", host, port)
+                self._note(f"demoted: {old.address} follows {self.target}")
                 return
             except ConnectionFailed as error:
-                if attempt + 1 == times:
-                    self.outcome.warnings.append(f"{what} failed: {error}; Sentinel makes it a replica when it is back")
+                reason: SentinelOpsError = error
                 self.clock.sleep_s(0.05)
+            except SentinelOpsError as error:
+                reason = error
+                break
+        self.outcome.warnings.append(f"{old.address} could not be made a replica: {reason}; that is left to Sentinel")
+        if not isinstance(reason, ConnectionFailed):
+            self._await_demotion(stop)
+
+    def _await_demotion(self, stop: WriteStop) -> None:
+        """For a node that refuses REPLICAOF from us: Sentinel demotes it after about ten seconds, fenced until then."""
+        if not stop.fenced:
+            stop.fence()
+        waited = until(lambda: self._has_role(stop.server, "slave"), bool, deadline_s=DEMOTION_S, interval_s=0.1, clock=self.clock)
+        if not waited.satisfied:
+            raise OperationFailed(
+                f"{stop.server.address} refuses to become a replica, and Sentinel has not made it one within {DEMOTION_S:g} s",
+                node=str(stop.server.address),
+                state=f"{self.target} is the master and takes writes; {stop.server.address} still says role:master and is fenced",
+                advice="Make it a replica by hand (REPLICAOF), then set min-replicas-to-write back there",
+                timeline=self.outcome.timeline,
+            )
+        self._note(f"demoted by Sentinel: {stop.server.address}")
 
     def _agree(self) -> None:
         """Waits until the Sentinels name the target: that is where clients ask."""
         total = len(self.servers.sentinels)
+        address = self.servers.node(self.target).address
 
         def naming() -> int:
             found = 0
@@ -352,7 +351,6 @@ class Handover:
                 except (ConnectionFailed, CommandRefused):
                     continue
                 host, port = reply or ("", "0")
-                address = self.servers.node(self.target).address
                 found += (host, int(port)) == (address.host, address.port)
             return found
 
@@ -361,19 +359,13 @@ class Handover:
         if not waited.satisfied:
             self.outcome.warnings.append(f"after 5 s only {waited.seen} of {total} Sentinels name {self.target}")
 
-    def _release(self) -> None:
-        """Sends the clients of the old master to the new one, and lets the old one apply the stream."""
-        old = self.servers.node(self.shard.master)
-
-        def let_go() -> None:
-            self._lift_fence(old)
-            old.command("CLIENT", "KILL", "TYPE", "normal")
-            old.command("CLIENT", "KILL", "TYPE", "pubsub")
-            old.command("CLIENT", "UNPAUSE")
-
-        self._retried(let_go, f"releasing {old.address}")
+    def _release(self, stop: WriteStop) -> None:
+        """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""
+        failed = stop.end(["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"])
         self._in_critical_section.close()
-        released_ms = self._note(f"released: the clients of {old.address} were disconnected, they find {self.target}")
+        self.outcome.warnings += [f"releasing the old master: {error}" for error in failed]
+        old = stop.server.address
+        released_ms = self._note(f"released: the clients of {old} were disconnected, they find {self.target}")
         self.outcome.pause_ms = round(released_ms - self._paused_at_ms, 1)
 
     # -- settle ---------------------------------------------------------------------------------------------------
@@ -409,24 +401,6 @@ class Handover:
         self.outcome.full_resyncs = self._target_state().info.sync_full - sync_full_before
         self._note("settled: no failover in progress, every replica is linked to the new master")
 
-    def _restore(self) -> None:
-        """Puts back priorities and Sentinel's INFO period, and makes the nodes' configuration files say so."""
-        for index, period in self._quickened.items():
-            self._attempt_restore(self.servers.sentinels[index], ["SENTINEL", "DEBUG", "INFO-PERIOD", period])
-        self._quickened = {}
-        for address, priority in self._priorities.items():
-            self._attempt_restore(self.servers.node(address), ["CONFIG", "SET", "replica-priority", priority])
-        touched = set(self._priorities) | ({self.outcome.old_master} if self.outcome.changed else set())
-        for address in sorted(touched):
-            self._attempt_restore(self.servers.node(address), ["CONFIG", "REWRITE"])
-        self._priorities = {}
-
-    def _attempt_restore(self, server: Server, words: list[Any]) -> None:
-        try:
-            server.command(*words)
-        except SentinelOpsError as error:
-            self.outcome.warnings.append(f"not restored on {server.address} ({' '.join(map(str, words))}): {error}")
-
     # -- all of it ------------------------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
@@ -434,16 +408,18 @@ class Handover:
         sync_full_before = self._target_state().info.sync_full
         try:
             self._steer()
-            self._quicken()
             leader = self._until_accepted()
             self.outcome.changed = True
-            if self.request.mode == "pause":
-                self._demote(leader)
+            if self._stop is not None:
+                self._await_promotion(leader, self._stop)
+                self._demote(self._stop)
                 self._agree()
-                self._release()
+                self._release(self._stop)
             self._settle(sync_full_before)
         finally:
-            self._restore()
+            self._in_critical_section.close()
+            rewritten = [self.outcome.old_master] if self.outcome.changed else []
+            self.outcome.warnings += self._steering.restore(*rewritten)
         self._note("restored: priorities and INFO period are as before")
         return self.outcome
 
@@ -457,14 +433,8 @@ class Handover:
                     self._attempt()
                 return next(s for s in self.servers.sentinels if str(s.address) == self.outcome.leader)
             except _Missed as missed:
-                if self._left_s() <= 0:
-                    raise PreconditionFailed(
-                        f"no attempt succeeded within {self.request.wait_s:g} s, the last one because: {missed}",
-                        node=self.target,
-                        state=f"Nothing was handed over, {self.shard.master} is the master and takes writes",
-                        advice="Lower the write rate or mend the slow replica, then run again",
-                        timeline=self.outcome.timeline,
-                    ) from missed
+                self._missed = str(missed)
+                self._give_up_if_late()
                 self.clock.sleep_s(0.2)
 
 

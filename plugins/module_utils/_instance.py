@@ -79,6 +79,7 @@ def serving(server: Server, config_file: str) -> NodeInfo | None:
 
 def _not_started(what: str, server: Server, process: Started, log_file: str, offset: int) -> OperationFailed:
     log_tail = tail(log_file, offset)
+    process.end()  # what does not serve must not be in the way of what is started instead
     errors = judge_log("\n".join(log_tail)).errors
     said = "; ".join(part for part in (process.printed(), *(errors or log_tail[-3:])) if part)
     return OperationFailed(

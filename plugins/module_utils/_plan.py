@@ -138,7 +138,8 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan.fail_back_hosts = [shard.home_host for shard in plan.shards.values() if shard.fail_back]
     plan.to_stage = [key for key, step in plan.steps.items() if step.do != "skip"]
     plan.gaps = any(instance.record.get("stopped") for instance in instances)
-    plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or _journals(instances))
+    silent = [instance.key for instance in instances if not instance.record.get("answers")]
+    plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or _journals(instances) or silent or plan.problems)
     plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
     return plan
 

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from typing import IO
@@ -72,6 +74,16 @@ class Started:
     def ended(self) -> int | None:
         """The exit code if the process that was started has ended; a server that daemonizes ends with 0."""
         return self.process.poll()
+
+    def end(self) -> None:
+        """Ends the process, and what it has started in its session, if it still runs."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self.process.poll() is not None:
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
 
     def printed(self) -> str:
         self.output.flush()

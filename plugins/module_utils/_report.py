@@ -45,7 +45,7 @@ def make_report(
             for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
             if handover.get("changed")
         ],
-        "problems": _problems(after),
+        "problems": _problems(after, settings),
     }
     report["lines"] = report_lines(report)
     return report
@@ -57,18 +57,18 @@ def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
         "kind": step["kind"],
         "shard": step["shard"],
         "before": step["running"],
-        "now": record.get("version", "does not answer"),
+        "now": record["version"] if record.get("answers") else "does not answer",
         "role": record.get("role", "unknown"),
     }
 
 
-def _problems(after: Plan) -> list[str]:
+def _problems(after: Plan, settings: Settings) -> list[str]:
     """What a plan made now would still have to do."""
     found = list(after.problems)
     found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]
     found += [
         f"shard {shard.name}: the master is {shard.master_host}, home is {shard.home_host}"
         for shard in after.shards.values()
-        if shard.fail_back
+        if settings.fail_back and shard.master_host != shard.home_host
     ]
     return found

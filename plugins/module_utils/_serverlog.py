@@ -23,10 +23,10 @@ _ERRORS = re.compile(
 _BENIGN = re.compile(
     r"oO0OoO0OoO0Oo|(?:Redis|Valkey) version=|Configuration loaded|Server initialized|Sentinel ID is|"
     r"overcommit_memory|TCP backlog|Transparent Huge Pages|User requested shutdown|ready to exit|"
-    r"signal.*(?:SIGTERM|SIGINT)|Received SIGTERM|no config file specified|New Sentinel|[+-][a-z]+(?:-[a-z]+)* |"
+    r"signal.*(?:SIGTERM|SIGINT)|Received SIGTERM|no config file specified|New Sentinel|^[+-][a-z]+(?:-[a-z]+)* |"
     r"maximum open files|current maximum|Sentinel is now ready|systemd supervision|MASTER MODE enabled|"
     r"Connection with (?:master|replica).* lost|Warning: no config file|Sentinel new configuration saved|"
-    r"Connection with slave client id"
+    r"Connection with slave client id|Done loading RDB|Diskless rdb transfer, done"
 )
 
 

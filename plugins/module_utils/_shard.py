@@ -135,7 +135,7 @@ def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
     else:
         if wanted_version and node.info.version != wanted_version:
             found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
-        if node.priority == 0:
+        if node.priority == 0 and target != shard.master:
             found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
     fenced = [node.address for node in shard.nodes if node.fenced]
     if fenced:

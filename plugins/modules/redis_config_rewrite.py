@@ -75,7 +75,7 @@ from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelO
 from ..module_utils._info import parse_info
 
 _SECRETS = re.compile(
-    r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
+    r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-(?:client-)?key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
 )
 
 

@@ -42,7 +42,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The values before.
+  description: The values before; those of secrets are masked.
   returned: success
   type: dict
   sample: {"replica-priority": "1"}
@@ -73,9 +73,14 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             server.command("CONFIG", "SET", name, value)
     return {
         "changed": bool(differing),
-        "before": {name: before[name] for name in wanted},
-        "diff": {"before": {name: before[name] for name in differing}, "after": differing},
+        "before": _masked({name: before[name] for name in wanted}),
+        "diff": {"before": _masked({name: before[name] for name in differing}), "after": _masked(differing)},
     }
+
+
+def _masked(values: dict[str, str]) -> dict[str, str]:
+    """Without the values of secrets: requirepass, masterauth, tls-key-file-pass."""
+    return {name: "********" if "pass" in name or "auth" in name else value for name, value in values.items()}
 
 
 def main() -> None:
