@@ -13,7 +13,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._preflight impor
 from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
 from ansible_collections.sentinelops.redis.plugins.module_utils._text import plan_lines
 
-SURVEYED = "__redis_upgrade_surveyed_"
+SURVEYED = "__redis_upgrade_surveyed"
 
 
 def _plain(value: Any) -> Any:
@@ -28,12 +28,11 @@ def _plain(value: Any) -> Any:
 def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instance]:
     """The instances of all hosts, from what redis_survey returned on each of them."""
     found = []
-    for kind in ("sentinel", "redis"):
-        for host in hosts:
-            variables = hostvars[host]
-            record = (variables.get(SURVEYED + kind) or {}).get("instance")
-            if record is not None:
-                found.append(Instance(str(host), kind, _plain(record), str(variables.get("ansible_host", host))))
+    for host in hosts:
+        variables = hostvars[host]
+        for surveyed in (variables.get(SURVEYED) or {}).get("results", []):
+            record = _plain(surveyed["instance"])
+            found.append(Instance(str(host), record["kind"], record, str(variables.get("ansible_host", host))))
     if not found:
         raise AnsibleFilterError("no host was surveyed: run the survey entry point of the role redis_upgrade first")
     return found

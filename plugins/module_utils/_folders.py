@@ -10,16 +10,18 @@ run has left is recognised by which of the three exist.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ._configfile import FileIdentity, directives, read_text
 from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from ._process import binary_version
 
-__all__ = ["Folders", "server_in"]
+__all__ = ["Folders", "copy_version", "server_in", "to_update"]
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 _PROGRAMS = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")  # what a new version brings itself
@@ -38,6 +40,30 @@ def version_in(folder: str) -> str:
         return binary_version(server) if server else ""
     except SentinelOpsError:
         return ""
+
+
+def to_update(source: str, path: str) -> list[str]:
+    """The files of a source folder that are missing in another one, or differ there; relative names."""
+    found = []
+    for folder, _folders, names in os.walk(source):
+        for name in names:
+            relative = os.path.relpath(os.path.join(folder, name), source)
+            if not _same(os.path.join(source, relative), os.path.join(path, relative)):
+                found.append(relative)
+    return sorted(found)
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.isfile(other) and os.stat(one).st_mode == os.stat(other).st_mode and filecmp.cmp(one, other, shallow=False)
+
+
+def copy_version(source: str, path: str, names: Sequence[str]) -> None:
+    """Copies files with their modes; each one appears whole or not at all."""
+    for name in names:
+        target = os.path.join(path, name)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(os.path.join(source, name), target + ".partial")
+        os.replace(target + ".partial", target)
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
         "PLAY [(7/8)",
         "Stop, swap the version folder, and start the new version",
         "PLAY [(8/8)",
-        "Close the Sentinel's journal",
+        "Close the journals",
     ]
     with Writers(deployment) as writers:
         for moment in moments:

@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ensures that a folder holds a server of a given version that runs on this host."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_version_folder
+short_description: Ensure that a folder holds a given server version
+version_added: 0.1.0
+description:
+  - Copies a built server version from a folder on the same host, if O(source) is given, and then runs the server with
+    C(--version). It fails if there is none, if it does not run on this host, or if it has another version.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  action_group:
+    support: none
+    membership: []
+options:
+  path:
+    description: The version folder; the server is at its top, in C(bin) or in C(src).
+    type: path
+    required: true
+  version:
+    description: The version that it must hold.
+    type: str
+    required: true
+  source:
+    description:
+      - A folder on the same host with the built version. Its files are copied with their modes; files that are the same
+        already are left alone, and files that are only in O(path) stay.
+      - Without it, O(path) is only checked.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Place a version beside the one in use
+  sentinelops.redis.redis_version_folder:
+    path: /opt/redis-6379/redis.new
+    source: /opt/builds/redis-7.0.15
+    version: 7.0.15
+
+- name: Check what was unpacked there
+  sentinelops.redis.redis_version_folder:
+    path: /opt/redis-6379/redis.new
+    version: 7.0.15
+"""
+
+RETURN = r"""
+version:
+  description: The version found.
+  returned: success
+  type: str
+executable:
+  description: The server's executable.
+  returned: success
+  type: str
+copied:
+  description: The files that were copied, relative to the folder.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._folders import copy_version, server_in, to_update
+from ..module_utils._process import binary_version
+
+SPEC: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "version": {"type": "str", "required": True},
+    "source": {"type": "path"},
+}
+
+
+def require_version(folder: str, wanted: str) -> str:
+    """The server's executable in the folder; raises PreconditionFailed unless it is of the wanted version."""
+    executable = server_in(folder)
+    if executable is None:
+        raise PreconditionFailed(
+            f"{folder} holds no redis-server or valkey-server (at its top, in bin or in src)",
+            state="No server was touched",
+            advice="Give the folder or archive of a built server version",
+        )
+    found = binary_version(executable)
+    if found != wanted:
+        raise PreconditionFailed(
+            f"{executable} is version {found}, announced was {wanted}",
+            state="No server was touched",
+            advice="Correct the version, or give the right folder or archive",
+        )
+    return executable
+
+
+def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    path, source, wanted = params["path"], params["source"], params["version"]
+    copied: list[str] = []
+    if source:
+        require_version(source, wanted)
+        copied = to_update(source, path)
+        if not check_mode:
+            copy_version(source, path, copied)
+    executable = require_version(source if copied and check_mode else path, wanted)
+    return {"changed": bool(copied), "version": wanted, "executable": executable, "copied": copied}
+
+
+def main() -> None:
+    module = AnsibleModule(SPEC, supports_check_mode=True)
+    try:
+        result = ensure(module.params, module.check_mode)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    except OSError as error:
+        module.fail_json(msg=f"{module.params['source']} cannot be copied to {module.params['path']}: {error}. No server was touched.")
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
