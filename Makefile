@@ -27,6 +27,7 @@ lint: .venv/test $(COLLECTION) ## static checks, on everything
 	scripts/run yamllint --strict .
 	scripts/run antsibull-changelog lint
 	scripts/run ansible-lint --strict
+	scripts/run python scripts/check_role_docs.py
 
 sanity: .venv/test ## ansible-test sanity, on a copy
 	scripts/sanity.sh
