@@ -23,6 +23,7 @@ def sandbox_instances(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
                 {
                     "name": name,
                     "kind": kind,
+                    "first": kind == "redis" and index == 0,
                     "port": int(settings[f"{kind}_port"]) + index,
                     "base": base,
                     "folder": f"{base}/redis",

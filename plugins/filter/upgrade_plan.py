@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
 from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import preflight, warnings
 from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
@@ -43,8 +44,8 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
     return Settings(
         version=str(settings["version"]),
         master_names=(names,) if isinstance(names, str) else tuple(names),
-        fail_back=bool(settings.get("fail_back", True)),
-        accept_no_way_back=bool(settings.get("accept_no_way_back", False)),
+        fail_back=boolean(settings.get("fail_back", True)),
+        accept_no_way_back=boolean(settings.get("accept_no_way_back", False)),
         control_host=str(settings.get("control_host") or ""),
     )
 

@@ -123,10 +123,23 @@ class Folders:
         for path in self.to_copy(config_file):
             own = identity if os.path.join(self.active, path) == config_file else None
             self._copy(os.path.join(source, path), os.path.join(self.staged, path), own)
+        self._own_like(source)
         if not self.interrupted():
             self._free_kept()
             os.rename(self.active, self.kept)
         os.rename(self.staged, self.active)
+
+    def _own_like(self, source: str) -> None:
+        """Gives the staged folder and all in it the owner of the one in use, if we are root; copied files keep theirs."""
+        owner = os.stat(source)
+        if os.geteuid() != 0 or owner.st_uid == 0:
+            return
+        for folder, _folders, names in os.walk(self.staged):
+            for path in (folder, *(os.path.join(folder, name) for name in names)):
+                copied = os.path.join(source, os.path.relpath(path, self.staged))
+                is_program = os.path.isdir(path) or bool(_PROGRAMS.match(os.path.basename(path)))
+                if is_program or not os.path.exists(copied):
+                    os.lchown(path, owner.st_uid, owner.st_gid)
 
     def put_back(self) -> None:
         """Undoes an activation: the kept version is in use again, the new one is staged again."""

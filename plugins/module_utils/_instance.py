@@ -7,28 +7,29 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ._configfile import FileIdentity, directives, mended_sentinel_config, read_text, write_text
 from ._connection import Server
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
-from ._folders import Folders, version_in
+from ._folders import Folders, server_in, version_in
 from ._info import NodeInfo, node_info, parse_info
-from ._process import Started, alive, start_detached
+from ._process import Owner, Started, alive, start_detached
 from ._serverlog import judge_log, size_of, tail
 from ._wait import Clock, until
 
-__all__ = ["InstanceFiles", "log_file_of", "restart", "serving", "start", "stop", "switch_version"]
+__all__ = ["InstanceFiles", "log_file_of", "restart", "serving", "start", "stop", "switch_version", "with_new_server"]
 
 
 @dataclass(frozen=True)
 class InstanceFiles:
-    """From what an instance is started, and where it logs (empty: not to a file)."""
+    """From what an instance is started, where it logs (empty: not to a file), and as whom it runs (None: as we do)."""
 
     executable: str
     config_file: str
     sentinel: bool
     log_file: str
+    owner: Owner | None = None
 
     @property
     def arguments(self) -> list[str]:
@@ -98,7 +99,7 @@ def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> 
             raise PreconditionFailed(f"the {what} {path} does not exist", node=str(server.address), state="Nothing was started")
     offset = size_of(files.log_file)
     with tempfile.TemporaryFile() as output:
-        process = start_detached(files.arguments, os.path.dirname(files.config_file), output)
+        process = start_detached(files.arguments, os.path.dirname(files.config_file), output, files.owner)
 
         def observe() -> NodeInfo | None:
             ended = process.ended()
@@ -180,9 +181,15 @@ def switch_version(
         if files.sentinel:
             _mend(os.path.join(folders.in_use(), os.path.relpath(files.config_file, folders.active)))
         folders.activate(files.config_file, version, identity)
-        return start(server, files, wait_s, clock)
+        return start(server, with_new_server(files, folders), wait_s, clock)
     except (SentinelOpsError, OSError) as error:
         raise _back_to(old_version, server, files, folders, wait_s, clock, error) from error
+
+
+def with_new_server(files: InstanceFiles, folders: Folders) -> InstanceFiles:
+    """The new version's server may have another place in its folder (src, bin), or another name (valkey-server)."""
+    found = None if os.path.isfile(files.executable) else server_in(folders.active)
+    return replace(files, executable=found) if found else files
 
 
 def _mend(path: str) -> None:

@@ -299,6 +299,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
         "config_identity",
         "folder",
         "log_file",
+        "process_owner",
         "priority",
     )
     journal = {name: record[name] for name in noted if name in record}

@@ -43,6 +43,7 @@ def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int) -> 
         return []
     for instance in instances:
         findings += _of_instance(instance, plan)
+    findings += _shared_folders([instance for instance in instances if instance.key in plan.to_stage])
     for name, shard in plan.shards.items():
         views = [
             view_from_dict(view) for instance in instances for view in instance.record.get("views", []) if view["master"]["name"] == name
@@ -66,6 +67,14 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
         return
     if instance.key not in plan.to_stage:
         return
+    owner, ours = record.get("process_owner") or {}, record.get("our_uid")
+    if owner and ours not in (None, 0, owner["uid"]):
+        yield Finding(
+            host,
+            f"the server runs as user id {owner['uid']}, and the modules on this host as {ours}",
+            "It could not be started again as the same user",
+            "Run with become",
+        )
     if not record.get("config_file"):
         yield Finding(
             host,
@@ -110,6 +119,21 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The data would stay behind when the folders are swapped",
             "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
         )
+
+
+def _shared_folders(instances: Sequence[Instance]) -> Iterator[Finding]:
+    users: dict[tuple[str, str], list[str]] = {}
+    for instance in instances:
+        machine = str(instance.record.get("machine") or instance.host)
+        users.setdefault((machine, str(instance.record.get("folder"))), []).append(instance.key)
+    for (_machine, folder), keys in users.items():
+        if len(keys) > 1:
+            yield Finding(
+                ", ".join(keys),
+                f"they share the version folder {folder}",
+                "It is swapped as a whole, which would take the files of one instance away while the other is upgraded",
+                "Give each instance a version folder of its own",
+            )
 
 
 def _inside(path: str, folder: str) -> bool:

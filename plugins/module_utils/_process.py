@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import re
 import signal
 import subprocess
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from ._errors import OperationFailed
 
-__all__ = ["alive", "binary_version", "executable_of", "start_detached", "version_folder"]
+__all__ = ["Owner", "alive", "binary_version", "executable_of", "machine_id", "owner_of", "start_detached", "version_folder"]
 
 _DELETED = " (deleted)"
 _VERSION = re.compile(r"(?:Redis|Valkey|Server)\s+(?:server )?v=(\S+)")
@@ -40,6 +41,31 @@ def executable_of(pid: int, claimed: str) -> str:
     except OSError:
         return claimed
     return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+
+
+class Owner(NamedTuple):
+    """User and group id that a process runs with."""
+
+    uid: int
+    gid: int
+
+
+def owner_of(pid: int) -> Owner | None:
+    """Whom the process runs as; None if it is gone."""
+    try:
+        found = os.stat(f"/proc/{pid}")
+    except OSError:
+        return None
+    return Owner(found.st_uid, found.st_gid)
+
+
+def machine_id() -> str:
+    """What tells this machine from others: aliases of one machine have it in common."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def version_folder(executable: str) -> str:
@@ -91,8 +117,18 @@ class Started:
         return self.output.read()[-4000:].decode(errors="replace").strip()
 
 
-def start_detached(arguments: list[str], folder: str, output: IO[bytes]) -> Started:
-    """Starts a program in a session of its own, so that it is not ended with us."""
+def start_detached(arguments: list[str], folder: str, output: IO[bytes], owner: Owner | None = None) -> Started:
+    """Starts a program in a session of its own, so that it is not ended with us; as another user, if we are root."""
+
+    def become() -> None:
+        if owner is not None and os.geteuid() == 0 and owner.uid != 0:
+            try:
+                os.initgroups(pwd.getpwuid(owner.uid).pw_name, owner.gid)
+            except KeyError:  # a user id without a name
+                os.setgroups([])
+            os.setgid(owner.gid)
+            os.setuid(owner.uid)
+
     try:
         process = subprocess.Popen(
             arguments,
@@ -101,6 +137,7 @@ def start_detached(arguments: list[str], folder: str, output: IO[bytes]) -> Star
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=become,  # noqa: PLW1509 there are no threads here
             close_fds=True,
         )
     except OSError as error:

@@ -17,7 +17,7 @@ from ._connection import Server
 from ._errors import ConnectionFailed, PreconditionFailed
 from ._folders import Folders, version_in
 from ._info import node_info, parse_info
-from ._process import executable_of, version_folder
+from ._process import executable_of, machine_id, owner_of, version_folder
 from ._sentinel import monitored_masters, read_view
 from ._shard import config_values
 
@@ -45,6 +45,7 @@ def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
     executable = executable_of(pid, info.get("executable", ""))
     config_file = info.get("config_file", "")
     active = folder or version_folder(executable)
+    owner = owner_of(pid)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
         "executable": executable,
@@ -52,6 +53,9 @@ def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
         "config_identity": asdict(FileIdentity.of(config_file)) if exists else None,
         "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not os.path.ismount(config_file),
         "folder": active,
+        "process_owner": owner._asdict() if owner else None,
+        "our_uid": os.geteuid(),
+        "machine": machine_id(),
     }
 
 
@@ -104,6 +108,7 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any]) -> dict[str, Any]
         "config_identity",
         "folder",
         "log_file",
+        "process_owner",
         "address",
         "shard",
         "server",

@@ -86,6 +86,18 @@ options:
         description: Permission bits, as a number.
         type: int
         required: true
+  process_owner:
+    description: As whom to start the server, where the module runs as root. By default as the user that runs the module.
+    type: dict
+    suboptions:
+      uid:
+        description: User id.
+        type: int
+        required: true
+      gid:
+        description: Group id.
+        type: int
+        required: true
   force:
     description: With O(state=stopped), stop it even if it is a master with replicas.
     type: bool
@@ -167,7 +179,9 @@ from ..module_utils._instance import (
     start,
     stop,
     switch_version,
+    with_new_server,
 )
+from ..module_utils._process import Owner
 from ..module_utils._serverlog import size_of
 from ..module_utils._signals import uninterrupted
 from ..module_utils._wait import Clock
@@ -185,6 +199,10 @@ SPEC: dict[str, Any] = {
         "type": "dict",
         "options": {name: {"type": "int", "required": True} for name in ("uid", "gid", "mode")},
     },
+    "process_owner": {
+        "type": "dict",
+        "options": {name: {"type": "int", "required": True} for name in ("uid", "gid")},
+    },
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }
@@ -194,7 +212,8 @@ def files_from(params: dict[str, Any]) -> InstanceFiles:
     config_file = params["config_file"] or ""
     readable = bool(config_file) and os.path.isfile(config_file)
     log_file = params["log_file"] or (log_file_of(config_file) if readable else "")
-    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file)
+    owner = Owner(**params["process_owner"]) if params["process_owner"] else None
+    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file, owner)
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -223,7 +242,7 @@ def _act(server: Server, files: InstanceFiles, params: dict[str, Any], clock: Cl
     if params["state"] == "previous":
         return put_back(server, files, folders, params["version"], wait_s, clock)
     if folders.activated(params["version"]):  # an interrupted run has swapped the folders already
-        return restart(server, files, wait_s, clock)
+        return restart(server, with_new_server(files, folders), wait_s, clock)
     identity = FileIdentity(**params["config_identity"]) if params["config_identity"] else None
     return switch_version(server, files, folders, params["version"], identity, wait_s, clock)
 
