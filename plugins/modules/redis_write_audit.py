@@ -69,7 +69,7 @@ options:
     type: int
     default: 600
   stop_file:
-    description: The writers stop as soon as this file exists.
+    description: The writers stop as soon as this file exists, or its folder is gone.
     type: path
   settle_s:
     description: How long the deployment may take, in seconds, until every replica has all writes and the lists can
@@ -245,12 +245,17 @@ def audit_from(params: dict[str, Any]) -> Audit:
     return Audit(request, new_client, MasterAddrClient(addresses, name, to_sentinel, to_node), to_node)
 
 
+def told_to_stop(stop_file: str) -> bool:
+    """Whether the file is there; also if its folder is gone, so that no audit outlives the sandbox that it was for."""
+    return bool(stop_file) and (os.path.exists(stop_file) or not os.path.isdir(os.path.dirname(stop_file)))
+
+
 def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     audit = audit_from(params)
     audit.prove_empty()
-    stop_file = params["stop_file"]
+    stop_file = params["stop_file"] or ""
     try:
-        seconds = audit.write(lambda: bool(stop_file) and os.path.exists(stop_file), clock)
+        seconds = audit.write(lambda: told_to_stop(stop_file), clock)
         result = {"changed": False, "seconds": round(seconds, 1), **audit.verdict(clock)}
     finally:
         audit.clean_up()
