@@ -1,0 +1,144 @@
+"""The filters that make plan, journal and report from what Ansible knows of the hosts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import (
+    FilterModule,
+    upgrade_journal,
+    upgrade_plan,
+    upgrade_report,
+)
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover import Outcome
+from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
+
+SETTINGS = {"version": NEW, "master_name": "", "fail_back": True, "accept_no_way_back": False, "control_host": "", "max_lag_bytes": 1048576}
+
+
+def hostvars_of(deployment: Surveyed) -> dict[str, dict[str, Any]]:
+    """The variables of every host after the survey, which is a loop over what runs there."""
+    found: dict[str, dict[str, Any]] = {}
+    for instance in deployment.instances():
+        surveyed: dict[str, Any] = {"results": []}
+        variables = found.setdefault(instance.host, {"ansible_host": instance.host_address, "__redis_upgrade_surveyed": surveyed})
+        record = json.loads(json.dumps(instance.record))
+        variables["__redis_upgrade_surveyed"]["results"].append({"item": instance.kind, "instance": record})
+    return found
+
+
+def plan_of(deployment: Surveyed, **settings: Any) -> dict[str, Any]:
+    hostvars = hostvars_of(deployment)
+    return upgrade_plan(hostvars, list(hostvars), {**SETTINGS, **settings})
+
+
+def test_the_plan() -> None:
+    plan = plan_of(three_and_three())
+    assert plan["sentinel_hosts"] == ["sentinel-1", "sentinel-2", "sentinel-3"]
+    assert plan["replica_hosts"] == ["redis-2", "redis-3"]
+    assert (plan["handover_hosts"], plan["old_master_hosts"], plan["fail_back_hosts"]) == (["redis-2"], ["redis-1"], ["redis-1"])
+    assert plan["lines"][0] == f"Upgrade to {NEW}, one step after the other:"
+    assert plan["findings"] == []
+    assert json.loads(json.dumps(plan)) == plan
+
+
+def test_a_host_with_both_kinds() -> None:
+    deployment = three_and_three()
+    for sentinel, node in zip(deployment.sentinels, deployment.shards[0].nodes, strict=True):
+        sentinel.host, sentinel.address = node.host, node.address.replace("6379", "26379")
+    plan = plan_of(deployment)
+    assert len(plan["steps"]) == 6
+    assert plan["findings"] == []
+
+
+def test_findings_are_sentences() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").record = {"link_up": False}
+    (finding,) = plan_of(deployment)["findings"]
+    assert finding == ("redis-3: its link to the master is down. It cannot take over. Mend the replication; its log says why it fails.")
+
+
+def test_warnings_are_in_the_plan_and_its_text() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").record = {"save": "", "appendonly": "no"}
+    plan = plan_of(deployment)
+    assert "redis-3 has no persistence" in plan["warnings"][0]
+    assert plan["lines"][-1] == f"note: {plan['warnings'][0]}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"master_name": "yourmaster"}, "no Sentinel monitors a master named 'yourmaster'"),
+        ({"master_name": ["mymaster", "yourmaster"]}, "no Sentinel monitors a master named 'yourmaster'"),
+        ({"version": "7.0.1"}, "a downgrade is refused"),
+        ({"version": "8.0.2"}, "there is no way back"),
+        ({"version": "8.0.2", "accept_no_way_back": "false"}, "there is no way back"),
+        ({"max_lag_bytes": "-1"}, "it lags 0 bytes"),
+    ],
+)
+def test_settings_are_heeded(settings: dict[str, Any], part: str) -> None:
+    assert part in " ".join(plan_of(three_and_three(), **settings)["findings"])
+
+
+@pytest.mark.parametrize(
+    "settings", [{"master_name": "mymaster"}, {"master_name": ["mymaster"]}, {"version": "8.0.2", "accept_no_way_back": "true"}]
+)
+def test_settings_that_allow_the_upgrade(settings: dict[str, Any]) -> None:
+    assert plan_of(three_and_three(), **settings)["findings"] == []
+
+
+@pytest.mark.parametrize("no", [False, "false", "no"])
+def test_no_fail_back_and_another_control_host(no: Any) -> None:
+    """A value from the command line is a text."""
+    plan = plan_of(three_and_three(), fail_back=no, control_host="bastion")
+    assert (plan["fail_back_hosts"], plan["control_host"]) == ([], "bastion")
+
+
+def test_the_address_of_a_host_without_ansible_host_is_its_name() -> None:
+    hostvars = hostvars_of(three_and_three())
+    for variables in hostvars.values():
+        del variables["ansible_host"]
+    assert upgrade_plan(hostvars, list(hostvars), SETTINGS)["findings"] == []
+
+
+@pytest.mark.parametrize("hosts", [[], ["redis-1"]])
+def test_nobody_was_surveyed(hosts: list[str]) -> None:
+    with pytest.raises(AnsibleFilterError, match="no host was surveyed"):
+        upgrade_plan({"redis-1": {}}, hosts, SETTINGS)
+
+
+def test_the_journal() -> None:
+    deployment = three_and_three()
+    plan = plan_of(deployment)
+    record = hostvars_of(deployment)["redis-2"]["__redis_upgrade_surveyed"]["results"][0]["instance"]
+    journal = upgrade_journal(record, plan, plan["steps"]["redis-2/redis"])
+    assert (journal["address"], journal["home"], journal["version"]) == ("10.0.0.2:6379", "10.0.0.1:6379", OLD)
+    assert "address" not in upgrade_journal(record, plan)
+
+
+def test_the_report() -> None:
+    after = three_and_three(version=NEW)
+    for sentinel in after.sentinels:
+        sentinel.version = NEW
+    hostvars = hostvars_of(after)
+    there = Outcome(changed=True, begun_at="2026-01-31T10:00:00.000Z", new_master="10.0.0.2:6379").as_result()
+    back = Outcome(changed=True, begun_at="2026-01-31T10:05:00.000Z", new_master="10.0.0.1:6379").as_result()
+    hostvars["redis-1"]["__redis_upgrade_handovers"] = [back]
+    hostvars["redis-2"]["__redis_upgrade_handovers"] = [there]
+    report = upgrade_report(plan_of(three_and_three()), hostvars, list(hostvars), SETTINGS)
+    assert report["problems"] == []
+    assert [done["new_master"] for done in report["handovers"]] == ["10.0.0.2:6379", "10.0.0.1:6379"]
+
+
+def test_the_report_of_an_upgrade_that_is_not_finished() -> None:
+    hostvars = hostvars_of(half_upgraded())
+    report = upgrade_report(plan_of(three_and_three()), hostvars, list(hostvars), SETTINGS)
+    assert f"redis-1 (redis): it runs {OLD}" in report["problems"]
+
+
+def test_the_filters_are_there() -> None:
+    assert FilterModule().filters() == {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report}

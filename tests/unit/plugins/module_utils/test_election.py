@@ -1,0 +1,126 @@
+"""Which replica a Sentinel promotes, and when a failover is shortest."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._election import (
+    alignment_wait_ms,
+    ineligible_because,
+    to_outrank,
+    would_promote,
+)
+from ansible_collections.sentinelops.redis.plugins.module_utils._sentinel import ReplicaView, SentinelView, read_view
+from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
+    OTHER_REPLICA,
+    VERSIONS,
+    RecordedSentinel,
+    recorded,
+)
+
+A, B, C = "10.0.0.2:6379", "10.0.0.3:6379", "10.0.0.4:6379"
+
+
+def replica(address: str = A, **changes: Any) -> ReplicaView:
+    healthy = ReplicaView(
+        address=address,
+        run_id=address,
+        flags=("slave",),
+        link_up=True,
+        priority=100,
+        offset=1000,
+        info_age_ms=400,
+        ping_age_ms=300,
+        ping_pending_ms=0,
+        master="10.0.0.1:6379",
+    )
+    return dataclasses.replace(healthy, **changes)
+
+
+def view_of(*replicas: ReplicaView) -> SentinelView:
+    said = recorded(VERSIONS[0], "healthy")["sentinels"]["sentinel-1"]
+    return dataclasses.replace(read_view(RecordedSentinel(said), "mymaster"), replicas=replicas)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"priority": 1}, ""),
+        ({"flags": ("slave", "s_down", "disconnected")}, "it is flagged s_down, disconnected"),
+        ({"flags": ("slave", "o_down")}, "it is flagged o_down"),
+        ({"flags": ("slave", "promoted")}, ""),
+        ({"priority": 0}, "its replica-priority is 0 (never promote)"),
+        ({"ping_age_ms": 5000}, ""),
+        ({"ping_age_ms": 5001}, "it last answered a PING 5001 ms ago (at most 5000 ms)"),
+        ({"info_age_ms": 30000}, ""),
+        ({"info_age_ms": 30001}, "its last INFO is 30001 ms old (at most 30000 ms)"),
+        ({"link_up": False}, "its link to the master is down"),
+    ],
+)
+def test_eligible(changes: dict[str, Any], why: str) -> None:
+    assert ineligible_because(replica(**changes)) == why
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_replica_of_which_nothing_is_known_yet_is_not_eligible(version: str) -> None:
+    """A Sentinel that has just started says info-refresh:0 of a replica that it never got an INFO from."""
+    view = read_view(RecordedSentinel(recorded(version, "sentinel_restarted")["sentinel-3"]), "mymaster")
+    hanging = view.replica(OTHER_REPLICA)
+    assert hanging is not None
+    assert ineligible_because(hanging)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "chosen"),
+    [
+        ([], None),
+        ([replica(A, priority=0)], None),
+        ([replica(A, priority=10), replica(B, priority=1)], B),
+        ([replica(A, priority=0), replica(B, priority=1000)], B),
+        ([replica(A, priority=1, flags=("slave", "s_down")), replica(B)], B),
+        ([replica(A, offset=999), replica(B, offset=1000)], B),
+        ([replica(A, priority=1, offset=1), replica(B, offset=1000)], A),
+        ([replica(A, run_id="b"), replica(B, run_id="a")], B),
+        ([replica(B), replica(C), replica(A)], A),
+    ],
+)
+def test_would_promote(replicas: list[ReplicaView], chosen: str | None) -> None:
+    """Lowest priority but 0, then highest offset, then smallest run id."""
+    choice = would_promote(view_of(*replicas))
+    assert (choice.address if choice else None) == chosen
+
+
+@pytest.mark.parametrize(
+    ("replicas", "others"),
+    [
+        ([replica(A), replica(B)], []),
+        ([replica(A, priority=1), replica(B)], []),
+        ([replica(A), replica(B, priority=1)], [B]),
+        ([replica(A, priority=1), replica(B, priority=1), replica(C, priority=1)], [B, C]),
+        ([replica(A), replica(B, priority=0)], []),
+    ],
+)
+def test_to_outrank(replicas: list[ReplicaView], others: list[str]) -> None:
+    assert to_outrank(replicas, A) == others
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "period_ms", "wait_ms"),
+    [
+        (0, 10000, 700),
+        (400, 10000, 300),
+        (699, 10000, 1),
+        (700, 10000, 0),
+        (775, 10000, 0),
+        (776, 10000, 9924),
+        (9900, 10000, 800),
+        (12000, 10000, 700),  # the next INFO is due: any moment now
+        (800, 1000, 900),
+        (1000, 1000, 700),
+    ],
+)
+def test_alignment(age_ms: int, period_ms: int, wait_ms: int) -> None:
+    assert alignment_wait_ms(age_ms, period_ms) == wait_ms

@@ -1,0 +1,102 @@
+"""Stopping the writes on one node, by a pause and by a fence; the node is in memory and written to all the time."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
+from ansible_collections.sentinelops.redis.plugins.module_utils._writestop import WriteStop
+from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
+from ansible_collections.sentinelops.redis.tests.unit.support.data_node import FENCE, DataNode
+from ansible_collections.sentinelops.redis.tests.unit.support.servers import Wire
+
+
+class Node(DataNode):
+    """A master on its own, with the clock that it lives by."""
+
+    def __init__(self) -> None:
+        super().__init__("10.0.0.1:6379", Wire(FakeClock()))
+        self.clock.on_step = [self.step]
+
+    def written_in(self, seconds: float) -> float:
+        before = self.offset
+        self.clock.pass_s(seconds)
+        return self.offset - before
+
+
+@pytest.fixture
+def node() -> Node:
+    return Node()
+
+
+@pytest.fixture
+def stop(node: Node) -> WriteStop:
+    return WriteStop(node, node.clock)
+
+
+def test_nothing_is_stopped_yet(node: Node, stop: WriteStop) -> None:
+    assert node.written_in(1) > 0
+    assert (stop.fenced, node.wire.sent) == (False, [])
+
+
+def test_a_pause_and_the_offset_after_the_last_write(node: Node, stop: WriteStop) -> None:
+    offset = stop.pause(2000)
+    assert int(node.offset) == offset
+    assert node.written_in(1.9) == 0
+    assert node.written_in(0.5) > 0, "it ends by itself"
+
+
+def test_a_pause_is_ended(node: Node, stop: WriteStop) -> None:
+    stop.pause(4000)
+    assert stop.end() == []
+    assert node.written_in(0.1) > 0
+
+
+@pytest.mark.parametrize(("seconds", "soon"), [(0.0, False), (1.5, False), (1.9, True), (5.0, True)])
+def test_a_pause_that_ends_soon(node: Node, stop: WriteStop, seconds: float, soon: bool) -> None:
+    stop.pause(2000)
+    node.clock.pass_s(seconds)
+    assert stop.ends_soon() is soon
+
+
+def test_a_fence_has_no_end(node: Node, stop: WriteStop) -> None:
+    stop.pause(1000)
+    stop.fence()
+    assert node.written_in(60) == 0
+    assert (stop.fenced, stop.ends_soon()) == (True, False)
+
+
+@pytest.mark.parametrize("max_lag", ["10", "0", "30"])
+@pytest.mark.parametrize("to_write", ["0", "1"])
+def test_a_fence_is_lifted(node: Node, stop: WriteStop, to_write: str, max_lag: str) -> None:
+    node.config.update({"min-replicas-to-write": to_write, "min-replicas-max-lag": max_lag})
+    before = dict(node.config)
+    stop.fence()
+    assert node.config["min-replicas-to-write"] == FENCE
+    assert node.config["min-replicas-max-lag"] != "0", "that would switch the check off"
+    assert stop.end() == []
+    assert (node.config, stop.fenced) == (before, False)
+    assert node.written_in(0.1) > 0
+
+
+def test_what_has_to_be_done_before_the_pause_ends(node: Node, stop: WriteStop) -> None:
+    stop.pause(4000)
+    stop.end(["CLIENT", "KILL", "TYPE", "normal"])
+    assert [sent.text for sent in node.wire.sent[-2:]] == ["CLIENT KILL TYPE normal", "CLIENT UNPAUSE"]
+
+
+def test_a_command_that_fails_does_not_keep_the_others(node: Node, stop: WriteStop) -> None:
+    stop.pause(4000)
+    node.refuses["CLIENT KILL"] = repeat("ERR no")
+    (failed,) = stop.end(["CLIENT", "KILL", "TYPE", "normal"])
+    assert isinstance(failed, CommandRefused)
+    assert node.written_in(0.1) > 0
+
+
+def test_a_pause_that_is_refused(node: Node, stop: WriteStop) -> None:
+    node.refuses["CLIENT PAUSE"] = repeat("ERR syntax error")
+    with pytest.raises(CommandRefused):
+        stop.pause(4000)
+    assert stop.end() == []
+    assert node.written_in(0.1) > 0

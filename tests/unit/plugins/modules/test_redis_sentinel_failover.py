@@ -1,0 +1,119 @@
+"""The module redis_sentinel_failover, with a deployment in memory behind real sockets. See test_handover for the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.modules.redis_sentinel_failover import request_from
+from ansible_collections.sentinelops.redis.tests.unit.support.loopback import Listening, answers_of, listening
+from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
+from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, RecordedSentinel, recorded
+
+NAME, V = "redis_sentinel_failover", "7.0.15"
+DEFAULTS = {"mode": "pause", "align": True, "version": "", "max_lag_bytes": 1048576, "wait_s": 60, "catch_up_ms": 300}
+
+
+class Shard:
+    """The recorded shard; everything listens on ports of its own, and the Sentinels name those."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._said = recorded(V, "healthy")
+        self.nodes = {name: stack.enter_context(listening(self._answer_of_a_node(name))) for name in self._said["nodes"]}
+        self.sentinels = {name: stack.enter_context(listening(self._answer_of_a_sentinel(name))) for name in self._said["sentinels"]}
+
+    def _ports(self) -> dict[str, str]:
+        """The recorded port of every data node, and the one on which it listens."""
+        return {self._said["nodes"][name]["address"].split(":")[1]: str(found.address.port) for name, found in self.nodes.items()}
+
+    def _translated(self, text: str) -> str:
+        for recorded_port, port in self._ports().items():
+            text = text.replace(f"master_port:{recorded_port}", f"master_port:{port}")
+        return text
+
+    def _answer_of_a_node(self, name: str) -> Any:
+        answer = answers_of(RecordedNode(self._said["nodes"][name]))
+
+        def answered(words: list[str]) -> Any:
+            reply = answer(words)
+            return self._translated(reply) if words[0] == "INFO" else reply
+
+        return answered
+
+    def _answer_of_a_sentinel(self, name: str) -> Any:
+        answer = answers_of(RecordedSentinel(self._said["sentinels"][name]))
+
+        def translated(reply: Any) -> Any:
+            return [translated(one) for one in reply] if isinstance(reply, list) else self._ports().get(reply, reply)
+
+        return lambda words: translated(answer(words))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        addresses = [str(sentinel.address) for sentinel in self.sentinels.values()]
+        return {**self.sentinels["sentinel-1"].params, "master_name": "mymaster", "sentinels": addresses, "wait_s": 2}
+
+    def address(self, name: str) -> str:
+        return str(self.nodes[name].address)
+
+    def said(self) -> set[str]:
+        listening: list[Listening] = [*self.nodes.values(), *self.sentinels.values()]
+        return {" ".join(words[:2]) for one in listening for words in one.said}
+
+
+@pytest.fixture
+def shard() -> Iterator[Shard]:
+    with contextlib.ExitStack() as stack:
+        yield Shard(stack)
+
+
+READS = {"CLIENT SETINFO", "INFO", "CONFIG GET", *(f"SENTINEL {what}" for what in ("MASTER", "REPLICAS", "SENTINELS", "CKQUORUM"))}
+
+
+def test_the_target_is_master_already(runner: Runner, shard: Shard) -> None:
+    result = runner.run(NAME, **shard.params, target=shard.address("redis-1"))
+    assert result.get("failed") is None, result
+    assert (result["changed"], result["new_master"]) == (False, shard.address("redis-1"))
+    assert shard.said() <= READS
+
+
+def test_check_mode_judges_and_changes_nothing(runner: Runner, shard: Shard) -> None:
+    result = runner.run(NAME, check_mode=True, **shard.params, target=shard.address("redis-2"))
+    assert (result["changed"], result["old_master"], result["new_master"]) == (True, shard.address("redis-1"), shard.address("redis-2"))
+    assert result["mode"] == "pause"
+    assert shard.said() <= READS
+
+
+def test_the_target_is_named_as_its_host_is(runner: Runner, shard: Shard) -> None:
+    port = shard.nodes["redis-2"].address.port
+    result = runner.run(NAME, check_mode=True, **shard.params, target=f"localhost:{port}")
+    assert result["new_master"] == shard.address("redis-2")
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_refusal_names_the_problems(runner: Runner, shard: Shard, check_mode: bool) -> None:
+    result = runner.run(NAME, check_mode=check_mode, **shard.params, target=shard.address("redis-2"), version="7.2.6")
+    assert result["failed"]
+    assert result["problems"] == [f"the target {shard.address('redis-2')} runs {V}, not the wanted 7.2.6"]
+    assert "Nothing was changed" in result["state_now"]
+    assert shard.said() <= READS
+
+
+@pytest.mark.parametrize("target", ["redis-2", "redis-2:0", ""])
+def test_a_target_that_is_no_address(runner: Runner, target: str) -> None:
+    result = runner.run(NAME, master_name="mymaster", target=target)
+    assert result["failed"]
+    assert "is not an address" in result["msg"]
+
+
+def test_the_warning_of_the_plain_mode_is_a_warning(runner: Runner, shard: Shard) -> None:
+    """Not in check mode, where nothing is lost."""
+    result = runner.run(NAME, check_mode=True, **shard.params, target=shard.address("redis-2"), mode="plain")
+    assert (result["changed"], result["mode"]) == (True, "plain")
+
+
+def test_the_request() -> None:
+    request = request_from({**DEFAULTS, "master_name": "mymaster", "target": "::1:6379", "version": "7.0.15", "wait_s": 5})
+    assert (request.target, request.wanted_version, request.wait_s, request.mode) == ("[::1]:6379", "7.0.15", 5, "pause")

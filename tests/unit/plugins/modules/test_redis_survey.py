@@ -1,0 +1,49 @@
+"""The module redis_survey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._journal import write_journal
+from ansible_collections.sentinelops.redis.tests.unit.support.loopback import answers_of, listening
+from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
+from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, recorded
+from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
+
+NAME, V = "redis_survey", "7.0.15"
+
+
+def test_a_data_node(runner: Runner, tmp_path: Path) -> None:
+    said = recorded(V, "healthy")["nodes"]["redis-1"]
+    said = {**said, "config": {**said["config"], "replica-announce-ip": "", "replica-announce-port": "0"}}
+    with listening(answers_of(RecordedNode(said))) as server:
+        result = runner.run(NAME, **server.params, kind="redis", journal=str(tmp_path / "none.json"))
+    instance = result["instance"]
+    assert (result["changed"], instance["answers"], instance["version"], instance["role"]) == (False, True, V, "master")
+    assert (instance["login"], instance["journal"]) == (str(server.address), None)
+
+
+def test_an_instance_that_was_stopped(runner: Runner, tmp_path: Path) -> None:
+    folder, journal = place(tmp_path / "redis", "7.0.5"), tmp_path / "journal.json"
+    write_journal(str(journal), {"schema": 1, "folder": str(folder), "version": "7.0.5"})
+    with listening(lambda words: "") as gone:
+        params = gone.params
+    instance = runner.run(NAME, **params, kind="redis", journal=str(journal))["instance"]
+    assert (instance["stopped"], instance["version"], instance["installed_version"]) == (True, "7.0.5", "7.0.5")
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("sentinel", "this is a data node"), ("other", "value of kind must be one of")])
+def test_an_instance_of_another_kind(runner: Runner, tmp_path: Path, kind: str, reason: str) -> None:
+    with listening(answers_of(RecordedNode(recorded(V, "healthy")["nodes"]["redis-1"]))) as server:
+        result = runner.run(NAME, **server.params, kind=kind, journal=str(tmp_path / "none.json"))
+    assert result["failed"]
+    assert reason in result["msg"]
+
+
+def test_a_journal_that_is_none(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "journal.json").write_text("nonsense")
+    with listening(lambda words: "") as server:
+        result = runner.run(NAME, **server.params, kind="redis", journal=str(tmp_path / "journal.json"))
+    assert result["failed"]
+    assert "cannot be read" in result["msg"]

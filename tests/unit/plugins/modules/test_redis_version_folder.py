@@ -1,0 +1,73 @@
+"""The module redis_version_folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
+from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
+
+NAME, V = "redis_version_folder", "7.0.15"
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+@pytest.mark.parametrize("sub", ["", "src"])
+def test_the_right_version_is_there(runner: Runner, tmp_path: Path, sub: str, check_mode: bool) -> None:
+    place(tmp_path / sub, V)
+    result = runner.run(NAME, check_mode=check_mode, path=str(tmp_path), version=V)
+    assert (result["changed"], result["version"], result["copied"]) == (False, V, [])
+    assert result["executable"] == str(tmp_path / sub / "redis-server")
+
+
+@pytest.mark.parametrize(
+    ("placed", "script", "reason"),
+    [
+        ("7.0.5", "", "is version 7.0.5, announced was 7.0.15"),
+        ("", "", "holds no redis-server or valkey-server"),
+        (V, "#!/bin/sh\nexit 127\n", "ended with 127"),
+    ],
+)
+@pytest.mark.parametrize("option", ["path", "source"])
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_something_else_is_there(
+    runner: Runner, tmp_path: Path, placed: str, script: str, reason: str, option: str, check_mode: bool
+) -> None:
+    folder = tmp_path / "folder"
+    if placed:
+        place(folder, placed)
+    if script:
+        (folder / "redis-server").write_text(script)
+    result = runner.run(NAME, check_mode=check_mode, **{"path": str(tmp_path / "new"), option: str(folder)}, version=V)
+    assert result["failed"]
+    assert reason in result["msg"]
+    assert not (tmp_path / "new").exists()
+
+
+def test_copied_once(runner: Runner, tmp_path: Path) -> None:
+    source, path = place(tmp_path / "built", V), tmp_path / "redis.new"
+    first = runner.run(NAME, source=str(source), path=str(path), version=V)
+    assert (first["changed"], first["copied"], first["executable"]) == (True, ["redis-server"], str(path / "redis-server"))
+    second = runner.run(NAME, source=str(source), path=str(path), version=V)
+    assert (second["changed"], second["copied"]) == (False, [])
+
+
+def test_check_mode_copies_nothing(runner: Runner, tmp_path: Path) -> None:
+    source, path = place(tmp_path / "built", V), tmp_path / "redis.new"
+    result = runner.run(NAME, check_mode=True, source=str(source), path=str(path), version=V)
+    assert (result["changed"], result["copied"]) == (True, ["redis-server"])
+    assert not path.exists()
+
+
+def test_another_version_is_replaced(runner: Runner, tmp_path: Path) -> None:
+    """Left over from an upgrade that was given up."""
+    source, path = place(tmp_path / "built", V), place(tmp_path / "redis.new", "7.0.9")
+    result = runner.run(NAME, source=str(source), path=str(path), version=V)
+    assert (result["changed"], result["version"]) == (True, V)
+
+
+def test_a_folder_that_cannot_be_made(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = runner.run(NAME, source=str(place(tmp_path / "built", V)), path=str(tmp_path / "file" / "redis.new"), version=V)
+    assert result["failed"]
+    assert "No server was touched" in result["msg"]

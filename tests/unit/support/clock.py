@@ -1,0 +1,55 @@
+"""A clock that runs only when it is waited for."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
+
+STEP_S = 0.005  # fine enough for a handover, which looks every 4 ms
+
+
+class FakeClock(Clock):
+    """Sleeping moves it on in small steps; what was planned with ``at`` happens on the way.
+
+    Whoever waits for more than ``limit_s`` seconds altogether is taken to wait without a deadline, and fails.
+    """
+
+    def __init__(self, limit_s: float = 100.0) -> None:
+        self._now_s = 1000.0
+        self._end_s = self._now_s + limit_s
+        self._stepped_s = self._now_s
+        self._planned: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+        self.slept_s: list[float] = []
+        self.on_step: list[Callable[[float], None]] = []
+
+    def now_s(self) -> float:
+        return self._now_s
+
+    def utc(self) -> str:
+        return "2026-01-31T23:59:59.123Z"
+
+    def sleep_s(self, seconds: float) -> None:
+        self.slept_s.append(seconds)
+        self.pass_s(max(seconds, 0.0001))
+
+    def at(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Plans something for ``delay_s`` seconds from now."""
+        self._number += 1
+        heapq.heappush(self._planned, (self._now_s + delay_s, self._number, action))
+
+    def pass_s(self, seconds: float) -> None:
+        """Time goes by, also while nobody sleeps (a command takes time); in coarser steps if it is much."""
+        end_s, step_s = self._now_s + seconds, max(STEP_S, seconds / 100)
+        while self._now_s < end_s:
+            self._now_s = min(self._now_s + step_s, end_s)
+            if self._now_s > self._end_s:
+                raise AssertionError("this is waited for without a deadline")
+            while self._planned and self._planned[0][0] <= self._now_s:
+                heapq.heappop(self._planned)[2]()
+            if self._now_s - self._stepped_s >= STEP_S:
+                for act in self.on_step:
+                    act(self._now_s - self._stepped_s)
+                self._stepped_s = self._now_s

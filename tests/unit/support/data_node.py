@@ -1,0 +1,115 @@
+"""A data node in memory: role, offset, pause and fence, as far as a handover is concerned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
+
+FENCE = "2147483647"
+
+
+class DataNode(FakeServer):
+    """Offsets are bytes. As a master it takes writes (bytes per second) unless it is paused, fenced or dead."""
+
+    def __init__(self, address: str, wire: Wire, master: DataNode | None = None) -> None:
+        super().__init__(address, wire)
+        self.master = master
+        self.run_id = f"run-{address}"
+        self.version = "7.0.15"
+        self.offset = 10000.0
+        self.writes_per_s = 50000.0
+        self.loading = False
+        self.link_up = True
+        self.sync_full = 0
+        self.config = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10"}
+        self.saved_config = dict(self.config)
+        self.paused_until_s = 0.0
+        self.stalled_until_s = 0.0
+        self.stale_bytes = 0
+        self.promoted_at: float | None = None
+        self.lost_bytes = 0.0
+        self.killed_clients = 0
+
+    @property
+    def role(self) -> str:
+        return "slave" if self.master else "master"
+
+    @property
+    def paused(self) -> bool:
+        return self.paused_until_s > self.clock.now_s()
+
+    @property
+    def takes_writes(self) -> bool:
+        return self.alive and self.master is None and not self.paused and self.config["min-replicas-to-write"] != FENCE
+
+    def step(self, seconds: float) -> None:
+        """Time goes by: a master takes writes, a replica applies the stream unless something keeps it."""
+        if self.takes_writes:
+            self.offset += self.writes_per_s * seconds
+        elif self.master and self.alive and self.link_up and not self.paused and self.stalled_until_s <= self.clock.now_s():
+            self.offset = max(self.offset, self.master.offset - self.stale_bytes)
+
+    def promote(self) -> None:
+        """Sentinel made it a master, and closed the connections of its clients."""
+        self.master, self.promoted_at = None, self.offset
+        self.connection_lost = True
+
+    def follow(self, master: DataNode) -> None:
+        """Becomes a replica: what it accepted and its new master has not got is thrown away."""
+        if self.master is None and master.promoted_at is not None:
+            self.lost_bytes += max(0.0, self.offset - master.promoted_at)
+            self.offset = master.promoted_at
+        self.master = master
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def do_info(self, *_sections: str) -> str:
+        head = {
+            "redis_version": self.version,
+            "redis_mode": "standalone",
+            "run_id": self.run_id,
+            "process_id": 1001,
+            "uptime_in_seconds": 500,
+            "loading": int(self.loading),
+            "sync_full": self.sync_full,
+            "role": self.role,
+        }
+        if self.master is None:
+            fields = {**head, "master_repl_offset": int(self.offset)}
+        else:
+            fields = {
+                **head,
+                "master_host": self.master.address.host,
+                "master_port": self.master.address.port,
+                "master_link_status": "up" if self.link_up and self.master.alive else "down",
+                "master_sync_in_progress": 0,
+                "slave_repl_offset": int(self.offset),
+            }
+        return "".join(f"{name}:{value}\r\n" for name, value in fields.items())
+
+    def do_role(self) -> list[Any]:
+        return [self.role]
+
+    def do_config(self, what: str, *words: Any) -> Any:
+        if what == "GET":
+            return [words[0], self.config[words[0]]]
+        if what == "SET":
+            self.config[str(words[0])] = str(words[1])
+        else:
+            self.saved_config = dict(self.config)
+        return "OK"
+
+    def do_client(self, what: str, *words: Any) -> Any:
+        if what == "PAUSE":
+            self.paused_until_s = max(self.paused_until_s, self.clock.now_s() + int(words[0]) / 1000)
+        elif what == "UNPAUSE":
+            self.paused_until_s = 0.0
+        elif what == "KILL":
+            self.killed_clients += 1
+            return 1
+        return "OK"
+
+    def do_replicaof(self, host: str, port: Any) -> str:
+        self.follow(self.wire.nodes[f"{host}:{port}"])
+        return "OK"

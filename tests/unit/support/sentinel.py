@@ -1,0 +1,218 @@
+"""A Sentinel in memory: what it knows of the data nodes, and the failover with its timing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
+from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
+
+NAME = "mymaster"
+
+
+@dataclass
+class Known:
+    """What a Sentinel knows of a data node from its last INFO."""
+
+    node: DataNode
+    info_at_s: float
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def refresh(self, now_s: float) -> None:
+        self.info_at_s = now_s
+        self.seen = {
+            "role": self.node.role,
+            "priority": int(self.node.config["replica-priority"]),
+            "offset": int(self.node.offset),
+            "link": "ok" if self.node.link_up and self.node.master else "err",
+        }
+
+
+@dataclass
+class Failover:
+    target: DataNode
+    old_master: DataNode
+    ended: bool = False
+
+
+class FakeSentinel(FakeServer):
+    """``promotion_s``, ``demotion_s`` (from the promotion on), ``aborts`` and ``loses_the_answer`` change a failover.
+
+    Else it goes as it was measured.
+    """
+
+    def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
+        super().__init__(address, wire)
+        self.master = nodes[0]
+        self.others: list[FakeSentinel] = []
+        self.version = "7.0.15" if has_debug else "6.2.14"
+        self.has_debug = has_debug
+        self.info_period_ms = 10000
+        self.config_epoch = 0
+        self.quorum = 2
+        self.down_after_ms = 5000
+        self.tilt = False
+        self.master_flags = ["master"]
+        self.replica_flags: dict[str, str] = {}
+        self.hello_age_ms: dict[str, int] = {}
+        self.ghosts = 0
+        self.ckquorum = "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
+        self.promotion_s = 0.19
+        self.demotion_s = 11.0
+        self.aborts = False
+        self.loses_the_answer: str = ""  # "accepted": it does its work; "unheard": it never got the command
+        self.failover: Failover | None = None
+        self.known = {str(node.address): Known(node, 0.0) for node in nodes}
+        self._oldest_s = 0.0
+
+    def know_everything(self, phase_s: float) -> None:
+        """As if every node had sent its INFO ``phase_s`` seconds ago."""
+        for known in self.known.values():
+            known.refresh(self.clock.now_s() - phase_s)
+
+    @property
+    def running(self) -> bool:
+        return self.failover is not None and not self.failover.ended
+
+    def step(self, _seconds: float) -> None:
+        """INFO is asked for when it is due; while a failover runs every second."""
+        now_s, period_s = self.clock.now_s(), 1.0 if self.running else self.info_period_ms / 1000
+        if not self.alive or now_s - self._oldest_s < period_s:
+            return
+        for known in self.known.values():
+            if known.node.alive and now_s - known.info_at_s >= period_s:
+                known.refresh(now_s)
+                self._judge(known)
+        self._oldest_s = min(known.info_at_s for known in self.known.values() if known.node.alive)
+
+    def _judge(self, known: Known) -> None:
+        failover = self.failover
+        if self.running and failover and known.node is failover.target and known.seen["role"] == "master" and self.master is not known.node:
+            self._announce(failover)
+
+    # -- the failover -------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        ranked = sorted(
+            (known for known in self.known.values() if known.node is not self.master and known.seen["priority"] > 0 and known.node.alive),
+            key=lambda known: (known.seen["priority"], -known.seen["offset"], known.node.run_id),
+        )
+        self.failover = Failover(ranked[0].node, self.master)
+        self.clock.at(self.promotion_s, self._give_up if self.aborts else ranked[0].node.promote)
+        self.clock.at(self.promotion_s + self.demotion_s, self._demote)
+
+    def _give_up(self) -> None:
+        if self.failover:
+            self.failover.ended = True
+
+    def _announce(self, failover: Failover) -> None:
+        """The leader has seen the promotion: it names the target, and the others hear of it."""
+        self._name(failover.target)
+        for other in self.others:
+            self.clock.at(0.08, lambda other=other: other._name(failover.target))
+        for known in self.known.values():
+            if known.node not in (failover.target, failover.old_master):
+                self.clock.at(0.1, lambda node=known.node: node.follow(failover.target))
+        self.clock.at(1.0, self._give_up)
+
+    def _name(self, target: DataNode) -> None:
+        if self.alive:
+            self.master = target
+            self.config_epoch += 1
+
+    def _demote(self) -> None:
+        failover = self.failover
+        if failover and failover.target.master is None and failover.old_master.alive:
+            failover.old_master.follow(failover.target)
+
+    # -- commands -----------------------------------------------------------------------------------------------------
+
+    def do_info(self, *_sections: str) -> str:
+        return f"redis_version:{self.version}\r\nredis_mode:sentinel\r\nrun_id:id-{self.address}\r\nsentinel_tilt:{int(self.tilt)}\r\n"
+
+    def do_sentinel(self, what: str, *words: Any) -> Any:
+        if words and what not in ("DEBUG",) and words[0] != NAME:
+            self._refuse(("SENTINEL",), "ERR No such master with that name")
+        return getattr(self, "_" + what.lower().replace("-", "_"))(*words[1:] if what != "DEBUG" else words)
+
+    def _master(self) -> list[str]:
+        # SENTINEL MASTER names the old master until the failover has ended
+        named = self.failover.old_master if self.running and self.failover else self.master
+        flags = [*self.master_flags, *(["failover_in_progress"] if self.running else [])]
+        return _flat(
+            name=NAME,
+            ip=named.address.host,
+            port=named.address.port,
+            runid=named.run_id,
+            flags=",".join(flags),
+            **{
+                "num-slaves": len(self.known) - 1,
+                "num-other-sentinels": len(self.others) + self.ghosts,
+                "quorum": self.quorum,
+                "config-epoch": self.config_epoch,
+                "down-after-milliseconds": self.down_after_ms,
+            },
+        )
+
+    def _replicas(self) -> list[list[str]]:
+        return [self._replica(known) for known in self.known.values() if known.node is not self.master]
+
+    def _replica(self, known: Known) -> list[str]:
+        return _flat(
+            ip=known.node.address.host,
+            port=known.node.address.port,
+            runid=known.node.run_id,
+            flags=self.replica_flags.get(str(known.node.address), "slave"),
+            **{
+                "last-ping-sent": 0,
+                "last-ok-ping-reply": 300,
+                "info-refresh": round((self.clock.now_s() - known.info_at_s) * 1000),
+                "master-link-status": known.seen["link"],
+                "master-host": self.master.address.host,
+                "master-port": self.master.address.port,
+                "slave-priority": known.seen["priority"],
+                "slave-repl-offset": known.seen["offset"],
+            },
+        )
+
+    def _sentinels(self) -> list[list[str]]:
+        return [
+            _flat(
+                ip=other.address.host,
+                port=other.address.port,
+                runid=f"id-{other.address}",
+                flags="sentinel",
+                **{"last-hello-message": self.hello_age_ms.get(str(other.address), 800), "last-ok-ping-reply": 300, "last-ping-sent": 0},
+            )
+            for other in self.others
+        ]
+
+    def _ckquorum(self) -> str:
+        if not self.ckquorum.startswith("OK"):
+            self._refuse(("SENTINEL",), self.ckquorum)
+        return self.ckquorum
+
+    def _get_master_addr_by_name(self) -> list[str]:
+        return [self.master.address.host, str(self.master.address.port)]
+
+    def _debug(self, *words: Any) -> Any:
+        if not self.has_debug:
+            self._refuse(("SENTINEL",), "ERR Unknown sentinel subcommand 'DEBUG'")
+        if words:
+            self.info_period_ms = int(words[1])
+            return "OK"
+        return ["INFO-PERIOD", str(self.info_period_ms), "PING-PERIOD", "1000"]
+
+    def _failover(self) -> str:
+        if self.running:
+            self._refuse(("SENTINEL",), "INPROG Failover already in progress")
+        if self.loses_the_answer != "unheard":
+            self._begin()
+        if self.loses_the_answer:
+            self.lose_the_answer(("SENTINEL",))
+        return "OK"
+
+
+def _flat(**fields: Any) -> list[str]:
+    return [str(word) for pair in fields.items() for word in pair]
