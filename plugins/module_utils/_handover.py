@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable, Mapping, Protocol
 
 from ._address import same_node
 from ._connection import Server
@@ -70,6 +70,17 @@ class Outcome:
         return dict(vars(self))
 
 
+class GuardLike(Protocol):
+    """A standby process (see _guard)."""
+
+    def note(self, **state: Any) -> None: ...
+
+    def dismiss(self) -> None: ...
+
+
+NewGuard = Callable[[Callable[[Mapping[str, Any]], None]], GuardLike]
+
+
 class _Missed(Exception):
     """This attempt was taken back; another one may do."""
 
@@ -77,7 +88,7 @@ class _Missed(Exception):
 class Handover:
     """One handover on one shard. Use: ``survey()``, then ``run()``."""
 
-    def __init__(self, servers: ShardServers, request: HandoverRequest, clock: Clock) -> None:
+    def __init__(self, servers: ShardServers, request: HandoverRequest, clock: Clock, new_guard: NewGuard | None = None) -> None:
         self.servers = servers
         self.request = request
         self.clock = clock
@@ -89,7 +100,9 @@ class Handover:
         self.shard = Shard((), (), ())
         self.target = request.target
         self._start_s = clock.now_s()
-        self._steering = Steering(servers)
+        self._new_guard = new_guard
+        self._guard: GuardLike | None = None
+        self._steering: Steering | None = None
         self._stop: WriteStop | None = None
         self._paused_at_ms = 0.0
         self._missed = ""
@@ -134,19 +147,26 @@ class Handover:
             raise PreconditionFailed("survey() was not called, or the target is gone", node=self.target)
         return node
 
+    def _old_master_state(self) -> NodeState:
+        node = self.shard.node(self.outcome.old_master)
+        if node is None:
+            raise PreconditionFailed("the master is gone", node=self.outcome.old_master)
+        return node
+
     # -- steer and align ------------------------------------------------------------------------------------------
 
-    def _steer(self) -> None:
-        before = self._steering.prefer(self.target, self.shard)
+    def _steer(self, steering: Steering) -> None:
+        steering.prefer()
+        before = steering.priority_before(self.target)
         self._note(f"steered: replica-priority of {self.target} is {STEERED_PRIORITY} (was {before})")
-        quick = self._steering.quicken()
+        quick = steering.quicken()
         if quick:
             self._note(f"Sentinel {quick} asks for INFO every second")
 
-    def _ranked(self) -> list[tuple[int, int]]:
+    def _ranked(self, steering: Steering) -> list[tuple[int, int]]:
         """``(wait_ms, index)`` of every Sentinel that would promote the target, soonest alignment first."""
         ranked = []
-        for index, period_ms in self._steering.info_periods_ms():
+        for index, period_ms in steering.info_periods_ms():
             replies = self.servers.sentinels[index].command("SENTINEL", "REPLICAS", self.request.master_name)
             view = _with_replicas(self.shard.views[index], [parse_replica(reply) for reply in replies])
             choice = would_promote(view)
@@ -154,10 +174,10 @@ class Handover:
                 ranked.append((alignment_wait_ms(choice.info_age_ms, period_ms), index))
         return sorted(ranked)
 
-    def _align(self) -> Server:
+    def _align(self, steering: Steering) -> Server:
         """Waits for a Sentinel that would promote the target, and (if wanted) for the moment when that is quickest."""
         while True:
-            ranked = self._ranked()
+            ranked = self._ranked(steering)
             if ranked:
                 wait_ms, index = ranked[0]
                 if wait_ms == 0 or not self.request.align:
@@ -185,17 +205,19 @@ class Handover:
 
     # -- pause, catch up, fail over -------------------------------------------------------------------------------
 
-    def _attempt(self) -> None:
+    def _attempt(self, steering: Steering) -> None:
         """From the alignment to the accepted SENTINEL FAILOVER; anything before that is taken back here."""
-        leader = self._align()
+        leader = self._align(steering)
         self.outcome.attempts += 1
         self._in_critical_section.enter_context(uninterrupted())
         old = self.servers.node(self.shard.master)
-        stop = self._stop = WriteStop(old, self.clock)
+        stop = self._stop = WriteStop(old, self._old_master_state(), self.clock)
         budget_ms = pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views))
         try:
+            self._write_down("pausing")
             self._paused_at_ms = self._note(f"pause: writes on {old.address} wait for at most {budget_ms} ms")
             self._catch_up(stop.pause(budget_ms))
+            self._write_down("failing over", paused_until_s=stop.paused_until_s)
             self._fail_over(leader)
         except BaseException:
             self._take_back(stop)
@@ -205,6 +227,7 @@ class Handover:
         """The old master stays the master: its writes go on."""
         failed = stop.end()
         self._in_critical_section.close()
+        self._write_down("steering")
         self._note("released: nothing was handed over")
         self.outcome.warnings += [f"{error}; a pause ends by itself" for error in failed]
 
@@ -363,6 +386,7 @@ class Handover:
         """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""
         failed = stop.end(["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"])
         self._in_critical_section.close()
+        self._write_down("settling")
         self.outcome.warnings += [f"releasing the old master: {error}" for error in failed]
         old = stop.server.address
         released_ms = self._note(f"released: the clients of {old} were disconnected, they find {self.target}")
@@ -406,31 +430,74 @@ class Handover:
     def run(self) -> Outcome:
         """The whole handover; call ``survey()`` first. Raises OperationFailed or PreconditionFailed."""
         sync_full_before = self._target_state().info.sync_full
+        steering = self._steering = Steering(self.servers, self.shard, self.target)
+        if self._new_guard is not None:
+            self._guard = self._new_guard(self._take_over)
         try:
-            self._steer()
-            leader = self._until_accepted()
+            self._write_down("steering")
+            self._steer(steering)
+            leader = self._until_accepted(steering)
             self.outcome.changed = True
-            if self._stop is not None:
-                self._await_promotion(leader, self._stop)
-                self._demote(self._stop)
-                self._agree()
-                self._release(self._stop)
+            self._finish(leader)
             self._settle(sync_full_before)
         finally:
             self._in_critical_section.close()
-            rewritten = [self.outcome.old_master] if self.outcome.changed else []
-            self.outcome.warnings += self._steering.restore(*rewritten)
+            self._restore(steering)
+            if self._guard is not None:
+                self._guard.dismiss()
         self._note("restored: priorities and INFO period are as before")
         return self.outcome
 
-    def _until_accepted(self) -> Server:
+    def _finish(self, leader: Server) -> None:
+        """From the accepted SENTINEL FAILOVER on; in mode plain there is nothing to finish."""
+        if self._stop is not None:
+            self._await_promotion(leader, self._stop)
+            self._demote(self._stop)
+            self._agree()
+            self._release(self._stop)
+
+    def _restore(self, steering: Steering) -> None:
+        rewritten = [self.outcome.old_master] if self.outcome.changed else []
+        self.outcome.warnings += steering.restore(*rewritten)
+
+    # -- the standby --------------------------------------------------------------------------------------------------
+
+    def _write_down(self, phase: str, **facts: Any) -> None:
+        """Tells the standby what it would have to finish, before that is begun."""
+        if self._guard is not None:
+            self._guard.note(phase=phase, leader=self.outcome.leader, **facts)
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
+        """What the standby does when the process that began this handover is dead."""
+        if self._steering is None:
+            return
+        phase, sync_full_before = state["phase"], self._target_state().info.sync_full
+        self.servers, self._guard = self.servers.again(), None
+        steering = self._steering.with_servers(self.servers)
+        try:
+            if phase in ("pausing", "failing over"):
+                stop = self._stop = WriteStop(self.servers.node(self.shard.master), self._old_master_state(), self.clock)
+                stop.paused_until_s = state.get("paused_until_s", 0.0)
+                if phase == "pausing":
+                    self._take_back(stop)
+                else:
+                    stop.fenced = stop.is_fenced()
+                    self.outcome.leader = state["leader"]
+                    self.outcome.changed = True
+                    self._finish(next(s for s in self.servers.sentinels if str(s.address) == state["leader"]))
+            if phase in ("failing over", "settling"):
+                self._settle(sync_full_before)
+        finally:
+            self._restore(steering)
+
+    def _until_accepted(self, steering: Steering) -> Server:
         """Attempts, each at its own alignment, until Sentinel accepts or the time is up. Returns the leader."""
         while True:
             try:
                 if self.request.mode == "plain":
-                    self._fail_over(self._align())
+                    self._fail_over(self._align(steering))
                 else:
-                    self._attempt()
+                    self._attempt(steering)
                 return next(s for s in self.servers.sentinels if str(s.address) == self.outcome.leader)
             except _Missed as missed:
                 self._missed = str(missed)

@@ -66,8 +66,13 @@ class ShardServers:
 
     def __init__(self, sentinels: Sequence[Address], to_sentinel: Connector, to_node: Connector) -> None:
         self.sentinels: list[Server] = [to_sentinel(address) for address in sentinels]
+        self._to_sentinel = to_sentinel
         self._to_node = to_node
         self._nodes: dict[str, Server] = {}
+
+    def again(self) -> ShardServers:
+        """The same servers over new connections, for another process; those of this one are left alone."""
+        return ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
 
     def node(self, address: str) -> Server:
         if address not in self._nodes:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from ._connection import Server
@@ -20,47 +21,62 @@ STEERED_PRIORITY = 1
 
 
 class Steering:
-    """What was changed for one handover: priorities of replicas, and the INFO period of a Sentinel."""
+    """What is changed for one handover: priorities of replicas, and the INFO period of a Sentinel.
 
-    def __init__(self, servers: ShardServers) -> None:
+    All that must be put back is known before anything is changed, so that whoever has to can put it back.
+    """
+
+    def __init__(self, servers: ShardServers, shard: Shard, target: str) -> None:
         self._servers = servers
-        self._priorities: dict[str, int] = {}
-        self._quickened: dict[int, int] = {}
-
-    def prefer(self, target: str, shard: Shard) -> int:
-        """Gives the target the best priority (1, never 0) and ends ties; returns the priority that it had."""
-        before = 0
         tied = to_outrank(shard.views[0].replicas, target)
-        for node in shard.nodes:
-            if node.address == target:
-                before = self._priorities[target] = node.priority
-                self._set_priority(target, node.priority, STEERED_PRIORITY)
-            elif node.address in tied and node.priority == STEERED_PRIORITY:
-                self._priorities[node.address] = node.priority
-                self._set_priority(node.address, node.priority, STEERED_PRIORITY + 1)
-        return before
+        wanted = {node.address: STEERED_PRIORITY + 1 for node in shard.nodes if node.address in tied and node.priority == STEERED_PRIORITY}
+        wanted[target] = STEERED_PRIORITY
+        self._wanted = wanted
+        self._before = {node.address: node.priority for node in shard.nodes if node.address in wanted}
+        self._quick, self._period_before_ms = self._quickest()
 
-    def _set_priority(self, address: str, found: int, wanted: int) -> None:
-        if found != wanted:
-            self._servers.node(address).command("CONFIG", "SET", "replica-priority", wanted)
-
-    def quicken(self) -> str:
-        """Where a Sentinel can (7.0 on), has one ask for INFO every second instead of every ten; returns its address."""
+    def _quickest(self) -> tuple[int | None, int]:
+        """A Sentinel whose INFO period can be changed (7.0 on), by index, and the period that it has."""
         for index, sentinel in enumerate(self._servers.sentinels):
             try:
                 reply = sentinel.command("SENTINEL", "DEBUG")
-                values = {str(name).lower(): value for name, value in zip(reply[::2], reply[1::2])}
-                self._quickened[index] = int(values.get("info-period", INFO_PERIOD_MS))
-                sentinel.command("SENTINEL", "DEBUG", "INFO-PERIOD", QUICK_INFO_PERIOD_MS)
-                return str(sentinel.address)
             except (CommandRefused, AccessDenied, ConnectionFailed):
-                self._quickened.pop(index, None)
-        return ""
+                continue
+            values = {str(name).lower(): value for name, value in zip(reply[::2], reply[1::2])}
+            return index, int(values.get("info-period", INFO_PERIOD_MS))
+        return None, INFO_PERIOD_MS
+
+    def with_servers(self, servers: ShardServers) -> Steering:
+        """The same, over other connections."""
+        other = copy.copy(self)
+        other._servers = servers
+        return other
+
+    def priority_before(self, address: str) -> int:
+        return self._before[address]
+
+    def prefer(self) -> None:
+        """Gives the target the best priority (1, never 0) and ends ties."""
+        for address, priority in self._wanted.items():
+            if self._before[address] != priority:
+                self._servers.node(address).command("CONFIG", "SET", "replica-priority", priority)
+
+    def quicken(self) -> str:
+        """Has one Sentinel ask for INFO every second instead of every ten, if it can; returns its address."""
+        if self._quick is None:
+            return ""
+        sentinel = self._servers.sentinels[self._quick]
+        try:
+            sentinel.command("SENTINEL", "DEBUG", "INFO-PERIOD", QUICK_INFO_PERIOD_MS)
+        except (CommandRefused, AccessDenied, ConnectionFailed):
+            self._quick = None
+            return ""
+        return str(sentinel.address)
 
     def info_periods_ms(self) -> list[tuple[int, int]]:
         """The Sentinels worth asking, by index, with their INFO period: the quick one, or all."""
-        if self._quickened:
-            return [(index, QUICK_INFO_PERIOD_MS) for index in self._quickened]
+        if self._quick is not None:
+            return [(self._quick, QUICK_INFO_PERIOD_MS)]
         return [(index, INFO_PERIOD_MS) for index in range(len(self._servers.sentinels))]
 
     def restore(self, *rewritten_too: str) -> list[str]:
@@ -69,13 +85,13 @@ class Steering:
         ``rewritten_too``: further nodes that have something to save.
         """
         commands: list[tuple[Server, list[Any]]] = []
-        for index, period in self._quickened.items():
-            commands.append((self._servers.sentinels[index], ["SENTINEL", "DEBUG", "INFO-PERIOD", period]))
-        for address, priority in self._priorities.items():
+        if self._quick is not None:
+            period = self._period_before_ms if self._period_before_ms != QUICK_INFO_PERIOD_MS else INFO_PERIOD_MS
+            commands.append((self._servers.sentinels[self._quick], ["SENTINEL", "DEBUG", "INFO-PERIOD", period]))
+        for address, priority in self._before.items():
             commands.append((self._servers.node(address), ["CONFIG", "SET", "replica-priority", priority]))
-        for address in sorted({*self._priorities, *rewritten_too}):
+        for address in sorted({*self._before, *rewritten_too}):
             commands.append((self._servers.node(address), ["CONFIG", "REWRITE"]))
-        self._quickened, self._priorities = {}, {}
         failed = []
         for server, words in commands:
             try:

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 from ._connection import Server, transaction
-from ._errors import SentinelOpsError
+from ._errors import ConnectionFailed, SentinelOpsError
 from ._info import node_info, parse_info
-from ._shard import FENCE, config_values
+from ._shard import FENCE, NodeState, config_values
 from ._wait import Clock
 
 __all__ = ["WriteStop"]
@@ -23,47 +23,53 @@ FENCE_MARGIN_S = 0.2
 
 
 class WriteStop:
-    """What stops the writes on one node now."""
+    """What stops the writes on one node now. ``before`` is the node's state when nothing was stopped yet."""
 
-    def __init__(self, server: Server, clock: Clock) -> None:
+    def __init__(self, server: Server, before: NodeState, clock: Clock) -> None:
         self.server = server
+        self.paused_until_s = 0.0
+        self.fenced = False
+        self._before = before
         self._clock = clock
-        self._paused_until_s = 0.0
-        self._before_fence: dict[str, str] = {}
-
-    @property
-    def fenced(self) -> bool:
-        return bool(self._before_fence)
 
     def pause(self, budget_ms: int) -> int:
         """Pauses writes for at most ``budget_ms``; returns the offset (bytes of the stream) after the last one."""
-        self._paused_until_s = self._clock.now_s() + budget_ms / 1000
+        self.paused_until_s = self._clock.now_s() + budget_ms / 1000
         replies = transaction(self.server, ["CLIENT", "PAUSE", budget_ms, "WRITE"], ["INFO", "replication"])
         return node_info(parse_info(replies[1])).offset
 
     def ends_soon(self) -> bool:
         """Whether the pause is about to end, and no fence stands behind it."""
-        return not self.fenced and self._clock.now_s() > self._paused_until_s - FENCE_MARGIN_S
+        return not self.fenced and self._clock.now_s() > self.paused_until_s - FENCE_MARGIN_S
 
     def fence(self) -> None:
         """Refuses every write from now on."""
-        values = config_values(self.server, "min-replicas-to-write", "min-replicas-max-lag")
-        if values["min-replicas-max-lag"] == "0":  # 0 would switch the check off
+        self.fenced = True  # before it is: a fence that may be there is lifted in the end
+        if self._before.min_replicas_max_lag == 0:  # 0 would switch the check off
             self.server.command("CONFIG", "SET", "min-replicas-max-lag", 10)
         self.server.command("CONFIG", "SET", "min-replicas-to-write", FENCE)
-        self._before_fence = values
+
+    def is_fenced(self) -> bool:
+        """Whether the node is fenced already, by whomever; a node that is down is not."""
+        try:
+            return config_values(self.server, "min-replicas-to-write")["min-replicas-to-write"] == str(FENCE)
+        except ConnectionFailed:
+            return False
 
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
         """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed.
 
         A command that fails does not keep the ones after it from being sent.
         """
-        commands = [["CONFIG", "SET", name, value] for name, value in self._before_fence.items()]
+        commands: list[list[Any]] = []
+        if self.fenced:
+            commands.append(["CONFIG", "SET", "min-replicas-to-write", self._before.min_replicas_to_write])
+            commands.append(["CONFIG", "SET", "min-replicas-max-lag", self._before.min_replicas_max_lag])
         failed = []
         for words in [*commands, *before_the_pause_ends, ["CLIENT", "UNPAUSE"]]:
             try:
                 self.server.command(*words)
             except SentinelOpsError as error:
                 failed.append(error)
-        self._before_fence = {}
+        self.fenced = False
         return failed

@@ -176,6 +176,7 @@ from ..module_utils._connection import (
     require_redis_py,
 )
 from ..module_utils._errors import SentinelOpsError
+from ..module_utils._guard import Guard
 from ..module_utils._handover import Handover, HandoverRequest
 from ..module_utils._sentinel import sentinels_of
 from ..module_utils._shard import ShardServers
@@ -223,7 +224,7 @@ def servers_from(params: dict[str, Any]) -> ShardServers:
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Makes the target master if it is not; returns the module's result."""
     request = request_from(params)
-    handover = Handover(servers_from(params), request, Clock())
+    handover = Handover(servers_from(params), request, Clock(), Guard.standing_by)
     is_master = handover.survey()
     names = {"old_master": handover.outcome.old_master, "new_master": handover.outcome.new_master, "mode": request.mode}
     if is_master or check_mode:

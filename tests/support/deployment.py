@@ -49,6 +49,22 @@ def run_module(name: str, /, **arguments: Any) -> dict[str, Any]:
     return result
 
 
+def start_module(name: str, /, **arguments: Any) -> subprocess.Popen[str]:
+    """Start a module in a process of its own and leave it running; its result is not read."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", RUN_MODULE, name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
+    )
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(arguments))
+    process.stdin.close()
+    return process
+
+
 class Deployment:
     """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels from ``port + 100`` on."""
 
@@ -152,6 +168,17 @@ class Deployment:
 
     def pids(self) -> dict[str, int]:
         return {name: int(self.info(name)["process_id"]) for name in self.ports}
+
+    @staticmethod
+    def standbys() -> list[int]:
+        """The ids of processes that run our failover module: a killed one's standby, for example."""
+        found = []
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().split(b"\0") if process.name.isdigit() else []
+                if b"redis_sentinel_failover" in words:
+                    found.append(int(process.name))
+        return found
 
     def remove(self) -> None:
         """End every process that runs from our folder, by its id, and delete the folder."""

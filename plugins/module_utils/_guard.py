@@ -1,0 +1,68 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A standby process that finishes, or takes back, what this process began, should this process be killed.
+
+It is a fork in a session of its own that waits on a pipe. Whatever this process does that must not be left half done, it
+writes down there beforehand. When the pipe ends without a farewell, this process is dead, and the standby takes over from
+what was written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Guard"]
+
+_FAREWELL = {"phase": "done"}
+
+
+class Guard:
+    """The standby of this process; ``dismiss()`` it when all is done."""
+
+    def __init__(self, pid: int, pipe: int) -> None:
+        self._pid = pid
+        self._pipe = pipe
+
+    @classmethod
+    def standing_by(cls, take_over: Callable[[Mapping[str, Any]], None]) -> Guard:
+        """Starts the standby. ``take_over`` runs in it with the last note, on connections that it has to open itself."""
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(writing)
+            _stand_by(reading, take_over)  # does not return
+        os.close(reading)
+        return cls(pid, writing)
+
+    def note(self, **state: Any) -> None:
+        """Writes down what the standby would have to finish from here on; ``phase`` and what belongs to it."""
+        os.write(self._pipe, json.dumps(state).encode() + b"\n")
+
+    def dismiss(self) -> None:
+        """All is done: the standby ends, and is waited for."""
+        self.note(**_FAREWELL)
+        os.close(self._pipe)
+        os.waitpid(self._pid, 0)
+
+
+def _stand_by(pipe: int, take_over: Callable[[Mapping[str, Any]], None]) -> None:
+    try:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # what ends the other one must not end its standby
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):  # Ansible waits until everyone has closed the module's output
+            os.dup2(nothing, stream)
+        state: dict[str, Any] = _FAREWELL
+        with os.fdopen(pipe, encoding="utf-8") as notes:
+            for line in notes:
+                state = json.loads(line)
+        if state != _FAREWELL:
+            take_over(state)
+    finally:
+        os._exit(0)
