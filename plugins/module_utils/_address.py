@@ -27,7 +27,7 @@ class Address(NamedTuple):
         """From ``host:port``; an IPv6 address may be in brackets. Raises PreconditionFailed for anything else."""
         host, _separator, port = text.rpartition(":")
         host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
             raise PreconditionFailed(f"'{text}' is not an address", advice="Write host:port, for example 10.0.0.1:6379 or [::1]:6379")
         return cls(host, int(port))
 

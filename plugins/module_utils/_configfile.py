@@ -12,32 +12,54 @@ from dataclasses import dataclass
 
 __all__ = ["FileIdentity", "difference", "directives", "mended_sentinel_config", "quoted", "read_text", "split_args", "write_text"]
 
+_DOUBLE = re.compile(r'\\x[0-9a-fA-F]{2}|\\.|[^\\"]+')
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)|"(?P<double>(?:[^"\\]|\\.)*)"(?=\s|$)|'(?P<single>(?:[^'\\]|\\'|\\(?!'))*)'(?=\s|$)|(?P<plain>[^\s"']+)(?=\s|$)"""
-)
 
 
 def split_args(line: str) -> list[str] | None:
-    """The words of a line as the servers split it (sdssplitargs): quotes, escapes; None where quotes are unbalanced."""
-    words, position = [], 0
-    while position < len(line):
-        token = _TOKEN.match(line, position)
-        if token is None:
-            return None
-        position = token.end()
-        if token["double"] is not None:
-            words.append(re.sub(r"\\(x[0-9a-fA-F]{2}|.)", _unescaped, token["double"]))
-        elif token["single"] is not None:
-            words.append(token["single"].replace("\\'", "'"))
-        elif token["plain"] is not None:
-            words.append(token["plain"])
+    """The words of a line as the servers split it (sdssplitargs in sds.c); None where quotes are unbalanced.
+
+    A quote may begin within a word, and must be followed by a space or the end of the line.
+    """
+    words: list[str] = []
+    rest = line.lstrip()
+    while rest:
+        word = ""
+        while rest and not rest[0].isspace():
+            if rest[0] in "\"'":
+                found = (_double_quoted if rest[0] == '"' else _single_quoted)(rest[1:])
+                if found is None or (found[1] and not found[1][0].isspace()):
+                    return None
+                word, rest = word + found[0], found[1]
+            else:
+                word, rest = word + rest[0], rest[1:]
+        words.append(word)
+        rest = rest.lstrip()
     return words
 
 
-def _unescaped(escape: re.Match[str]) -> str:
-    text = escape.group(1)
-    return chr(int(text[1:], 16)) if len(text) == 3 else _ESCAPES.get(text, text)
+def _single_quoted(text: str) -> tuple[str, str] | None:
+    """What stands before the closing quote, and what behind it."""
+    found = re.match(r"((?:[^'\\]|\\'|\\)*?)'", text, re.DOTALL)
+    return (found.group(1).replace("\\'", "'"), text[found.end() :]) if found else None
+
+
+def _double_quoted(text: str) -> tuple[str, str] | None:
+    """Like _single_quoted; with escapes, of which those in hexadecimal are bytes of UTF-8."""
+    raw, position = b"", 0
+    while position < len(text) and text[position] != '"':
+        part = _DOUBLE.match(text, position)
+        if part is None:
+            return None
+        position = part.end()
+        token = part.group()
+        if token.startswith("\\x") and len(token) == 4:
+            raw += bytes([int(token[2:], 16)])
+        elif token.startswith("\\"):
+            raw += _ESCAPES.get(token[1], token[1]).encode("utf-8", "surrogateescape")
+        else:
+            raw += token.encode("utf-8", "surrogateescape")
+    return (raw.decode("utf-8", "surrogateescape"), text[position + 1 :]) if position < len(text) else None
 
 
 def quoted(word: str) -> str:

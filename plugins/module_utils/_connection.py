@@ -37,6 +37,7 @@ __all__ = [
     "Login",
     "SentinelClient",
     "Server",
+    "again_if_lost",
     "connect",
     "login_from",
     "node_login_from",
@@ -274,3 +275,11 @@ def transaction(server: Server, *commands: list[Any]) -> list[Any]:
         if isinstance(reply, Exception):
             raise CommandRefused(str(reply), node=str(server.address), command=str(words[0]))
     return replies
+
+
+def again_if_lost(server: Server, *words: Any) -> Any:
+    """For commands that may be sent twice: sends it once more if the connection broke."""
+    try:
+        return server.command(*words)
+    except ConnectionFailed:
+        return server.command(*words)

@@ -10,6 +10,7 @@ run has left is recognised by which of the three exist.
 
 from __future__ import annotations
 
+import contextlib
 import filecmp
 import os
 import re
@@ -72,6 +73,9 @@ class Folders:
 
     active: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "active", os.path.normpath(self.active))
+
     @property
     def staged(self) -> str:
         return self.active + ".new"
@@ -97,10 +101,11 @@ class Folders:
         inside = os.path.relpath(config_file, self.active)
         now = config_file if inside.startswith("..") else os.path.join(self.in_use(), inside)
         found = {inside}
-        for lines in directives(read_text(now)).values():
+        for name, lines in directives(read_text(now)).items():
             for path in (argument for arguments in lines for argument in arguments if argument):
                 relative = os.path.relpath(os.path.join(home, path), self.active)
-                if os.path.isfile(os.path.join(self.in_use(), relative)):
+                brought = name == "loadmodule" and os.path.exists(os.path.join(self.staged, relative))
+                if not brought and os.path.isfile(os.path.join(self.in_use(), relative)):
                     found.add(relative)
         return sorted(path for path in found if not path.startswith("..") and not _PROGRAMS.match(os.path.basename(path)))
 
@@ -165,7 +170,11 @@ class Folders:
     def _copy(source: str, destination: str, identity: FileIdentity | None) -> None:
         os.makedirs(os.path.dirname(destination), exist_ok=True)
         partial = destination + ".partial"
-        shutil.copyfile(source, partial)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(partial)
+        # it may hold secrets: nobody else may read it before it has its own mode
+        with open(source, "rb") as old, os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+            shutil.copyfileobj(old, new)
         FileIdentity.of(source).apply_to(partial)
         if identity is not None:
             identity.apply_to(partial)

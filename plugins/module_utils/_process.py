@@ -140,6 +140,6 @@ def start_detached(arguments: list[str], folder: str, output: IO[bytes], owner: 
             preexec_fn=become,  # noqa: PLW1509 there are no threads here
             close_fds=True,
         )
-    except OSError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise OperationFailed(f"{arguments[0]} cannot be started: {error}") from error
     return Started(process, output)

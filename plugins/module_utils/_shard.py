@@ -95,9 +95,11 @@ def config_values(server: Server, *names: str) -> dict[str, str]:
 
 def _read_node(server: Server) -> NodeState:
     values = config_values(server, "replica-priority", "min-replicas-to-write", "min-replicas-max-lag")
+    info = node_info(parse_info(server.command("INFO")))
+    server.command("ROLE")  # the promotion is watched with it: the right to it must not be missing then
     return NodeState(
         address=str(server.address),
-        info=node_info(parse_info(server.command("INFO"))),
+        info=info,
         priority=int(values.get("replica-priority", "100")),
         min_replicas_to_write=int(values.get("min-replicas-to-write", "0")),
         min_replicas_max_lag=int(values.get("min-replicas-max-lag", "10")),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from ._connection import Server
+from ._connection import Server, again_if_lost
 from ._election import to_outrank
 from ._errors import AccessDenied, CommandRefused, ConnectionFailed, SentinelOpsError
 from ._shard import Shard, ShardServers
@@ -34,6 +34,7 @@ class Steering:
         self._wanted = wanted
         self._before = {node.address: node.priority for node in shard.nodes if node.address in wanted}
         self._quick, self._period_before_ms = self._quickest()
+        self._restored = False
 
     def _quickest(self) -> tuple[int | None, int]:
         """A Sentinel whose INFO period can be changed (7.0 on), by index, and the period that it has."""
@@ -68,9 +69,11 @@ class Steering:
         sentinel = self._servers.sentinels[self._quick]
         try:
             sentinel.command("SENTINEL", "DEBUG", "INFO-PERIOD", QUICK_INFO_PERIOD_MS)
-        except (CommandRefused, AccessDenied, ConnectionFailed):
+        except (CommandRefused, AccessDenied):
             self._quick = None
             return ""
+        except ConnectionFailed:
+            pass  # it may have been heard: it is put back in the end
         return str(sentinel.address)
 
     def info_periods_ms(self) -> list[tuple[int, int]]:
@@ -85,6 +88,9 @@ class Steering:
         ``rewritten_too``: further nodes that have something to save.
         """
         commands: list[tuple[Server, list[Any]]] = []
+        if self._restored:
+            return []
+        self._restored = True
         if self._quick is not None:
             period = self._period_before_ms if self._period_before_ms != QUICK_INFO_PERIOD_MS else INFO_PERIOD_MS
             commands.append((self._servers.sentinels[self._quick], ["SENTINEL", "DEBUG", "INFO-PERIOD", period]))
@@ -95,7 +101,7 @@ class Steering:
         failed = []
         for server, words in commands:
             try:
-                server.command(*words)
+                again_if_lost(server, *words)
             except SentinelOpsError as error:
                 failed.append(f"not restored on {server.address} ({' '.join(map(str, words))}): {error}")
         return failed

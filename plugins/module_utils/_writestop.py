@@ -9,9 +9,10 @@ PUBLISH that Sentinels live on, so it must be shorter than down-after-millisecon
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from ._connection import Server, transaction
+from ._connection import Server, again_if_lost, transaction
 from ._errors import ConnectionFailed, SentinelOpsError
 from ._info import node_info, parse_info
 from ._shard import FENCE, NodeState, config_values
@@ -29,6 +30,7 @@ class WriteStop:
         self.server = server
         self.paused_until_s = 0.0
         self.fenced = False
+        self._to_lift = False
         self._before = before
         self._clock = clock
 
@@ -44,17 +46,17 @@ class WriteStop:
 
     def fence(self) -> None:
         """Refuses every write from now on."""
-        self.fenced = True  # before it is: a fence that may be there is lifted in the end
+        self._to_lift = True  # a fence that may be there is lifted in the end, also if the answer is lost
         if self._before.min_replicas_max_lag == 0:  # 0 would switch the check off
             self.server.command("CONFIG", "SET", "min-replicas-max-lag", 10)
         self.server.command("CONFIG", "SET", "min-replicas-to-write", FENCE)
+        self.fenced = True
 
-    def is_fenced(self) -> bool:
-        """Whether the node is fenced already, by whomever; a node that is down is not."""
-        try:
-            return config_values(self.server, "min-replicas-to-write")["min-replicas-to-write"] == str(FENCE)
-        except ConnectionFailed:
-            return False
+    def adopt_fence(self) -> None:
+        """Finds out whether the node is fenced already; a node that is down is not."""
+        with contextlib.suppress(ConnectionFailed):
+            values = config_values(self.server, "min-replicas-to-write")
+            self.fenced = self._to_lift = values["min-replicas-to-write"] == str(FENCE)
 
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
         """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed.
@@ -62,14 +64,14 @@ class WriteStop:
         A command that fails does not keep the ones after it from being sent.
         """
         commands: list[list[Any]] = []
-        if self.fenced:
+        if self._to_lift:
             commands.append(["CONFIG", "SET", "min-replicas-to-write", self._before.min_replicas_to_write])
             commands.append(["CONFIG", "SET", "min-replicas-max-lag", self._before.min_replicas_max_lag])
         failed = []
         for words in [*commands, *before_the_pause_ends, ["CLIENT", "UNPAUSE"]]:
             try:
-                self.server.command(*words)
+                again_if_lost(self.server, *words)
             except SentinelOpsError as error:
                 failed.append(error)
-        self.fenced = False
+        self.fenced = self._to_lift = False
         return failed

@@ -29,9 +29,8 @@ def settings(deployment: Deployment) -> dict[str, Any]:
 
 def settled(deployment: Deployment) -> bool:
     replicas = [deployment.info(name) for name in deployment.nodes]
-    return (
-        sorted(info["role"] for info in replicas) == ["master", "slave", "slave"]
-        and all(info.get("master_link_status", "up") == "up" for info in replicas)
+    return sorted(info["role"] for info in replicas) == ["master", "slave", "slave"] and all(
+        info.get("master_link_status", "up") == "up" for info in replicas
     )
 
 

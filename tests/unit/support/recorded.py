@@ -75,6 +75,8 @@ class RecordedNode:
     def command(self, *words: Any) -> Any:
         if words[0] == "INFO":
             return info_text(self._said["info"])
+        if words[0] == "ROLE":
+            return [dict(line.split(":", 1) for line in info_text(self._said["info"]).splitlines() if ":" in line)["role"]]
         return [words[2], self._said["config"][words[2]]]
 
     def close(self) -> None:

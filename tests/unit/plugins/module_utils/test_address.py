@@ -33,7 +33,6 @@ def test_not_an_address(text: str) -> None:
     assert caught.value.advice
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="isdigit() is true for digits that int() does not take")
 def test_a_port_of_other_digits_is_none() -> None:
     with pytest.raises(PreconditionFailed):
         Address.parse("h:\u00b2")

@@ -44,7 +44,6 @@ def test_a_line_is_split_as_the_servers_split_it(line: str, words: list[str] | N
     assert split_args(line) == words
 
 
-@pytest.mark.xfail(strict=True, reason="quotes may begin within a word, and escaped bytes are UTF-8 (sds.c, sdssplitargs)")
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -238,7 +238,6 @@ def test_a_new_version_belongs_to_whom_the_old_one_belongs(base: Base) -> None:
     assert {(path.stat().st_uid, path.stat().st_gid) for path in owned} == {(54321, 54322)}
 
 
-@pytest.mark.xfail(strict=True, reason="the old version's file is copied over the one that the new version brings")
 def test_a_module_that_the_new_version_brings_itself(base: Base) -> None:
     for folder, content in ((base.active, "old"), (base.staged, "new")):
         (folder / "modules").mkdir()
@@ -248,7 +247,6 @@ def test_a_module_that_the_new_version_brings_itself(base: Base) -> None:
     assert (base.active / "modules" / "bloom.so").read_text() == "new"
 
 
-@pytest.mark.xfail(strict=True, reason="the names beside the folder are made from its text as it is")
 def test_a_folder_with_a_slash_at_its_end() -> None:
     folders = Folders("/opt/redis-6379/redis/")
     assert (folders.staged, folders.kept) == ("/opt/redis-6379/redis.new", "/opt/redis-6379/redis.old")
@@ -350,7 +348,6 @@ def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert number >= 5, "it was killed at many points"
 
 
-@pytest.mark.xfail(strict=True, reason="a copy is written first and given its mode afterwards")
 def test_a_killed_run_leaves_no_secret_for_others_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     umask = os.umask(0o022)
     try:

@@ -147,6 +147,16 @@ def test_a_priority_that_is_the_best_already_is_not_set() -> None:
     assert deployment.target.config["replica-priority"] == "1"
 
 
+@pytest.mark.parametrize("mode", ["pause", "plain"])
+def test_it_ends_when_every_sentinel_has_finished(mode: str) -> None:
+    """Only then may a node be stopped, or the role be handed back."""
+    deployment = Deployment()
+    deployment.hand_over(mode=mode)
+    assert [sentinel.running for sentinel in deployment.sentinels] == [False] * 3
+    assert {sentinel.master for sentinel in deployment.sentinels} == {deployment.target}
+    assert not any(node.role == "master" for node in deployment.nodes if node is not deployment.target)
+
+
 def test_one_replica_is_enough() -> None:
     deployment = Deployment(replicas=1)
     assert deployment.hand_over().changed

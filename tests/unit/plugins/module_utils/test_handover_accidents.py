@@ -129,7 +129,6 @@ def test_a_sentinel_dies_after_the_failover_was_accepted() -> None:
     assert deployment.lost_bytes == 0
 
 
-@pytest.mark.xfail(strict=True, reason="_agree waits 5 s for every Sentinel; a majority would do")
 def test_a_dead_sentinel_does_not_keep_the_clients_waiting() -> None:
     deployment = Deployment()
 
@@ -233,7 +232,6 @@ def test_the_old_master_dies_before_the_promotion() -> None:
     assert deployment.target.takes_writes
 
 
-@pytest.mark.xfail(strict=True, reason="rights that are needed after the point of no return are not tried before it")
 def test_a_right_is_missing_to_see_the_promotion() -> None:
     """Either it is refused before the pause, or it ends without a loss."""
     deployment = Deployment()
@@ -244,7 +242,6 @@ def test_a_right_is_missing_to_see_the_promotion() -> None:
     assert deployment.lost_bytes == 0
 
 
-@pytest.mark.xfail(strict=True, reason="_agree lets AccessDenied through, and the release is left out")
 def test_a_right_is_missing_to_see_that_a_sentinel_agrees() -> None:
     deployment = Deployment()
     deployment.sentinels[1].refuses["SENTINEL GET-MASTER-ADDR-BY-NAME"] = repeat("NOPERM this user has no permissions")
@@ -254,7 +251,6 @@ def test_a_right_is_missing_to_see_that_a_sentinel_agrees() -> None:
     assert deployment.roles()[MASTER] == "master" or deployment.wire.begins(MASTER, "CLIENT KILL")
 
 
-@pytest.mark.xfail(strict=True, reason="WriteStop.end tries every command once: a fence that was not lifted is forgotten, and saved")
 def test_the_connection_breaks_when_the_fence_is_lifted() -> None:
     deployment = slow(6.0)
 
@@ -266,9 +262,6 @@ def test_the_connection_breaks_when_the_fence_is_lifted() -> None:
     assert deployment.master.config["min-replicas-to-write"] == deployment.master.saved_config["min-replicas-to-write"] == "0"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="WriteStop.fence notes the values before the fence only when it is set, and takes the fence for them"
-)
 def test_the_answer_to_the_fence_is_lost() -> None:
     """It is set: the values to restore are those before the first try."""
     deployment = slow(6.0)

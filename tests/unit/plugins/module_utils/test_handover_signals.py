@@ -107,7 +107,6 @@ def test_the_handlers_are_as_before_when_the_promotion_does_not_come(handlers: l
     assert [signal.getsignal(number) for number in SIGNALS] == handlers
 
 
-@pytest.mark.xfail(strict=True, reason="the section is closed before the steering is taken back, in the same finally")
 def test_what_was_steered_is_restored_also_where_the_promotion_does_not_come() -> None:
     deployment = Deployment()
     for sentinel in deployment.sentinels:

@@ -6,6 +6,8 @@ from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
+from ansible_collections.sentinelops.redis.plugins.module_utils._info import node_info, parse_info
+from ansible_collections.sentinelops.redis.plugins.module_utils._shard import NodeState
 from ansible_collections.sentinelops.redis.plugins.module_utils._writestop import WriteStop
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import FENCE, DataNode
@@ -25,6 +27,17 @@ class Node(DataNode):
         return self.offset - before
 
 
+def state_of(node: Node) -> NodeState:
+    """The node before anything was stopped."""
+    return NodeState(
+        address=str(node.address),
+        info=node_info(parse_info(node.command("INFO"))),
+        priority=100,
+        min_replicas_to_write=int(node.config["min-replicas-to-write"]),
+        min_replicas_max_lag=int(node.config["min-replicas-max-lag"]),
+    )
+
+
 @pytest.fixture
 def node() -> Node:
     return Node()
@@ -32,12 +45,12 @@ def node() -> Node:
 
 @pytest.fixture
 def stop(node: Node) -> WriteStop:
-    return WriteStop(node, node.clock)
+    return WriteStop(node, state_of(node), node.clock)
 
 
 def test_nothing_is_stopped_yet(node: Node, stop: WriteStop) -> None:
     assert node.written_in(1) > 0
-    assert (stop.fenced, node.wire.sent) == (False, [])
+    assert (stop.fenced, node.wire.changing()) == (False, [])
 
 
 def test_a_pause_and_the_offset_after_the_last_write(node: Node, stop: WriteStop) -> None:
@@ -69,9 +82,10 @@ def test_a_fence_has_no_end(node: Node, stop: WriteStop) -> None:
 
 @pytest.mark.parametrize("max_lag", ["10", "0", "30"])
 @pytest.mark.parametrize("to_write", ["0", "1"])
-def test_a_fence_is_lifted(node: Node, stop: WriteStop, to_write: str, max_lag: str) -> None:
+def test_a_fence_is_lifted(node: Node, to_write: str, max_lag: str) -> None:
     node.config.update({"min-replicas-to-write": to_write, "min-replicas-max-lag": max_lag})
     before = dict(node.config)
+    stop = WriteStop(node, state_of(node), node.clock)
     stop.fence()
     assert node.config["min-replicas-to-write"] == FENCE
     assert node.config["min-replicas-max-lag"] != "0", "that would switch the check off"

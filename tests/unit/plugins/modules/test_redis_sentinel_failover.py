@@ -69,7 +69,7 @@ def shard() -> Iterator[Shard]:
         yield Shard(stack)
 
 
-READS = {"CLIENT SETINFO", "INFO", "CONFIG GET", *(f"SENTINEL {what}" for what in ("MASTER", "REPLICAS", "SENTINELS", "CKQUORUM"))}
+READS = {"CLIENT SETINFO", "INFO", "ROLE", "CONFIG GET", *(f"SENTINEL {what}" for what in ("MASTER", "REPLICAS", "SENTINELS", "CKQUORUM"))}
 
 
 def test_the_target_is_master_already(runner: Runner, shard: Shard) -> None:
