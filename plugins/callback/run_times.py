@@ -5,13 +5,6 @@
 
 from __future__ import annotations
 
-import json
-import time
-from pathlib import Path
-from typing import Any
-
-from ansible.plugins.callback import CallbackBase
-
 DOCUMENTATION = r"""
 name: run_times
 type: aggregate
@@ -34,6 +27,13 @@ options:
       - section: callback_run_times
         key: file
 """
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
 
 ON_THE_CONTROLLER = {
     "ansible.builtin.assert",

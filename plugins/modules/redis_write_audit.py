@@ -152,12 +152,29 @@ longest_gap_all_ms:
   returned: success
   type: float
 writers:
-  description:
-    - Acknowledged writes and longest gap of each writer, and in RV(writers[].gaps) every gap of 100 ms or more, with its
-      begin in seconds since the epoch.
+  description: What each writer saw.
   returned: success
   type: list
   elements: dict
+  contains:
+    key:
+      description: Its list.
+      returned: success
+      type: str
+    acknowledged:
+      description: Its acknowledged writes.
+      returned: success
+      type: int
+    longest_gap_ms:
+      description: The longest time, in milliseconds, without an acknowledgement.
+      returned: success
+      type: float
+    gaps:
+      description: Every gap of 100 ms or more, with its begin in seconds since the epoch.
+      returned: success
+      type: list
+      elements: dict
+      sample: [{"at_s": 1795356379.123, "gap_ms": 432.1}]
 nodes:
   description: The verdict on the lists of each node.
   returned: success
