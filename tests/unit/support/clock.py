@@ -25,6 +25,9 @@ class FakeClock(Clock):
         self.slept_s: list[float] = []
         self.on_step: list[Callable[[float], None]] = []
 
+    def __deepcopy__(self, _memo: object) -> FakeClock:
+        return self  # whoever forks shares the world
+
     def now_s(self) -> float:
         return self._now_s
 
@@ -43,6 +46,9 @@ class FakeClock(Clock):
     def pass_s(self, seconds: float) -> None:
         """Time goes by, also while nobody sleeps (a command takes time); in coarser steps if it is much."""
         end_s, step_s = self._now_s + seconds, max(STEP_S, seconds / 100)
+        if end_s - self._stepped_s < STEP_S and not (self._planned and self._planned[0][0] <= end_s):
+            self._now_s = end_s  # nothing happens meanwhile: what most commands take
+            return
         while self._now_s < end_s:
             self._now_s = min(self._now_s + step_s, end_s)
             if self._now_s > self._end_s:

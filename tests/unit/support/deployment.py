@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Server
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover import Handover, HandoverRequest, Outcome
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover import Handover, HandoverRequest, NewGuard, Outcome
 from ansible_collections.sentinelops.redis.plugins.module_utils._shard import ShardServers
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
@@ -48,8 +48,8 @@ class Deployment:
         found = [server for server in [*self.nodes, *self.sentinels] if server.address == address]
         return found[0]
 
-    def handover(self, target: str = TARGET, **request: Any) -> Handover:
-        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock)
+    def handover(self, target: str = TARGET, new_guard: NewGuard | None = None, **request: Any) -> Handover:
+        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_guard)
 
     def hand_over(self, target: str = TARGET, **request: Any) -> Outcome:
         handover = self.handover(target, **request)

@@ -22,11 +22,15 @@ class Sent:
     at_s: float
 
 
+class Killed(BaseException):
+    """Whoever sends a command is dead: whatever it still tries (in a finally, say) does not come about."""
+
+
 class Wire:
     """Every command to every server, in order.
 
     ``accidents``: what happens at the n-th command, also to a server that is dead: the connection is lost ``before`` or
-    ``after`` it has run, or the server ``dies``.
+    ``after`` it has run, the server ``dies``, or the sender is ``killed`` before that command or ``killed after`` it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -35,6 +39,10 @@ class Wire:
         self.nodes: dict[str, Any] = {}
         self.tried: list[str] = []
         self.accidents: dict[int, str] = {}
+        self.sender_is_dead = False
+
+    def __deepcopy__(self, _memo: object) -> Wire:
+        return self  # whoever forks shares the world
 
     def accident(self, node: str, text: str) -> str:
         """What is to happen at this command."""
@@ -78,12 +86,18 @@ class FakeServer:
         self.loses_answers: set[str] = set()
         self._queued: list[tuple[Any, ...]] | None = None
 
+    def __deepcopy__(self, _memo: object) -> FakeServer:
+        return self  # whoever forks shares the world
+
     def command(self, *words: Any) -> Any:
         self.clock.pass_s(COMMAND_TAKES_S)
         text = " ".join(map(str, words))
         for beginning in [beginning for beginning in self.before if text.startswith(beginning)]:
             self.before.pop(beginning)()
-        self._suffer(self.wire.accident(self.name, text), text)
+        if self.wire.sender_is_dead:
+            raise Killed
+        accident = self.wire.accident(self.name, text)
+        self._suffer(accident, text)
         if not self.alive:
             raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
         if self.connection_lost:
@@ -95,6 +109,8 @@ class FakeServer:
             if reply:
                 self._refuse(words, reply)
         reply = self._transacted(words)
+        if accident == "killed after":
+            self._kill_the_sender()
         for beginning in [beginning for beginning in self.loses_answers if text.startswith(beginning)]:
             self.loses_answers.remove(beginning)
             self.lose_the_answer(words)
@@ -103,8 +119,14 @@ class FakeServer:
     def close(self) -> None:
         self._queued = None
 
+    def _kill_the_sender(self) -> NoReturn:
+        self.wire.sender_is_dead = True
+        raise Killed
+
     def _suffer(self, accident: str, text: str) -> None:
-        if accident == "dies":
+        if accident == "killed":
+            self._kill_the_sender()
+        elif accident == "dies":
             self.alive = False
         elif accident == "before":
             self.connection_lost = True

@@ -186,7 +186,8 @@ def test_full_resynchronisations_are_counted() -> None:
 
 
 def test_the_timeline_tells_the_story() -> None:
-    outcome = Deployment().hand_over()
+    deployment = Deployment()
+    outcome = deployment.hand_over()
     words = [entry["event"].split(":")[0] for entry in outcome.timeline]
     story = [
         "steered",
@@ -202,6 +203,7 @@ def test_the_timeline_tells_the_story() -> None:
     assert [word for word in words if word in story] == story
     times = [entry["at_ms"] for entry in outcome.timeline]
     assert times == sorted(times)
+    assert times[-1] == pytest.approx((deployment.clock.now_s() - 1000) * 1000, abs=0.1), "the clock began at 1000 s"
 
 
 def test_a_target_that_is_master_already() -> None:

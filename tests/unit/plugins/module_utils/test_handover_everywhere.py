@@ -26,7 +26,7 @@ def hand_over(accidents: dict[int, str], promotion_s: float) -> Deployment:
     deployment = Deployment()
     deployment.wire.accidents = accidents
     for sentinel in deployment.sentinels:
-        sentinel.promotion_s = promotion_s
+        sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000  # so that a pause lasts for 1 s
     with contextlib.suppress(SentinelOpsError):
         deployment.hand_over(wait_s=5)
     deployment.clock.pass_s(AFTERWARDS_S)
@@ -44,13 +44,14 @@ def commands(promotion_s: float, begin: str = "") -> dict[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("promotion_s", "begin"), [(0.19, ""), (4.5, "SENTINEL FAILOVER")], ids=["promoted at once", "promoted behind a fence"]
+    ("promotion_s", "begin"), [(0.19, ""), (1.3, "SENTINEL FAILOVER")], ids=["promoted at once", "promoted behind a fence"]
 )
 @pytest.mark.parametrize("accident", ["before", "after"])
 def test_the_connection_breaks(accident: str, promotion_s: float, begin: str) -> None:
     """``before`` or ``after`` the command has run; whether it has, nobody can tell."""
     chosen = commands(promotion_s, begin)
     assert len(chosen) > 20
+    assert any("min-replicas-to-write" in command for command in chosen.values() if "CONFIG SET" in command) is (promotion_s > 1)
     for position, command in chosen.items():
         deployment = hand_over({position: accident}, promotion_s)
         masters = [role for role in deployment.roles().values() if role == "master"]

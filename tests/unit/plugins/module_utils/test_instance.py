@@ -195,14 +195,14 @@ def test_the_log_of_a_server_that_ends_at_once(instance: Instance) -> None:
 
 def test_a_server_that_never_answers(instance: Instance) -> None:
     place(instance.active, OLD, HANGS)
-    with pytest.raises(OperationFailed, match=r"does not serve after 0\.3 s, it does not answer"):
-        start(instance.server, instance.files, 0.3, CLOCK)
+    with pytest.raises(OperationFailed, match=r"does not serve after 0\.1 s, it does not answer"):
+        start(instance.server, instance.files, 0.1, CLOCK)
 
 
 def test_a_server_that_loads_for_too_long(instance: Instance) -> None:
     instance.server.info["loading"] = "1"
     with pytest.raises(OperationFailed, match="it still loads its data"):
-        start(instance.server, instance.files, 0.3, CLOCK)
+        start(instance.server, instance.files, 0.1, CLOCK)
 
 
 def test_a_server_that_has_loaded_meanwhile(instance: Instance) -> None:
@@ -289,7 +289,7 @@ def test_a_new_version_that_does_not_start_is_taken_back(instance: Instance, ser
     place(instance.staged, NEW, serve)
     instance.start()
     with pytest.raises(OperationFailed, match="the new version failed") as caught:
-        instance.switch(wait_s=0.5)
+        instance.switch(wait_s=0.2)
     assert caught.value.state == f"The old version {OLD} was put back and serves again"
     assert instance.running() == OLD
     assert version_in(instance.folders.active) == OLD
@@ -300,7 +300,7 @@ def test_a_new_version_that_hangs_does_not_stay_beside_the_old_one(instance: Ins
     place(instance.staged, NEW, f'echo "$$" > {tmp_path}/hangs; {HANGS}')
     instance.start()
     with pytest.raises(OperationFailed, match="it does not answer"):
-        instance.switch(wait_s=0.3)
+        instance.switch(wait_s=0.2)
     assert instance.running() == OLD
     assert not alive(int((tmp_path / "hangs").read_text()))
 
