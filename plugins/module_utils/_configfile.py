@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -132,7 +133,11 @@ def read_text(path: str) -> str:
 def write_text(path: str, text: str) -> None:
     """Replaces a file's content in one step; owner, group and mode stay."""
     partial = path + ".partial"
-    with open(partial, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(partial)
+    # it may hold secrets: nobody else may read it before it has its own mode
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(text)
     FileIdentity.of(path).apply_to(partial)
     os.replace(partial, path)

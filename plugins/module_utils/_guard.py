@@ -10,6 +10,7 @@ what was written last.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -41,7 +42,8 @@ class Guard:
 
     def note(self, **state: Any) -> None:
         """Writes down what the standby would have to finish from here on; ``phase`` and what belongs to it."""
-        os.write(self._pipe, json.dumps(state).encode() + b"\n")
+        with contextlib.suppress(OSError):  # a standby that is dead itself must not end what it stands by for
+            os.write(self._pipe, json.dumps(state).encode() + b"\n")
 
     def dismiss(self) -> None:
         """All is done: the standby ends, and is waited for."""

@@ -288,7 +288,8 @@ class Handover:
                     "given it up, and does not answer",
                     node=str(stop.server.address),
                     state=f"{stop.server.address} is fenced and refuses writes, since the promotion may still come",
-                    advice="End that Sentinel's process and run again",
+                    advice="End that Sentinel's process, see that only one node says role:master, set min-replicas-to-write back there, "
+                    "and run again",
                     timeline=self.outcome.timeline,
                 )
             self.clock.sleep_s(0.004)

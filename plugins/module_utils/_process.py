@@ -59,11 +59,12 @@ def owner_of(pid: int) -> Owner | None:
     return Owner(found.st_uid, found.st_gid)
 
 
-def machine_id() -> str:
-    """What tells this machine from others: aliases of one machine have it in common."""
+def machine_id(folder: str) -> str:
+    """What tells this machine, and the file system that a folder is on, from others: aliases of one have it in common."""
     try:
+        found = os.stat(folder)
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
+            return f"{file.read().strip()}:{found.st_dev}:{found.st_ino}"
     except OSError:
         return ""
 

@@ -139,6 +139,7 @@ def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
     if node is None:
         known = ", ".join(node.address for node in shard.nodes)
         found.append(f"the target {target} is not a data node that the Sentinels know and that answers (they know {known})")
+        found += shard.unreachable
     else:
         if wanted_version and node.info.version != wanted_version:
             found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")

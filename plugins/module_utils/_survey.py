@@ -55,7 +55,7 @@ def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
         "folder": active,
         "process_owner": owner._asdict() if owner else None,
         "our_uid": os.geteuid(),
-        "machine": machine_id(),
+        "machine": machine_id(active),
     }
 
 

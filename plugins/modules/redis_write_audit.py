@@ -189,6 +189,7 @@ seconds:
   type: float
 """
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -274,8 +275,11 @@ def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     try:
         seconds = audit.write(lambda: told_to_stop(stop_file), clock)
         result = {"changed": False, "seconds": round(seconds, 1), **audit.verdict(clock)}
-    finally:
-        audit.clean_up()
+    except SentinelOpsError:
+        with contextlib.suppress(SentinelOpsError):  # the first error is the one to tell
+            audit.clean_up()
+        raise
+    audit.clean_up()
     if params["result_file"]:
         partial = f"{params['result_file']}.partial"
         with open(partial, "w", encoding="utf-8") as file:

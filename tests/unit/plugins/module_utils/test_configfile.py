@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
 from pathlib import Path
 
@@ -146,6 +148,23 @@ def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
     write_text(str(file), "new")
     assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o600)
     assert [entry.name for entry in tmp_path.iterdir()] == ["redis.conf"]
+
+
+def test_a_killed_run_leaves_no_secret_for_others_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sentinel.conf"
+    file.touch(mode=0o600)
+
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "chmod", die)
+    umask = os.umask(0o022)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            write_text(str(file), "sentinel auth-pass mymaster s3cret\n")
+    finally:
+        os.umask(umask)
+    assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in tmp_path.iterdir() if "s3cret" in path.read_text()] == [0]
 
 
 def test_identity_is_given_back(tmp_path: Path) -> None:

@@ -1,0 +1,71 @@
+"""A right that is missing from the ACL, one by one: what cannot be done ends the handover before anything is lost."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed, SentinelOpsError
+from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, TARGET, Deployment
+
+NOPERM = "NOPERM this user has no permissions to run the command"
+OF_THE_NODES = {
+    "needed": ["INFO", "ROLE", "CONFIG GET", "CONFIG SET", "MULTI", "EXEC", "CLIENT PAUSE"],
+    "useful": ["REPLICAOF", "CLIENT KILL", "CLIENT UNPAUSE", "CONFIG REWRITE"],
+}
+OF_THE_SENTINELS = {
+    "needed": ["INFO", *(f"SENTINEL {what}" for what in ("MASTER", "REPLICAS", "SENTINELS", "CKQUORUM", "FAILOVER"))],
+    "useful": ["SENTINEL GET-MASTER-ADDR-BY-NAME", "SENTINEL DEBUG"],
+}
+CASES = [
+    (of_the_nodes, command, importance)
+    for of_the_nodes, rights in ((True, OF_THE_NODES), (False, OF_THE_SENTINELS))
+    for importance, commands in rights.items()
+    for command in commands
+]
+
+
+def without(of_the_nodes: bool, command: str, promotion_s: float) -> Deployment:
+    deployment = Deployment()
+    for sentinel in deployment.sentinels:
+        sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000  # so that a pause lasts for 1 s
+    for server in deployment.nodes if of_the_nodes else deployment.sentinels:
+        server.refuses[command] = repeat(NOPERM)
+    return deployment
+
+
+@pytest.mark.parametrize("promotion_s", [0.19, 1.3], ids=["at once", "behind a fence"])
+@pytest.mark.parametrize(
+    ("of_the_nodes", "command", "importance"),
+    CASES,
+    ids=[f"{'data node' if node else 'Sentinel'} {right}" for node, right, _importance in CASES],
+)
+def test_a_right_is_missing(of_the_nodes: bool, command: str, importance: str, promotion_s: float) -> None:
+    deployment = without(of_the_nodes, command, promotion_s)
+    if importance == "needed":
+        with pytest.raises(SentinelOpsError):
+            deployment.hand_over(wait_s=15)
+        assert deployment.roles() == {MASTER: "master", TARGET: MASTER, OTHER: MASTER}
+        assert deployment.master.takes_writes
+    else:
+        deployment.hand_over(wait_s=15)
+        assert deployment.roles() == {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
+    assert [node.config["replica-priority"] for node in deployment.nodes] == ["100"] * 3
+    assert [node.config["min-replicas-to-write"] for node in deployment.nodes] == ["0"] * 3
+    deployment.clock.pass_s(15)
+    assert deployment.lost_bytes == 0
+
+
+@pytest.mark.parametrize("command", ["INFO", "ROLE", "CONFIG GET"])
+def test_the_right_that_is_missing_is_named(command: str) -> None:
+    with pytest.raises(PreconditionFailed, match="NOPERM"):
+        without(True, command, 0.19).hand_over(wait_s=1)
+
+
+def test_the_rights_of_a_survey_are_enough_for_a_survey() -> None:
+    deployment = Deployment()
+    for node in deployment.nodes:
+        for command in ("CONFIG SET", "CLIENT", "REPLICAOF", "MULTI"):
+            node.refuses[command] = repeat(NOPERM)
+    assert not deployment.handover().survey()
+    assert deployment.wire.changing() == []
