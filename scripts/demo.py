@@ -74,6 +74,7 @@ class Demo:
             "stop_file": str(self.stop_file),
             "result_file": str(self.audit_file),
             "duration_s": 600,
+            "writes_per_second": 100,
         }
         command = ["ansible", "sentinel-1", "-i", str(self.inventory), "-m", f"{COLLECTION}.redis_write_audit", "-a", json.dumps(options)]
         # a session of its own: Ctrl-C is for the upgrade, the writers are told to stop afterwards

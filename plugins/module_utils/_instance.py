@@ -15,6 +15,7 @@ from ._errors import CommandRefused, ConnectionFailed, OperationFailed, Precondi
 from ._folders import Folders, server_in, version_in
 from ._info import NodeInfo, node_info, parse_info
 from ._process import Owner, Started, alive, start_detached
+from ._sentinel import SentinelView, monitored_masters, read_view
 from ._serverlog import judge_log, size_of, tail
 from ._wait import Clock, until
 
@@ -120,7 +121,12 @@ def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> 
         return node
 
 
-def refuse_to_stop_a_master(server: Server, node: NodeInfo) -> None:
+def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
+    """Raises PreconditionFailed for an instance that the deployment cannot do without now."""
+    if sentinel:
+        for master in monitored_masters(server):
+            _refuse_needed_sentinel(server, read_view(server, master.name))
+        return
     replicas = ", ".join(replica.address for replica in node.replicas)
     if node.is_master and replicas:
         raise PreconditionFailed(
@@ -128,6 +134,24 @@ def refuse_to_stop_a_master(server: Server, node: NodeInfo) -> None:
             node=str(server.address),
             state="It goes on serving",
             advice="Hand the master role over first (redis_sentinel_failover)",
+        )
+
+
+def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
+    total = view.master.other_sentinels + 1
+    others = sum(1 for peer in view.peers if not {"s_down", "disconnected"} & set(peer.flags))
+    needed = max(view.master.quorum, total // 2 + 1)
+    why = ""
+    if view.master.failover_in_progress:
+        why = f"a failover of {view.master.name} is in progress"
+    elif others < needed:
+        why = f"it reaches {others} of the {total - 1} other Sentinels of {view.master.name}, and {needed} are needed for a failover"
+    if why:
+        raise PreconditionFailed(
+            f"{why}, so it will not be stopped",
+            node=str(server.address),
+            state="It goes on watching",
+            advice="Wait until the failover has ended, or bring the other Sentinels back, and run again",
         )
 
 
@@ -175,7 +199,7 @@ def switch_version(
     node = serving(server, files.config_file)
     old_version = version_in(folders.in_use())
     if node is not None:
-        refuse_to_stop_a_master(server, node)
+        refuse_unsafe_stop(server, node, files.sentinel)
         stop(server, node, files.log_file, wait_s, clock)
     try:
         if files.sentinel:
@@ -236,7 +260,7 @@ def put_back(server: Server, files: InstanceFiles, folders: Folders, version: st
     if node is not None and version_in(folders.active) == version:
         return node
     if node is not None:
-        refuse_to_stop_a_master(server, node)
+        refuse_unsafe_stop(server, node, files.sentinel)
         stop(server, node, files.log_file, wait_s, clock)
     if version_in(folders.active) != version:
         folders.put_back()
@@ -247,6 +271,6 @@ def restart(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -
     """Stops the instance if it runs, and starts it."""
     node = serving(server, files.config_file)
     if node is not None:
-        refuse_to_stop_a_master(server, node)
+        refuse_unsafe_stop(server, node, files.sentinel)
         stop(server, node, files.log_file, wait_s, clock)
     return start(server, files, wait_s, clock)

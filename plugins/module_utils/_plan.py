@@ -124,7 +124,9 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan.control_host = settings.control_host or next((s.host for s in sentinels if s.record.get("answers")), "")
     for instance in sentinels:
         plan.steps[instance.key] = _step(instance, settings.version)
-    plan.sentinel_hosts = [s.host for s in sentinels if plan.steps[s.key].do != "skip"]
+    pending = [plan.steps[s.key] for s in sentinels if plan.steps[s.key].do != "skip"]
+    # one that an earlier run stopped comes first: until it is back no other one can be done without
+    plan.sentinel_hosts = [step.host for step in sorted(pending, key=lambda step: step.do != "finish")]
     views = _views(sentinels)
     if not views:
         plan.problems.append("no Sentinel answers, so it cannot be told who is master")
@@ -252,13 +254,13 @@ def _eligible_last(node: Instance) -> bool:
 
 
 def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
-    """The replicas to upgrade, the future master first: it has the longest time to settle."""
-    hosts = [
-        step.host
+    """The replicas to upgrade: one that is stopped first, then the future master, which has the longest time to settle."""
+    pending = [
+        step
         for step in plan.steps.values()
         if step.kind == "redis" and step.shard == shard.name and step.do != "skip" and step.host != shard.master_host
     ]
-    return sorted(hosts, key=lambda host: host != shard.target_host)
+    return [step.host for step in sorted(pending, key=lambda step: (step.do != "finish", step.host != shard.target_host))]
 
 
 def _waves(queues: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:

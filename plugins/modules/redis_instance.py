@@ -21,6 +21,7 @@ description:
     started, and the module fails. This happens in one call, so that the server is down for a moment only and is not
     left stopped if the controller dies.
   - For servers that run as plain processes. Where a service manager owns the process, use that.
+  - Refuses to stop a Sentinel without which no failover could be agreed on, or while one is in progress.
   - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the
     replicas at the next start.
 author: sentinelops contributors (@sentinelops)
@@ -52,7 +53,7 @@ options:
       - Required unless O(state=stopped).
     type: path
   sentinel:
-    description: Whether to start the server as a Sentinel.
+    description: Whether the server is a Sentinel; it is started as one.
     type: bool
     default: false
   log_file:
@@ -99,7 +100,7 @@ options:
         type: int
         required: true
   force:
-    description: With O(state=stopped), stop it even if it is a master with replicas.
+    description: With O(state=stopped), stop it even if it is a master with replicas, or a Sentinel that is needed.
     type: bool
     default: false
   wait_s:
@@ -173,7 +174,7 @@ from ..module_utils._instance import (
     InstanceFiles,
     log_file_of,
     put_back,
-    refuse_to_stop_a_master,
+    refuse_unsafe_stop,
     restart,
     serving,
     start,
@@ -253,7 +254,7 @@ def _ensure_stopped(
     if node is None:
         return {"changed": False, "pid": 0}
     if not params["force"]:
-        refuse_to_stop_a_master(server, node)
+        refuse_unsafe_stop(server, node, files.sentinel)
     if not check_mode:
         stop(server, node, files.log_file, params["wait_s"], Clock())
     return {"changed": True, "pid": node.pid}

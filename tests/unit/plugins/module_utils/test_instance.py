@@ -16,7 +16,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance import
     InstanceFiles,
     log_file_of,
     put_back,
-    refuse_to_stop_a_master,
+    refuse_unsafe_stop,
     restart,
     serving,
     start,
@@ -129,9 +129,9 @@ def test_a_master_with_replicas_is_not_stopped(instance: Instance, role: str, re
     node = instance.start()
     if refused:
         with pytest.raises(PreconditionFailed, match=r"it is a master, followed by 10\.0\.0\.2:6379, and will not be stopped"):
-            refuse_to_stop_a_master(instance.server, node)
+            refuse_unsafe_stop(instance.server, node, sentinel=False)
     else:
-        refuse_to_stop_a_master(instance.server, node)
+        refuse_unsafe_stop(instance.server, node, sentinel=False)
     assert instance.running() == OLD
 
 

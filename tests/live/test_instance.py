@@ -1,0 +1,26 @@
+"""What must not be stopped is not stopped."""
+
+from __future__ import annotations
+
+import time
+
+from deployment import MASTER, Deployment, run_module
+
+
+def test_a_master_with_replicas_is_not_stopped(deployment: Deployment) -> None:
+    before = deployment.pids()
+    result = run_module("redis_instance", state="stopped", login_port=deployment.ports["redis-1"])
+    assert "it is a master, followed by" in result["msg"]
+    assert deployment.pids() == before
+
+
+def test_a_sentinel_that_is_needed_is_not_stopped(deployment: Deployment) -> None:
+    deployment.processes["sentinel-3"].kill()
+    deadline = time.monotonic() + 20
+    while "s_down" not in str(deployment.command("sentinel-1", "SENTINEL", "SENTINELS", MASTER)):
+        assert time.monotonic() < deadline, "the dead Sentinel was not noticed"
+        time.sleep(0.2)
+    pid = deployment.info("sentinel-1")["process_id"]
+    result = run_module("redis_instance", state="stopped", sentinel=True, login_port=deployment.ports["sentinel-1"])
+    assert "it reaches 1 of the 2 other Sentinels of mymaster, and 2 are needed for a failover" in result["msg"]
+    assert deployment.info("sentinel-1")["process_id"] == pid
