@@ -28,6 +28,7 @@ __all__ = [
     "parse_peer",
     "parse_replica",
     "read_view",
+    "sentinel_set",
     "sentinels_of",
     "view_from_dict",
 ]
@@ -230,6 +231,15 @@ def sentinels_of(sentinel: Server, name: str) -> list[Address]:
             advice="Check master_name",
         ) from refused
     return [sentinel.address, *(Address.parse(parse_peer(reply).address) for reply in replies)]
+
+
+def sentinel_set(addresses: Sequence[str], first: Server, name: str) -> list[Address]:
+    """The Sentinels of a set: those that are named (``host:port``), or else the first one and those that it knows."""
+    if addresses:
+        return [Address.parse(text) for text in addresses]
+    found = sentinels_of(first, name)
+    first.close()
+    return found
 
 
 def _tuple_flags(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,7 +178,7 @@ from ..module_utils._connection import (
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._guard import Guard
 from ..module_utils._handover import Handover, HandoverRequest
-from ..module_utils._sentinel import sentinels_of
+from ..module_utils._sentinel import sentinel_set
 from ..module_utils._shard import ShardServers
 from ..module_utils._wait import Clock
 
@@ -213,11 +213,8 @@ def request_from(params: dict[str, Any]) -> HandoverRequest:
 
 def servers_from(params: dict[str, Any]) -> ShardServers:
     login, node_login = login_from(params), node_login_from(params)
-    addresses: list[Address] = [Address.parse(text) for text in params["sentinels"]]
-    if not addresses:
-        first = connect(Address(params["login_host"], params["login_port"]), login)
-        addresses = sentinels_of(first, params["master_name"])
-        first.close()
+    first = connect(Address(params["login_host"], params["login_port"]), login)
+    addresses = sentinel_set(params["sentinels"], first, params["master_name"])
     return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login))
 
 

@@ -100,7 +100,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._address import Address
 from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, require_redis_py
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._sentinel import disagreements, monitored_masters, read_view, sentinels_of
+from ..module_utils._sentinel import disagreements, monitored_masters, read_view, sentinel_set
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
@@ -114,7 +114,7 @@ def topology(params: dict[str, Any], name: str) -> dict[str, Any]:
     """What the Sentinels of the set say of one master."""
     login = login_from(params)
     first = connect(Address(params["login_host"], params["login_port"]), login)
-    addresses = [Address.parse(text) for text in params["sentinels"]] or sentinels_of(first, name)
+    addresses = sentinel_set(params["sentinels"], first, name)
     views, unreachable = [], []
     for address in addresses:
         try:

@@ -207,7 +207,7 @@ from ..module_utils._connection import (
     require_redis_py,
 )
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._sentinel import sentinels_of
+from ..module_utils._sentinel import sentinel_set
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
@@ -235,11 +235,7 @@ def audit_from(params: dict[str, Any]) -> Audit:
     if params["writers"] < 1 or params["writes_per_second"] <= 0:
         raise PreconditionFailed("writers must be at least 1 and writes_per_second more than 0")
     login, node_login, name = login_from(params), node_login_from(params), params["master_name"]
-    addresses = [Address.parse(text) for text in params["sentinels"]]
-    if not addresses:
-        first = connect(Address(params["login_host"], params["login_port"]), login)
-        addresses = sentinels_of(first, name)
-        first.close()
+    addresses = sentinel_set(params["sentinels"], connect(Address(params["login_host"], params["login_port"]), login), name)
 
     def to_sentinel(address: Address) -> Any:
         return connect(address, login)
