@@ -15,10 +15,18 @@ git ls-files -z --cached --others --exclude-standard |
     tar --create --null --files-from=- | tar --extract --directory="$copy"
 git init --quiet "$copy"
 
-# pyenv's stand-ins fail for versions that are not selected: put the interpreters themselves before them.
-if command -v pyenv >/dev/null; then
-    for bin in "$(pyenv root)"/versions/*/bin; do PATH=$bin:$PATH; done
-fi
+# pyenv's stand-ins fail for versions that are not selected: put the interpreters themselves in their place. They are found
+# beside the stand-ins, since pyenv itself looks for them under HOME, which may be another one here.
+found=
+IFS=: read -ra folders <<<"$PATH"
+for folder in "${folders[@]}"; do
+    if [[ $folder == */shims && -d ${folder%/shims}/versions ]]; then
+        for bin in "${folder%/shims}"/versions/*/bin; do found+=${found:+:}$bin; done
+    else
+        found+=${found:+:}$folder
+    fi
+done
+PATH=$found
 
 # ansible-test keeps its environments under HOME. It would fetch the pip for them from ansible.com: the one that comes
 # with Python does as well, and PyPI stays the only host to be reached. The file's name follows ansible-core's version.
