@@ -56,9 +56,23 @@ options:
   node_login_password:
     description: Password of that user, or C(requirepass) of the data nodes.
     type: str
+  node_tls:
+    description: Whether to connect to the data nodes with TLS. By default as O(tls) says.
+    type: bool
+  node_validate_certs:
+    description: Whether the data nodes' certificates and host names must be valid. By default as O(validate_certs) says.
+    type: bool
+  node_ca_certs:
+    description: File with the authorities to trust for the data nodes. By default O(ca_certs).
+    type: path
+  node_client_cert_file:
+    description: File with the client's certificate for the data nodes. By default O(client_cert_file).
+    type: path
+  node_client_key_file:
+    description: File with the client's private key for the data nodes. By default O(client_key_file).
+    type: path
 notes:
-  - The C(login_*) options lead to a Sentinel; O(node_login_user) and O(node_login_password) are for the data nodes.
-    The TLS options hold for both.
+  - The C(login_*) and TLS options lead to a Sentinel, the C(node_*) options to the data nodes.
 """
 
     ATTRIBUTES = r"""

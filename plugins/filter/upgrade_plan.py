@@ -12,7 +12,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
 from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import preflight, warnings
 from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
-from ansible_collections.sentinelops.redis.plugins.module_utils._text import plan_lines
+from ansible_collections.sentinelops.redis.plugins.module_utils._text import handover_lines, plan_lines
 
 SURVEYED = "__redis_upgrade_surveyed"
 
@@ -75,8 +75,13 @@ def upgrade_report(
     return make_report(_plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
 
 
+def lines_of_handover(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
+    """What the result of redis_sentinel_failover says, for a person to read."""
+    return handover_lines(_plain(result), boolean(check_mode))
+
+
 class FilterModule:
     """The filters of this collection."""
 
     def filters(self) -> dict[str, Any]:
-        return {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report}
+        return {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report, "handover_lines": lines_of_handover}

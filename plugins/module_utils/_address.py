@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 from typing import NamedTuple
 
 from ._errors import PreconditionFailed
 
-__all__ = ["Address", "same_node"]
+__all__ = ["Address", "is_run_id", "same_node"]
 
 
 class Address(NamedTuple):
@@ -32,12 +33,25 @@ class Address(NamedTuple):
         return cls(host, int(port))
 
     def resolved(self) -> set[str]:
-        """The numeric ``host:port`` texts behind this address; itself where the name does not resolve."""
-        try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except OSError:
-            return {str(self)}
-        return {str(Address(str(info[4][0]), self.port)) for info in found}
+        """The numeric ``host:port`` texts behind this address; itself where the name does not resolve.
+
+        Names are asked for once: a handover must not wait for a slow name server.
+        """
+        return {str(Address(host, self.port)) for host in _hosts(self.host)}
+
+
+@functools.lru_cache(maxsize=None)
+def _hosts(host: str) -> frozenset[str]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset({host})
+    return frozenset(str(info[4][0]) for info in found)
+
+
+def is_run_id(text: str) -> bool:
+    """Whether the text is a run id (``run_id`` of INFO, 40 hexadecimal digits) and not an address."""
+    return len(text) == 40 and all(character in "0123456789abcdef" for character in text)
 
 
 def same_node(one: str, other: str) -> bool:

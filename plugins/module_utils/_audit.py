@@ -236,7 +236,7 @@ class Audit:
         return {
             "attempted": sum(history.attempted for history in histories),
             "acknowledged": sum(len(history.ok) for history in histories),
-            "failed": sum(history.failed for history in histories),
+            "refused": sum(history.failed for history in histories),
             "unknown": sum(len(history.unknown) for history in histories),
             "errors": errors,
             "longest_gap_ms": max(gaps),

@@ -10,6 +10,7 @@ redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
 
 from __future__ import annotations
 
+import ssl
 import traceback
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Protocol, Sequence
@@ -60,10 +61,17 @@ CONNECTION_SPEC: dict[str, Any] = {
 }
 
 # The options of the doc fragment "nodes": modules whose login_* options lead to a Sentinel reach the data nodes with these.
+# TLS options of theirs that are left out are those of the Sentinel connection.
 NODE_LOGIN_SPEC: dict[str, Any] = {
     "node_login_user": {"type": "str"},
     "node_login_password": {"type": "str", "no_log": True},
+    "node_tls": {"type": "bool"},
+    "node_validate_certs": {"type": "bool"},
+    "node_ca_certs": {"type": "path"},
+    "node_client_cert_file": {"type": "path"},
+    "node_client_key_file": {"type": "path"},
 }
+_TLS_OPTIONS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 
 
 def require_redis_py() -> None:
@@ -97,16 +105,18 @@ def login_from(params: Mapping[str, Any]) -> Login:
         password=params["login_password"] or None,
         tls=params["tls"],
         validate_certs=params["validate_certs"],
-        ca_certs=params["ca_certs"],
-        client_cert_file=params["client_cert_file"],
-        client_key_file=params["client_key_file"],
+        ca_certs=params["ca_certs"] or None,
+        client_cert_file=params["client_cert_file"] or None,
+        client_key_file=params["client_key_file"] or None,
         timeout_ms=params["timeout_ms"],
     )
 
 
 def node_login_from(params: Mapping[str, Any]) -> Login:
-    """The node_login_* options, with the TLS options of the Sentinel connection."""
-    return login_from({**params, "login_user": params["node_login_user"], "login_password": params["node_login_password"]})
+    """The node_* options; TLS options that are not given are those of the Sentinel connection."""
+    own = {name: params[f"node_{name}"] for name in _TLS_OPTIONS if params[f"node_{name}"] not in (None, "")}
+    account = {"login_user": params["node_login_user"], "login_password": params["node_login_password"]}
+    return login_from({**params, **account, **own})
 
 
 class Server(Protocol):
@@ -116,6 +126,9 @@ class Server(Protocol):
 
     def command(self, *words: Any) -> Any:
         """Sends one command and returns its reply; raises ConnectionFailed, AccessDenied or CommandRefused."""
+
+    def hurry(self, timeout_ms: int) -> None:
+        """From the next command on, waits no longer than this for a connection or a reply."""
 
     def close(self) -> None:
         """Closes the connection; the next command opens it again."""
@@ -164,7 +177,11 @@ def _transport(address: Address, login: Login) -> Any:
     return TlsTransport(**options, **_tls_options(login)) if login.tls else PlainTransport(**options)
 
 
+_HUNG_UP = ("EOF occurred", "closed by server", "reset by peer", "Broken pipe")
 _CHECK_PASSWORD = "Check user and password"
+_CHECK_CA = "Check ca_certs (the authority that signed the server's certificate) and the name or address that the certificate is for"
+_UNKNOWN_CLIENT_CERT = "The server does not trust the authority that signed client_cert_file"
+_GIVE_CLIENT_CERT = "If the server wants a client certificate, give client_cert_file and client_key_file"
 _GIVE_RIGHT = "Give the user this right with ACL SETUSER; the README lists all rights that are needed"
 _ACCESS_ADVICE = {
     "NOAUTH": "Give the password (and the user)",
@@ -174,6 +191,13 @@ _ACCESS_ADVICE = {
     "invalid username-password": _CHECK_PASSWORD,
     "without any password configured": "The server has no password: give none",
     "NOPERM": _GIVE_RIGHT,
+    "certificate required": _GIVE_CLIENT_CERT,
+    "certificate verify failed": _CHECK_CA,
+    "unknown ca": _UNKNOWN_CLIENT_CERT,
+    "decrypt error": _UNKNOWN_CLIENT_CERT,
+    "bad certificate": _UNKNOWN_CLIENT_CERT,
+    "WRONG_VERSION_NUMBER": "Nothing speaks TLS on this port: check the port, or set tls to false",
+    "wrong version number": "Nothing speaks TLS on this port: check the port, or set tls to false",
 }
 
 
@@ -194,7 +218,7 @@ def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exceptio
     text = str(error)
     code = next((code for kind, code in _codes().items() if isinstance(error, kind)), "")
     reply = text if text.startswith(code) else f"{code} {text}"
-    if isinstance(error, redis.exceptions.RedisError):
+    if isinstance(error, (redis.exceptions.RedisError, ssl.SSLError)):
         advice = next((advice for part, advice in _ACCESS_ADVICE.items() if part in reply), "")
         if advice:
             return AccessDenied(f"{command}: {reply}", node=node, advice=advice)
@@ -212,6 +236,8 @@ class Connection:
     def __init__(self, address: Address, login: Login) -> None:
         self.address = address
         self._transport = _transport(address, login)
+        self._login = login
+        self._has_answered = False
 
     def command(self, *words: Any) -> Any:
         """See Server.command. Only the first word of a command goes into messages: the rest may be a secret."""
@@ -220,12 +246,27 @@ class Connection:
             self._transport.connect()
             sent = True
             self._transport.send_command(*words)
-            return self._transport.read_response()
+            reply = self._transport.read_response()
+            self._has_answered = True
+            return reply
         except Exception as error:
             reason = mapped(error, node=str(self.address), command=str(words[0]), sent=sent)
             if not isinstance(reason, CommandRefused):
                 self.close()
-            raise reason from error
+            raise self._first_of_all(reason) from error
+
+    def _first_of_all(self, reason: Exception) -> Exception:
+        """A server that hangs up before it has ever answered tells by that what it misses."""
+        if isinstance(reason, ConnectionFailed) and not self._has_answered and any(word in reason.message for word in _HUNG_UP):
+            if not self._login.tls:
+                reason.advice = "If this port speaks TLS, set tls to true"
+            elif not self._login.client_cert_file:
+                return AccessDenied(reason.message, node=reason.node, advice=_GIVE_CLIENT_CERT)
+        return reason
+
+    def hurry(self, timeout_ms: int) -> None:
+        self.close()
+        self._transport.socket_timeout = self._transport.socket_connect_timeout = timeout_ms / 1000
 
     def close(self) -> None:
         self._transport.disconnect()

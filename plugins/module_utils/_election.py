@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ._sentinel import ReplicaView, SentinelView
+from ._sentinel import ReplicaView
 
 __all__ = ["ALIGNED_FROM_MS", "ALIGNED_TO_MS", "alignment_wait_ms", "ineligible_because", "to_outrank", "would_promote"]
 
@@ -38,9 +38,9 @@ def ineligible_because(replica: ReplicaView) -> str:
     return ""
 
 
-def would_promote(view: SentinelView) -> ReplicaView | None:
-    """Lowest non-zero priority, then highest cached offset, then smallest run id."""
-    eligible = [replica for replica in view.replicas if not ineligible_because(replica)]
+def would_promote(replicas: Sequence[ReplicaView]) -> ReplicaView | None:
+    """Of the replicas of one Sentinel's view: lowest non-zero priority, then highest cached offset, then smallest run id."""
+    eligible = [replica for replica in replicas if not ineligible_because(replica)]
     return min(eligible, key=lambda replica: (replica.priority, -replica.offset, replica.run_id), default=None)
 
 

@@ -4,26 +4,42 @@
 """Handing the master role to a named replica without losing an acknowledged write.
 
 SENTINEL FAILOVER alone promotes the target and leaves the old master writable for about ten seconds; what it accepts
-in that time is lost. Here the writes are paused until the target has them all, and the old master is made a replica
+in that time is lost. Here the writes are stopped until the target has them all, and the old master is made a replica
 before they go on: steer, align, pause, catch up, fail over, demote, agree, release, settle.
 
-Until SENTINEL FAILOVER has been accepted everything can be taken back. From then on a node that still says role:master
-is never unpaused.
+Until SENTINEL FAILOVER has been accepted everything can be taken back. What comes then is in _rolechange.
 """
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+import os
 from typing import Any, Callable, Mapping, Protocol
 
-from ._address import same_node
 from ._connection import Server
 from ._election import alignment_wait_ms, would_promote
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from ._info import node_info, parse_info
-from ._sentinel import SentinelView, parse_master, parse_replica
-from ._shard import NodeState, Shard, ShardServers, not_ready, pause_budget_ms, read_shard, refusals, refuse
+from ._leftovers import Leftovers
+from ._modes import can_coordinate, chosen_mode, mode_refusals, mode_warnings
+from ._note import HandoverNote
+from ._outcome import HandoverRequest, Outcome, Story
+from ._rights import missing_on_node, missing_on_sentinel, missing_to_coordinate
+from ._rolechange import RoleChange
+from ._sentinel import SentinelView, parse_replica
+from ._shard import (
+    NodeState,
+    Shard,
+    ShardServers,
+    named_node,
+    not_ready,
+    pause_budget_ms,
+    pause_refusals,
+    read_shard,
+    refusals,
+    refuse,
+    renamed_replica,
+)
 from ._signals import uninterrupted
 from ._steering import STEERED_PRIORITY, Steering
 from ._wait import Clock, until
@@ -31,43 +47,7 @@ from ._writestop import WriteStop
 
 __all__ = ["Handover", "HandoverRequest", "Outcome"]
 
-PROMOTION_S = 60.0  # how long a promotion that was accepted, and neither happened nor was given up, is waited for
-DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
-
-
-@dataclass(frozen=True)
-class HandoverRequest:
-    """What is wanted. ``mode`` is ``pause`` or ``plain``; durations carry their unit."""
-
-    master_name: str
-    target: str
-    mode: str = "pause"
-    align: bool = True
-    wanted_version: str = ""
-    max_lag_bytes: int = 1048576
-    wait_s: float = 60.0
-    catch_up_ms: int = 300
-
-
-@dataclass
-class Outcome:
-    """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
-
-    changed: bool = False
-    begun_at: str = ""
-    mode: str = "pause"
-    old_master: str = ""
-    new_master: str = ""
-    leader: str = ""
-    attempts: int = 0
-    aligned: bool = False
-    pause_ms: float = 0.0
-    full_resyncs: int = 0
-    timeline: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def as_result(self) -> dict[str, Any]:
-        return dict(vars(self))
+MAX_REST_S = 4.0  # between two attempts
 
 
 class GuardLike(Protocol):
@@ -88,24 +68,30 @@ class _Missed(Exception):
 class Handover:
     """One handover on one shard. Use: ``survey()``, then ``run()``."""
 
-    def __init__(self, servers: ShardServers, request: HandoverRequest, clock: Clock, new_guard: NewGuard | None = None) -> None:
+    def __init__(
+        self,
+        servers: ShardServers,
+        request: HandoverRequest,
+        clock: Clock,
+        new_guard: NewGuard | None = None,
+        note: HandoverNote | None = None,
+    ) -> None:
         self.servers = servers
         self.request = request
         self.clock = clock
-        self.outcome = Outcome(mode=request.mode, begun_at=clock.utc())
-        if request.mode == "plain":
-            self.outcome.warnings.append(
-                "mode plain: the old master goes on accepting writes for about ten seconds after the promotion, and they are lost"
-            )
+        self.outcome = Outcome()
+        self.story = Story(self.outcome, clock)
         self.shard = Shard((), (), ())
         self.target = request.target
-        self._start_s = clock.now_s()
+        self.leftovers = Leftovers((), ())
         self._new_guard = new_guard
         self._guard: GuardLike | None = None
+        self._disk_note = note
         self._steering: Steering | None = None
         self._stop: WriteStop | None = None
         self._paused_at_ms = 0.0
         self._missed = ""
+        self._accepted = False
         self._in_critical_section = contextlib.ExitStack()
 
     # -- survey and judgement -------------------------------------------------------------------------------------
@@ -113,33 +99,67 @@ class Handover:
     def survey(self) -> bool:
         """Reads the shard until it is ready for a handover; returns whether the target is the master already.
 
+        Changes nothing. What an earlier handover has left is in ``leftovers`` then, and ``run()`` puts it back first.
         Raises PreconditionFailed with every reason that excludes the handover.
         """
-        name = self.request.master_name
-        self.shard = read_shard(self.servers, name)
-        self.target = self.shard.known_as(self.request.target) or self.request.target
+        self._read()
+        self._judge()
+        noted = self._disk_note.left_behind() if self._disk_note else []
+        self.leftovers = Leftovers.of(self.servers, self.request.master_name, self.shard, noted)
+        self.outcome.old_master, self.outcome.new_master = self.shard.master, self.target
+        if not self.leftovers:
+            self._await_readiness()
+        return self.shard.master == self.target
+
+    def _read(self) -> None:
+        self.shard = read_shard(self.servers, self.request.master_name)
+        self.target = named_node(self.servers, self.shard, self.request.target)
+
+    def _judge(self) -> None:
+        """Refuses what no waiting mends; chooses the mode."""
         problems = refusals(self.shard, self.target, self.request.wanted_version)
+        if not problems and self.shard.master != self.target:
+            problems = self._excluded_by_mode()
         if problems:
             raise refuse(problems, self.shard.master)
 
+    def _await_readiness(self) -> None:
+        """Until all is in order for a handover, or the time is up; PreconditionFailed says what is not."""
+        judged = self.shard.master
+
         def observe() -> list[str]:
-            self.shard = read_shard(self.servers, name)
+            self._read()
             return not_ready(self.shard, self.target, self.request.max_lag_bytes)
 
         waited = until(observe, lambda found: not found, deadline_s=self._left_s(), interval_s=0.25, clock=self.clock)
-        if not waited.satisfied:
+        if waited.seen:
             raise refuse(waited.seen, self.shard.master)
-        self.outcome.old_master = self.shard.master
-        self.outcome.new_master = self.target
-        return self.shard.master == self.target
+        if self.shard.master != judged or not self.outcome.mode_reason:
+            self._judge()
+        self.outcome.old_master, self.outcome.new_master = self.shard.master, self.target
+
+    def _excluded_by_mode(self) -> list[str]:
+        """Chooses the mode; returns why it cannot be used here: versions, time limits, rights."""
+        master = self.shard.node(self.shard.master)
+        if master is None:
+            return []  # it may come back: that is waited for
+        mode, self.outcome.mode_reason = chosen_mode(self.request.mode, master.info)
+        self.outcome.mode = mode
+        self.outcome.warnings = mode_warnings(mode, master.info)
+        problems = mode_refusals(mode, master.info, self.shard.master, self.shard.views)
+        if mode == "pause":
+            problems += pause_refusals(self.shard)
+        for address in (self.shard.master, self.target):
+            problems += missing_on_node(self.servers.node(address), mode)
+        for sentinel in self.servers.sentinels:
+            problems += missing_on_sentinel(sentinel)
+        if mode == "coordinated" and not problems:
+            problems, unknown = missing_to_coordinate(self.servers.node(self.shard.master))
+            self.outcome.warnings += unknown
+        return problems
 
     def _left_s(self) -> float:
-        return max(0.0, self.request.wait_s - (self.clock.now_s() - self._start_s))
-
-    def _note(self, event: str) -> float:
-        at_ms = (self.clock.now_s() - self._start_s) * 1000
-        self.outcome.timeline.append({"at_ms": round(at_ms, 1), "event": event})
-        return at_ms
+        return max(0.0, self.request.wait_s - self.story.elapsed_s)
 
     def _target_state(self) -> NodeState:
         node = self.shard.node(self.target)
@@ -158,18 +178,17 @@ class Handover:
     def _steer(self, steering: Steering) -> None:
         steering.prefer()
         before = steering.priority_before(self.target)
-        self._note(f"steered: replica-priority of {self.target} is {STEERED_PRIORITY} (was {before})")
-        quick = steering.quicken()
-        if quick:
-            self._note(f"Sentinel {quick} asks for INFO every second")
+        self.story.tell(f"steered: replica-priority of {self.target} is {STEERED_PRIORITY} (was {before})")
+        for sentence in steering.tune():
+            self.story.tell(f"tuned: {sentence}")
 
     def _ranked(self, steering: Steering) -> list[tuple[int, int]]:
         """``(wait_ms, index)`` of every Sentinel that would promote the target, soonest alignment first."""
         ranked = []
         for index, period_ms in steering.info_periods_ms():
             replies = self.servers.sentinels[index].command("SENTINEL", "REPLICAS", self.request.master_name)
-            view = _with_replicas(self.shard.views[index], [parse_replica(reply) for reply in replies])
-            choice = would_promote(view)
+            replicas = [renamed_replica(parse_replica(reply), self.servers.names) for reply in replies]
+            choice = would_promote(replicas)
             if choice is not None and choice.address == self.target and choice.flags == ("slave",):
                 ranked.append((alignment_wait_ms(choice.info_age_ms, period_ms), index))
         return sorted(ranked)
@@ -200,35 +219,54 @@ class Handover:
                 node=self.target,
                 state=f"Nothing was handed over, {self.shard.master} is the master and takes writes",
                 advice="Mend what is named (a slow replica, a high write rate), then run again",
-                timeline=self.outcome.timeline,
             )
 
     # -- pause, catch up, fail over -------------------------------------------------------------------------------
 
-    def _attempt(self, steering: Steering) -> None:
-        """From the alignment to the accepted SENTINEL FAILOVER; anything before that is taken back here."""
+    def _attempt(self, steering: Steering) -> Server:
+        """From the alignment to the accepted SENTINEL FAILOVER; anything before that is taken back here. Returns the leader."""
         leader = self._align(steering)
         self.outcome.attempts += 1
+        if self.outcome.mode == "plain":
+            self._fail_over(leader)
+            return leader
         self._in_critical_section.enter_context(uninterrupted())
-        old = self.servers.node(self.shard.master)
-        stop = self._stop = WriteStop(old, self._old_master_state(), self.clock)
-        budget_ms = pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views))
         try:
-            self._write_down("pausing")
-            self._paused_at_ms = self._note(f"pause: writes on {old.address} wait for at most {budget_ms} ms")
-            self._catch_up(stop.pause(budget_ms))
-            self._write_down("failing over", paused_until_s=stop.paused_until_s)
+            if self.outcome.mode != "coordinated":
+                self._stop_writes()
+            self._write_down("failing over", paused_until_s=self._stop.paused_until_s if self._stop else 0.0)
             self._fail_over(leader)
         except BaseException:
-            self._take_back(stop)
+            self._take_back()
             raise
+        return leader
 
-    def _take_back(self, stop: WriteStop) -> None:
+    def _stop_writes(self) -> None:
+        """Until every replica has all writes."""
+        old, mode = self.servers.node(self.shard.master), self.outcome.mode
+        budget_ms = pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views))
+        stop = self._stop = self._write_stop()
+        self._write_down("pausing")
+        if mode == "fence":
+            self._paused_at_ms = self.story.tell(f"fence: {old.address} refuses writes")
+            self._catch_up(stop.refuse_writes())
+        else:
+            self._paused_at_ms = self.story.tell(f"pause: writes on {old.address} wait for at most {budget_ms} ms")
+            self._catch_up(stop.pause(budget_ms))
+
+    def _write_stop(self) -> WriteStop:
+        return WriteStop(self.servers.node(self.shard.master), self._old_master_state(), self.clock, 2 * self._urgent_ms() / 1000 + 0.1)
+
+    def _urgent_ms(self) -> int:
+        """How long a reply may take while the writes are stopped: two of them must fit into what is left of a pause."""
+        return min(500, pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views)) // 4)
+
+    def _take_back(self) -> None:
         """The old master stays the master: its writes go on."""
-        failed = stop.end()
+        failed = self._stop.end() if self._stop else []
         self._in_critical_section.close()
         self._write_down("steering")
-        self._note("released: nothing was handed over")
+        self.story.tell("released: nothing was handed over")
         self.outcome.warnings += [f"{error}; a pause ends by itself" for error in failed]
 
     def _catch_up(self, offset: int) -> None:
@@ -237,7 +275,11 @@ class Handover:
         def behind() -> list[str]:
             found = []
             for address in replicas:
-                info = node_info(parse_info(self.servers.node(address).command("INFO", "replication")))
+                try:
+                    info = node_info(parse_info(self.servers.node(address).command("INFO", "replication")))
+                except (ConnectionFailed, CommandRefused) as error:
+                    found.append(str(error).rstrip("."))
+                    continue
                 if info.offset < offset:
                     found.append(f"{address} lacks {offset - info.offset} bytes")
             return found
@@ -250,157 +292,70 @@ class Handover:
             clock=self.clock,
         )
         if not waited.satisfied:
-            self._note(f"not caught up within {self.request.catch_up_ms} ms: {'; '.join(waited.seen)}")
+            self.story.tell(f"not caught up within {self.request.catch_up_ms} ms: {'; '.join(waited.seen)}")
             raise _Missed("; ".join(waited.seen))
-        self._note(f"caught up: every replica has all writes (offset {offset})")
+        self.story.tell(f"caught up: every replica has all writes (offset {offset})")
 
     def _fail_over(self, leader: Server) -> None:
-        name = self.request.master_name
+        words = ["SENTINEL", "FAILOVER", self.request.master_name]
+        if self.outcome.mode == "coordinated":
+            words.append("COORDINATED")
+            self._paused_at_ms = self.story.tell("the master pauses writes until the target has them all, and the two swap roles")
         try:
-            leader.command("SENTINEL", "FAILOVER", name)
+            leader.command(*words)
         except ConnectionFailed as lost:
             # It may have been accepted: go on as if it had been, the old master stays paused until that is known.
             self.outcome.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
         except CommandRefused as refused:
-            self._note(f"Sentinel {leader.address} refused: {refused.reply}")
+            self.story.tell(f"Sentinel {leader.address} refused: {refused.reply}")
             raise _Missed(refused.reply) from refused
-        self._note(f"failover accepted by Sentinel {leader.address}")
+        self.story.tell(f"failover accepted by Sentinel {leader.address}")
 
-    # -- demote, agree, release -----------------------------------------------------------------------------------
+    def _until_accepted(self, steering: Steering) -> Server:
+        """Attempts, each at its own alignment, until Sentinel accepts or the time is up. Returns the leader.
 
-    def _await_promotion(self, leader: Server, stop: WriteStop) -> None:
-        """Until the target is master; fences the old master if the pause would end before that."""
-        target = self.servers.node(self.target)
-        begun_s = self.clock.now_s()
-        next_look_s, given_up = begun_s + 0.5, 0
-        while not self._has_role(target, "master"):
-            now_s = self.clock.now_s()
-            if stop.ends_soon():
-                self._fence(stop)
-            if now_s > next_look_s:
-                next_look_s = now_s + 0.25
-                given_up = given_up + 1 if self._gave_up(leader) else 0
-                if given_up >= 3:
-                    self._give_back(stop)
-            if now_s > begun_s + PROMOTION_S:
-                raise OperationFailed(
-                    f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, has neither promoted {self.target} nor "
-                    "given it up, and does not answer",
-                    node=str(stop.server.address),
-                    state=f"{stop.server.address} is fenced and refuses writes, since the promotion may still come",
-                    advice="End that Sentinel's process, see that only one node says role:master, set min-replicas-to-write back there, "
-                    "and run again",
-                    timeline=self.outcome.timeline,
-                )
-            self.clock.sleep_s(0.004)
-        self._note(f"promoted: {self.target} is master")
+        Between two attempts the writes go on for ever longer, and all must be in order again.
+        """
+        rest_s = 0.25
+        while True:
+            try:
+                return self._attempt(steering)
+            except (_Missed, ConnectionFailed, CommandRefused) as missed:
+                self._missed = str(missed)
+                self._give_up_if_late()
+            self.clock.sleep_s(rest_s)
+            rest_s = min(2 * rest_s, MAX_REST_S)
+            self._ready_again()
 
-    @staticmethod
-    def _has_role(server: Server, role: str) -> bool:
-        try:
-            return bool(server.command("ROLE")[0] == role)
-        except (ConnectionFailed, CommandRefused):
-            return False  # Sentinel closes the target's connections as it promotes it
+    def _ready_again(self) -> None:
+        master, target = self.shard.master, self.target
 
-    def _gave_up(self, leader: Server) -> bool:
-        """Whether the failover was given up: none in progress and the old master still named, or the leader is gone."""
-        try:
-            view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
-        except ConnectionFailed as error:
-            return error.refused  # a Sentinel that ends forgets its failover; one that hangs may go on with it
-        except CommandRefused:
-            return False
-        return not view.failover_in_progress and view.address == self.shard.master
+        def observe() -> list[str]:
+            shard = read_shard(self.servers, self.request.master_name)
+            found = not_ready(shard, target, self.request.max_lag_bytes)
+            return found + [f"{shard.master} is the master now"] * bool(shard.master and shard.master != master)
 
-    def _give_back(self, stop: WriteStop) -> None:
-        """The failover did not happen: the old master is the master, so its writes go on."""
-        self._take_back(stop)
-        raise OperationFailed(
-            f"Sentinel {self.outcome.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)",
-            state=f"{stop.server.address} is still the master and takes writes; nothing was lost",
-            advice="Run again; if it happens again, look for what the log names",
-            timeline=self.outcome.timeline,
+        waited = until(observe, lambda found: not found, deadline_s=self._left_s(), interval_s=0.25, clock=self.clock)
+        if waited.seen:
+            self._missed = "; ".join(waited.seen)
+            self._give_up_if_late()
+
+    # -- finish and settle ----------------------------------------------------------------------------------------
+
+    def _finish(self, leader: Server) -> None:
+        """From the accepted SENTINEL FAILOVER on; in mode plain there is nothing to finish."""
+        if self.outcome.mode != "plain":
+            self._role_change().follow(leader)
+
+    def _role_change(self) -> RoleChange:
+        return RoleChange(
+            self.servers, self.request, self.outcome, self.clock, self.story, self._stop, self._take_back, self._released
         )
 
-    def _fence(self, stop: WriteStop) -> None:
-        try:
-            stop.fence()
-            self._note(f"fenced: the pause ends before the promotion, {stop.server.address} refuses writes instead")
-        except ConnectionFailed:
-            pass  # it is down: it takes no writes; it is tried again
-
-    def _demote(self, stop: WriteStop) -> None:
-        """Makes the old master a replica of the target, its writes still stopped."""
-        old, (host, port) = stop.server, self.servers.node(self.target).address
-        for _attempt in range(5):
-            try:
-                old.command("REPLICAOF", host, port)
-                self._note(f"demoted: {old.address} follows {self.target}")
-                return
-            except ConnectionFailed as error:
-                reason: SentinelOpsError = error
-                self.clock.sleep_s(0.05)
-            except SentinelOpsError as error:
-                reason = error
-                break
-        self.outcome.warnings.append(f"{old.address} could not be made a replica: {reason}; that is left to Sentinel")
-        if not isinstance(reason, ConnectionFailed):
-            self._await_demotion(stop)
-
-    def _await_demotion(self, stop: WriteStop) -> None:
-        """For a node that refuses REPLICAOF from us: Sentinel demotes it after about ten seconds, fenced until then."""
-        if not stop.fenced:
-            stop.fence()
-        waited = until(lambda: self._has_role(stop.server, "slave"), bool, deadline_s=DEMOTION_S, interval_s=0.1, clock=self.clock)
-        if not waited.satisfied:
-            raise OperationFailed(
-                f"{stop.server.address} refuses to become a replica, and Sentinel has not made it one within {DEMOTION_S:g} s",
-                node=str(stop.server.address),
-                state=f"{self.target} is the master and takes writes; {stop.server.address} still says role:master and is fenced",
-                advice="Make it a replica by hand (REPLICAOF), then set min-replicas-to-write back there",
-                timeline=self.outcome.timeline,
-            )
-        self._note(f"demoted by Sentinel: {stop.server.address}")
-
-    def _agree(self) -> None:
-        """Waits until the Sentinels name the target: that is where clients ask."""
-        total = len(self.servers.sentinels)
-        address = self.servers.node(self.target).address
-
-        def asked() -> tuple[int, int]:
-            naming = silent = 0
-            for sentinel in self.servers.sentinels:
-                try:
-                    reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.request.master_name)
-                except SentinelOpsError:
-                    silent += 1
-                    continue
-                host, port = reply or ("", "0")
-                naming += (host, int(port)) == (address.host, address.port)
-            return naming, silent
-
-        def enough(seen: tuple[int, int]) -> bool:
-            """All that answer, and a majority of all: clients must not wait for a Sentinel that is dead."""
-            naming, silent = seen
-            return naming + silent == total and naming > total // 2
-
-        waited = until(asked, enough, deadline_s=5.0, interval_s=0.01, clock=self.clock)
-        naming = waited.seen[0]
-        self._note(f"agreed: {naming} of {total} Sentinels name {self.target}")
-        if naming < total:
-            self.outcome.warnings.append(f"only {naming} of {total} Sentinels name {self.target}")
-
-    def _release(self, stop: WriteStop) -> None:
-        """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""
-        failed = stop.end(["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"])
+    def _released(self) -> None:
         self._in_critical_section.close()
         self._write_down("settling")
-        self.outcome.warnings += [f"releasing the old master: {error}" for error in failed]
-        old = stop.server.address
-        released_ms = self._note(f"released: the clients of {old} were disconnected, they find {self.target}")
-        self.outcome.pause_ms = round(released_ms - self._paused_at_ms, 1)
-
-    # -- settle ---------------------------------------------------------------------------------------------------
+        self.outcome.pause_ms = round(self.story.elapsed_s * 1000 - self._paused_at_ms, 1)
 
     def _settle(self, sync_full_before: int) -> None:
         """Waits until the failover has ended on every Sentinel and every replica follows the new master."""
@@ -417,7 +372,7 @@ class Handover:
             for node in self.shard.nodes:
                 if node.address == self.target:
                     continue
-                if node.info.is_master or not node.info.link_up or not same_node(node.info.master, self.target):
+                if node.info.is_master or not node.info.link_up or self.servers.names.of(node.info.master) != self.target:
                     found.append(f"{node.address} does not follow {self.target} yet")
             return found
 
@@ -428,24 +383,57 @@ class Handover:
                 node=self.target,
                 state=f"{self.target} is the master and takes writes",
                 advice="Do not stop a node before this is mended",
-                timeline=self.outcome.timeline,
             )
         self.outcome.full_resyncs = self._target_state().info.sync_full - sync_full_before
-        self._note("settled: no failover in progress, every replica is linked to the new master")
+        self.story.tell("settled: no failover in progress, every replica is linked to the new master")
 
     # -- all of it ------------------------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
-        """The whole handover; call ``survey()`` first. Raises OperationFailed or PreconditionFailed."""
+        """Puts back what was left, then the whole handover; call ``survey()`` first.
+
+        Raises OperationFailed or PreconditionFailed, with what state the deployment is in.
+        """
+        if self._disk_note:
+            self._disk_note.take({"pid": os.getpid(), "since": self.outcome.begun_at, "target": self.target})
+        try:
+            self._mend()
+            if self.shard.master != self.target:
+                self._hand_over()
+            self._erase_note()
+        except SentinelOpsError as error:
+            self._explain(error)
+            raise
+        finally:
+            if self._disk_note:
+                self._disk_note.release()
+        return self.outcome
+
+    def _mend(self) -> None:
+        if not self.leftovers:
+            return
+        self.outcome.mended = self.leftovers.mend(self.servers, self.request.master_name, self.clock, self._left_s())
+        self.outcome.changed = True
+        for sentence in self.outcome.mended:
+            self.story.tell(f"mended: {sentence}")
+        self._erase_note()
+        self.leftovers = Leftovers((), ())
+        self._await_readiness()
+
+    def _hand_over(self) -> None:
         sync_full_before = self._target_state().info.sync_full
-        steering = self._steering = Steering(self.servers, self.shard, self.target)
+        may_lead = can_coordinate if self.outcome.mode == "coordinated" else _any_view
+        steering = self._steering = Steering(self.servers, self.shard, self.request.master_name, self.target, may_lead)
+        if self._disk_note:
+            self._disk_note.write(steering.changes)
+        self.servers.hurry(self._urgent_ms())
         if self._new_guard is not None:
             self._guard = self._new_guard(self._take_over)
         try:
             self._write_down("steering")
             self._steer(steering)
             leader = self._until_accepted(steering)
-            self.outcome.changed = True
+            self._accepted = self.outcome.changed = True
             self._finish(leader)
             self._settle(sync_full_before)
         finally:
@@ -453,20 +441,27 @@ class Handover:
             self._in_critical_section.close()
             if self._guard is not None:
                 self._guard.dismiss()
-        self._note("restored: priorities and INFO period are as before")
-        return self.outcome
-
-    def _finish(self, leader: Server) -> None:
-        """From the accepted SENTINEL FAILOVER on; in mode plain there is nothing to finish."""
-        if self._stop is not None:
-            self._await_promotion(leader, self._stop)
-            self._demote(self._stop)
-            self._agree()
-            self._release(self._stop)
+        self.story.tell("restored: priorities and Sentinel settings are as before")
 
     def _restore(self, steering: Steering) -> None:
-        rewritten = [self.outcome.old_master] if self.outcome.changed else []
+        rewritten = [self.outcome.old_master] if self._accepted else []
         self.outcome.warnings += steering.restore(*rewritten)
+
+    def _erase_note(self) -> None:
+        if self._disk_note and not any(text.startswith("not restored") for text in self.outcome.warnings):
+            self._disk_note.erase()
+
+    def _explain(self, error: SentinelOpsError) -> None:
+        """Every failure tells what was done until then, what state the deployment is in, and what to do."""
+        error.facts.setdefault("timeline", self.outcome.timeline)
+        error.facts.setdefault("warnings", self.outcome.warnings)
+        if not error.state:
+            if self._accepted:
+                error.state = f"The failover to {self.target} was accepted, and how it ended is not known"
+            else:
+                error.state = f"Nothing was handed over, {self.shard.master} is the master"
+        if not error.advice:
+            error.advice = "Mend what is named and run again: it finishes, or puts back, what this run has left"
 
     # -- the standby --------------------------------------------------------------------------------------------------
 
@@ -484,34 +479,27 @@ class Handover:
         steering = self._steering.with_servers(self.servers)
         try:
             if phase in ("pausing", "failing over"):
-                stop = self._stop = WriteStop(self.servers.node(self.shard.master), self._old_master_state(), self.clock)
-                stop.paused_until_s = state.get("paused_until_s", 0.0)
-                if phase == "pausing":
-                    self._take_back(stop)
-                else:
-                    stop.adopt_fence()
-                    self.outcome.leader = state["leader"]
-                    self.outcome.changed = True
-                    self._finish(next(s for s in self.servers.sentinels if str(s.address) == state["leader"]))
+                self._adopt(phase, state)
             if phase in ("failing over", "settling"):
                 self._settle(sync_full_before)
         finally:
             self._restore(steering)
+            self._erase_note()
+            if self._disk_note:
+                self._disk_note.release()
 
-    def _until_accepted(self, steering: Steering) -> Server:
-        """Attempts, each at its own alignment, until Sentinel accepts or the time is up. Returns the leader."""
-        while True:
-            try:
-                if self.request.mode == "plain":
-                    self._fail_over(self._align(steering))
-                else:
-                    self._attempt(steering)
-                return next(s for s in self.servers.sentinels if str(s.address) == self.outcome.leader)
-            except _Missed as missed:
-                self._missed = str(missed)
-                self._give_up_if_late()
-                self.clock.sleep_s(0.2)
+    def _adopt(self, phase: str, state: Mapping[str, Any]) -> None:
+        """Finishes, or takes back, what the dead process had begun while the writes were stopped."""
+        if self.outcome.mode != "coordinated":
+            stop = self._stop = self._write_stop()
+            stop.adopt(state.get("paused_until_s", 0.0), may_be_paused=self.outcome.mode == "pause")
+        if phase == "pausing":
+            self._take_back()
+            return
+        self.outcome.leader = state["leader"]
+        self._accepted = self.outcome.changed = True
+        self._finish(next(sentinel for sentinel in self.servers.sentinels if str(sentinel.address) == state["leader"]))
 
 
-def _with_replicas(view: SentinelView, replicas: list[Any]) -> SentinelView:
-    return SentinelView(**{**vars(view), "replicas": tuple(replicas)})
+def _any_view(_view: SentinelView) -> bool:
+    return True

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from typing import Any, Mapping, Sequence
 
+from ._fence import is_fence
 from ._sentinel import SentinelView, view_from_dict
 from ._versions import is_downgrade, way_back, way_forward
 
@@ -82,6 +83,7 @@ class ShardPlan:
     fail_back: bool = False
     replicas: int = 0
     sentinels: int = 0
+    fenced: list[str] = field(default_factory=list)
     priorities: dict[str, int] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
 
@@ -90,7 +92,7 @@ class ShardPlan:
 class Plan:
     """What the plays carry out; ``*_serial`` are the batch sizes of a play over ``*_hosts``.
 
-    ``touched_hosts`` are all hosts unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that
+    ``mend_hosts``: masters of shards in which a handover was cut short, which is finished first. ``touched_hosts`` are all hosts unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that
     not every node can be reached until it has been started again.
     """
 
@@ -105,6 +107,7 @@ class Plan:
     old_master_hosts: list[str] = field(default_factory=list)
     old_master_serial: list[int] = field(default_factory=list)
     fail_back_hosts: list[str] = field(default_factory=list)
+    mend_hosts: list[str] = field(default_factory=list)
     to_stage: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -138,10 +141,11 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan.handover_hosts = [shard.target_host for shard in moving]
     plan.old_master_hosts, plan.old_master_serial = _waves([[shard.master_host] for shard in moving])
     plan.fail_back_hosts = [shard.home_host for shard in plan.shards.values() if shard.fail_back]
+    plan.mend_hosts = [shard.master_host for shard in plan.shards.values() if shard.fenced]
     plan.to_stage = [key for key, step in plan.steps.items() if step.do != "skip"]
     plan.gaps = any(instance.record.get("stopped") for instance in instances)
     silent = [instance.key for instance in instances if not instance.record.get("answers")]
-    plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or _journals(instances) or silent or plan.problems)
+    plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or plan.mend_hosts or _journals(instances) or silent or plan.problems)
     plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
     return plan
 
@@ -207,6 +211,7 @@ def _plan_shard(
     shard = ShardPlan(name, replicas=len(members) - 1, sentinels=sentinels)
     shard.nodes = {node.host: address for address, node in known.items()}
     shard.priorities = {node.host: _priority(node) for node in known.values()}
+    shard.fenced = [node.host for node in known.values() if is_fence(int(node.record.get("min_replicas_to_write") or 0))]
     shard.master = views[0].master.address
     if known.get(shard.master) is None:
         return

@@ -229,13 +229,6 @@ def _of_data(name: str, nodes: Sequence[Instance], max_lag_bytes: int) -> Iterat
     head = int(masters[0].record.get("offset", 0))
     for node in nodes:
         record = node.record
-        if record.get("min_replicas_to_write") == 2147483647:
-            yield Finding(
-                node.host,
-                "a fence of an unfinished handover is set (min-replicas-to-write 2147483647)",
-                "It refuses every write",
-                "CONFIG SET min-replicas-to-write to its old value (0), then CONFIG REWRITE",
-            )
         if record.get("stopped") or not record.get("answers") or record.get("role") == "master":
             continue
         if record.get("loading"):

@@ -43,7 +43,7 @@ def make_report(
         "handovers": [
             {key: handover[key] for key in HANDOVER_FIELDS}
             for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
-            if handover.get("changed")
+            if handover.get("changed") and handover["old_master"] != handover["new_master"]
         ],
         "problems": _problems(after, settings),
     }

@@ -10,9 +10,9 @@ Ages and periods are milliseconds. All fields are JSON types, so that a view tra
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
-from ._address import Address
+from ._address import Address, is_run_id, same_node
 from ._connection import Server
 from ._errors import CommandRefused, PreconditionFailed
 from ._info import parse_info, server_of
@@ -23,6 +23,7 @@ __all__ = [
     "ReplicaView",
     "SentinelView",
     "disagreements",
+    "master_name_of",
     "monitored_masters",
     "parse_master",
     "parse_peer",
@@ -233,6 +234,24 @@ def sentinels_of(sentinel: Server, name: str) -> list[Address]:
     return [sentinel.address, *(Address.parse(parse_peer(reply).address) for reply in replies)]
 
 
+def master_name_of(sentinel: Server, target: str) -> str:
+    """The master name of the shard to which the node (``host:port`` or a run id) belongs, as this Sentinel sees it."""
+    masters = monitored_masters(sentinel)
+    if len(masters) == 1:
+        return masters[0].name
+    for master in masters:
+        replicas = [parse_replica(reply) for reply in sentinel.command("SENTINEL", "REPLICAS", master.name)]
+        if any(target == node.run_id or (not is_run_id(target) and same_node(node.address, target)) for node in [master, *replicas]):
+            return master.name
+    monitored = ", ".join(f"{master.name} ({master.address})" for master in masters) or "none"
+    raise PreconditionFailed(
+        f"this Sentinel knows no node {target} (it monitors: {monitored})",
+        node=str(sentinel.address),
+        state="Nothing was changed",
+        advice="Check target, or name its master with master_name",
+    )
+
+
 def sentinel_set(addresses: Sequence[str], first: Server, name: str) -> list[Address]:
     """The Sentinels of a set: those that are named (``host:port``), or else the first one and those that it knows."""
     if addresses:
@@ -258,21 +277,35 @@ def view_from_dict(fields: Mapping[str, Any]) -> SentinelView:
     )
 
 
-def _differing(views: Sequence[SentinelView], what: str, values: Iterable[Any]) -> list[str]:
+def _identity(address: str) -> str:
+    """The same text for two ways to write one address (a name and a number, say)."""
+    return min(Address.parse(address).resolved())
+
+
+def _differing(
+    views: Sequence[SentinelView], what: str, values: Iterable[Any], identity: Callable[[Any], Any] = lambda value: value
+) -> list[str]:
+    texts: dict[Any, Any] = {}
     seen: dict[Any, list[str]] = {}
     for view, value in zip(views, values):
-        seen.setdefault(value, []).append(view.address)
+        texts.setdefault(identity(value), value)
+        seen.setdefault(identity(value), []).append(view.address)
     if len(seen) < 2:
         return []
-    return [f"{what}: " + "; ".join(f"{value} says {', '.join(by)}" for value, by in seen.items())]
+    return [f"{what}: " + "; ".join(f"{texts[one]} says {', '.join(by)}" for one, by in seen.items())]
 
 
 def disagreements(views: Sequence[SentinelView]) -> list[str]:
     """What the Sentinels of a set see differently, a sentence each; empty if they agree."""
     return [
-        *_differing(views, "address of the master", (view.master.address for view in views)),
+        *_differing(views, "address of the master", (view.master.address for view in views), _identity),
         *_differing(views, "config epoch", (view.master.config_epoch for view in views)),
         *_differing(views, "quorum", (view.master.quorum for view in views)),
         *_differing(views, "number of Sentinels", (view.master.other_sentinels + 1 for view in views)),
-        *_differing(views, "replicas", (", ".join(sorted(replica.address for replica in view.replicas)) for view in views)),
+        *_differing(
+            views,
+            "replicas",
+            (", ".join(sorted(replica.address for replica in view.replicas)) for view in views),
+            lambda texts: ", ".join(sorted(map(_identity, filter(None, texts.split(", "))))),
+        ),
     ]

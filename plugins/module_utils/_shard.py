@@ -5,19 +5,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import Sequence
 
-from ._address import Address, same_node
+from ._address import Address, is_run_id, same_node
 from ._connection import Connector, Server
 from ._election import ineligible_because
-from ._errors import PreconditionFailed, SentinelOpsError
+from ._errors import AccessDenied, PreconditionFailed, SentinelOpsError
+from ._fence import is_fence
 from ._info import NodeInfo, node_info, parse_info
-from ._sentinel import SentinelView, disagreements, read_view
+from ._sentinel import ReplicaView, SentinelView, disagreements, read_view
 
-__all__ = ["NodeState", "Shard", "ShardServers", "not_ready", "read_shard", "refusals"]
+__all__ = [
+    "NodeState",
+    "Shard",
+    "ShardServers",
+    "named_node",
+    "not_ready",
+    "pause_refusals",
+    "read_shard",
+    "refusals",
+    "renamed_replica",
+]
 
-FENCE = 2147483647  # min-replicas-to-write that no deployment can satisfy
 MAX_HELLO_AGE_MS = 3000  # hellos come every 2 s
 MIN_PAUSE_BUDGET_MS = 1000
 
@@ -34,16 +45,21 @@ class NodeState:
 
     @property
     def fenced(self) -> bool:
-        return self.min_replicas_to_write == FENCE
+        return is_fence(self.min_replicas_to_write)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer."""
+    """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer.
+
+    ``denied``: those of them that did not let us in, which no waiting mends. Each node has one name throughout, whatever
+    names and addresses different Sentinels have for it.
+    """
 
     views: tuple[SentinelView, ...]
     nodes: tuple[NodeState, ...]
     unreachable: tuple[str, ...]
+    denied: tuple[str, ...] = ()
 
     @property
     def master(self) -> str:
@@ -53,12 +69,24 @@ class Shard:
     def node(self, address: str) -> NodeState | None:
         return next((node for node in self.nodes if node.address == address), None)
 
-    def known_as(self, address: str) -> str:
-        """The address under which the Sentinels know the node that ``address`` leads to; empty if they do not."""
-        known = [node.address for node in self.nodes]
-        if address in known:
-            return address
-        return next((name for name in known if same_node(name, address)), "")
+class Names:
+    """One name (``host:port``) per data node: nodes are told apart by their run id, not by how someone writes their address."""
+
+    def __init__(self) -> None:
+        self._of_text: dict[str, str] = {}
+        self._of_run_id: dict[str, str] = {}
+
+    def learn(self, text: str, run_id: str) -> str:
+        """Notes that this text leads to the process with this run id; returns the name of that node."""
+        name = self._of_text.get(text) or self._of_run_id.get(run_id) or text
+        self._of_text[text] = self._of_run_id[run_id] = name
+        return name
+
+    def of(self, text: str) -> str:
+        """The name of the node that this text leads to; the text itself if it is not known."""
+        if text in self._of_text:
+            return self._of_text[text]
+        return next((name for known, name in self._of_text.items() if same_node(known, text)), text)
 
 
 class ShardServers:
@@ -69,15 +97,31 @@ class ShardServers:
         self._to_sentinel = to_sentinel
         self._to_node = to_node
         self._nodes: dict[str, Server] = {}
+        self._timeout_ms = 0
+        self.names = Names()
 
     def again(self) -> ShardServers:
         """The same servers over new connections, for another process; those of this one are left alone."""
-        return ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
+        other = ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
+        other.names = self.names
+        if self._timeout_ms:
+            other.hurry(self._timeout_ms)
+        return other
 
     def node(self, address: str) -> Server:
         if address not in self._nodes:
             self._nodes[address] = self._to_node(Address.parse(address))
+            if self._timeout_ms:
+                self._nodes[address].hurry(self._timeout_ms)
         return self._nodes[address]
+
+    def hurry(self, timeout_ms: int) -> None:
+        """Waits for no reply longer than this from now on, and opens all connections anew, so that nothing later waits for that."""
+        self._timeout_ms = timeout_ms
+        for server in [*self.sentinels, *self._nodes.values()]:
+            server.hurry(timeout_ms)
+            with contextlib.suppress(SentinelOpsError):
+                server.command("INFO", "server")
 
     def close(self) -> None:
         for server in [*self.sentinels, *self._nodes.values()]:
@@ -109,20 +153,50 @@ def _read_node(server: Server) -> NodeState:
 def read_shard(servers: ShardServers, name: str) -> Shard:
     """Asks every Sentinel, then every data node that any of them names."""
     views: list[SentinelView] = []
-    nodes: list[NodeState] = []
-    unreachable: list[str] = []
+    nodes: dict[str, NodeState] = {}
+    failed: list[tuple[str, SentinelOpsError]] = []
     for sentinel in servers.sentinels:
         try:
             views.append(read_view(sentinel, name))
         except SentinelOpsError as error:
-            unreachable.append(f"Sentinel {error}")
+            failed.append(("Sentinel", error))
     named = {address for view in views for address in (view.master.address, *(r.address for r in view.replicas))}
     for address in sorted(named):
         try:
-            nodes.append(_read_node(servers.node(address)))
+            state = _read_node(servers.node(address))
+            known_as = servers.names.learn(address, state.info.run_id)
+            nodes.setdefault(known_as, replace(state, address=known_as))
         except SentinelOpsError as error:
-            unreachable.append(f"data node {error}")
-    return Shard(tuple(views), tuple(nodes), tuple(unreachable))
+            failed.append(("data node", error))
+    return Shard(
+        tuple(_renamed(view, servers.names) for view in views),
+        tuple(nodes.values()),
+        tuple(f"{kind} {error}" for kind, error in failed),
+        tuple(f"{kind} {error}" for kind, error in failed if isinstance(error, AccessDenied)),
+    )
+
+
+def renamed_replica(replica: ReplicaView, names: Names) -> ReplicaView:
+    """The same replica, under the one name that its node has here."""
+    return replace(replica, address=names.of(replica.address))
+
+
+def _renamed(view: SentinelView, names: Names) -> SentinelView:
+    master = replace(view.master, address=names.of(view.master.address))
+    return replace(view, master=master, replicas=tuple(renamed_replica(replica, names) for replica in view.replicas))
+
+
+def named_node(servers: ShardServers, shard: Shard, text: str) -> str:
+    """The name of the node that ``text`` leads to: a run id, its address, or else whoever answers there."""
+    if is_run_id(text):
+        return next((node.address for node in shard.nodes if node.info.run_id == text), text)
+    name = servers.names.of(text)
+    if shard.node(name) is None:
+        with contextlib.suppress(SentinelOpsError):
+            run_id = parse_info(servers.node(text).command("INFO", "server")).get("run_id", "")
+            if any(node.info.run_id == run_id for node in shard.nodes):
+                return servers.names.learn(text, run_id)
+    return name
 
 
 def pause_budget_ms(down_after_ms: int) -> int:
@@ -132,29 +206,31 @@ def pause_budget_ms(down_after_ms: int) -> int:
 
 def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
     """What excludes a handover to ``target`` and does not pass by waiting; a sentence each."""
-    found: list[str] = []
+    found: list[str] = list(shard.denied)
     if not shard.views:
-        return [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
+        return found or [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
     node = shard.node(target)
     if node is None:
         known = ", ".join(node.address for node in shard.nodes)
         found.append(f"the target {target} is not a data node that the Sentinels know and that answers (they know {known})")
-        found += shard.unreachable
+        found += [text for text in shard.unreachable if text not in found]
     else:
         if wanted_version and node.info.version != wanted_version:
             found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
         if node.priority == 0 and target != shard.master:
             found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
-    fenced = [node.address for node in shard.nodes if node.fenced]
-    if fenced:
-        found.append(f"a fence (min-replicas-to-write {FENCE}) of an unfinished handover is set on {', '.join(fenced)}")
-    down_after = min(view.master.down_after_ms for view in shard.views)
-    if pause_budget_ms(down_after) < MIN_PAUSE_BUDGET_MS:
-        found.append(
-            f"down-after-milliseconds is {down_after}: a pause may last {max(0, pause_budget_ms(down_after))} ms, "
-            f"and the handover needs {MIN_PAUSE_BUDGET_MS} ms; raise it with SENTINEL SET to 2000 or more"
-        )
     return found
+
+
+def pause_refusals(shard: Shard) -> list[str]:
+    """Why a pause that is long enough would look like a dead master to the Sentinels."""
+    down_after = min(view.master.down_after_ms for view in shard.views)
+    if pause_budget_ms(down_after) >= MIN_PAUSE_BUDGET_MS:
+        return []
+    return [
+        f"down-after-milliseconds is {down_after}: a pause may last {max(0, pause_budget_ms(down_after))} ms, "
+        f"and the handover needs {MIN_PAUSE_BUDGET_MS} ms; raise it with SENTINEL SET to 2000 or more, or use mode fence"
+    ]
 
 
 def _sentinel_unready(view: SentinelView, sentinels: int) -> list[str]:

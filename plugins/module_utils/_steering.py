@@ -1,51 +1,71 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making Sentinel choose the replica that is wanted, and choose it soon; and putting back what was changed for that."""
+"""Making Sentinel choose the replica that is wanted, choose it soon, and end soon; and putting back what was changed for that."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Callable, Sequence
 
-from ._connection import Server, again_if_lost
+from ._changes import INFO_PERIOD_MS, Change, info_period_ms, put_back
 from ._election import to_outrank
-from ._errors import AccessDenied, CommandRefused, ConnectionFailed, SentinelOpsError
+from ._errors import AccessDenied, CommandRefused, ConnectionFailed
+from ._sentinel import SentinelView
 from ._shard import Shard, ShardServers
 
-__all__ = ["INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STEERED_PRIORITY", "Steering"]
+__all__ = ["FAILOVER_TIMEOUT_MS", "INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STEERED_PRIORITY", "Steering"]
 
-INFO_PERIOD_MS = 10000
 QUICK_INFO_PERIOD_MS = 1000
 STEERED_PRIORITY = 1
+FAILOVER_TIMEOUT_MS = 5000  # a target that dies in the middle keeps the deployment without writes for so long
 
 
 class Steering:
-    """What is changed for one handover: priorities of replicas, and the INFO period of a Sentinel.
+    """What is changed for one handover: priorities of replicas, and how the Sentinels that may lead it go about it.
 
     All that must be put back is known before anything is changed, so that whoever has to can put it back.
+    ``may_lead`` says of a Sentinel's view whether that Sentinel can be asked for the failover.
     """
 
-    def __init__(self, servers: ShardServers, shard: Shard, target: str) -> None:
+    def __init__(
+        self, servers: ShardServers, shard: Shard, name: str, target: str, may_lead: Callable[[SentinelView], bool] = lambda view: True
+    ) -> None:
         self._servers = servers
-        tied = to_outrank(shard.views[0].replicas, target)
-        wanted = {node.address: STEERED_PRIORITY + 1 for node in shard.nodes if node.address in tied and node.priority == STEERED_PRIORITY}
-        wanted[target] = STEERED_PRIORITY
-        self._wanted = wanted
-        self._before = {node.address: node.priority for node in shard.nodes if node.address in wanted}
-        self._quick, self._period_before_ms = self._quickest()
+        self._name = name
+        self._before = {node.address: node.priority for node in shard.nodes}
+        self._leaders = [index for index, view in enumerate(shard.views) if may_lead(view)]
+        quick = self._quickest()
+        self._quick = quick is not None
+        if quick is not None:
+            self._leaders = [index for index in self._leaders if str(servers.sentinels[index].address) == quick.address]
+        self._priorities = _priorities(shard, target)
+        self._tuning = ([quick] if quick else []) + self._failover_settings(shard)
         self._restored = False
 
-    def _quickest(self) -> tuple[int | None, int]:
-        """A Sentinel whose INFO period can be changed (7.0 on), by index, and the period that it has."""
-        for index, sentinel in enumerate(self._servers.sentinels):
+    def _quickest(self) -> Change | None:
+        """A Sentinel whose INFO period can be changed (7.0 on)."""
+        for index in self._leaders:
+            sentinel = self._servers.sentinels[index]
             try:
-                reply = sentinel.command("SENTINEL", "DEBUG")
+                period_ms = info_period_ms(sentinel)
             except (CommandRefused, AccessDenied, ConnectionFailed):
                 continue
-            values = {str(name).lower(): value for name, value in zip(reply[::2], reply[1::2])}
-            return index, int(values.get("info-period", INFO_PERIOD_MS))
-        return None, INFO_PERIOD_MS
+            before_ms = period_ms if period_ms != QUICK_INFO_PERIOD_MS else INFO_PERIOD_MS
+            return Change("sentinel", str(sentinel.address), "info-period", before_ms, QUICK_INFO_PERIOD_MS)
+        return None
+
+    def _failover_settings(self, shard: Shard) -> list[Change]:
+        """A shorter failover-timeout, and all replicas reconfigured at once: they have all writes, so that costs little."""
+        found = []
+        others = len(shard.nodes) - 2
+        for index in self._leaders:
+            view, address = shard.views[index].master, str(self._servers.sentinels[index].address)
+            if view.failover_timeout_ms > FAILOVER_TIMEOUT_MS:
+                found.append(Change("sentinel", address, "failover-timeout", view.failover_timeout_ms, FAILOVER_TIMEOUT_MS))
+            if 0 < view.parallel_syncs < others:
+                found.append(Change("sentinel", address, "parallel-syncs", view.parallel_syncs, others))
+        return found
 
     def with_servers(self, servers: ShardServers) -> Steering:
         """The same, over other connections."""
@@ -53,55 +73,49 @@ class Steering:
         other._servers = servers
         return other
 
+    @property
+    def changes(self) -> Sequence[Change]:
+        """All that is changed, and what it was before."""
+        return [*self._priorities, *self._tuning]
+
     def priority_before(self, address: str) -> int:
         return self._before[address]
 
     def prefer(self) -> None:
         """Gives the target the best priority (1, never 0) and ends ties."""
-        for address, priority in self._wanted.items():
-            if self._before[address] != priority:
-                self._servers.node(address).command("CONFIG", "SET", "replica-priority", priority)
+        for change in self._priorities:
+            if change.before != change.during:
+                self._servers.node(change.address).command(*change.words(change.during, self._name))
 
-    def quicken(self) -> str:
-        """Has one Sentinel ask for INFO every second instead of every ten, if it can; returns its address."""
-        if self._quick is None:
-            return ""
-        sentinel = self._servers.sentinels[self._quick]
-        try:
-            sentinel.command("SENTINEL", "DEBUG", "INFO-PERIOD", QUICK_INFO_PERIOD_MS)
-        except (CommandRefused, AccessDenied):
-            self._quick = None
-            return ""
-        except ConnectionFailed:
-            pass  # it may have been heard: it is put back in the end
-        return str(sentinel.address)
+    def tune(self) -> list[str]:
+        """Prepares the Sentinels that may lead; returns what was done, a sentence each. One that refuses goes on as usual."""
+        done = []
+        for change in list(self._tuning):
+            try:
+                change.server(self._servers).command(*change.words(change.during, self._name))
+            except (CommandRefused, AccessDenied):
+                self._tuning.remove(change)
+                self._quick = self._quick and change.setting != "info-period"
+                continue
+            except ConnectionFailed:
+                pass  # it may have been heard: it is put back in the end
+            done.append(f"Sentinel {change.address}: {change.setting} is {change.during} (was {change.before})")
+        return done
 
     def info_periods_ms(self) -> list[tuple[int, int]]:
-        """The Sentinels worth asking, by index, with their INFO period: the quick one, or all."""
-        if self._quick is not None:
-            return [(self._quick, QUICK_INFO_PERIOD_MS)]
-        return [(index, INFO_PERIOD_MS) for index in range(len(self._servers.sentinels))]
+        """The Sentinels worth asking, by index, with their INFO period: the quick one, or all that may lead."""
+        return [(index, QUICK_INFO_PERIOD_MS if self._quick else INFO_PERIOD_MS) for index in self._leaders]
 
     def restore(self, *rewritten_too: str) -> list[str]:
-        """Puts everything back and has the nodes save it; returns what could not be put back, a sentence each.
-
-        ``rewritten_too``: further nodes that have something to save.
-        """
-        commands: list[tuple[Server, list[Any]]] = []
+        """Puts everything back; returns what could not be put back. See put_back."""
         if self._restored:
             return []
         self._restored = True
-        if self._quick is not None:
-            period = self._period_before_ms if self._period_before_ms != QUICK_INFO_PERIOD_MS else INFO_PERIOD_MS
-            commands.append((self._servers.sentinels[self._quick], ["SENTINEL", "DEBUG", "INFO-PERIOD", period]))
-        for address, priority in self._before.items():
-            commands.append((self._servers.node(address), ["CONFIG", "SET", "replica-priority", priority]))
-        for address in sorted({*self._before, *rewritten_too}):
-            commands.append((self._servers.node(address), ["CONFIG", "REWRITE"]))
-        failed = []
-        for server, words in commands:
-            try:
-                again_if_lost(server, *words)
-            except SentinelOpsError as error:
-                failed.append(f"not restored on {server.address} ({' '.join(map(str, words))}): {error}")
-        return failed
+        return put_back(self._servers, self._name, self.changes, *rewritten_too)
+
+
+def _priorities(shard: Shard, target: str) -> list[Change]:
+    tied = to_outrank(shard.views[0].replicas, target)
+    wanted = {node.address: STEERED_PRIORITY + 1 for node in shard.nodes if node.address in tied and node.priority == STEERED_PRIORITY}
+    wanted[target] = STEERED_PRIORITY
+    return [Change("node", node.address, "replica-priority", node.priority, wanted[node.address]) for node in shard.nodes if node.address in wanted]

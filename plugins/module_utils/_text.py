@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-__all__ = ["plan_lines", "report_lines"]
+__all__ = ["handover_lines", "plan_lines", "report_lines"]
 
 
 def _arrow(step: Mapping[str, Any], version: str) -> str:
@@ -24,6 +24,9 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         return [f"Nothing to do: every instance runs {version}, {names}"]
     steps: dict[str, Any] = plan["steps"]
     lines = [f"Upgrade to {version}, one step after the other:"]
+    for name, shard in plan["shards"].items():
+        if shard["fenced"]:
+            lines.append(f"(3/8) finish    {name}: a handover was cut short, {', '.join(shard['fenced'])} is fenced and refuses writes")
     for host in plan["sentinel_hosts"]:
         lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'], version)}")
     lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps, version)
@@ -66,3 +69,19 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
     if not report["handovers"]:
         lines.append("no handover was needed")
     return lines
+
+
+def handover_lines(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
+    """What a handover on its own has done, or would do."""
+    old, new = result["old_master"], result["new_master"]
+    lines = [f"finished for an earlier handover: {text}" for text in result.get("mended", [])]
+    if old == new:
+        return [*lines, f"{new} is the master already"]
+    if check_mode:
+        return [f"{new} would become the master instead of {old}, in mode {result['mode']}"]
+    return [
+        *lines,
+        f"{new} is the master now, {old} is its replica",
+        f"mode {result['mode']}: {result['mode_reason']}",
+        f"writes were stopped for {result['pause_ms']:.0f} ms, {result['full_resyncs']} full resynchronisations",
+    ]

@@ -10,68 +10,84 @@ PUBLISH that Sentinels live on, so it must be shorter than down-after-millisecon
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Sequence
 
 from ._connection import Server, again_if_lost, transaction
 from ._errors import ConnectionFailed, SentinelOpsError
+from ._fence import fence_for, is_fence
 from ._info import node_info, parse_info
-from ._shard import FENCE, NodeState, config_values
+from ._shard import NodeState, config_values
 from ._wait import Clock
 
-__all__ = ["WriteStop"]
-
-FENCE_MARGIN_S = 0.2
+__all__ = ["WriteStop", "all_of"]
 
 
 class WriteStop:
-    """What stops the writes on one node now. ``before`` is the node's state when nothing was stopped yet."""
+    """What stops the writes on one node now. ``before`` is the node's state when nothing was stopped yet.
 
-    def __init__(self, server: Server, before: NodeState, clock: Clock) -> None:
+    ``fence_margin_s``: how long before its end a pause is said to end soon.
+    """
+
+    def __init__(self, server: Server, before: NodeState, clock: Clock, fence_margin_s: float = 0.2) -> None:
         self.server = server
         self.paused_until_s = 0.0
+        self._fence_margin_s = fence_margin_s
         self.fenced = False
         self._to_lift = False
         self._before = before
+        self._fence_value = fence_for(before.min_replicas_to_write, before.min_replicas_max_lag)
         self._clock = clock
 
     def pause(self, budget_ms: int) -> int:
         """Pauses writes for at most ``budget_ms``; returns the offset (bytes of the stream) after the last one."""
-        self.paused_until_s = self._clock.now_s() + budget_ms / 1000
+        self.paused_until_s = self._clock.now_s() + budget_ms / 1000  # noted first: the answer may be lost
         replies = transaction(self.server, ["CLIENT", "PAUSE", budget_ms, "WRITE"], ["INFO", "replication"])
         return node_info(parse_info(replies[1])).offset
 
+    def refuse_writes(self) -> int:
+        """Fences the node; returns the offset (bytes of the stream) after the last write."""
+        self.fence()
+        return node_info(parse_info(self.server.command("INFO", "replication"))).offset
+
     def ends_soon(self) -> bool:
         """Whether the pause is about to end, and no fence stands behind it."""
-        return not self.fenced and self._clock.now_s() > self.paused_until_s - FENCE_MARGIN_S
+        return not self.fenced and self._clock.now_s() > self.paused_until_s - self._fence_margin_s
 
     def fence(self) -> None:
         """Refuses every write from now on."""
         self._to_lift = True  # a fence that may be there is lifted in the end, also if the answer is lost
         if self._before.min_replicas_max_lag == 0:  # 0 would switch the check off
             self.server.command("CONFIG", "SET", "min-replicas-max-lag", 10)
-        self.server.command("CONFIG", "SET", "min-replicas-to-write", FENCE)
+        self.server.command("CONFIG", "SET", "min-replicas-to-write", self._fence_value)
         self.fenced = True
 
-    def adopt_fence(self) -> None:
-        """Finds out whether the node is fenced already; a node that is down is not."""
+    def adopt(self, paused_until_s: float, may_be_paused: bool) -> None:
+        """Takes over what another process has begun: its pause, and its fence if there is one; a node that is down has none."""
+        self.paused_until_s = paused_until_s or (self._clock.now_s() if may_be_paused else 0.0)
         with contextlib.suppress(ConnectionFailed):
             values = config_values(self.server, "min-replicas-to-write")
-            self.fenced = self._to_lift = values["min-replicas-to-write"] == str(FENCE)
+            self.fenced = self._to_lift = is_fence(int(values["min-replicas-to-write"]))
 
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
-        """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed.
-
-        A command that fails does not keep the ones after it from being sent.
-        """
+        """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed."""
         commands: list[list[Any]] = []
         if self._to_lift:
             commands.append(["CONFIG", "SET", "min-replicas-to-write", self._before.min_replicas_to_write])
             commands.append(["CONFIG", "SET", "min-replicas-max-lag", self._before.min_replicas_max_lag])
-        failed = []
-        for words in [*commands, *before_the_pause_ends, ["CLIENT", "UNPAUSE"]]:
-            try:
-                again_if_lost(self.server, *words)
-            except SentinelOpsError as error:
-                failed.append(error)
+        commands += before_the_pause_ends
+        if self.paused_until_s:
+            commands.append(["CLIENT", "UNPAUSE"])
+        failed = all_of(self.server, commands)
         self.fenced = self._to_lift = False
         return failed
+
+
+def all_of(server: Server, commands: Sequence[list[Any]]) -> list[SentinelOpsError]:
+    """Sends every command, also if one before it has failed; returns what failed."""
+    failed = []
+    for words in commands:
+        try:
+            again_if_lost(server, *words)
+        except SentinelOpsError as error:
+            failed.append(error)
+    return failed

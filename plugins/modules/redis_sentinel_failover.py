@@ -20,6 +20,9 @@ description:
     go on, waits until
     the Sentinels agree, sends the clients away from the old master, and waits until all replicas follow the new one.
   - Clients see their writes blocked for about 0.4 seconds and one disconnection.
+  - A process of its own stands by on the same host. Should the module be killed, it finishes the handover, or takes it back.
+  - If everything is killed, a later run on the same host recognises what was left (a fence, a steered priority, Sentinel settings),
+    finishes that handover and puts everything back, also if the target is the master already.
   - It refuses to begin unless every Sentinel is reachable and agrees, none is in TILT or has a failover in progress,
     every replica is
     linked with a small lag, and the target is eligible. What may pass by itself is waited for, up to O(wait_s).
@@ -40,22 +43,36 @@ options:
     description: Port on which the Sentinel listens.
     default: 26379
   master_name:
-    description: Name under which the Sentinels monitor the master.
+    description: Name under which the Sentinels monitor the master. By default that of the shard to which the target belongs.
     type: str
-    required: true
+    default: ''
   target:
-    description: The node that shall be the master, as C(host:port); an IPv6 address in brackets.
+    description:
+      - The node that shall be the master, as C(host:port); an IPv6 address in brackets.
+      - Or its run id (C(run_id) of C(INFO)), which is right wherever addresses differ by who asks.
     type: str
     required: true
   mode:
     description:
-      - V(pause) is the lossless handover.
+      - V(pause) pauses the writes on the old master (Redis 6.2 and later, Valkey). Clients wait, for about 0.4 seconds.
+      - V(fence) refuses the writes there instead (C(min-replicas-to-write)). Clients get C(NOREPLICAS) errors for as long. It is
+        the one for Redis 5.0 and 6.0, has no time limit, and holds even if all of ours is killed.
+      - V(coordinated) leaves it to the servers (C(SENTINEL FAILOVER COORDINATED), Sentinels of Valkey 9.1.1 and later). Takes
+        about one second.
+      - V(auto) takes V(pause) where the master can pause writes, and else V(fence); RV(mode_reason) says why.
       - V(plain) sends C(SENTINEL FAILOVER) and does nothing for the writes. It exists for comparison, B(loses
         acknowledged writes) and
         says so in a warning.
     type: str
-    choices: [pause, plain]
+    choices: [auto, pause, fence, coordinated, plain]
     default: pause
+  journal_folder:
+    description:
+      - Folder, on the host that runs the module, for the note of what has to be put back (priorities, Sentinel settings) if
+        everything dies in the middle. The note is removed in the end. The next handover that finds one puts that back first.
+      - It also keeps two handovers of one master from running at once on this host.
+    type: path
+    default: /var/lib/sentinelops-redis
   sentinels:
     description:
       - All Sentinels of the set, as C(host:port). By default the Sentinel at O(login_host) and those that it knows.
@@ -90,6 +107,12 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Move the master role away from a host that goes down for maintenance
+  sentinelops.redis.redis_sentinel_failover:
+    login_host: 10.0.0.1
+    target: 10.0.0.3:6379
+    mode: auto
+
 - name: Hand the master role to redis-2
   sentinelops.redis.redis_sentinel_failover:
     login_host: 10.0.0.1
@@ -125,6 +148,16 @@ mode:
   returned: success
   type: str
   sample: pause
+mode_reason:
+  description: Why it was moved that way.
+  returned: when the role was moved
+  type: str
+  sample: redis 7.0.15 can pause writes, clients wait and see no error
+mended:
+  description: What an earlier handover had left and was put back by this one, a sentence each.
+  returned: when anything was changed
+  type: list
+  elements: str
 leader:
   description: The Sentinel that carried the failover out, as C(host:port).
   returned: when the role was moved
@@ -166,7 +199,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address
+from ..module_utils._address import Address, is_run_id
 from ..module_utils._connection import (
     CONNECTION_SPEC,
     NODE_LOGIN_SPEC,
@@ -178,7 +211,9 @@ from ..module_utils._connection import (
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._guard import Guard
 from ..module_utils._handover import Handover, HandoverRequest
-from ..module_utils._sentinel import sentinel_set
+from ..module_utils._modes import MODES
+from ..module_utils._note import HandoverNote
+from ..module_utils._sentinel import master_name_of, sentinel_set
 from ..module_utils._shard import ShardServers
 from ..module_utils._wait import Clock
 
@@ -186,9 +221,10 @@ SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     **NODE_LOGIN_SPEC,
     "login_port": {"type": "int", "default": 26379},
-    "master_name": {"type": "str", "required": True},
+    "master_name": {"type": "str", "default": ""},
     "target": {"type": "str", "required": True},
-    "mode": {"type": "str", "choices": ["pause", "plain"], "default": "pause"},
+    "mode": {"type": "str", "choices": ["auto", *MODES], "default": "pause"},
+    "journal_folder": {"type": "path", "default": "/var/lib/sentinelops-redis"},
     "sentinels": {"type": "list", "elements": "str", "default": []},
     "version": {"type": "str", "default": ""},
     "align": {"type": "bool", "default": True},
@@ -198,10 +234,10 @@ SPEC: dict[str, Any] = {
 }
 
 
-def request_from(params: dict[str, Any]) -> HandoverRequest:
+def request_from(params: dict[str, Any], master_name: str) -> HandoverRequest:
     return HandoverRequest(
-        master_name=params["master_name"],
-        target=str(Address.parse(params["target"])),
+        master_name=master_name,
+        target=_target(params),
         mode=params["mode"],
         align=params["align"],
         wanted_version=params["version"],
@@ -211,22 +247,38 @@ def request_from(params: dict[str, Any]) -> HandoverRequest:
     )
 
 
-def servers_from(params: dict[str, Any]) -> ShardServers:
+def _target(params: dict[str, Any]) -> str:
+    text: str = params["target"]
+    return text if is_run_id(text) else str(Address.parse(text))
+
+
+def shard_from(params: dict[str, Any]) -> tuple[ShardServers, str]:
+    """The servers of the shard, and its master name."""
     login, node_login = login_from(params), node_login_from(params)
     first = connect(Address(params["login_host"], params["login_port"]), login)
-    addresses = sentinel_set(params["sentinels"], first, params["master_name"])
-    return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login))
+    name = params["master_name"] or master_name_of(first, _target(params))
+    addresses = sentinel_set(params["sentinels"], first, name)
+    return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login)), name
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Makes the target master if it is not; returns the module's result."""
-    request = request_from(params)
-    handover = Handover(servers_from(params), request, Clock(), Guard.standing_by)
+    """Makes the target master if it is not, and puts back what an earlier handover has left; returns the module's result."""
+    servers, name = shard_from(params)
+    note = HandoverNote(params["journal_folder"], name)
+    handover = Handover(servers, request_from(params, name), Clock(), Guard.standing_by, note)
     is_master = handover.survey()
-    names = {"old_master": handover.outcome.old_master, "new_master": handover.outcome.new_master, "mode": request.mode}
-    if is_master or check_mode:
-        return {"changed": not is_master, **names}
-    return handover.run().as_result()
+    needed = not is_master or bool(handover.leftovers)
+    if needed and not check_mode:
+        return handover.run().as_result()
+    outcome = handover.outcome
+    found = [f"an earlier handover was cut short, and will be finished: {text}" for text in handover.leftovers.sentences()]
+    return {
+        "changed": needed,
+        "old_master": outcome.old_master,
+        "new_master": outcome.new_master,
+        "mode": outcome.mode,
+        "warnings": found,
+    }
 
 
 def main() -> None:
@@ -235,6 +287,8 @@ def main() -> None:
         require_redis_py()
         result = ensure(module.params, module.check_mode)
     except SentinelOpsError as error:
+        for warning in error.facts.pop("warnings", []):
+            module.warn(warning)
         module.fail_json(**error.as_result())
     for warning in result.pop("warnings", []):
         module.warn(warning)

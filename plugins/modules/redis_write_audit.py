@@ -130,7 +130,7 @@ attempted:
   description: Writes that were begun.
   returned: success
   type: int
-failed:
+refused:
   description: Writes that were certainly not applied.
   returned: success
   type: int

@@ -1,10 +1,11 @@
-"""Fixtures: a deployment per module of tests, on ports of its own."""
+"""Fixtures: real deployments, each on ports of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deployment import Deployment
@@ -13,12 +14,21 @@ _ports = count(22001, 200)
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    """Three data nodes and three Sentinels on Redis 6.2.14, or on the version that a test module's VERSION names."""
-    version = getattr(request.module, "VERSION", "6.2.14")
-    made = Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next(_ports))
-    try:
-        made.build()
-        yield made
-    finally:
-        made.remove()
+def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Deployment]]:
+    """``build(version, **options)`` starts a deployment of three data nodes and three Sentinels, gone after the module's tests."""
+    made: list[Deployment] = []
+
+    def build_one(version: str, **options: Any) -> Deployment:
+        made.append(Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next(_ports), **options))
+        made[-1].build()
+        return made[-1]
+
+    yield build_one
+    for one in made:
+        one.remove()
+
+
+@pytest.fixture(scope="module")
+def deployment(build: Callable[..., Deployment], request: pytest.FixtureRequest) -> Deployment:
+    """Redis 6.2.14, or the version that a test module's VERSION names."""
+    return build(getattr(request.module, "VERSION", "6.2.14"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from access import Access
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Login, Server, connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
@@ -22,6 +23,14 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._info import par
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = ROOT / ".cache" / "servers"
 MASTER = "mymaster"
+
+
+def server_in(folder: Path) -> Path:
+    """The server's executable in a version folder."""
+    valkey = folder / "valkey-server"
+    return valkey if valkey.exists() else folder / "redis-server"
+
+
 RUN_MODULE = """
 import importlib, json, sys
 from ansible.module_utils.testing import patch_module_args
@@ -68,8 +77,21 @@ def start_module(name: str, /, **arguments: Any) -> subprocess.Popen[str]:
 class Deployment:
     """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels from ``port + 100`` on."""
 
-    def __init__(self, folder: Path, version: str, port: int, *, replicas: int = 2, sentinels: int = 3, extra: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        version: str,
+        port: int,
+        *,
+        replicas: int = 2,
+        sentinels: int = 3,
+        extra: str = "",
+        access: Access | None = None,
+        down_after_ms: int = 5000,
+    ) -> None:
         self.folder, self.version, self.extra = folder, version, extra
+        self.access = access or Access()
+        self.down_after_ms = down_after_ms
         self.nodes = {f"redis-{index + 1}": port + index for index in range(replicas + 1)}
         self.sentinels = {f"sentinel-{index + 1}": port + 100 + index for index in range(sentinels)}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -83,13 +105,14 @@ class Deployment:
         return self.folder / "inventory.yml"
 
     def address(self, name: str) -> str:
-        return f"127.0.0.1:{self.ports[name]}"
+        return str(Address(self.access.host, self.ports[name]))
 
     def config(self, name: str) -> Path:
         return self.folder / name / "redis" / ("sentinel.conf" if name.startswith("sentinel") else "redis.conf")
 
     def connect(self, name: str) -> Server:
-        return connect(Address("127.0.0.1", self.ports[name]), Login(timeout_ms=2000))
+        login = self.access.sentinels if name in self.sentinels else self.access.nodes
+        return connect(Address(self.access.host, self.ports[name]), Login(**login, timeout_ms=2000))
 
     def command(self, name: str, *words: Any) -> Any:
         server = self.connect(name)
@@ -112,7 +135,8 @@ class Deployment:
         for name, port in self.ports.items():
             folder = self.folder / name / "redis"
             shutil.copytree(SERVERS / self.version, folder)
-            common = f"port {port}\nbind 127.0.0.1\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
+            listen = f"tls-port {port}" if self.access.tls else f"port {port}"
+            common = f"{listen}\nbind {self.access.bind}\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
             own = self._sentinel_config() if name in self.sentinels else self._node_config(name)
             self.config(name).write_text(common + own, encoding="utf-8")
             self.start(name)
@@ -121,14 +145,17 @@ class Deployment:
 
     def _node_config(self, name: str) -> str:
         first = next(iter(self.nodes))
-        return self.extra + ("" if name == first else f"replicaof 127.0.0.1 {self.nodes[first]}\n")
+        follow = "" if name == first else f"replicaof {self.access.host} {self.nodes[first]}\n"
+        return self.access.node_lines + self.extra + follow
 
     def _sentinel_config(self) -> str:
         master = next(iter(self.nodes.values()))
+        named = self.access.sentinel_lines.replace("{name}", MASTER).splitlines(keepends=True)
+        before = [line for line in named if MASTER not in line]  # resolve-hostnames must come before a name is used
         return (
-            f"sentinel monitor {MASTER} 127.0.0.1 {master} {len(self.sentinels) // 2 + 1}\n"
-            f"sentinel down-after-milliseconds {MASTER} 5000\nsentinel failover-timeout {MASTER} 60000\n"
-        )
+            "".join(before) + f"sentinel monitor {MASTER} {self.access.host} {master} {len(self.sentinels) // 2 + 1}\n"
+            f"sentinel down-after-milliseconds {MASTER} {self.down_after_ms}\nsentinel failover-timeout {MASTER} 60000\n"
+        ) + "".join(line for line in named if MASTER in line)
 
     def _inventory(self) -> dict[str, Any]:
         variables = {
@@ -145,7 +172,7 @@ class Deployment:
 
     def start(self, name: str) -> None:
         mode = ["--sentinel"] if name in self.sentinels else []
-        server = self.folder / name / "redis" / "redis-server"
+        server = server_in(self.folder / name / "redis")
         self.processes[name] = subprocess.Popen(
             [server, self.config(name), *mode], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
@@ -165,6 +192,24 @@ class Deployment:
         replicas = self.command(name, "SENTINEL", "REPLICAS", MASTER)
         linked = [dict(zip(replica[::2], replica[1::2], strict=True))["master-link-status"] for replica in replicas]
         return int(view["num-other-sentinels"]) == len(self.sentinels) - 1 and linked == ["ok"] * (len(self.nodes) - 1)
+
+    def reach(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The options with which a module reaches the Sentinels and, with the login ``nodes``, the data nodes."""
+        own = {} if nodes is None else {name: nodes.get(name) for name in ("user", "password") if self.access.sentinels.get("user")}
+        options = {**self.access.options(nodes), **{f"login_{name}": value for name, value in own.items()}}
+        return {"login_host": self.access.host, "login_port": next(iter(self.sentinels.values())), **options}
+
+    def hand_over(self, name: str, **options: Any) -> dict[str, Any]:
+        """Run the module that makes the node the master; returns its result."""
+        return run_module("redis_sentinel_failover", **self.handover_options(name, **options))
+
+    def handover_options(self, name: str, **options: Any) -> dict[str, Any]:
+        journal = str(self.folder / "journal")
+        return {**self.reach(), "master_name": MASTER, "target": self.address(name), "journal_folder": journal, **options}
+
+    def other_than_master(self) -> str:
+        """redis-2, or redis-1 if that is not the master."""
+        return "redis-2" if self.masters() == ["redis-1"] else "redis-1"
 
     def pids(self) -> dict[str, int]:
         return {name: int(self.info(name)["process_id"]) for name in self.ports}
@@ -198,7 +243,7 @@ class Writers:
         self.stop_file = deployment.folder / stop
         self.stop_file.unlink(missing_ok=True)
         self.arguments = {
-            "login_port": next(iter(deployment.sentinels.values())),
+            **deployment.reach(deployment.access.app),
             "master_name": MASTER,
             "stop_file": str(self.stop_file),
             "duration_s": 600,

@@ -1,0 +1,110 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether our user may do all that a handover needs, found out before anything is done.
+
+A command that is queued in a transaction is checked against the ACL at once, and never runs if the transaction is
+abandoned (Redis 6.0 and later; earlier ones have no ACL). Sentinels have no transactions, but check the right before they look up
+the name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._connection import Server
+from ._errors import AccessDenied, CommandRefused, ConnectionFailed
+
+__all__ = ["missing_on_node", "missing_on_sentinel", "missing_to_coordinate"]
+
+NODE_COMMANDS: dict[str, list[list[Any]]] = {
+    "pause": [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]],
+    "every": [
+        ["REPLICAOF", "NO", "ONE"],
+        ["CLIENT", "KILL", "TYPE", "normal"],
+        ["CONFIG", "SET", "min-replicas-to-write", 0],
+        ["CONFIG", "SET", "replica-priority", 100],
+        ["CONFIG", "REWRITE"],
+    ],
+    "plain": [["CONFIG", "SET", "replica-priority", 100], ["CONFIG", "REWRITE"]],
+}
+NO_SUCH_MASTER = "no-such-master-of-sentinelops"
+
+
+def _commands(mode: str) -> list[list[Any]]:
+    if mode == "plain":
+        return NODE_COMMANDS["plain"]
+    return NODE_COMMANDS["pause"] * (mode == "pause") + NODE_COMMANDS["every"]
+
+
+def missing_on_node(node: Server, mode: str) -> list[str]:
+    """The rights that our user lacks on a data node for a handover in this mode; a sentence each."""
+    found = []
+    begun = False
+    try:
+        node.command("MULTI")
+        node.command("EXEC")  # of nothing
+    except AccessDenied as denied:
+        found.append(_sentence(node, ["EXEC" if "exec" in denied.message.lower() else "MULTI"], denied))
+        return found
+    except (CommandRefused, ConnectionFailed):
+        return []
+    for words in _commands(mode):
+        try:
+            if not begun:
+                node.command("MULTI")
+                begun = True
+            node.command(*words)
+        except AccessDenied as denied:
+            found.append(_sentence(node, words if begun else ["MULTI"], denied))
+            if not begun:
+                break
+            begun = False  # the connection was closed, and the transaction with it
+        except (CommandRefused, ConnectionFailed):
+            break  # a script that is busy, say: what it is, the survey tells
+    node.close()
+    return list(dict.fromkeys(found))
+
+
+def missing_on_sentinel(sentinel: Server) -> list[str]:
+    """As above, for a Sentinel."""
+    words = ["SENTINEL", "FAILOVER", NO_SUCH_MASTER]
+    try:
+        sentinel.command(*words)
+    except AccessDenied as denied:
+        return [_sentence(sentinel, words, denied, kind="Sentinel ")]
+    except (CommandRefused, ConnectionFailed):
+        pass
+    return []
+
+
+def _right(words: list[Any]) -> str:
+    container = words[0] in ("CLIENT", "CONFIG", "SENTINEL")
+    return "+" + "|".join(str(word).lower() for word in words[: 2 if container else 1])
+
+
+def _sentence(server: Server, words: list[Any], denied: AccessDenied, kind: str = "") -> str:
+    return f"our user lacks the right {_right(words)} on {kind}{server.address} ({denied.message})"
+
+
+def missing_to_coordinate(master: Server) -> tuple[list[str], list[str]]:
+    """What the Sentinels' own user lacks on the master for a coordinated failover, and what could not be found out.
+
+    Sentinels name their connections ``sentinel-<start of their id>-cmd`` (CLIENT LIST).
+    """
+    try:
+        lines = str(master.command("CLIENT", "LIST")).splitlines()
+        fields = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+        users = {one.get("user", "default") for one in fields if one.get("name", "").startswith("sentinel-")}
+        found = []
+        for user in sorted(users):
+            for words in (["FAILOVER", "TO", "host", "1"], ["CLIENT", "PAUSE", "1"]):
+                reply = str(master.command("ACL", "DRYRUN", user, *words))
+                if reply != "OK":
+                    right = "+failover" if words[0] == "FAILOVER" else "+client"
+                    found.append(f"the Sentinels' user {user} lacks the right {right} on {master.address} ({reply})")
+        return found, []
+    except AccessDenied as denied:
+        return [], [f"whether the Sentinels' user may coordinate a failover could not be checked: {denied.message}"]
+    except CommandRefused as refused:
+        return [], [f"whether the Sentinels' user may coordinate a failover could not be checked: {refused.reply}"]

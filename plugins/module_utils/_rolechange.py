@@ -1,0 +1,191 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an accepted SENTINEL FAILOVER to clients that are on the new master.
+
+From here on a node that still says role:master is never unpaused or unfenced, unless the failover was given up.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from ._address import Address
+from ._connection import Server
+from ._errors import CommandRefused, ConnectionFailed, OperationFailed, SentinelOpsError
+from ._outcome import HandoverRequest, Outcome, Story
+from ._sentinel import parse_master
+from ._shard import ShardServers
+from ._wait import Clock, until
+from ._writestop import WriteStop, all_of
+
+__all__ = ["RoleChange", "has_role"]
+
+PROMOTION_S = 60.0  # how long a promotion that was accepted, and neither happened nor was given up, is waited for
+DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
+
+
+def has_role(server: Server, role: str) -> bool:
+    """Whether the node says it has this role (``master`` or ``slave``, as ROLE does) now."""
+    try:
+        return bool(server.command("ROLE")[0] == role)
+    except (ConnectionFailed, CommandRefused):
+        return False  # Sentinel closes the target's connections as it promotes it
+
+
+class RoleChange:
+    """The role moves from ``outcome.old_master`` to ``outcome.new_master``. Use: ``follow(leader)``.
+
+    ``stop``: what keeps the old master from accepting writes; None in mode coordinated, where the servers do that.
+    ``take_back`` is called if the failover was given up, ``released`` as soon as the clients may go on.
+    """
+
+    def __init__(
+        self,
+        servers: ShardServers,
+        request: HandoverRequest,
+        outcome: Outcome,
+        clock: Clock,
+        story: Story,
+        stop: WriteStop | None,
+        take_back: Callable[[], None],
+        released: Callable[[], None],
+    ) -> None:
+        self.servers = servers
+        self.request = request
+        self.outcome = outcome
+        self.clock = clock
+        self.stop = stop
+        self._story = story
+        self._take_back = take_back
+        self._released = released
+        self._old = servers.node(outcome.old_master)
+        self._target = servers.node(outcome.new_master)
+
+    def follow(self, leader: Server) -> None:
+        """Waits for the promotion, demotes the old master, waits until the Sentinels agree, and sends the clients over."""
+        self._await_promotion(leader)
+        if self.stop is None:
+            self._await_demotion(None)
+        else:
+            self._demote(self.stop)
+        self._agree()
+        self._release()
+
+    def _await_promotion(self, leader: Server) -> None:
+        """Until the target is master; fences the old master if the pause would end before that."""
+        begun_s = self.clock.now_s()
+        next_look_s, given_up = begun_s + 0.5, 0
+        while not has_role(self._target, "master"):
+            now_s = self.clock.now_s()
+            if self.stop and self.stop.ends_soon():
+                self._fence(self.stop)
+            if now_s > next_look_s:
+                next_look_s = now_s + 0.25
+                given_up = given_up + 1 if self._gave_up(leader) else 0
+                if given_up >= 3:
+                    self._give_back()
+            if now_s > begun_s + PROMOTION_S:
+                raise OperationFailed(
+                    f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, has neither promoted "
+                    f"{self.outcome.new_master} nor given it up, and does not answer",
+                    node=str(self._old.address),
+                    state=f"{self._old.address} is fenced and refuses writes, since the promotion may still come",
+                    advice="End that Sentinel's process and run again: what is left is recognised, finished and put back",
+                )
+            self.clock.sleep_s(0.004)
+        self._story.tell(f"promoted: {self.outcome.new_master} is master")
+
+    def _gave_up(self, leader: Server) -> bool:
+        """Whether the failover was given up: none in progress and the old master still named, or the leader is gone."""
+        try:
+            view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
+        except ConnectionFailed as error:
+            return error.refused  # a Sentinel that ends forgets its failover; one that hangs may go on with it
+        except CommandRefused:
+            return False
+        return not view.failover_in_progress and self.servers.names.of(view.address) == self.outcome.old_master
+
+    def _give_back(self) -> None:
+        """The failover did not happen: the old master is the master, so its writes go on."""
+        self._take_back()
+        raise OperationFailed(
+            f"Sentinel {self.outcome.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)",
+            state=f"{self._old.address} is still the master and takes writes; nothing was lost",
+            advice="See that the target is in order and run again; if it happens again, look for what the log names",
+        )
+
+    def _fence(self, stop: WriteStop) -> None:
+        try:
+            stop.fence()
+            self._story.tell(f"fenced: the pause ends before the promotion, {stop.server.address} refuses writes instead")
+        except ConnectionFailed:
+            pass  # it is down: it takes no writes; it is tried again
+
+    def _demote(self, stop: WriteStop) -> None:
+        """Makes the old master a replica of the target, its writes still stopped."""
+        old, (host, port) = stop.server, self._target.address
+        for _attempt in range(5):
+            try:
+                old.command("REPLICAOF", host, port)
+                self._story.tell(f"demoted: {old.address} follows {self.outcome.new_master}")
+                return
+            except ConnectionFailed as error:
+                reason: SentinelOpsError = error
+                self.clock.sleep_s(0.05)
+            except SentinelOpsError as error:
+                reason = error
+                break
+        self.outcome.warnings.append(f"{old.address} could not be made a replica: {reason}; that is left to Sentinel")
+        if not isinstance(reason, ConnectionFailed):
+            self._await_demotion(stop)
+
+    def _await_demotion(self, stop: WriteStop | None) -> None:
+        """For a node that refuses REPLICAOF from us, fenced until Sentinel demotes it after ten seconds; and for mode coordinated."""
+        if stop and not stop.fenced:
+            stop.fence()
+        waited = until(lambda: has_role(self._old, "slave"), bool, deadline_s=DEMOTION_S, interval_s=0.02, clock=self.clock)
+        if not waited.satisfied:
+            raise OperationFailed(
+                f"{self._old.address} has not become a replica within {DEMOTION_S:g} s",
+                node=str(self._old.address),
+                state=f"{self.outcome.new_master} is the master and takes writes; {self._old.address} still says role:master"
+                + (" and is fenced" if stop else ""),
+                advice="Make it a replica by hand (REPLICAOF) and run again: what is left is put back",
+            )
+        self._story.tell(f"demoted by Sentinel: {self._old.address}")
+
+    def _agree(self) -> None:
+        """Waits until the Sentinels name the target: that is where clients ask."""
+        total = len(self.servers.sentinels)
+
+        def asked() -> tuple[int, int]:
+            naming = silent = 0
+            for sentinel in self.servers.sentinels:
+                try:
+                    reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.request.master_name)
+                except SentinelOpsError:
+                    silent += 1
+                    continue
+                host, port = reply or ("", "0")
+                naming += self.servers.names.of(str(Address(host, int(port)))) == self.outcome.new_master
+            return naming, silent
+
+        def enough(seen: tuple[int, int]) -> bool:
+            """All that answer, and a majority of all: clients must not wait for a Sentinel that is dead."""
+            naming, silent = seen
+            return naming + silent == total and naming > total // 2
+
+        waited = until(asked, enough, deadline_s=5.0, interval_s=0.01, clock=self.clock)
+        naming = waited.seen[0]
+        self._story.tell(f"agreed: {naming} of {total} Sentinels name {self.outcome.new_master}")
+        if naming < total:
+            self.outcome.warnings.append(f"only {naming} of {total} Sentinels name {self.outcome.new_master}")
+
+    def _release(self) -> None:
+        """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""
+        kills = [["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"]]
+        failed = self.stop.end(*kills) if self.stop else all_of(self._old, kills)
+        self._released()
+        self.outcome.warnings += [f"releasing the old master: {error}" for error in failed]
+        self._story.tell(f"released: the clients of {self._old.address} were disconnected, they find {self.outcome.new_master}")

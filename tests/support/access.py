@@ -1,0 +1,190 @@
+"""Ways in: how the servers of a test deployment tell friends from strangers, and what a module needs to be let in."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+# Every kind of character that a configuration file, a shell or a template could take for its own.
+PASSWORD = "node \"pass' #{{ x }} $HOME"
+SENTINEL_PASSWORD = "sentinel-secret-7"
+OPS_PASSWORD = "ops-secret-8"
+SENTINELS_OWN_PASSWORD = "watcher-secret-9"
+APP_PASSWORD = "app-secret-10"
+REPLICA_PASSWORD = "replica-secret-11"
+
+README = Path(__file__).resolve().parent.parent.parent / "README.md"
+
+
+def documented_rights() -> dict[str, str]:
+    """The README's "Rights needed", ``{"data nodes": "+info ...", "Sentinels": "+info ..."}``: what it says is what is tested."""
+    found: dict[str, str] = {}
+    block = README.read_text(encoding="utf-8").split("## Rights needed", 1)[1].split("```")[1]
+    for line in block.splitlines()[1:]:
+        if line.startswith("#"):
+            kind = "data nodes" if "data nodes" in line else "Sentinels"
+        else:
+            found[kind] = f"{found.get(kind, '')} {line}".strip()
+    return found
+
+
+SENTINELS_OWN_RIGHTS = (
+    "+multi +exec +slaveof +ping +subscribe +publish +info +config|rewrite +client|setname +client|kill +script|kill +role"
+)
+
+
+def quoted(text: str) -> str:
+    """As one argument in a configuration file."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+@dataclass(frozen=True)
+class Access:
+    """Lines for the configuration files, and the options with which modules (``ops``) and clients (``app``) come in.
+
+    ``nodes`` and ``sentinels`` are keyword arguments of ``Login``.
+    """
+
+    node_lines: str = ""
+    sentinel_lines: str = ""
+    nodes: dict[str, Any] = field(default_factory=dict)
+    sentinels: dict[str, Any] = field(default_factory=dict)
+    app: dict[str, Any] = field(default_factory=dict)
+    host: str = "127.0.0.1"
+    bind: str = "127.0.0.1"
+    tls: bool = False
+
+    def options(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The options of a module that talks to the Sentinels and, as ``nodes``, to the data nodes."""
+        return {**_options(self.sentinels, ""), **_options(self.nodes if nodes is None else nodes, "node_")}
+
+    @property
+    def secrets(self) -> list[str]:
+        """Everything that must not be seen in any output."""
+        logins = (self.nodes, self.sentinels, self.app)
+        return sorted({login["password"] for login in logins if login.get("password")})
+
+
+def _options(login: dict[str, Any], prefix: str) -> dict[str, Any]:
+    names = {"user": f"{prefix}login_user", "password": f"{prefix}login_password"}
+    return {names.get(name, f"{prefix}{name}"): value for name, value in login.items()}
+
+
+def with_passwords() -> Access:
+    """requirepass and masterauth on the data nodes, another requirepass on the Sentinels."""
+    return Access(
+        node_lines=f"requirepass {quoted(PASSWORD)}\nmasterauth {quoted(PASSWORD)}\n",
+        sentinel_lines=f"requirepass {SENTINEL_PASSWORD}\nsentinel auth-pass {{name}} {quoted(PASSWORD)}\n",
+        nodes={"password": PASSWORD},
+        sentinels={"password": SENTINEL_PASSWORD},
+        app={"password": PASSWORD},
+    )
+
+
+def with_users() -> Access:
+    """ACL users: ours with exactly the rights that the README names, the Sentinels', the replicas' and the application's."""
+    rights = documented_rights()
+    node_lines = (
+        f"user ops on >{OPS_PASSWORD} {rights['data nodes']}\n"
+        f"user watcher on >{SENTINELS_OWN_PASSWORD} allchannels {SENTINELS_OWN_RIGHTS}\n"
+        f"user replica on >{REPLICA_PASSWORD} +psync +replconf +ping\n"
+        f"user app on >{APP_PASSWORD} ~* &* +@all -@admin -@dangerous +info\n"
+        "user default off\n"
+        f"masteruser replica\nmasterauth {REPLICA_PASSWORD}\n"
+    )
+    sentinel_lines = (
+        f"user ops on >{OPS_PASSWORD} &* {rights['Sentinels']}\n"
+        f"user app on >{APP_PASSWORD} &* +ping +sentinel|masters "
+        "+sentinel|master +sentinel|replicas +sentinel|slaves +sentinel|get-master-addr-by-name +sentinel|sentinels\n"
+        f"user peer on >{SENTINEL_PASSWORD} &* +@all\n"
+        "user default off\n"
+        f"sentinel sentinel-user peer\nsentinel sentinel-pass {SENTINEL_PASSWORD}\n"
+        f"sentinel auth-user {{name}} watcher\nsentinel auth-pass {{name}} {SENTINELS_OWN_PASSWORD}\n"
+    )
+    return Access(
+        node_lines=node_lines,
+        sentinel_lines=sentinel_lines,
+        nodes={"user": "ops", "password": OPS_PASSWORD},
+        sentinels={"user": "ops", "password": OPS_PASSWORD},
+        app={"user": "app", "password": APP_PASSWORD},
+    )
+
+
+def with_certificates(folder: Path) -> Access:
+    """TLS everywhere, a CA of our own, and no one without a client certificate."""
+    ca = CertificateAuthority(folder)
+    server, client = ca.issue("server"), ca.issue("client")
+    lines = (
+        f"tls-cert-file {server}.crt\ntls-key-file {server}.key\ntls-ca-cert-file {ca.file}\n"
+        "tls-auth-clients yes\ntls-replication yes\nport 0\n"
+    )
+    login = {
+        "tls": True,
+        "ca_certs": str(ca.file),
+        "client_cert_file": f"{client}.crt",
+        "client_key_file": f"{client}.key",
+    }
+    return Access(node_lines=lines, sentinel_lines=lines, nodes=login, sentinels=login, app=login, tls=True)
+
+
+def on_ipv6() -> Access:
+    return Access(host="::1", bind="::1")
+
+
+def with_host_names() -> Access:
+    """Data nodes and Sentinels announce a name, and the Sentinels name them by it (6.2 and later)."""
+    return Access(
+        node_lines="replica-announce-ip localhost\n",
+        sentinel_lines="sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\nsentinel announce-ip localhost\n",
+        host="localhost",
+    )
+
+
+class CertificateAuthority:
+    """Issues certificates for 127.0.0.1, ::1 and localhost into a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"test CA {folder.name}")])
+        self.file = folder / "ca.crt"
+        certificate = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(True, None), True)
+        self._write(self.file, certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=2))
+        )
+
+    @staticmethod
+    def _write(path: Path, content: bytes) -> None:
+        path.write_bytes(content)
+        path.chmod(0o600)
+
+    def issue(self, name: str) -> Path:
+        """Writes ``name.crt`` and ``name.key``; returns their common path without the ending."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ("127.0.0.1", "::1")]
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(subject, key).add_extension(x509.SubjectAlternativeName([*names, x509.DNSName("localhost")]), False)
+        path = self._folder / name
+        self._write(path.with_suffix(".crt"), builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        self._write(path.with_suffix(".key"), pem)
+        return path
