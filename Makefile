@@ -2,6 +2,7 @@
 # Needs Python >= 3.11 with venv (PYTHON=python3.12 chooses another), git and GNU make.
 
 PYTHON ?= python3
+BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
@@ -44,8 +45,11 @@ molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, o
 servers: .venv/run ## fetch the server versions that the tests use
 	.venv/bin/python scripts/servers.py
 
-bench-handover: .venv/test $(COLLECTION) servers ## measure handovers (VERSION=, COUNT=, METHODS=aligned,unaligned,plain)
-	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS))
+bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
+	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))
+
+soak-handover: .venv/test $(COLLECTION) servers ## hand the master role back and forth under load (N=1000, VERSION=)
+	$(BENCH)/soak.py $(if $(VERSION),--version $(VERSION)) $(if $(N),--count $(N))
 
 clean: ## remove all that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache

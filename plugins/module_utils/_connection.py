@@ -180,6 +180,7 @@ def _transport(address: Address, login: Login) -> Any:
 _HUNG_UP = ("EOF occurred", "closed by server", "reset by peer", "Broken pipe")
 _CHECK_PASSWORD = "Check user and password"
 _CHECK_CA = "Check ca_certs (the authority that signed the server's certificate) and the name or address that the certificate is for"
+_NO_TLS = "Nothing speaks TLS on this port: check the port, or set tls to false"
 _UNKNOWN_CLIENT_CERT = "The server does not trust the authority that signed client_cert_file"
 _GIVE_CLIENT_CERT = "If the server wants a client certificate, give client_cert_file and client_key_file"
 _GIVE_RIGHT = "Give the user this right with ACL SETUSER; the README lists all rights that are needed"
@@ -196,8 +197,8 @@ _ACCESS_ADVICE = {
     "unknown ca": _UNKNOWN_CLIENT_CERT,
     "decrypt error": _UNKNOWN_CLIENT_CERT,
     "bad certificate": _UNKNOWN_CLIENT_CERT,
-    "WRONG_VERSION_NUMBER": "Nothing speaks TLS on this port: check the port, or set tls to false",
-    "wrong version number": "Nothing speaks TLS on this port: check the port, or set tls to false",
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "wrong version number": _NO_TLS,
 }
 
 
@@ -257,7 +258,11 @@ class Connection:
 
     def _first_of_all(self, reason: Exception) -> Exception:
         """A server that hangs up before it has ever answered tells by that what it misses."""
-        if isinstance(reason, ConnectionFailed) and not self._has_answered and any(word in reason.message for word in _HUNG_UP):
+        if not isinstance(reason, ConnectionFailed) or self._has_answered:
+            return reason
+        if self._login.tls and "Timeout" in reason.message:
+            reason.advice = "If nothing speaks TLS on this port, set tls to false"
+        elif any(word in reason.message for word in _HUNG_UP):
             if not self._login.tls:
                 reason.advice = "If this port speaks TLS, set tls to true"
             elif not self._login.client_cert_file:

@@ -26,7 +26,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     lines = [f"Upgrade to {version}, one step after the other:"]
     for name, shard in plan["shards"].items():
         if shard["fenced"]:
-            lines.append(f"(3/8) finish    {name}: a handover was cut short, {', '.join(shard['fenced'])} is fenced and refuses writes")
+            lines.append(f"(3/8) finish    {name}: a handover was cut short, {', '.join(shard['fenced'])} is fenced")
     for host in plan["sentinel_hosts"]:
         lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'], version)}")
     lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps, version)

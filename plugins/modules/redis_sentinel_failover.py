@@ -263,7 +263,11 @@ def shard_from(params: dict[str, Any]) -> tuple[ShardServers, str]:
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Makes the target master if it is not, and puts back what an earlier handover has left; returns the module's result."""
-    servers, name = shard_from(params)
+    try:
+        servers, name = shard_from(params)
+    except SentinelOpsError as error:
+        error.state = error.state or "Nothing was changed"
+        raise
     note = HandoverNote(params["journal_folder"], name)
     handover = Handover(servers, request_from(params, name), Clock(), Guard.standing_by, note)
     is_master = handover.survey()

@@ -1,9 +1,10 @@
 """Measures handovers: how long each kind of client cannot write, for how long writes are paused, and what is lost.
 
-usage: handover.py [--version 6.2.14] [--count 10] [--methods aligned,unaligned,...]
+usage: handover.py [--version 6.2.14] [--count 30] [--methods aligned,unaligned,pause-then-plain,plain] [--table FILE]
 
 One deployment (three data nodes, three Sentinels, loopback), the same load for every method: four writers that ask
-GET-MASTER-ADDR-BY-NAME and four that use redis-py's own Sentinel client (SENTINEL MASTERS).
+GET-MASTER-ADDR-BY-NAME and four that use redis-py's own Sentinel client (SENTINEL MASTERS). The methods take turns, so that
+whatever else the machine does meets all of them alike.
 """
 
 from __future__ import annotations
@@ -14,18 +15,62 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployment import MASTER, Deployment, Writers, run_module
+from deployment import MASTER, Deployment, Writers
+from states import settled, wait_until
 
-METHODS: dict[str, dict[str, Any]] = {
-    "aligned": {},
-    "unaligned": {"align": False},
-    "plain": {"mode": "plain"},
-}
 CLIENTS = {"get-master-addr-by-name": "addr", "masters": "masters"}
+PAUSE_MS = 22000  # what charts use: long enough for Sentinel to have switched, whatever it takes
+
+
+def ours(**options: Any) -> Callable[[Deployment, str], dict[str, Any]]:
+    return lambda deployment, target: deployment.hand_over(target, **options)
+
+
+def pause_then_plain(deployment: Deployment, target: str) -> dict[str, Any]:
+    """What a chart does before it stops the master's pod: pause the writes, fail over, wait for the switch, stop, start again.
+
+    Which replica becomes the master is left to Sentinel.
+    """
+    begun_at = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    (old,) = deployment.masters()
+    sentinel = next(iter(deployment.sentinels))
+    full_before = {name: int(deployment.info(name)["sync_full"]) for name in deployment.nodes}
+    begun_s = time.monotonic()
+    deployment.command(old, "CLIENT", "PAUSE", PAUSE_MS, "WRITE")
+    deployment.command(sentinel, "SENTINEL", "FAILOVER", MASTER)
+    wait_until(lambda: named(deployment, sentinel) != deployment.ports[old])
+    deployment.stop(old)
+    pause_ms = (time.monotonic() - begun_s) * 1000
+    deployment.start(old)
+    wait_until(lambda: settled(deployment), 60)
+    full = sum(max(0, int(deployment.info(name)["sync_full"]) - before * (name != old)) for name, before in full_before.items())
+    return {"begun_at": begun_at, "pause_ms": pause_ms, "full_resyncs": full}
+
+
+def named(deployment: Deployment, sentinel: str) -> int:
+    """The port of the master that SENTINEL MASTER names: only after +switch-master it is the new one's."""
+    reply = deployment.command(sentinel, "SENTINEL", "MASTER", MASTER)
+    return int(dict(zip(reply[::2], reply[1::2], strict=True))["port"])
+
+
+def plain(deployment: Deployment, target: str) -> dict[str, Any]:
+    """SENTINEL FAILOVER alone; then until Sentinel has made the old master a replica."""
+    result = deployment.hand_over(target, mode="plain")
+    wait_until(lambda: settled(deployment), 60)
+    return result
+
+
+METHODS: dict[str, Callable[[Deployment, str], dict[str, Any]]] = {
+    "aligned": ours(mode="auto"),
+    "unaligned": ours(mode="auto", align=False),
+    "pause-then-plain": pause_then_plain,
+    "plain": plain,
+}
 
 
 @dataclass
@@ -52,41 +97,34 @@ def worst_gap_ms(verdict: dict[str, Any], begin_s: float, end_s: float) -> float
     return max(gaps, default=0.0)
 
 
-def measure(deployment: Deployment, method: str, count: int) -> Measured:
-    measured = Measured(method)
+def measure(deployment: Deployment, method: str, count: int, measured: Measured) -> None:
+    """Carries out ``count`` handovers under load and adds what was seen."""
     windows: list[tuple[float, float]] = []
+    pauses: list[float] = []
     with (
         Writers(deployment, key_prefix="bench:addr") as by_address,
         Writers(deployment, key_prefix="bench:masters", discovery="masters", stop="stop-masters") as by_masters,
     ):
-        for number in range(count):
-            target = "redis-2" if deployment.masters()[0] == "redis-1" else "redis-1"
-            port = next(iter(deployment.sentinels.values()))
-            result = run_module(
-                "redis_sentinel_failover",
-                login_port=port,
-                master_name=MASTER,
-                target=deployment.address(target),
-                **METHODS[method],
-            )
+        for _number in range(count):
+            result = METHODS[method](deployment, deployment.other_than_master())
             if result.get("failed"):
                 measured.failed += 1
-                print(f"  {method} {number + 1}: FAILED: {result['msg']}", flush=True)
+                print(f"  {method}: FAILED: {result['msg']}", flush=True)
                 continue
             time.sleep(0.5)
             windows.append((epoch_s(result["begun_at"]), time.time()))
-            measured.pauses_ms.append(result["pause_ms"])
+            pauses.append(result["pause_ms"])
             measured.full_resyncs += result["full_resyncs"]
         verdicts = {"get-master-addr-by-name": by_address.verdict(), "masters": by_masters.verdict()}
     for client, verdict in verdicts.items():
         measured.acknowledged += verdict["acknowledged"]
         measured.lost += verdict["lost"]
         measured.unexpected += verdict["unexpected"]
-        measured.gaps_ms[client] = [worst_gap_ms(verdict, *window) for window in windows]
-    for number, pause in enumerate(measured.pauses_ms):
-        gaps = ", ".join(f"{client} {measured.gaps_ms[client][number]:.0f} ms" for client in CLIENTS)
-        print(f"  {method} {number + 1}: pause {pause:.0f} ms, write gap {gaps}", flush=True)
-    return measured
+        measured.gaps_ms[client] += [worst_gap_ms(verdict, *window) for window in windows]
+    measured.pauses_ms += pauses
+    for number in range(len(pauses), 0, -1):
+        gaps = ", ".join(f"{client} {measured.gaps_ms[client][-number]:.0f} ms" for client in CLIENTS)
+        print(f"  {method} {len(measured.pauses_ms) - number + 1}: pause {measured.pauses_ms[-number]:.0f} ms, write gap {gaps}", flush=True)
 
 
 def three(values: list[float]) -> str:
@@ -100,15 +138,16 @@ def three(values: list[float]) -> str:
 
 def table(version: str, rows: list[Measured]) -> list[str]:
     lines = [
-        f"Redis {version}; milliseconds as median / 95th percentile / maximum",
+        f"{version}; milliseconds as median / 95th percentile / maximum, writers' gaps the longest of any writer in each handover",
         "",
-        "| method | handovers | lost / acknowledged | pause | gap, get-master-addr-by-name | gap, SENTINEL MASTERS | full resyncs |",
-        "|---|---|---|---|---|---|---|",
+        "| method | handovers | lost / acknowledged | unexpected | writes stopped | gap, get-master-addr-by-name | gap, SENTINEL MASTERS | full resyncs |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         gaps = " | ".join(three(row.gaps_ms[client]) for client in CLIENTS)
+        stopped = "never" if row.method == "plain" else three(row.pauses_ms)
         lines.append(
-            f"| {row.method} | {len(row.pauses_ms)} | {row.lost:,} / {row.acknowledged:,} | {three(row.pauses_ms)} | {gaps} "
+            f"| {row.method} | {len(row.pauses_ms)} | {row.lost:,} / {row.acknowledged:,} | {row.unexpected} | {stopped} | {gaps} "
             f"| {row.full_resyncs} |"
         )
     return lines
@@ -117,22 +156,28 @@ def table(version: str, rows: list[Measured]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", default="6.2.14")
-    parser.add_argument("--count", type=int, default=10)
-    parser.add_argument("--methods", default="aligned")
+    parser.add_argument("--count", type=int, default=30)
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--table", type=Path, help="also write the table into this file")
     parser.add_argument("--port", type=int, default=24001)
     arguments = parser.parse_args()
-    rows = []
+    rows = {method: Measured(method) for method in arguments.methods.split(",")}
+    rounds = [min(5, arguments.count - done) for done in range(0, arguments.count, 5)]
     with tempfile.TemporaryDirectory(prefix="handover-bench-") as folder:
         deployment = Deployment(Path(folder) / "deployment", arguments.version, arguments.port)
         try:
             deployment.build()
-            for method in arguments.methods.split(","):
-                print(f"{method}: {arguments.count} handovers ...", flush=True)
-                rows.append(measure(deployment, method, arguments.count))
+            for number, size in enumerate(rounds, 1):
+                for method, measured in rows.items():
+                    print(f"round {number} of {len(rounds)}: {size} handovers, {method}", flush=True)
+                    measure(deployment, method, size, measured)
         finally:
             deployment.remove()
-    print("\n".join(["", *table(arguments.version, rows)]))
-    return 1 if any(row.failed for row in rows) else 0
+    lines = table(arguments.version, list(rows.values()))
+    print("\n".join(["", *lines]))
+    if arguments.table:
+        arguments.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return 1 if any(row.failed for row in rows.values()) else 0
 
 
 if __name__ == "__main__":

@@ -100,4 +100,4 @@ def test_wrong_passwords_are_refused(build: Build) -> None:
     assert "Check user and password" in refused(deployment, login_password="wrong")
     assert "Check user and password" in refused(deployment, node_login_password="wrong")
     assert "Give the password" in refused(deployment, node_login_password=None)
-    assert "Nothing speaks TLS on this port" in refused(deployment, tls=True, node_tls=False)
+    assert "If nothing speaks TLS on this port, set tls to false" in refused(deployment, tls=True, node_tls=False, timeout_ms=500)

@@ -1,68 +1,83 @@
-"""The handover killed with SIGKILL at random moments: its standby finishes it or takes it back, and nothing is lost.
+"""Handovers killed with SIGKILL at random moments: the standby finishes or takes back, a rerun completes, and nothing is lost.
 
-KILLS says how often (default 6); the moments are spread over the whole handover.
+KILLS says how often (default 6); the moments are spread over the whole handover. Killed are, in turn, the module, the
+ansible-playbook that runs it, and both.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import signal
+import subprocess
 import time
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
-from deployment import MASTER, Deployment, Writers, run_module, start_module
+from deployment import Deployment, Writers
+from states import settings, settled, wait_until
 
 VERSION = "7.0.15"  # it asks for INFO every second, so a handover takes about three seconds
 KILLS = int(os.environ.get("KILLS", "6"))
+STARTING_S = 2.0  # what ansible-playbook takes until it runs the module
 
 
-def settings(deployment: Deployment) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in deployment.nodes:
-        for parameter in ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag"):
-            found[f"{name} {parameter}"] = deployment.command(name, "CONFIG", "GET", parameter)[1]
-    for name in deployment.sentinels:
-        reply = deployment.command(name, "SENTINEL", "DEBUG")
-        found[f"{name} INFO-PERIOD"] = dict(zip(reply[::2], reply[1::2], strict=True))["INFO-PERIOD"]
-    return found
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
-def settled(deployment: Deployment) -> bool:
-    replicas = [deployment.info(name) for name in deployment.nodes]
-    return sorted(info["role"] for info in replicas) == ["master", "slave", "slave"] and all(
-        info.get("master_link_status", "up") == "up" for info in replicas
+def kill_the_module(deployment: Deployment, target: str, after_s: float) -> None:
+    module = deployment.start_handover(target)
+    time.sleep(after_s)
+    kill(module.pid)
+    module.wait()
+
+
+def controller_killed(deployment: Deployment, target: str, after_s: float, module_too: bool) -> None:
+    """ansible-playbook and its workers die at once, as with the controller's machine."""
+    words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.handover", "-e", f"redis_upgrade_handover_to={target}"]
+    controller = subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=deployment.mark
     )
+    time.sleep(STARTING_S + after_s)
+    for pid in deployment.handing_over():
+        is_controller = b"ansible-playbook" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        is_standby = os.getsid(pid) == pid and pid != controller.pid and not is_controller
+        if is_controller or (module_too and not is_standby):
+            kill(pid)
+    controller.wait()
 
 
-def wait_until(what: Any, seconds: float = 40) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
+def kill_the_controller(deployment: Deployment, target: str, after_s: float) -> None:
+    controller_killed(deployment, target, after_s, module_too=False)
+
+
+def kill_both(deployment: Deployment, target: str, after_s: float) -> None:
+    controller_killed(deployment, target, after_s, module_too=True)
+
+
+VICTIMS: list[Callable[[Deployment, str, float], None]] = [kill_the_module, kill_the_controller, kill_both]
 
 
 def test_killed_at_any_moment_and_run_again(deployment: Deployment) -> None:
     before = settings(deployment)
     moment = random.Random(os.environ.get("SEED", "7"))
-    with Writers(deployment) as writers:
-        for _number in range(KILLS):
-            target = "redis-2" if deployment.masters() == ["redis-1"] else "redis-1"
-            arguments = {
-                "login_port": next(iter(deployment.sentinels.values())),
-                "master_name": MASTER,
-                "target": deployment.address(target),
-            }
-            module = start_module("redis_sentinel_failover", **arguments)
-            time.sleep(moment.uniform(0.3, 3.5))
-            module.kill()
-            module.wait()
-            wait_until(lambda: not deployment.standbys(), 60)
+    with Writers(deployment, duration_s=3600) as writers:
+        for number in range(KILLS):
+            print(f"kill {number + 1}", flush=True)
+            target = deployment.other_than_master()
+            VICTIMS[number % len(VICTIMS)](deployment, target, moment.uniform(0.3, 3.5))
+            wait_until(lambda: not deployment.handing_over(), 60)
             wait_until(lambda: settled(deployment))
             assert settings(deployment) == before
-            result = run_module("redis_sentinel_failover", **arguments)
+            result = deployment.hand_over(target)
             assert not result.get("failed"), result["msg"]
             assert deployment.masters() == [target]
+            assert len(os.listdir(deployment.folder / "journal")) == 0, "no note and no lock is left"
         verdict = writers.verdict()
+    print(f"{KILLS} kills: {verdict['acknowledged']} acknowledged, {verdict['lost']} lost, longest gap {verdict['longest_gap_ms']} ms")
     assert settings(deployment) == before
     assert verdict["acknowledged"] > 500 * KILLS
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)

@@ -50,7 +50,7 @@ def quoted(text: str) -> str:
 class Access:
     """Lines for the configuration files, and the options with which modules (``ops``) and clients (``app``) come in.
 
-    ``nodes`` and ``sentinels`` are keyword arguments of ``Login``.
+    ``sentinels_own`` are the settings (SENTINEL SET) with which Sentinels come in to the data nodes. ``nodes`` and ``sentinels`` are keyword arguments of ``Login``.
     """
 
     node_lines: str = ""
@@ -58,6 +58,8 @@ class Access:
     nodes: dict[str, Any] = field(default_factory=dict)
     sentinels: dict[str, Any] = field(default_factory=dict)
     app: dict[str, Any] = field(default_factory=dict)
+    administrator: dict[str, Any] = field(default_factory=dict)
+    sentinels_own: dict[str, str] = field(default_factory=dict)
     host: str = "127.0.0.1"
     bind: str = "127.0.0.1"
     tls: bool = False
@@ -95,6 +97,7 @@ def with_users() -> Access:
     node_lines = (
         f"user ops on >{OPS_PASSWORD} {rights['data nodes']}\n"
         f"user watcher on >{SENTINELS_OWN_PASSWORD} allchannels {SENTINELS_OWN_RIGHTS}\n"
+        f"user peer on >{SENTINEL_PASSWORD} ~* &* +@all\n"
         f"user replica on >{REPLICA_PASSWORD} +psync +replconf +ping\n"
         f"user app on >{APP_PASSWORD} ~* &* +@all -@admin -@dangerous +info\n"
         "user default off\n"
@@ -115,6 +118,8 @@ def with_users() -> Access:
         nodes={"user": "ops", "password": OPS_PASSWORD},
         sentinels={"user": "ops", "password": OPS_PASSWORD},
         app={"user": "app", "password": APP_PASSWORD},
+        administrator={"user": "peer", "password": SENTINEL_PASSWORD},
+        sentinels_own={"auth-user": "watcher", "auth-pass": SENTINELS_OWN_PASSWORD},
     )
 
 

@@ -58,7 +58,7 @@ def run_module(name: str, /, **arguments: Any) -> dict[str, Any]:
     return result
 
 
-def start_module(name: str, /, **arguments: Any) -> subprocess.Popen[str]:
+def start_module(name: str, environment: dict[str, str], /, **arguments: Any) -> subprocess.Popen[str]:
     """Start a module in a process of its own and leave it running; its result is not read."""
     process = subprocess.Popen(
         [sys.executable, "-c", RUN_MODULE, name],
@@ -66,7 +66,7 @@ def start_module(name: str, /, **arguments: Any) -> subprocess.Popen[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
+        env={**environment, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
     )
     assert process.stdin is not None
     process.stdin.write(json.dumps(arguments))
@@ -121,6 +121,22 @@ class Deployment:
         finally:
             server.close()
 
+    def administrator(self, name: str) -> Server:
+        """A connection with all rights, whatever a test has taken away from ours."""
+        kind = self.access.sentinels if name.startswith("sentinel") else self.access.nodes
+        login = {**kind, **(self.access.administrator if kind.get("user") else {})}
+        return connect(Address(self.access.host, self.ports[name]), Login(**login, timeout_ms=5000))
+
+    def administer(self, name: str, *words: Any) -> Any:
+        server = self.administrator(name)
+        try:
+            return server.command(*words)
+        finally:
+            server.close()
+
+    def administered_info(self, name: str) -> dict[str, str]:
+        return parse_info(self.administer(name, "INFO"))
+
     def info(self, name: str) -> dict[str, str]:
         return parse_info(self.command(name, "INFO"))
 
@@ -132,16 +148,31 @@ class Deployment:
 
     def build(self) -> None:
         """Write the files, start all instances, and wait until every Sentinel knows the whole deployment."""
-        for name, port in self.ports.items():
-            folder = self.folder / name / "redis"
-            shutil.copytree(SERVERS / self.version, folder)
-            listen = f"tls-port {port}" if self.access.tls else f"port {port}"
-            common = f"{listen}\nbind {self.access.bind}\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
-            own = self._sentinel_config() if name in self.sentinels else self._node_config(name)
-            self.config(name).write_text(common + own, encoding="utf-8")
-            self.start(name)
+        for name in self.ports:
+            self._set_up(name)
         self.inventory.write_text(yaml.safe_dump(self._inventory()), encoding="utf-8")
         self.wait_until_known()
+
+    def _set_up(self, name: str) -> None:
+        folder, port = self.folder / name / "redis", self.ports[name]
+        shutil.copytree(SERVERS / self.version, folder)
+        listen = f"tls-port {port}" if self.access.tls else f"port {port}"
+        common = f"{listen}\nbind {self.access.bind}\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
+        own = self._sentinel_config() if name in self.sentinels else self._node_config(name)
+        self.config(name).write_text(common + own, encoding="utf-8")
+        self.start(name)
+
+    def add(self, name: str) -> None:
+        """One more ``redis-N`` or ``sentinel-N``, on the next port; waits until every Sentinel knows it."""
+        group = self.sentinels if name.startswith("sentinel") else self.nodes
+        group[name] = max(group.values()) + 1
+        self._set_up(name)
+        self.wait_until_known()
+
+    def forget(self, name: str) -> None:
+        """Takes an instance that was added out again."""
+        for group in (self.nodes, self.sentinels, self.processes):
+            group.pop(name, None)
 
     def _node_config(self, name: str) -> str:
         first = next(iter(self.nodes))
@@ -176,6 +207,11 @@ class Deployment:
         self.processes[name] = subprocess.Popen(
             [server, self.config(name), *mode], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
+
+    def stop(self, name: str) -> None:
+        """SIGTERM, as a service manager does, and wait until it is gone."""
+        self.processes[name].terminate()
+        self.processes[name].wait(30)
 
     def wait_until_known(self, seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
@@ -214,14 +250,21 @@ class Deployment:
     def pids(self) -> dict[str, int]:
         return {name: int(self.info(name)["process_id"]) for name in self.ports}
 
-    @staticmethod
-    def standbys() -> list[int]:
-        """The ids of processes that run our failover module: a killed one's standby, for example."""
+    @property
+    def mark(self) -> dict[str, str]:
+        """The environment that tells who has been started for this deployment: children and forks inherit it."""
+        return {**os.environ, "HANDOVER_OF": str(self.folder)}
+
+    def start_handover(self, name: str, **options: Any) -> subprocess.Popen[str]:
+        """The same as hand_over, in the background; its result is not read."""
+        return start_module("redis_sentinel_failover", self.mark, **self.handover_options(name, **options))
+
+    def handing_over(self) -> list[int]:
+        """The ids of all processes that were started with ``mark`` and still run: modules, standbys, ansible-playbook."""
         found = []
         for process in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
-                words = (process / "cmdline").read_bytes().split(b"\0") if process.name.isdigit() else []
-                if b"redis_sentinel_failover" in words:
+                if process.name.isdigit() and f"HANDOVER_OF={self.folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
                     found.append(int(process.name))
         return found
 

@@ -1,0 +1,134 @@
+"""Everything of ours is killed in the middle of a handover, module and standby: the next run finishes and puts back what is left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+from deployment import Deployment, Writers
+from states import settings, settled, wait_until
+
+VERSION = "6.2.14"
+FENCED = 2000000000
+
+
+def kill_everything(deployment: Deployment, when: Callable[[], bool], target: str, **options: object) -> None:
+    """Begins a handover and kills the module and its standby as soon as something can be seen."""
+    module = deployment.start_handover(target, **options)
+    try:
+        wait_until(when, 60)
+    finally:
+        for pid in [module.pid, *deployment.handing_over()]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        module.wait()
+    wait_until(lambda: not deployment.handing_over(), 5)
+
+
+def fenced(deployment: Deployment) -> list[str]:
+    return [name for name in deployment.nodes if int(deployment.command(name, "CONFIG", "GET", "min-replicas-to-write")[1]) > FENCED]
+
+
+def steered(deployment: Deployment) -> bool:
+    return "1" in [deployment.command(name, "CONFIG", "GET", "replica-priority")[1] for name in deployment.nodes]
+
+
+@pytest.mark.parametrize("again", ["the same target", "back"])
+def test_a_fence_is_recognised(deployment: Deployment, again: str) -> None:
+    before, home = settings(deployment), deployment.masters()[0]
+    target = deployment.other_than_master()
+    with Writers(deployment) as writers:
+        kill_everything(deployment, lambda: bool(fenced(deployment)), target, mode="fence")
+        assert fenced(deployment) == [home], "the master refuses writes, until somebody comes"
+        wanted = target if again == "the same target" else home
+        check = deployment.hand_over(wanted, _ansible_check_mode=True)
+        assert check["changed"]
+        assert "will be finished" in str(check["warnings"])
+        assert fenced(deployment) == [home], "check mode has only looked"
+        result = deployment.hand_over(wanted, mode="fence")
+        assert not result.get("failed"), result["msg"]
+        verdict = writers.verdict()
+    assert result["changed"]
+    assert "fence of an earlier handover" in str(result["mended"])
+    assert deployment.masters() == [wanted]
+    assert settings(deployment) == before
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    assert not deployment.hand_over(wanted)["changed"]
+
+
+def test_a_steered_priority_and_sentinels_that_were_tuned(deployment: Deployment) -> None:
+    before, home = settings(deployment), deployment.masters()[0]
+    kill_everything(deployment, lambda: steered(deployment), deployment.other_than_master())
+    assert settings(deployment) != before
+    result = deployment.hand_over(home)
+    assert result["changed"]
+    assert "replica-priority" in str(result["mended"])
+    assert settings(deployment) == before
+    assert deployment.masters() == [home]
+    assert not (deployment.folder / "journal" / "handover-mymaster.json").exists()
+
+
+def test_what_someone_has_set_since_is_theirs(deployment: Deployment) -> None:
+    home, target = deployment.masters()[0], deployment.other_than_master()
+    kill_everything(deployment, lambda: steered(deployment), target)
+    deployment.command(target, "CONFIG", "SET", "replica-priority", 42)
+    deployment.hand_over(home)
+    assert deployment.command(target, "CONFIG", "GET", "replica-priority")[1] == "42"
+    deployment.command(target, "CONFIG", "SET", "replica-priority", 100)
+
+
+def test_the_upgrade_finishes_it_before_it_begins(deployment: Deployment) -> None:
+    home = deployment.masters()[0]
+    kill_everything(deployment, lambda: bool(fenced(deployment)), deployment.other_than_master(), mode="fence")
+    variables = {"redis_upgrade_version": VERSION, "redis_binaries_source": "/nowhere"}
+    words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.upgrade", "-e", json.dumps(variables)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert f"(3/8) finish    mymaster: a handover was cut short, {home} is fenced" in done.stdout
+    assert done.returncode == 0, done.stdout
+    assert not fenced(deployment)
+
+
+def test_two_at_once(deployment: Deployment) -> None:
+    home, target = deployment.masters()[0], deployment.other_than_master()
+    first = deployment.start_handover(target)
+    wait_until(lambda: steered(deployment), 30)
+    second = deployment.hand_over(home if home != target else "redis-3")
+    first.wait()
+    if not second.get("failed"):
+        assert second["changed"] is False, "the target was the master still"
+    else:
+        assert "another handover of this master is under way on this host" in second["msg"]
+    wait_until(lambda: settled(deployment))
+    assert deployment.masters() == [target]
+
+
+def test_a_target_that_dies_when_it_is_to_be_promoted(deployment: Deployment) -> None:
+    """Sentinel gives the failover up soon, and the old master goes on."""
+    before, target = settings(deployment), deployment.other_than_master()
+    with Writers(deployment) as writers:
+        module = deployment.start_handover(target)
+        leaders = list(deployment.sentinels)
+        wait_until(lambda: any(in_progress(deployment, name) for name in leaders), 60)
+        deployment.processes[target].kill()
+        deployment.processes[target].wait()
+        module.wait()
+        time.sleep(1)
+        deployment.start(target)
+        wait_until(lambda: settled(deployment), 60)
+        verdict = writers.verdict()
+    deployment.hand_over(deployment.masters()[0])
+    assert settings(deployment) == before
+    assert len(deployment.masters()) == 1
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    assert verdict["longest_gap_ms"] < 12000
+
+
+def in_progress(deployment: Deployment, name: str) -> bool:
+    reply = deployment.command(name, "SENTINEL", "MASTER", "mymaster")
+    return "failover_in_progress" in dict(zip(reply[::2], reply[1::2], strict=True))["flags"]

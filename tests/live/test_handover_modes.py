@@ -1,0 +1,51 @@
+"""The handover in each mode, under load, on servers that have it and on servers that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from deployment import Deployment, Writers
+from states import settings
+
+Build = Callable[..., Deployment]
+
+
+@pytest.mark.parametrize(
+    ("version", "mode", "taken", "error"),
+    [
+        ("5.0.6", "auto", "fence", "NOREPLICAS"),
+        ("6.2.14", "fence", "fence", "NOREPLICAS"),
+        ("valkey-9.1.2", "auto", "pause", "closed or timed out"),
+        ("valkey-9.1.2", "coordinated", "coordinated", "closed or timed out"),
+    ],
+)
+def test_nothing_is_lost(build: Build, version: str, mode: str, taken: str, error: str) -> None:
+    deployment = build(version, extra="min-replicas-to-write 1\nmin-replicas-max-lag 0\n" if taken == "fence" else "")
+    before = settings(deployment)
+    with Writers(deployment) as writers:
+        for target in ("redis-2", "redis-1"):
+            result = deployment.hand_over(target, mode=mode)
+            assert not result.get("failed"), result["msg"]
+            assert (result["mode"], result["full_resyncs"]) == (taken, 0)
+            assert deployment.masters() == [target]
+        verdict = writers.verdict()
+    assert settings(deployment) == before
+    assert verdict["acknowledged"] > 1000
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    assert error in verdict["errors"], "that is what clients see in this mode"
+
+
+def test_auto_says_why(build: Build) -> None:
+    deployment = build("5.0.6")
+    result = deployment.hand_over("redis-2", mode="auto")
+    assert "5.0.6 cannot pause writes alone" in result["mode_reason"]
+    assert "scripts" in str(result["warnings"]), "what Redis 5 lets through is told"
+
+
+def test_a_pause_is_refused_where_the_server_does_not_know_it(build: Build) -> None:
+    deployment = build("5.0.6")
+    result = deployment.hand_over("redis-2", mode="pause")
+    assert "mode pause needs Redis 6.2 or later" in result["msg"]
+    assert "use mode fence, or auto" in result["msg"]
+    assert deployment.masters() == ["redis-1"]

@@ -1,0 +1,66 @@
+"""What a deployment is like now, for tests that compare it before and after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from deployment import MASTER, Deployment
+
+SETTINGS = ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag")
+
+
+def settings(deployment: Deployment) -> dict[str, Any]:
+    """All that a handover changes and must put back, of every data node and every Sentinel."""
+    found: dict[str, Any] = {}
+    for name in deployment.nodes:
+        for parameter in SETTINGS:
+            found[f"{name} {parameter}"] = deployment.administer(name, "CONFIG", "GET", parameter)[1]
+    for name in deployment.sentinels:
+        reply = deployment.administer(name, "SENTINEL", "MASTER", MASTER)
+        fields = dict(zip(reply[::2], reply[1::2], strict=True))
+        for parameter in ("failover-timeout", "parallel-syncs"):
+            found[f"{name} {parameter}"] = fields[parameter]
+        if not deployment.version.startswith(("5.", "6.")):
+            reply = deployment.administer(name, "SENTINEL", "DEBUG")
+            found[f"{name} INFO-PERIOD"] = dict(zip(reply[::2], reply[1::2], strict=True))["INFO-PERIOD"]
+    return found
+
+
+def snapshot(deployment: Deployment) -> dict[str, Any]:
+    """Settings, process ids, what the data nodes' configuration files say, and who is master."""
+    found: dict[str, Any] = {"settings": settings(deployment)}
+    found["pids"] = {name: process.pid for name, process in deployment.processes.items()}
+    found["files"] = {
+        name: [line for line in deployment.config(name).read_text(encoding="utf-8").splitlines() if line.partition(" ")[0] in SETTINGS]
+        for name in deployment.nodes
+        if deployment.config(name).exists()
+    }
+    found["roles"] = {name: deployment.administer(name, "ROLE")[0] for name in deployment.nodes}
+    found["named"] = [deployment.administer(name, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER) for name in deployment.sentinels]
+    return found
+
+
+def settled(deployment: Deployment) -> bool:
+    """One master, which the others follow, no failover in progress, and every Sentinel names the same master."""
+    try:
+        infos = [deployment.administered_info(name) for name in deployment.nodes]
+        views = [deployment.administer(name, "SENTINEL", "MASTER", MASTER) for name in deployment.sentinels]
+    except SentinelOpsError:
+        return False  # one of them has only just been started
+    fields = [dict(zip(view[::2], view[1::2], strict=True)) for view in views]
+    return (
+        sorted(info["role"] for info in infos) == ["master", *["slave"] * (len(infos) - 1)]
+        and all(info.get("master_link_status", "up") == "up" for info in infos)
+        and len({view["port"] for view in fields}) == 1
+        and not any("failover_in_progress" in view["flags"] or "down" in view["flags"] for view in fields)
+    )
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
