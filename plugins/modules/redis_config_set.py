@@ -60,6 +60,11 @@ from ..module_utils._shard import config_values
 SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
 
 
+def is_secret(name: str) -> bool:
+    """Whether the value of this parameter must not be seen in any output (requirepass, masterauth, tls-key-file-pass, ...)."""
+    return name.lower() == "masterauth" or name.lower().endswith("pass")
+
+
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     wanted = {str(name): str(value) for name, value in params["settings"].items()}
@@ -79,12 +84,12 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def _masked(values: dict[str, str]) -> dict[str, str]:
-    """Without the values of secrets: requirepass, masterauth, tls-key-file-pass."""
-    return {name: "********" if "pass" in name or "auth" in name else value for name, value in values.items()}
+    return {name: "********" if is_secret(name) else value for name, value in values.items()}
 
 
 def main() -> None:
     module = AnsibleModule(SPEC, supports_check_mode=True)
+    module.no_log_values.update(str(value) for name, value in module.params["settings"].items() if is_secret(name))
     try:
         require_redis_py()
         result = ensure(module.params, module.check_mode)
