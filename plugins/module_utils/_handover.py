@@ -83,7 +83,7 @@ class Handover:
         self.story = Story(self.outcome, clock)
         self.shard = Shard((), (), ())
         self.target = request.target
-        self.leftovers = Leftovers((), ())
+        self.leftovers = Leftovers()
         self._new_guard = new_guard
         self._guard: GuardLike | None = None
         self._disk_note = note
@@ -217,7 +217,7 @@ class Handover:
             raise PreconditionFailed(
                 f"no attempt succeeded within {self.request.wait_s:g} s, the last one because: {self._missed or 'no time was left'}",
                 node=self.target,
-                state=f"Nothing was handed over, {self.shard.master} is the master and takes writes",
+                state="Nothing was handed over, and no writes are held up",
                 advice="Mend what is named (a slow replica, a high write rate), then run again",
             )
 
@@ -259,7 +259,7 @@ class Handover:
 
     def _urgent_ms(self) -> int:
         """How long a reply may take while the writes are stopped: two of them must fit into what is left of a pause."""
-        return min(500, pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views)) // 4)
+        return max(100, min(500, pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views)) // 4))
 
     def _take_back(self) -> None:
         """The old master stays the master: its writes go on."""
@@ -348,9 +348,7 @@ class Handover:
             self._role_change().follow(leader)
 
     def _role_change(self) -> RoleChange:
-        return RoleChange(
-            self.servers, self.request, self.outcome, self.clock, self.story, self._stop, self._take_back, self._released
-        )
+        return RoleChange(self.servers, self.request, self.outcome, self.clock, self.story, self._stop, self._take_back, self._released)
 
     def _released(self) -> None:
         self._in_critical_section.close()
@@ -400,7 +398,6 @@ class Handover:
             self._mend()
             if self.shard.master != self.target:
                 self._hand_over()
-            self._erase_note()
         except SentinelOpsError as error:
             self._explain(error)
             raise
@@ -413,11 +410,11 @@ class Handover:
         if not self.leftovers:
             return
         self.outcome.mended = self.leftovers.mend(self.servers, self.request.master_name, self.clock, self._left_s())
-        self.outcome.changed = True
+        self.outcome.changed = bool(self.outcome.mended)
         for sentence in self.outcome.mended:
             self.story.tell(f"mended: {sentence}")
         self._erase_note()
-        self.leftovers = Leftovers((), ())
+        self.leftovers = Leftovers()
         self._await_readiness()
 
     def _hand_over(self) -> None:
@@ -425,7 +422,7 @@ class Handover:
         may_lead = can_coordinate if self.outcome.mode == "coordinated" else _any_view
         steering = self._steering = Steering(self.servers, self.shard, self.request.master_name, self.target, may_lead)
         if self._disk_note:
-            self._disk_note.write(steering.changes)
+            self._disk_note.write([*steering.changes, *self._write_stop().changes()])
         self.servers.hurry(self._urgent_ms())
         if self._new_guard is not None:
             self._guard = self._new_guard(self._take_over)
@@ -439,6 +436,7 @@ class Handover:
         finally:
             self._restore(steering)
             self._in_critical_section.close()
+            self._erase_note()
             if self._guard is not None:
                 self._guard.dismiss()
         self.story.tell("restored: priorities and Sentinel settings are as before")

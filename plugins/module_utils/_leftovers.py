@@ -26,19 +26,29 @@ STEADY_S = 3.0  # a fence that stands for so long, with no failover in progress,
 
 @dataclass(frozen=True)
 class Leftovers:
-    """``fenced``: data nodes with a fence; ``changes``: what the note names and is still changed."""
+    """``fenced``: data nodes with a fence; ``changes``: what the note names and is still changed.
 
-    fenced: tuple[NodeState, ...]
-    changes: tuple[Change, ...]
+    ``unsaved``: data nodes that the note names; what they have saved may be what the handover had set.
+    """
+
+    fenced: tuple[NodeState, ...] = ()
+    changes: tuple[Change, ...] = ()
+    unsaved: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, servers: ShardServers, name: str, shard: Shard, noted: Sequence[Change]) -> Leftovers:
-        return cls(tuple(node for node in shard.nodes if node.fenced), tuple(still_changed(servers, name, noted)))
+        fenced = tuple(node for node in shard.nodes if node.fenced)
+        lifted_anyway = {(node.address, setting) for node in fenced for setting in ("min-replicas-to-write", "min-replicas-max-lag")}
+        changed = [one for one in still_changed(servers, name, noted) if (one.address, one.setting) not in lifted_anyway]
+        unsaved = sorted({one.address for one in noted if one.kind == "node" and shard.node(one.address)})
+        return cls(fenced, tuple(changed), tuple(unsaved))
 
     def __bool__(self) -> bool:
-        return bool(self.fenced or self.changes)
+        return bool(self.fenced or self.changes or self.unsaved)
 
     def sentences(self) -> list[str]:
+        if not self.fenced and not self.changes:
+            return [f"what {', '.join(self.unsaved)} has saved may be a setting of that handover"]
         found = [f"{node.address} is fenced (min-replicas-to-write {node.min_replicas_to_write})" for node in self.fenced]
         return found + [f"{change.setting} of {change.address} is {change.during} (was {change.before})" for change in self.changes]
 
@@ -78,11 +88,13 @@ class Leftovers:
         done = []
         for node in [node for node in shard.nodes if node.fenced]:
             done += _lift(servers, node, shard.master)
-        failed = put_back(servers, name, self.changes)
+        failed = put_back(servers, name, self.changes, *self.unsaved)
         done += [
             f"{change.setting} of {change.address} is {change.before} again (an earlier handover had set {change.during})"
             for change in self.changes
         ]
+        if not done and self.unsaved:
+            done.append(f"{', '.join(self.unsaved)} saved its settings again")
         if failed:
             raise PreconditionFailed(
                 "what an earlier handover has left could not be put back: " + "; ".join(failed),

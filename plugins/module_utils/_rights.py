@@ -106,5 +106,5 @@ def missing_to_coordinate(master: Server) -> tuple[list[str], list[str]]:
         return found, []
     except AccessDenied as denied:
         return [], [f"whether the Sentinels' user may coordinate a failover could not be checked: {denied.message}"]
-    except CommandRefused as refused:
-        return [], [f"whether the Sentinels' user may coordinate a failover could not be checked: {refused.reply}"]
+    except (CommandRefused, ConnectionFailed) as failed:
+        return [], [f"whether the Sentinels' user may coordinate a failover could not be checked: {failed}"]

@@ -118,20 +118,25 @@ class RoleChange:
     def _fence(self, stop: WriteStop) -> None:
         try:
             stop.fence()
-            self._story.tell(f"fenced: the pause ends before the promotion, {stop.server.address} refuses writes instead")
-        except ConnectionFailed:
-            pass  # it is down: it takes no writes; it is tried again
+            self._story.tell(f"fenced: {stop.server.address} refuses writes, also after the end of the pause")
+        except SentinelOpsError:
+            pass  # it is down, or busy with a script: it is tried again
 
     def _demote(self, stop: WriteStop) -> None:
         """Makes the old master a replica of the target, its writes still stopped."""
         old, (host, port) = stop.server, self._target.address
-        for _attempt in range(5):
+        begun_s, attempts = self.clock.now_s(), 0
+        while True:
             try:
                 old.command("REPLICAOF", host, port)
                 self._story.tell(f"demoted: {old.address} follows {self.outcome.new_master}")
                 return
             except ConnectionFailed as error:
                 reason: SentinelOpsError = error
+                attempts += 1
+                # one that is dead takes no writes; one that only we do not reach might, as soon as its pause ends
+                if (error.refused and attempts >= 5) or self.clock.now_s() - begun_s > DEMOTION_S:
+                    break
                 self.clock.sleep_s(0.05)
             except SentinelOpsError as error:
                 reason = error
@@ -142,9 +147,13 @@ class RoleChange:
 
     def _await_demotion(self, stop: WriteStop | None) -> None:
         """For a node that refuses REPLICAOF from us, fenced until Sentinel demotes it after ten seconds; and for mode coordinated."""
-        if stop and not stop.fenced:
-            stop.fence()
-        waited = until(lambda: has_role(self._old, "slave"), bool, deadline_s=DEMOTION_S, interval_s=0.02, clock=self.clock)
+
+        def demoted() -> bool:
+            if stop and not stop.fenced:
+                self._fence(stop)
+            return has_role(self._old, "slave")
+
+        waited = until(demoted, bool, deadline_s=DEMOTION_S, interval_s=0.02, clock=self.clock)
         if not waited.satisfied:
             raise OperationFailed(
                 f"{self._old.address} has not become a replica within {DEMOTION_S:g} s",

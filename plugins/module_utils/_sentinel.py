@@ -241,7 +241,8 @@ def master_name_of(sentinel: Server, target: str) -> str:
         return masters[0].name
     for master in masters:
         replicas = [parse_replica(reply) for reply in sentinel.command("SENTINEL", "REPLICAS", master.name)]
-        if any(target == node.run_id or (not is_run_id(target) and same_node(node.address, target)) for node in [master, *replicas]):
+        known = [(master.address, master.run_id), *((replica.address, replica.run_id) for replica in replicas)]
+        if any(target == run_id or (not is_run_id(target) and same_node(address, target)) for address, run_id in known):
             return master.name
     monitored = ", ".join(f"{master.name} ({master.address})" for master in masters) or "none"
     raise PreconditionFailed(

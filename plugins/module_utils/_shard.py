@@ -12,7 +12,7 @@ from typing import Sequence
 from ._address import Address, is_run_id, same_node
 from ._connection import Connector, Server
 from ._election import ineligible_because
-from ._errors import AccessDenied, PreconditionFailed, SentinelOpsError
+from ._errors import AccessDenied, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ._fence import is_fence
 from ._info import NodeInfo, node_info, parse_info
 from ._sentinel import ReplicaView, SentinelView, disagreements, read_view
@@ -68,6 +68,7 @@ class Shard:
 
     def node(self, address: str) -> NodeState | None:
         return next((node for node in self.nodes if node.address == address), None)
+
 
 class Names:
     """One name (``host:port``) per data node: nodes are told apart by their run id, not by how someone writes their address."""
@@ -150,6 +151,16 @@ def _read_node(server: Server) -> NodeState:
     )
 
 
+def _read_again_if_lost(server: Server) -> NodeState:
+    """A connection may have been closed by a role change just then; one that gets no reply is not tried again."""
+    try:
+        return _read_node(server)
+    except ConnectionFailed as error:
+        if error.refused or "Timeout" in error.message:
+            raise
+        return _read_node(server)
+
+
 def read_shard(servers: ShardServers, name: str) -> Shard:
     """Asks every Sentinel, then every data node that any of them names."""
     views: list[SentinelView] = []
@@ -163,17 +174,22 @@ def read_shard(servers: ShardServers, name: str) -> Shard:
     named = {address for view in views for address in (view.master.address, *(r.address for r in view.replicas))}
     for address in sorted(named):
         try:
-            state = _read_node(servers.node(address))
+            state = _read_again_if_lost(servers.node(address))
             known_as = servers.names.learn(address, state.info.run_id)
             nodes.setdefault(known_as, replace(state, address=known_as))
         except SentinelOpsError as error:
             failed.append(("data node", error))
     return Shard(
         tuple(_renamed(view, servers.names) for view in views),
-        tuple(nodes.values()),
+        tuple(_with_named_master(node, servers.names) for node in nodes.values()),
         tuple(f"{kind} {error}" for kind, error in failed),
         tuple(f"{kind} {error}" for kind, error in failed if isinstance(error, AccessDenied)),
     )
+
+
+def _with_named_master(node: NodeState, names: Names) -> NodeState:
+    master = names.of(node.info.master) if node.info.master else ""
+    return replace(node, info=replace(node.info, master=master))
 
 
 def renamed_replica(replica: ReplicaView, names: Names) -> ReplicaView:

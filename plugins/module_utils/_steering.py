@@ -118,4 +118,8 @@ def _priorities(shard: Shard, target: str) -> list[Change]:
     tied = to_outrank(shard.views[0].replicas, target)
     wanted = {node.address: STEERED_PRIORITY + 1 for node in shard.nodes if node.address in tied and node.priority == STEERED_PRIORITY}
     wanted[target] = STEERED_PRIORITY
-    return [Change("node", node.address, "replica-priority", node.priority, wanted[node.address]) for node in shard.nodes if node.address in wanted]
+    return [
+        Change("node", node.address, "replica-priority", node.priority, wanted[node.address])
+        for node in shard.nodes
+        if node.address in wanted
+    ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Sequence
 
+from ._changes import Change
 from ._connection import Server, again_if_lost, transaction
 from ._errors import ConnectionFailed, SentinelOpsError
 from ._fence import fence_for, is_fence
@@ -20,6 +21,8 @@ from ._shard import NodeState, config_values
 from ._wait import Clock
 
 __all__ = ["WriteStop", "all_of"]
+
+FENCED_MAX_LAG = 10  # the servers' default
 
 
 class WriteStop:
@@ -49,6 +52,14 @@ class WriteStop:
         self.fence()
         return node_info(parse_info(self.server.command("INFO", "replication"))).offset
 
+    def changes(self) -> list[Change]:
+        """What a fence changes, for the note that outlives this process."""
+        address, before = str(self.server.address), self._before
+        found = [Change("node", address, "min-replicas-to-write", before.min_replicas_to_write, self._fence_value)]
+        if before.min_replicas_max_lag == 0:
+            found.append(Change("node", address, "min-replicas-max-lag", 0, FENCED_MAX_LAG))
+        return found
+
     def ends_soon(self) -> bool:
         """Whether the pause is about to end, and no fence stands behind it."""
         return not self.fenced and self._clock.now_s() > self.paused_until_s - self._fence_margin_s
@@ -57,16 +68,17 @@ class WriteStop:
         """Refuses every write from now on."""
         self._to_lift = True  # a fence that may be there is lifted in the end, also if the answer is lost
         if self._before.min_replicas_max_lag == 0:  # 0 would switch the check off
-            self.server.command("CONFIG", "SET", "min-replicas-max-lag", 10)
+            self.server.command("CONFIG", "SET", "min-replicas-max-lag", FENCED_MAX_LAG)
         self.server.command("CONFIG", "SET", "min-replicas-to-write", self._fence_value)
         self.fenced = True
 
     def adopt(self, paused_until_s: float, may_be_paused: bool) -> None:
         """Takes over what another process has begun: its pause, and its fence if there is one; a node that is down has none."""
         self.paused_until_s = paused_until_s or (self._clock.now_s() if may_be_paused else 0.0)
+        self._to_lift = True  # it may have come half way
         with contextlib.suppress(ConnectionFailed):
             values = config_values(self.server, "min-replicas-to-write")
-            self.fenced = self._to_lift = is_fence(int(values["min-replicas-to-write"]))
+            self.fenced = is_fence(int(values["min-replicas-to-write"]))
 
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
         """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed."""

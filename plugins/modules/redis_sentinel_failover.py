@@ -254,9 +254,10 @@ def _target(params: dict[str, Any]) -> str:
 
 def shard_from(params: dict[str, Any]) -> tuple[ShardServers, str]:
     """The servers of the shard, and its master name."""
+    target = _target(params)
     login, node_login = login_from(params), node_login_from(params)
     first = connect(Address(params["login_host"], params["login_port"]), login)
-    name = params["master_name"] or master_name_of(first, _target(params))
+    name = params["master_name"] or master_name_of(first, target)
     addresses = sentinel_set(params["sentinels"], first, name)
     return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login)), name
 

@@ -36,7 +36,7 @@ def pause_then_plain(deployment: Deployment, target: str) -> dict[str, Any]:
 
     Which replica becomes the master is left to Sentinel.
     """
-    begun_at = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    begun_at = datetime.datetime.now(datetime.UTC).isoformat()
     (old,) = deployment.masters()
     sentinel = next(iter(deployment.sentinels))
     full_before = {name: int(deployment.info(name)["sync_full"]) for name in deployment.nodes}
@@ -124,7 +124,9 @@ def measure(deployment: Deployment, method: str, count: int, measured: Measured)
     measured.pauses_ms += pauses
     for number in range(len(pauses), 0, -1):
         gaps = ", ".join(f"{client} {measured.gaps_ms[client][-number]:.0f} ms" for client in CLIENTS)
-        print(f"  {method} {len(measured.pauses_ms) - number + 1}: pause {measured.pauses_ms[-number]:.0f} ms, write gap {gaps}", flush=True)
+        print(
+            f"  {method} {len(measured.pauses_ms) - number + 1}: pause {measured.pauses_ms[-number]:.0f} ms, write gap {gaps}", flush=True
+        )
 
 
 def three(values: list[float]) -> str:

@@ -38,9 +38,7 @@ def kill_the_module(deployment: Deployment, target: str, after_s: float) -> None
 def controller_killed(deployment: Deployment, target: str, after_s: float, module_too: bool) -> None:
     """ansible-playbook and its workers die at once, as with the controller's machine."""
     words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.handover", "-e", f"redis_upgrade_handover_to={target}"]
-    controller = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=deployment.mark
-    )
+    controller = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=deployment.mark)
     time.sleep(STARTING_S + after_s)
     for pid in deployment.handing_over():
         is_controller = b"ansible-playbook" in Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -31,6 +31,10 @@ class FakeClock(Clock):
     def now_s(self) -> float:
         return self._now_s
 
+    def limit(self, seconds: float) -> None:
+        """So much more may be waited for from now on."""
+        self._end_s = self._now_s + seconds
+
     def utc(self) -> str:
         return "2026-01-31T23:59:59.123Z"
 

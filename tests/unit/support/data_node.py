@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.sentinelops.redis.plugins.module_utils._versions import version_key
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 
-FENCE = "2147483647"
+FENCE = "2147483647"  # of a node that had min-replicas-to-write 0
+SETTINGS = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10"}
 
 
 class DataNode(FakeServer):
@@ -16,13 +18,14 @@ class DataNode(FakeServer):
         super().__init__(address, wire)
         self.master = master
         self.run_id = f"run-{address}"
+        self.server = "redis"
         self.version = "7.0.15"
         self.offset = 10000.0
         self.writes_per_s = 50000.0
         self.loading = False
         self.link_up = True
         self.sync_full = 0
-        self.config = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10"}
+        self.config = dict(SETTINGS)
         self.saved_config = dict(self.config)
         self.paused_until_s = 0.0
         self.stalled_until_s = 0.0
@@ -30,6 +33,8 @@ class DataNode(FakeServer):
         self.promoted_at: float | None = None
         self.lost_bytes = 0.0
         self.killed_clients = 0
+        self.clients = ["id=3 name= user=default", "id=4 name=sentinel-1f2e3d4c-cmd user=default"]
+        self.dryrun: dict[str, str] = {}
 
     @property
     def role(self) -> str:
@@ -40,19 +45,39 @@ class DataNode(FakeServer):
         return self.paused_until_s > self.clock.now_s()
 
     @property
+    def fenced(self) -> bool:
+        """It asks for more replicas than there can be; with min-replicas-max-lag 0 nobody counts them."""
+        return int(self.config["min-replicas-to-write"]) > 2000000000 and self.config["min-replicas-max-lag"] != "0"
+
+    @property
     def takes_writes(self) -> bool:
-        return self.alive and self.master is None and not self.paused and self.config["min-replicas-to-write"] != FENCE
+        return self.master is None and self.alive and not (self.frozen or self.paused or self.fenced)
 
     def step(self, seconds: float) -> None:
         """Time goes by: a master takes writes, a replica applies the stream unless something keeps it."""
         if self.takes_writes:
             self.offset += self.writes_per_s * seconds
-        elif self.master and self.alive and self.link_up and not self.paused and self.stalled_until_s <= self.clock.now_s():
+        elif (
+            self.master
+            and self.link_up
+            and self.alive
+            and max(self.stalled_until_s, self.frozen_until_s, self.paused_until_s) <= self.clock.now_s()
+        ):
             self.offset = max(self.offset, self.master.offset - self.stale_bytes)
 
     def promote(self) -> None:
-        """Sentinel made it a master, and closed the connections of its clients."""
+        """Sentinel made it a master."""
         self.master, self.promoted_at = None, self.offset
+        self._reconfigured()
+
+    def be_made_to_follow(self, master: DataNode) -> None:
+        """Sentinel made it a replica."""
+        self.follow(master)
+        self._reconfigured()
+
+    def _reconfigured(self) -> None:
+        """Sentinel had it save its settings, and closed the connections of its clients."""
+        self.saved_config = dict(self.config)
         self.connection_lost = True
 
     def follow(self, master: DataNode) -> None:
@@ -66,7 +91,7 @@ class DataNode(FakeServer):
 
     def do_info(self, *_sections: str) -> str:
         head = {
-            "redis_version": self.version,
+            **versions(self.server, self.version),
             "redis_mode": "standalone",
             "run_id": self.run_id,
             "process_id": 1001,
@@ -101,6 +126,10 @@ class DataNode(FakeServer):
         return "OK"
 
     def do_client(self, what: str, *words: Any) -> Any:
+        if what == "LIST":
+            return "\n".join(self.clients) + "\n"
+        if what in ("PAUSE", "UNPAUSE") and version_key(self.version) < (6, 2):
+            self._refuse(("CLIENT",), "ERR Unknown subcommand or wrong number of arguments")
         if what == "PAUSE":
             self.paused_until_s = max(self.paused_until_s, self.clock.now_s() + int(words[0]) / 1000)
         elif what == "UNPAUSE":
@@ -110,6 +139,14 @@ class DataNode(FakeServer):
             return 1
         return "OK"
 
+    def do_acl(self, _dryrun: str, user: str, *words: Any) -> str:
+        return next((reply for beginning, reply in self.dryrun.items() if f"{user} {words[0]}".startswith(beginning)), "OK")
+
     def do_replicaof(self, host: str, port: Any) -> str:
         self.follow(self.wire.nodes[f"{host}:{port}"])
         return "OK"
+
+
+def versions(server: str, version: str) -> dict[str, str]:
+    """What a server says in its INFO of itself."""
+    return {"redis_version": version} if server == "redis" else {"redis_version": "7.2.4", f"{server}_version": version}

@@ -7,9 +7,11 @@ from typing import Any
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover import Handover, HandoverRequest, NewGuard, Outcome
+from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
 from ansible_collections.sentinelops.redis.plugins.module_utils._shard import ShardServers
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
+from ansible_collections.sentinelops.redis.tests.unit.support.recorded import Unreachable
 from ansible_collections.sentinelops.redis.tests.unit.support.sentinel import FakeSentinel
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Wire
 
@@ -18,9 +20,12 @@ SENTINELS = ("10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379")
 
 
 class Deployment:
-    """Clients write all the time. ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later)."""
+    """Clients write all the time. ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later).
 
-    def __init__(self, replicas: int = 2, has_debug: bool = True) -> None:
+    ``version``, of ``server``, is that of all servers if it is given.
+    """
+
+    def __init__(self, replicas: int = 2, has_debug: bool = True, server: str = "redis", version: str = "") -> None:
         self.clock = FakeClock()
         self.wire = Wire(self.clock)
         self.master = DataNode(MASTER, self.wire)
@@ -31,7 +36,11 @@ class Deployment:
         for number, sentinel in enumerate(self.sentinels):
             sentinel.others = [other for other in self.sentinels if other is not sentinel]
             sentinel.know_everything(phase_s=1.3 + 2.1 * number)
-        self.clock.on_step = [server.step for server in [*self.nodes, *self.sentinels]]
+        for one in [*self.nodes, *self.sentinels]:
+            one.server, one.version = server, version or one.version
+        self.clock.on_step = [
+            server.step for server in [*self.replicas, self.master, *self.sentinels]
+        ]  # what is written comes a step later
 
     @property
     def target(self) -> DataNode:
@@ -45,16 +54,33 @@ class Deployment:
         return ShardServers([Address.parse(address) for address in SENTINELS], self._server, self._server)
 
     def _server(self, address: Address) -> Server:
-        found = [server for server in [*self.nodes, *self.sentinels] if server.address == address]
-        return found[0]
+        servers: list[DataNode | FakeSentinel] = [*self.nodes, *self.sentinels]
+        found = next((server for server in servers if server.address == address), None)
+        if found is None:
+            return Unreachable(address)
+        found.connection_lost = False  # of whoever was connected before
+        return found
 
-    def handover(self, target: str = TARGET, new_guard: NewGuard | None = None, **request: Any) -> Handover:
-        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_guard)
+    def handover(
+        self, target: str = TARGET, new_guard: NewGuard | None = None, note: HandoverNote | None = None, **request: Any
+    ) -> Handover:
+        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_guard, note)
 
-    def hand_over(self, target: str = TARGET, **request: Any) -> Outcome:
+    def surveyed(self, target: str = TARGET, **request: Any) -> Handover:
+        """A handover that may begin; a test may let something happen first."""
         handover = self.handover(target, **request)
         assert not handover.survey()
-        return handover.run()
+        return handover
+
+    def hand_over(self, target: str = TARGET, **request: Any) -> Outcome:
+        return self.surveyed(target, **request).run()
+
+    def settings(self) -> dict[str, Any]:
+        """All that a handover changes for a while and puts back."""
+        found: dict[str, Any] = {str(node.address): (dict(node.config), dict(node.saved_config), node.paused) for node in self.nodes}
+        for one in self.sentinels:
+            found[str(one.address)] = (one.info_period_ms, one.failover_timeout_ms, one.parallel_syncs)
+        return found
 
     def roles(self) -> dict[str, str]:
         """Whom every node follows; ``master`` for one that follows nobody."""

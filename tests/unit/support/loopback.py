@@ -50,12 +50,25 @@ def encoded(reply: Any) -> bytes:
 
 class _Handler(socketserver.StreamRequestHandler):
     def handle(self) -> None:
+        mine: list[list[str]] = []
+        self.server.said_on.append(mine)  # type: ignore[attr-defined]
         while words := self._command():
+            mine.append(words)
             self.server.said.append(words)  # type: ignore[attr-defined]
             try:
-                self.wfile.write(encoded(self.server.answer(words)))  # type: ignore[attr-defined]
+                self.wfile.write(encoded(self._answered(words, mine)))
             except (HangUp, OSError):
                 return
+
+    def _answered(self, words: list[str], said: list[list[str]]) -> Any:
+        """A transaction that is left to us is accepted, and does nothing."""
+        if self.server.takes_transactions:  # type: ignore[attr-defined]
+            begun = said[::-1].index(["MULTI"]) if ["MULTI"] in said else -1
+            if words in (["MULTI"], ["EXEC"]):
+                return "OK" if words == ["MULTI"] else ["OK"] * (begun - 1)
+            if begun > 0 and ["EXEC"] not in said[-begun:]:
+                return "QUEUED"
+        return self.server.answer(words)  # type: ignore[attr-defined]
 
     def _command(self) -> list[str]:
         head = self.rfile.readline()
@@ -73,18 +86,30 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     allow_reuse_address = True
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, takes_transactions: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer = answer
+        self.takes_transactions = takes_transactions
         self.said: list[list[str]] = []
+        self.said_on: list[list[list[str]]] = []
 
 
 class Listening:
-    """Where it listens, and every command that came."""
+    """Where it listens, and every command that came: ``said`` altogether, ``said_on`` each connection."""
 
     def __init__(self, server: _Server) -> None:
         self.address = Address("127.0.0.1", server.server_address[1])
         self.said = server.said
+        self.said_on = server.said_on
+
+    @property
+    def ran(self) -> list[list[str]]:
+        """Without what was queued in a transaction and then abandoned with the connection."""
+        found: list[list[str]] = []
+        for said in self.said_on:
+            begun = len(said) - said[::-1].index(["MULTI"]) - 1 if ["MULTI"] in said else len(said)
+            found += said if ["EXEC"] in said[begun:] else said[:begun]
+        return found
 
     @property
     def params(self) -> dict[str, Any]:
@@ -93,13 +118,16 @@ class Listening:
 
 
 @contextlib.contextmanager
-def listening(answer: Answer) -> Iterator[Listening]:
-    """Answers every command with what ``answer`` returns for its words; redis-py's own greetings are answered OK."""
+def listening(answer: Answer, takes_transactions: bool = False) -> Iterator[Listening]:
+    """Answers every command with what ``answer`` returns for its words; redis-py's own greetings are answered OK.
+
+    ``takes_transactions``: what is queued in one is not asked of ``answer``.
+    """
 
     def greeted(words: list[str]) -> Any:
         return "OK" if words[:2] == ["CLIENT", "SETINFO"] else answer(words)
 
-    with _Server(greeted) as server:
+    with _Server(greeted, takes_transactions) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         try:

@@ -57,6 +57,9 @@ class RecordedSentinel:
         reply = self._said[words[1].lower()]
         return [flat(fields) for fields in reply] if words[1] in ("REPLICAS", "SENTINELS") else reply
 
+    def hurry(self, timeout_ms: int) -> None:
+        """There is nothing to wait for."""
+
     def close(self) -> None:
         """There is no connection."""
 
@@ -79,6 +82,9 @@ class RecordedNode:
             return [dict(line.split(":", 1) for line in info_text(self._said["info"]).splitlines() if ":" in line)["role"]]
         return [words[2], self._said["config"][words[2]]]
 
+    def hurry(self, timeout_ms: int) -> None:
+        """There is nothing to wait for."""
+
     def close(self) -> None:
         self.closed += 1
 
@@ -91,6 +97,9 @@ class Unreachable:
 
     def command(self, *words: Any) -> Any:
         raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
+
+    def hurry(self, timeout_ms: int) -> None:
+        """There is nothing to wait for."""
 
     def close(self) -> None:
         """There is no connection."""

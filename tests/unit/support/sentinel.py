@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
+from ansible_collections.sentinelops.redis.plugins.module_utils._versions import version_key
+from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode, versions
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 
 NAME = "mymaster"
@@ -33,25 +34,32 @@ class Known:
 class Failover:
     target: DataNode
     old_master: DataNode
+    begun_s: float
+    coordinated: bool = False
+    promoted: bool = False
     ended: bool = False
 
 
 class FakeSentinel(FakeServer):
     """``promotion_s``, ``demotion_s`` (from the promotion on), ``aborts`` and ``loses_the_answer`` change a failover.
 
-    Else it goes as it was measured.
+    Else it goes as it was measured. A promotion that has not come after failover-timeout is given up; one that ``hangs``
+    neither comes nor is given up, and the Sentinel says nothing any more.
     """
 
     def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
         super().__init__(address, wire)
         self.master = nodes[0]
         self.others: list[FakeSentinel] = []
+        self.server = "redis"
         self.version = "7.0.15" if has_debug else "6.2.14"
         self.has_debug = has_debug
         self.info_period_ms = 10000
         self.config_epoch = 0
         self.quorum = 2
         self.down_after_ms = 5000
+        self.failover_timeout_ms = 60000
+        self.parallel_syncs = 1
         self.tilt = False
         self.master_flags = ["master"]
         self.replica_flags: dict[str, str] = {}
@@ -61,6 +69,7 @@ class FakeSentinel(FakeServer):
         self.promotion_s = 0.19
         self.demotion_s = 11.0
         self.aborts = False
+        self.hangs = False
         self.loses_the_answer: str = ""  # "accepted": it does its work; "unheard": it never got the command
         self.failover: Failover | None = None
         self.known = {str(node.address): Known(node, 0.0) for node in nodes}
@@ -78,10 +87,14 @@ class FakeSentinel(FakeServer):
     def step(self, _seconds: float) -> None:
         """INFO is asked for when it is due; while a failover runs every second."""
         now_s, period_s = self.clock.now_s(), 1.0 if self.running else self.info_period_ms / 1000
+        if self.frozen_until_s > now_s:
+            return
+        if self.running:
+            self._give_up_if_late()
         if not self.alive or now_s - self._oldest_s < period_s:
             return
         for known in self.known.values():
-            if known.node.alive and now_s - known.info_at_s >= period_s:
+            if known.node.alive and not known.node.frozen and now_s - known.info_at_s >= period_s:
                 known.refresh(now_s)
                 self._judge(known)
         self._oldest_s = min(known.info_at_s for known in self.known.values() if known.node.alive)
@@ -93,18 +106,43 @@ class FakeSentinel(FakeServer):
 
     # -- the failover -------------------------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, coordinated: bool) -> None:
         ranked = sorted(
             (known for known in self.known.values() if known.node is not self.master and known.seen["priority"] > 0 and known.node.alive),
             key=lambda known: (known.seen["priority"], -known.seen["offset"], known.node.run_id),
         )
-        self.failover = Failover(ranked[0].node, self.master)
-        self.clock.at(self.promotion_s, self._give_up if self.aborts else ranked[0].node.promote)
-        self.clock.at(self.promotion_s + self.demotion_s, self._demote)
+        self.failover = Failover(ranked[0].node, self.master, self.clock.now_s(), coordinated)
+        if coordinated:
+            self.clock.at(0.05, lambda: vars(self.master).update(paused_until_s=self.clock.now_s() + 60))
+        self.clock.at(self.promotion_s, self._give_up if self.aborts else self._promote)
+
+    def _give_up_if_late(self) -> None:
+        failover = self.failover
+        if failover and not (failover.promoted or self.hangs) and self.clock.now_s() - failover.begun_s > self.failover_timeout_ms / 1000:
+            self._give_up()
 
     def _give_up(self) -> None:
         if self.failover:
             self.failover.ended = True
+            if self.failover.coordinated and not self.failover.promoted:
+                self.failover.old_master.paused_until_s = 0.0
+
+    def _promote(self) -> None:
+        """As soon as the target is there, if nothing has come between."""
+        failover = self.failover
+        if not (self.alive and self.running and failover) or self.hangs:
+            return
+        if self.frozen or failover.target.frozen or not failover.target.alive:
+            self.clock.at(0.1, self._promote)
+            return
+        failover.promoted = True
+        if failover.coordinated:
+            failover.target.offset = failover.old_master.offset
+        failover.target.promote()
+        if failover.coordinated:
+            failover.old_master.follow(failover.target)
+            failover.old_master.paused_until_s = 0.0
+        self.clock.at(self.demotion_s, self._demote)
 
     def _announce(self, failover: Failover) -> None:
         """The leader has seen the promotion: it names the target, and the others hear of it."""
@@ -113,7 +151,7 @@ class FakeSentinel(FakeServer):
             self.clock.at(0.08, lambda other=other: other._name(failover.target))
         for known in self.known.values():
             if known.node not in (failover.target, failover.old_master):
-                self.clock.at(0.1, lambda node=known.node: node.follow(failover.target))
+                self.clock.at(0.1, lambda node=known.node: node.be_made_to_follow(failover.target))
         self.clock.at(1.0, self._give_up)
 
     def _name(self, target: DataNode) -> None:
@@ -123,15 +161,19 @@ class FakeSentinel(FakeServer):
 
     def _demote(self) -> None:
         failover = self.failover
-        if failover and failover.target.master is None and failover.old_master.alive:
-            failover.old_master.follow(failover.target)
+        if failover and failover.target.master is None and failover.old_master.alive and failover.old_master.master is None:
+            failover.old_master.be_made_to_follow(failover.target)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def do_info(self, *_sections: str) -> str:
-        return f"redis_version:{self.version}\r\nredis_mode:sentinel\r\nrun_id:id-{self.address}\r\nsentinel_tilt:{int(self.tilt)}\r\n"
+        said = {**versions(self.server, self.version), "redis_mode": "sentinel", "run_id": f"id-{self.address}"}
+        return "".join(f"{name}:{value}\r\n" for name, value in {**said, "sentinel_tilt": int(self.tilt)}.items())
 
     def do_sentinel(self, what: str, *words: Any) -> Any:
+        if self.hangs and self.running:
+            self.clock.pass_s(self.timeout_ms / 1000)
+            self.lose_the_answer(("SENTINEL",))
         if words and what not in ("DEBUG",) and words[0] != NAME:
             self._refuse(("SENTINEL",), "ERR No such master with that name")
         return getattr(self, "_" + what.lower().replace("-", "_"))(*words[1:] if what != "DEBUG" else words)
@@ -152,6 +194,8 @@ class FakeSentinel(FakeServer):
                 "quorum": self.quorum,
                 "config-epoch": self.config_epoch,
                 "down-after-milliseconds": self.down_after_ms,
+                "failover-timeout": self.failover_timeout_ms,
+                "parallel-syncs": self.parallel_syncs,
             },
         )
 
@@ -204,11 +248,17 @@ class FakeSentinel(FakeServer):
             return "OK"
         return ["INFO-PERIOD", str(self.info_period_ms), "PING-PERIOD", "1000"]
 
-    def _failover(self) -> str:
+    def _set(self, setting: str, value: Any) -> str:
+        setattr(self, {"failover-timeout": "failover_timeout_ms", "parallel-syncs": "parallel_syncs"}[setting], int(value))
+        return "OK"
+
+    def _failover(self, *words: str) -> str:
+        if words and (self.server != "valkey" or version_key(self.version) < (9, 1, 1)):
+            self._refuse(("SENTINEL",), "ERR Wrong number of arguments for 'sentinel|failover' command")
         if self.running:
             self._refuse(("SENTINEL",), "INPROG Failover already in progress")
         if self.loses_the_answer != "unheard":
-            self._begin()
+            self._begin(coordinated=bool(words))
         if self.loses_the_answer:
             self.lose_the_answer(("SENTINEL",))
         return "OK"

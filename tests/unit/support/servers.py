@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
+    AccessDenied,
+    CommandRefused,
+    ConnectionFailed,
+    SentinelOpsError,
+)
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 
 COMMAND_TAKES_S = 0.001
+PROBE = "SENTINEL FAILOVER no-such-master-of-sentinelops"
+READS = (
+    *("INFO", "ROLE", "PING", "CONFIG GET", "CLIENT LIST", "ACL DRYRUN", "SENTINEL MASTER", "SENTINEL REPLICAS", "SENTINEL SENTINELS"),
+    *("SENTINEL CKQUORUM", "SENTINEL GET-MASTER-ADDR-BY-NAME"),
+)
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A command that reached a server."""
+    """A command that a server has run, or refused to run."""
 
     node: str
     text: str
     at_s: float
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Something that happens at the n-th command that somebody tries to send."""
+
+    position: int
+    command: str
+    accident: str
+
+    def __str__(self) -> str:
+        return f"{self.accident} {self.position} {self.command}"
 
 
 class Killed(BaseException):
@@ -29,8 +52,10 @@ class Killed(BaseException):
 class Wire:
     """Every command to every server, in order.
 
-    ``accidents``: what happens at the n-th command, also to a server that is dead: the connection is lost ``before`` or
-    ``after`` it has run, the server ``dies``, or the sender is ``killed`` before that command or ``killed after`` it.
+    ``sent`` has those that ran, ``tried`` those that somebody wanted to send, also if they were only queued in a
+    transaction, or if the server was dead. ``accidents``: what happens at the n-th of the latter: the connection is lost
+    ``before`` or ``after`` it has run, the server ``dies``, or ``freezes`` or ``is out of reach`` for ``moment_s``, or the sender
+    is ``killed`` before that command or ``killed after`` it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -40,6 +65,7 @@ class Wire:
         self.tried: list[str] = []
         self.accidents: dict[int, str] = {}
         self.sender_is_dead = False
+        self.moment_s = 1.0
 
     def __deepcopy__(self, _memo: object) -> Wire:
         return self  # whoever forks shares the world
@@ -48,6 +74,28 @@ class Wire:
         """What is to happen at this command."""
         self.tried.append(f"{node}: {text}")
         return self.accidents.get(len(self.tried) - 1, "")
+
+    def occasions(self, begin: str, before: str = "", after: str = "") -> list[Occasion]:
+        """Where something may happen: at each command from ``begin`` on that comes first since something was changed.
+
+        ``before`` it at every command, ``after`` it only at those that change something: else it makes no difference.
+        """
+        found: list[Occasion] = []
+        seen: set[str] = set()
+        first = next(position for position, command in enumerate(self.tried) if f"{begin} " in f"{command} ")
+        for position, command in enumerate(self.tried[first:], first):
+            reads = _only_reads(command.partition(": ")[2])
+            if not reads:
+                seen.clear()
+            if command not in seen:
+                seen.add(command)
+                accidents = [before] if reads else [before, after]
+                found += [Occasion(position, command, accident) for accident in accidents if accident]
+        return found
+
+    def plan(self, occasion: Occasion | None) -> None:
+        if occasion:
+            self.accidents[occasion.position] = occasion.accident
 
     def note(self, node: str, text: str) -> None:
         self.sent.append(Sent(node, text, self.clock.now_s()))
@@ -58,12 +106,35 @@ class Wire:
 
     def begins(self, node: str, text: str) -> list[int]:
         """The positions of the commands to a node whose first words are ``text``."""
-        return [at for at, sent in enumerate(self.sent) if sent.node == node and f"{sent.text} ".startswith(f"{text} ")]
+        return [
+            at for at, sent in enumerate(self.sent) if sent.node == node and sent.text != PROBE and f"{sent.text} ".startswith(f"{text} ")
+        ]
 
 
 def _only_reads(text: str) -> bool:
-    reads = ("INFO", "ROLE", "PING", "CONFIG GET", "SENTINEL MASTER", "SENTINEL REPLICAS", "SENTINEL SENTINELS")
-    return text.startswith((*reads, "SENTINEL CKQUORUM", "SENTINEL GET-MASTER-ADDR-BY-NAME")) or text == "SENTINEL DEBUG"
+    return text.startswith(READS) or text in ("SENTINEL DEBUG", PROBE)
+
+
+class Replies:
+    """Error replies, one after the other, of which the next one can be looked at; empty for none."""
+
+    def __init__(self, replies: Iterator[str]) -> None:
+        self._replies = replies
+        self._ahead: list[str] = []
+
+    def __iter__(self) -> Replies:
+        return self
+
+    def __next__(self) -> str:
+        return self._ahead.pop() if self._ahead else next(self._replies, "")
+
+    def peek(self) -> str:
+        self._ahead = [next(self)]
+        return self._ahead[0]
+
+
+class ErrorReply(Exception):
+    """What a client library puts among the replies of a transaction for a command that failed."""
 
 
 class FakeServer:
@@ -71,7 +142,10 @@ class FakeServer:
 
     ``refuses`` maps the beginning of a command to the error replies that it gets, one after the other, ``before`` to
     something to do first, once, when such a command comes. The connection may be lost: ``connection_lost`` before the
-    next command runs, ``loses_answers`` once after a command that begins so has run.
+    next command runs, ``loses_answers`` once after a command that begins so has run; we may not reach it for a while,
+    ``out_of_reach_until_s``; or it answers nobody, and does nothing, ``frozen_until_s``: what came meanwhile it does then,
+    also for those who do not wait any more. A command in a transaction comes,
+    and is refused, when the transaction runs; but a right that is missing (NOPERM) is told as soon as it is queued.
     """
 
     def __init__(self, address: str, wire: Wire) -> None:
@@ -80,6 +154,9 @@ class FakeServer:
         self.wire = wire
         self.clock = wire.clock
         self.alive = True
+        self.timeout_ms = 5000
+        self.out_of_reach_until_s = 0.0
+        self.frozen_until_s = 0.0
         self.refuses: dict[str, Iterator[str]] = {}
         self.before: dict[str, Callable[[], None]] = {}
         self.connection_lost = False
@@ -89,69 +166,159 @@ class FakeServer:
     def __deepcopy__(self, _memo: object) -> FakeServer:
         return self  # whoever forks shares the world
 
-    def command(self, *words: Any) -> Any:
-        self.clock.pass_s(COMMAND_TAKES_S)
-        text = " ".join(map(str, words))
-        for beginning in [beginning for beginning in self.before if text.startswith(beginning)]:
-            self.before.pop(beginning)()
-        if self.wire.sender_is_dead:
-            raise Killed
-        accident = self.wire.accident(self.name, text)
-        self._suffer(accident, text)
-        if not self.alive:
-            raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
-        if self.connection_lost:
-            self.connection_lost = False
-            self.lose_the_answer(words)
-        self.wire.note(self.name, text)
-        for beginning, replies in self.refuses.items():
-            reply = next(replies, "") if text.startswith(beginning) else ""
-            if reply:
-                self._refuse(words, reply)
-        reply = self._transacted(words)
-        if accident == "killed after":
-            self._kill_the_sender()
-        for beginning in [beginning for beginning in self.loses_answers if text.startswith(beginning)]:
-            self.loses_answers.remove(beginning)
-            self.lose_the_answer(words)
-        return reply
+    def hurry(self, timeout_ms: int) -> None:
+        assert timeout_ms > 0, "a socket takes no other timeout"
+        self.timeout_ms = timeout_ms
+        self.close()
 
     def close(self) -> None:
         self._queued = None
 
-    def _kill_the_sender(self) -> NoReturn:
-        self.wire.sender_is_dead = True
-        raise Killed
-
-    def _suffer(self, accident: str, text: str) -> None:
+    def command(self, *words: Any) -> Any:
+        self.clock.pass_s(COMMAND_TAKES_S)
+        text = _text(words)
+        runs = text != PROBE and (self._queued is None or words[0] == "EXEC")
+        if runs:
+            self._happen_before(text)
+        if self.wire.sender_is_dead:
+            raise Killed
+        accident = self.wire.accident(self.name, text)
         if accident == "killed":
             self._kill_the_sender()
-        elif accident == "dies":
-            self.alive = False
-        elif accident == "before":
-            self.connection_lost = True
-        elif accident == "after":
-            self.loses_answers.add(text)
+        self.alive = self.alive and accident != "dies"
+        if accident == "is out of reach":
+            self.out_of_reach_until_s = self.clock.now_s() + self.wire.moment_s
+        if self.out_of_reach_until_s > self.clock.now_s():
+            self.close()
+            raise ConnectionFailed(f"no answer to {words[0]}: No route to host", node=str(self.address), sent=False)
+        if not self.alive:
+            self.close()
+            raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
+        if self.connection_lost or accident == "before":
+            self.connection_lost = False
+            self.lose_the_answer(words)
+        if accident == "freezes":
+            self.frozen_until_s = self.clock.now_s() + self.wire.moment_s
+        self._await_thaw(words)
+        self._deny(words, text)
+        reply = self._answered(words, text, runs)
+        if accident == "killed after":
+            self._kill_the_sender()
+        if accident == "after":
+            self.lose_the_answer(words)
+        return reply
 
-    def lose_the_answer(self, words: tuple[Any, ...]) -> NoReturn:
-        raise ConnectionFailed(f"no answer to {words[0]}: connection closed by server", node=str(self.address), sent=True)
-
-    def _refuse(self, words: tuple[Any, ...], reply: str) -> NoReturn:
-        if reply.startswith("NOPERM"):
-            raise AccessDenied(f"{words[0]}: {reply}", node=str(self.address))
-        raise CommandRefused(reply, node=str(self.address), command=str(words[0]))
-
-    def _transacted(self, words: tuple[Any, ...]) -> Any:
+    def _answered(self, words: tuple[Any, ...], text: str, runs: bool) -> Any:
+        """What becomes of it once it is there."""
         if words[0] == "MULTI":
+            self._refuse_if_told_to(words, text)
             self._queued = []
             return "OK"
-        if words[0] == "EXEC":
-            queued, self._queued = self._queued or [], None
-            return [self._done(one) for one in queued]
-        if self._queued is not None:
+        if self._queued is not None and not runs:
             self._queued.append(words)
             return "QUEUED"
-        return self._done(words)
+        if words[0] == "EXEC":
+            return self._transacted(self._queued or [])
+        self.wire.note(self.name, text)
+        if runs:
+            self._refuse_if_told_to(words, text)
+        reply = self._done(words)
+        self._lose_answers_to(words, text)
+        return reply
+
+    def _transacted(self, commands: list[tuple[Any, ...]]) -> list[Any]:
+        self.close()
+        for text in ("MULTI", *map(_text, commands), "EXEC") if commands else ():
+            self.wire.note(self.name, text)
+        self._refuse_if_told_to(("EXEC",), "EXEC")
+        replies = [self._executed(words) for words in commands]
+        for words in [*commands, ("EXEC",)]:
+            self._lose_answers_to(words, _text(words))
+        return replies
+
+    def _executed(self, words: tuple[Any, ...]) -> Any:
+        self._happen_before(_text(words))
+        if self.wire.sender_is_dead:
+            raise Killed
+        if not self.alive:
+            self.lose_the_answer(words)
+        try:
+            self._refuse_if_told_to(words, _text(words))
+            return self._done(words)
+        except CommandRefused as refused:
+            return ErrorReply(refused.reply)
 
     def _done(self, words: tuple[Any, ...]) -> Any:
         return getattr(self, f"do_{words[0].lower()}")(*words[1:])
+
+    # -- what may come between ----------------------------------------------------------------------------------------
+
+    @property
+    def frozen(self) -> bool:
+        return self.frozen_until_s > self.clock.now_s()
+
+    def _await_thaw(self, words: tuple[Any, ...]) -> None:
+        left_s = self.frozen_until_s - self.clock.now_s()
+        if left_s <= 0:
+            return
+        self.clock.pass_s(min(left_s, self.timeout_ms / 1000))
+        if self.frozen:
+            queued = self._queued
+            self.clock.at(self.frozen_until_s - self.clock.now_s(), lambda: self._do_late(words, queued))
+            self.close()
+            raise ConnectionFailed(f"no answer to {words[0]}: Timeout reading from socket", node=str(self.address), sent=True)
+
+    def _do_late(self, words: tuple[Any, ...], queued: list[tuple[Any, ...]] | None) -> None:
+        """Nobody hears what becomes of it."""
+        mine, self._queued = self._queued, queued
+        with contextlib.suppress(SentinelOpsError):
+            self._answered(words, _text(words), runs=queued is None or words[0] == "EXEC")
+        self._queued = mine
+
+    def _happen_before(self, text: str) -> None:
+        for beginning in [beginning for beginning in self.before if text.startswith(beginning)]:
+            self.before.pop(beginning)()
+
+    def _replies_to(self, text: str) -> Iterator[Replies]:
+        for beginning, replies in self.refuses.items():
+            if text.startswith(beginning):
+                self.refuses[beginning] = ahead = replies if isinstance(replies, Replies) else Replies(replies)
+                yield ahead
+
+    def _deny(self, words: tuple[Any, ...], text: str) -> None:
+        """The ACL is asked also for a command that is only queued."""
+        for replies in self._replies_to(text):
+            if replies.peek().startswith("NOPERM"):
+                self._refuse(words, next(replies))
+
+    def _refuse_if_told_to(self, words: tuple[Any, ...], text: str) -> None:
+        for replies in self._replies_to(text):
+            reply = next(replies)
+            if reply:
+                self._refuse(words, reply)
+
+    def _refuse(self, words: tuple[Any, ...], reply: str) -> NoReturn:
+        if reply.startswith("NOPERM"):
+            self.close()
+            raise AccessDenied(f"{words[0]}: {reply}", node=str(self.address))
+        raise CommandRefused(reply, node=str(self.address), command=str(words[0]))
+
+    def _kill_the_sender(self) -> NoReturn:
+        """Its connections end, and the transactions that it has begun with them."""
+        self.wire.sender_is_dead = True
+        for server in [self, *self.wire.nodes.values()]:
+            server.close()
+        raise Killed
+
+    def _lose_answers_to(self, words: tuple[Any, ...], text: str) -> None:
+        for beginning in [beginning for beginning in self.loses_answers if text.startswith(beginning)]:
+            self.loses_answers.remove(beginning)
+            self.lose_the_answer(words)
+
+    def lose_the_answer(self, words: tuple[Any, ...]) -> NoReturn:
+        self.close()
+        raise ConnectionFailed(f"no answer to {words[0]}: connection closed by server", node=str(self.address), sent=True)
+
+
+def _text(words: tuple[Any, ...]) -> str:
+    return " ".join(map(str, words))

@@ -9,6 +9,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import (
     FilterModule,
+    lines_of_handover,
     upgrade_journal,
     upgrade_plan,
     upgrade_report,
@@ -140,5 +141,15 @@ def test_the_report_of_an_upgrade_that_is_not_finished() -> None:
     assert f"redis-1 (redis): it runs {OLD}" in report["problems"]
 
 
+def test_the_lines_of_a_handover() -> None:
+    same = {"old_master": "10.0.0.1:6379", "new_master": "10.0.0.1:6379"}
+    assert lines_of_handover(same, check_mode="no") == ["10.0.0.1:6379 is the master already"]
+
+
 def test_the_filters_are_there() -> None:
-    assert FilterModule().filters() == {"upgrade_plan": upgrade_plan, "upgrade_journal": upgrade_journal, "upgrade_report": upgrade_report}
+    assert FilterModule().filters() == {
+        "upgrade_plan": upgrade_plan,
+        "upgrade_journal": upgrade_journal,
+        "upgrade_report": upgrade_report,
+        "handover_lines": lines_of_handover,
+    }

@@ -120,7 +120,7 @@ def test_nothing_is_lost() -> None:
     seconds = audit.write(written(store, 20), Clock())
     verdict = audit.verdict(Clock())
     assert verdict["acknowledged"] == verdict["attempted"] >= 40
-    assert [verdict[what] for what in ("lost", "unexpected", "recovered", "duplicates", "reordered", "failed", "unknown")] == [0] * 7
+    assert [verdict[what] for what in ("lost", "unexpected", "recovered", "duplicates", "reordered", "refused", "unknown")] == [0] * 7
     assert (verdict["errors"], verdict["master"]) == ({}, str(MASTER))
     assert sorted(verdict["nodes"]) == [str(MASTER), str(REPLICA)]
     assert {writer["key"] for writer in verdict["writers"]} == {"audit:0", "audit:1"}
@@ -150,12 +150,12 @@ def test_the_totals_are_those_of_the_worst_node() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "outcome"),
     [
-        (CommandRefused("READONLY You can't write", node="n", command="RPUSH"), "READONLY", "failed"),
-        (CommandRefused("NOREPLICAS Not enough good replicas to write.", node="n", command="RPUSH"), "NOREPLICAS", "failed"),
+        (CommandRefused("READONLY You can't write", node="n", command="RPUSH"), "READONLY", "refused"),
+        (CommandRefused("NOREPLICAS Not enough good replicas to write.", node="n", command="RPUSH"), "NOREPLICAS", "refused"),
         (CommandRefused("STRANGE error", node="n", command="RPUSH"), "STRANGE", "unknown"),
         (ConnectionFailed("gone", node="n", sent=True), "closed or timed out", "unknown"),
-        (ConnectionFailed("gone", node="n", sent=False), "cannot connect", "failed"),
-        (AccessDenied("NOPERM", node="n"), "AccessDenied", "failed"),
+        (ConnectionFailed("gone", node="n", sent=False), "cannot connect", "refused"),
+        (AccessDenied("NOPERM", node="n"), "AccessDenied", "refused"),
     ],
 )
 def test_the_outcome_of_a_write_that_was_not_acknowledged(error: Exception, kind: str, outcome: str) -> None:
@@ -171,7 +171,7 @@ def test_the_outcome_of_a_write_that_was_not_acknowledged(error: Exception, kind
     audit.write(written(store, 10), Clock())
     verdict = audit.verdict(Clock())
     assert verdict["errors"] == {kind: 2}
-    assert (verdict["failed"], verdict["unknown"]) == ((2, 0) if outcome == "failed" else (0, 2))
+    assert (verdict["refused"], verdict["unknown"]) == ((2, 0) if outcome == "refused" else (0, 2))
     assert verdict["acknowledged"] == verdict["attempted"] - 2
     assert verdict["lost"] == 0
 
@@ -200,7 +200,7 @@ def test_a_list_whose_lifetime_could_not_be_set_counts_all_the_same() -> None:
     audit.write(written(store, 10), Clock())
     verdict = audit.verdict(Clock())
     assert verdict["acknowledged"] == verdict["attempted"]
-    assert (verdict["failed"], verdict["unknown"], verdict["errors"]) == (0, 0, {})
+    assert (verdict["refused"], verdict["unknown"], verdict["errors"]) == (0, 0, {})
 
 
 def test_the_duration_ends_it() -> None:

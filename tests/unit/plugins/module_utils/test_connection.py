@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +68,11 @@ def told(error: Exception) -> str:
         (redis.exceptions.ConnectionError("Connection closed by server."), ConnectionFailed, "no answer to CONFIG: Connection closed"),
         (redis.exceptions.TimeoutError("Timeout reading from socket"), ConnectionFailed, "no answer to CONFIG: Timeout"),
         (OSError("Network is unreachable"), ConnectionFailed, "Network is unreachable"),
+        (redis.exceptions.ConnectionError("certificate verify failed: self-signed certificate"), AccessDenied, "Check ca_certs"),
+        (ssl.SSLError(1, "tlsv13 alert certificate required"), AccessDenied, "client_cert_file"),
+        (ssl.SSLError(1, "tlsv1 alert unknown ca"), AccessDenied, "does not trust the authority"),
+        (ssl.SSLError(1, "WRONG_VERSION_NUMBER] wrong version number"), AccessDenied, "Nothing speaks TLS on this port"),
+        (ssl.SSLError(8, "EOF occurred in violation of protocol"), ConnectionFailed, "EOF occurred in violation"),
     ],
 )
 def test_an_error_of_redis_py(error: Exception, kind: type[SentinelOpsError], part: str) -> None:
@@ -211,6 +218,36 @@ def test_the_server_does_not_answer() -> None:
     assert not caught.value.refused
 
 
+def slow(words: list[str]) -> str:
+    time.sleep(0.2)
+    return "PONG"
+
+
+def test_someone_in_a_hurry_waits_no_longer() -> None:
+    with listening(slow) as server:
+        connection = connect(server.address, Login(timeout_ms=5000))
+        assert connection.command("PING") == "PONG"
+        connection.hurry(50)
+        begun_s = time.monotonic()
+        with pytest.raises(ConnectionFailed, match="Timeout") as caught:
+            connection.command("PING")
+        assert time.monotonic() - begun_s < 0.19
+        assert (caught.value.sent, caught.value.refused) == (True, False)
+        connection.hurry(2000)
+        assert connection.command("PING") == "PONG"
+
+
+def test_someone_in_a_hurry_connects_anew() -> None:
+    """So that nothing later has to be waited for, the name server included."""
+    with listening(lambda words: "PONG") as server:
+        connection = connect(server.address, Login())
+        for _time in range(2):
+            connection.command("PING")
+        connection.hurry(500)
+        connection.command("PING")
+        assert [said.count(["PING"]) for said in server.said_on] == [2, 1]
+
+
 def test_nothing_is_retried() -> None:
     with listening(hang_up) as server:
         connection = connect(server.address, Login())
@@ -302,6 +339,15 @@ def test_the_login_to_the_data_nodes() -> None:
     params = {**OPTIONS, "login_user": "s", "login_password": "sp", "node_login_user": "n", "node_login_password": "np", "tls": True}
     assert login_from(params) == Login(user="s", password="sp", tls=True)
     assert node_login_from(params) == Login(user="n", password="np", tls=True)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_the_nodes_have_the_tls_options_of_the_sentinels_but_for_their_own(empty: str | None) -> None:
+    params = {**OPTIONS, "tls": True, "ca_certs": "/ca", "client_cert_file": "/cert", "client_key_file": empty}
+    assert node_login_from({**params, "node_ca_certs": empty}) == Login(tls=True, ca_certs="/ca", client_cert_file="/cert")
+    own = {"node_tls": False, "node_validate_certs": False, "node_ca_certs": "/other"}
+    assert node_login_from({**params, **own}) == Login(validate_certs=False, ca_certs="/other", client_cert_file="/cert")
+    assert login_from({**params, **own}) == Login(tls=True, ca_certs="/ca", client_cert_file="/cert")
 
 
 def test_redis_py_is_here() -> None:

@@ -89,7 +89,7 @@ def test_a_replica_of_which_nothing_is_known_yet_is_not_eligible(version: str) -
 )
 def test_would_promote(replicas: list[ReplicaView], chosen: str | None) -> None:
     """Lowest priority but 0, then highest offset, then smallest run id."""
-    choice = would_promote(view_of(*replicas))
+    choice = would_promote(replicas)
     assert (choice.address if choice else None) == chosen
 
 

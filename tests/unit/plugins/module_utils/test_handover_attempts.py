@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import repeat
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, CommandRefused, PreconditionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, PreconditionFailed
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
 
 BEFORE = {MASTER: "master", TARGET: MASTER, OTHER: MASTER}
@@ -96,7 +96,7 @@ def test_the_reason_of_the_last_attempt_is_told(wait_s: int) -> None:
     deployment.read_again()
     with pytest.raises(PreconditionFailed, match="NOGOODSLAVE") as caught:
         deployment.hand_over(wait_s=wait_s)
-    assert f"Nothing was handed over, {MASTER} is the master and takes writes" in str(caught.value)
+    assert "Nothing was handed over, and no writes are held up" in str(caught.value)
     assert caught.value.facts["timeline"]
 
 
@@ -104,28 +104,96 @@ def test_the_reason_of_the_last_attempt_is_told(wait_s: int) -> None:
     ("node", "command"),
     [
         (SENTINELS[0], "SENTINEL FAILOVER"),
+        (SENTINELS[0], "SENTINEL REPLICAS"),
         (MASTER, "CLIENT PAUSE"),
         (MASTER, "MULTI"),
         (TARGET, "INFO replication"),
-        (TARGET, "CONFIG SET"),
     ],
 )
-def test_a_right_that_is_missing_before_the_point_of_no_return(node: str, command: str) -> None:
+def test_a_right_that_is_taken_away_before_the_point_of_no_return(node: str, command: str) -> None:
     deployment = Deployment()
+    handover = deployment.surveyed()
     server = next(server for server in [*deployment.nodes, *deployment.sentinels] if str(server.address) == node)
     server.refuses[command] = repeat("NOPERM this user has no permissions to run the command")
     with pytest.raises(AccessDenied, match="NOPERM"):
-        deployment.hand_over()
+        handover.run()
+    assert len(deployment.wire.begins(MASTER, "CLIENT PAUSE")) <= 1, "another attempt would end like this one"
     assert_untouched(deployment)
 
 
-def test_a_server_that_knows_no_write_pause() -> None:
-    """6.0 and older: CLIENT PAUSE takes no mode."""
+@pytest.mark.parametrize("command", ["CLIENT PAUSE", "MULTI", "EXEC", "INFO replication"])
+def test_a_step_that_is_refused_every_time(command: str) -> None:
+    """It is tried again, ever more seldom, until the time is up."""
     deployment = Deployment()
-    deployment.master.refuses["CLIENT PAUSE"] = repeat("ERR syntax error")
-    with pytest.raises(CommandRefused, match="syntax error"):
-        deployment.hand_over()
+    handover = deployment.surveyed(wait_s=10)
+    deployment.master.refuses[command] = repeat("ERR not now")
+    with pytest.raises(PreconditionFailed, match=r"no attempt succeeded within 10 s, the last one because: .*ERR not now"):
+        handover.run()
+    assert 3 <= handover.outcome.attempts <= 6
     assert_untouched(deployment)
+
+
+@pytest.mark.parametrize("command", ["CLIENT PAUSE", "MULTI", "EXEC", "INFO replication"])
+def test_a_step_that_is_refused_once(command: str) -> None:
+    deployment = Deployment()
+    handover = deployment.surveyed()
+    deployment.master.refuses[command] = iter(["ERR not now"])
+    assert handover.run().attempts == 2
+    assert (deployment.roles()[TARGET], deployment.lost_bytes) == ("master", 0)
+
+
+def test_the_writes_go_on_for_ever_longer_between_two_attempts() -> None:
+    deployment = Deployment()
+    stall(deployment, 1, 10000)
+    with pytest.raises(PreconditionFailed):
+        deployment.hand_over(wait_s=60)
+    sent, begins = deployment.wire.sent, deployment.wire.begins
+    ended = [sent[at].at_s for at in begins(MASTER, "CLIENT UNPAUSE")]
+    paused = [sent[at].at_s for at in begins(MASTER, "CLIENT PAUSE")]
+    rests = [begun - last for last, begun in zip(ended, paused[1:], strict=False)]
+    assert all(rest >= at_least for rest, at_least in zip(rests, (0.25, 0.5, 1, 2, 4, 4, 4), strict=False))
+    assert rests[-1] < 8
+
+
+def test_another_attempt_is_made_only_when_all_is_in_order_again() -> None:
+    deployment = Deployment()
+    stall(deployment, 1, 1.0)
+    other = deployment.replicas[1]
+    deployment.master.before["CLIENT UNPAUSE"] = lambda: vars(other).update(loading=True)
+    deployment.clock.at(8.0, lambda: vars(other).update(loading=False))
+    outcome = deployment.hand_over()
+    assert outcome.attempts == 2
+    assert deployment.wire.sent[deployment.wire.begins(MASTER, "CLIENT PAUSE")[1]].at_s > 1008
+    assert deployment.lost_bytes == 0
+
+
+def test_no_attempt_is_made_while_something_is_not_in_order() -> None:
+    deployment = Deployment()
+    stall(deployment, 1, 1.0)
+    other = deployment.replicas[1]
+    deployment.master.before["CLIENT UNPAUSE"] = lambda: vars(other).update(loading=True)
+    with pytest.raises(PreconditionFailed, match=f"the last one because: {OTHER} is loading its data"):
+        deployment.hand_over(wait_s=10)
+    assert len(deployment.wire.begins(MASTER, "CLIENT PAUSE")) == 1
+    assert_untouched(deployment)
+
+
+def test_somebody_else_has_failed_over_meanwhile() -> None:
+    deployment = Deployment()
+    stall(deployment, 0, 1.0)
+
+    def fail_over() -> None:
+        deployment.replicas[1].promote()
+        for node in (deployment.master, deployment.target):
+            node.be_made_to_follow(deployment.replicas[1])
+        for sentinel in deployment.sentinels:
+            sentinel.master = deployment.replicas[1]
+
+    deployment.master.before["CLIENT UNPAUSE"] = fail_over
+    with pytest.raises(PreconditionFailed, match=f"{OTHER} is the master now") as caught:
+        deployment.hand_over(wait_s=10)
+    assert f"{MASTER} is the master" not in str(caught.value)
+    assert [node.config["replica-priority"] for node in deployment.nodes] == ["100"] * 3
 
 
 @pytest.mark.parametrize("accident", [KeyboardInterrupt, SystemExit, RuntimeError])

@@ -2,96 +2,100 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, SentinelOpsError
-from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, TARGET, Deployment
-from ansible_collections.sentinelops.redis.tests.unit.support.servers import Killed, Wire
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed
+from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
+from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
+from ansible_collections.sentinelops.redis.tests.unit.support.standby import Note, Standby, killed
 
-TakeOver = Callable[[Mapping[str, Any]], None]
-
-
-class Standby:
-    """Keeps what is written down for it, as long as the writer lives; of the writer's memory it has a copy, as a fork has."""
-
-    def __init__(self, wire: Wire) -> None:
-        self.notes: list[Mapping[str, Any]] = []
-        self.dismissed = False
-        self._wire = wire
-        self._take_over: TakeOver | None = None
-
-    def __call__(self, take_over: TakeOver) -> Standby:
-        self._take_over = copy.deepcopy(take_over)
-        return self
-
-    def note(self, **state: Any) -> None:
-        if not self._wire.sender_is_dead:
-            self.notes.append(state)
-
-    def dismiss(self) -> None:
-        self.dismissed = self.dismissed or not self._wire.sender_is_dead
-
-    def awake(self) -> None:
-        """The writer is dead, and has not said farewell."""
-        self._wire.sender_is_dead = False
-        if self.notes and not self.dismissed and self._take_over:
-            with contextlib.suppress(SentinelOpsError):
-                self._take_over(self.notes[-1])
+Build = Callable[[], Deployment]
 
 
-def killed_at(position: int, accident: str, promotion_s: float = 0.19, **of_the_sentinels: Any) -> Deployment:
+def built(promotion_s: float = 0.19, max_lag: str = "10", modern: bool = False, **of_the_sentinels: Any) -> Build:
+    """Builds deployments in which everything that a handover may change is changed by it."""
+
+    def build() -> Deployment:
+        deployment = Deployment(replicas=3, server="valkey", version="9.1.2") if modern else Deployment()
+        deployment.master.config["min-replicas-max-lag"] = deployment.master.saved_config["min-replicas-max-lag"] = max_lag
+        for replica in deployment.replicas[1:]:
+            replica.config["replica-priority"] = replica.saved_config["replica-priority"] = "1"
+        deployment.read_again()
+        for sentinel in deployment.sentinels:
+            vars(sentinel).update(promotion_s=promotion_s, down_after_ms=2000, **of_the_sentinels)  # a pause lasts for 1 s
+        return deployment
+
+    return build
+
+
+MODES: dict[str, tuple[str, Build]] = {
+    "promoted at once": ("pause", built()),
+    "promoted behind a fence": ("pause", built(1.3)),
+    "promoted behind a fence that takes two settings": ("pause", built(1.3, max_lag="0")),
+    "given up": ("pause", built(0.5, aborts=True)),
+    "mode fence": ("fence", built()),
+    "mode fence, which takes two settings": ("fence", built(max_lag="0")),
+    "mode fence, four nodes": ("fence", built(modern=True)),
+    "mode fence, given up": ("fence", built(0.5, aborts=True)),
+    "mode coordinated": ("coordinated", built(modern=True)),
+}
+modes = pytest.mark.parametrize(("mode", "build"), MODES.values(), ids=MODES)
+
+
+def killed_at(occasion: Occasion | None, mode: str, build: Build, folder: Path | None = None) -> Deployment:
     """The deployment after a handover whose process was killed, and its standby."""
-    deployment = Deployment()
-    deployment.wire.accidents = {position: accident}
-    for sentinel in deployment.sentinels:
-        vars(sentinel).update(promotion_s=promotion_s, down_after_ms=2000, **of_the_sentinels)  # a pause lasts for 1 s
-    standby = Standby(deployment.wire)
-    with contextlib.suppress(Killed, SentinelOpsError):
-        handover = deployment.handover(new_guard=standby, wait_s=5)
-        handover.survey()
-        handover.run()
+    deployment = build()
+    deployment.wire.plan(occasion)
+    standby, note = Standby(deployment.wire), Note(str(folder), deployment.wire) if folder else None
+    killed(deployment, standby, note, mode=mode, wait_s=5)
     standby.awake()
+    if note:
+        note.release()
     return deployment
 
 
-def commands(promotion_s: float, **of_the_sentinels: Any) -> dict[int, str]:
-    """The commands of a whole handover by their position, each of them where it comes for the first time."""
-    tried = killed_at(-1, "", promotion_s, **of_the_sentinels).wire.tried
-    return {tried.index(command): command for command in dict.fromkeys(tried)}
-
-
-def assert_clean(deployment: Deployment, command: str) -> None:
+def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> None:
     """Nothing is lost, and nothing is left: one master, which the others follow, no failover, and all settings as before."""
     (master,) = [node for node in deployment.nodes if node.role == "master"]
-    assert [node for node in deployment.nodes if node.master not in (None, master)] == [], command
-    assert [(sentinel.master, sentinel.running) for sentinel in deployment.sentinels] == [(master, False)] * 3, command
-    assert deployment.lost_bytes == 0, command
-    assert [node.paused for node in deployment.nodes] == [False] * 3, command
-    for settings in ("config", "saved_config"):
-        for node in deployment.nodes:
-            assert getattr(node, settings) == {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10"}, (
-                command
-            )
-    assert [sentinel.info_period_ms for sentinel in deployment.sentinels] == [10000] * 3, command
+    assert [node for node in deployment.nodes if node.master not in (None, master)] == [], occasion
+    assert [(sentinel.master, sentinel.running) for sentinel in deployment.sentinels] == [(master, False)] * 3, occasion
+    assert deployment.lost_bytes == 0, occasion
+    assert master.takes_writes, occasion
+    assert deployment.settings() == build().settings(), occasion
 
 
-@pytest.mark.parametrize("accident", ["killed", "killed after"])
-@pytest.mark.parametrize("promotion_s", [0.19, 1.3], ids=["promoted at once", "promoted behind a fence"])
-def test_killed_at_any_command(accident: str, promotion_s: float) -> None:
-    for position, command in commands(promotion_s).items():
-        assert_clean(killed_at(position, accident, promotion_s), command)
+@modes
+def test_killed_at_any_command(mode: str, build: Build) -> None:
+    occasions = killed_at(None, mode, build).wire.occasions("INFO server", "killed", "killed after")  # the first after the survey
+    assert len(occasions) > 40
+    for occasion in occasions:
+        deployment = killed_at(occasion, mode, build)
+        assert_clean(deployment, build, occasion)
+        if deployment.sentinels[0].aborts:
+            assert deployment.roles() == build().roles(), occasion
 
 
-@pytest.mark.parametrize("accident", ["killed", "killed after"])
-def test_killed_at_any_command_of_a_failover_that_is_given_up(accident: str) -> None:
-    for position, command in commands(0.5, aborts=True).items():
-        deployment = killed_at(position, accident, 0.5, aborts=True)
-        assert_clean(deployment, command)
-        assert deployment.roles() == {MASTER: "master", TARGET: MASTER, OTHER: MASTER}, command
+def test_killed_at_any_command_of_the_survey() -> None:
+    occasions = killed_at(None, "pause", built()).wire.occasions("INFO", "killed")
+    survey = [occasion.command for occasion in occasions].index("10.0.0.1:26379: INFO server")
+    for occasion in occasions[:survey]:
+        deployment = killed_at(occasion, "pause", built())
+        assert_clean(deployment, built(), occasion)
+        assert deployment.wire.changing() == [], occasion
+
+
+@pytest.mark.parametrize("name", ["promoted at once", "given up", "mode fence", "mode fence, given up"])
+def test_no_note_is_left_where_everything_is_as_before(name: str, tmp_path: Path) -> None:
+    """It would take what an operator sets much later for something that a handover has left."""
+    mode, build = MODES[name]
+    occasions = killed_at(None, mode, build, tmp_path).wire.occasions("CONFIG SET replica-priority 1", after="killed after")
+    assert list(tmp_path.iterdir()) == [], "nobody was killed"
+    for occasion in occasions:
+        killed_at(occasion, mode, build, tmp_path)
+        assert list(tmp_path.iterdir()) == [], occasion
 
 
 def test_what_is_written_down_comes_before_what_is_done() -> None:

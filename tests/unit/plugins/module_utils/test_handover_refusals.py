@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.tests.unit.support.data_node import FENCE
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
 
 Change = Callable[[Deployment], None]
@@ -23,6 +23,10 @@ def sentinel(index: int, **changes: object) -> Change:
 
 def every_sentinel(**changes: object) -> Change:
     return lambda deployment: [vars(one).update(changes) for one in deployment.sentinels] and None
+
+
+def every_node(**changes: object) -> Change:
+    return lambda deployment: [vars(one).update(changes) for one in deployment.nodes] and None
 
 
 def config(index: int, name: str, value: str) -> Change:
@@ -41,8 +45,10 @@ STAYS = [
     (config(1, "replica-priority", "0"), f"the target {TARGET} has replica-priority 0"),
     (node(1, version="6.2.14"), f"the target {TARGET} runs 6.2.14, not the wanted 7.0.15"),
     (node(1, alive=False), f"the target {TARGET} is not a data node that the Sentinels know and that answers"),
-    (config(0, "min-replicas-to-write", FENCE), f"a fence (min-replicas-to-write {FENCE}) of an unfinished handover is set on {MASTER}"),
-    (config(2, "min-replicas-to-write", FENCE), f"is set on {OTHER}"),
+    (every_node(refuses={"CLIENT PAUSE": repeat("NOPERM no")}), f"our user lacks the right +client|pause on {MASTER}"),
+    (node(1, refuses={"INFO": repeat("NOPERM no")}), f"data node {TARGET}: INFO: NOPERM no"),
+    (sentinel(2, refuses={"SENTINEL FAILOVER": repeat("NOPERM no")}), f"the right +sentinel|failover on Sentinel {SENTINELS[2]}"),
+    (node(0, version="6.0.16"), f"mode pause needs Redis 6.2 or later, and {MASTER} runs 6.0.16: use mode fence, or auto"),
     (sentinel(1, down_after_ms=1500), "down-after-milliseconds is 1500: a pause may last 500 ms"),
     (every_sentinel(alive=False), "no Sentinel answered"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import repeat
 
 import pytest
@@ -10,12 +11,15 @@ from ansible_collections.sentinelops.redis.tests.unit.support.deployment import 
 
 NOPERM = "NOPERM this user has no permissions to run the command"
 OF_THE_NODES = {
-    "needed": ["INFO", "ROLE", "CONFIG GET", "CONFIG SET", "MULTI", "EXEC", "CLIENT PAUSE"],
-    "useful": ["REPLICAOF", "CLIENT KILL", "CLIENT UNPAUSE", "CONFIG REWRITE"],
+    "needed": [
+        *("INFO", "ROLE", "CONFIG GET", "CONFIG SET", "CONFIG REWRITE", "MULTI", "EXEC"),
+        *("CLIENT PAUSE", "CLIENT UNPAUSE", "CLIENT KILL", "REPLICAOF"),
+    ],
+    "useful": [],
 }
 OF_THE_SENTINELS = {
     "needed": ["INFO", *(f"SENTINEL {what}" for what in ("MASTER", "REPLICAS", "SENTINELS", "CKQUORUM", "FAILOVER"))],
-    "useful": ["SENTINEL GET-MASTER-ADDR-BY-NAME", "SENTINEL DEBUG"],
+    "useful": ["SENTINEL GET-MASTER-ADDR-BY-NAME", "SENTINEL DEBUG", "SENTINEL SET"],
 }
 CASES = [
     (of_the_nodes, command, importance)
@@ -56,16 +60,50 @@ def test_a_right_is_missing(of_the_nodes: bool, command: str, importance: str, p
     assert deployment.lost_bytes == 0
 
 
+@pytest.mark.parametrize(
+    ("command", "right"),
+    [
+        ("CLIENT PAUSE", "+client|pause"),
+        ("CLIENT UNPAUSE", "+client|unpause"),
+        ("CLIENT KILL", "+client|kill"),
+        ("CONFIG SET", "+config|set"),
+        ("CONFIG REWRITE", "+config|rewrite"),
+        ("REPLICAOF", "+replicaof"),
+        ("MULTI", "+multi"),
+    ],
+)
+def test_the_right_that_is_missing_is_named_before_anything_is_done(command: str, right: str) -> None:
+    deployment = without(True, command, 0.19)
+    with pytest.raises(PreconditionFailed, match=re.escape(f"our user lacks the right {right} on {MASTER}")):
+        deployment.handover().survey()
+    assert deployment.wire.changing() == []
+
+
 @pytest.mark.parametrize("command", ["INFO", "ROLE", "CONFIG GET"])
-def test_the_right_that_is_missing_is_named(command: str) -> None:
+def test_a_right_that_the_survey_itself_lacks_is_not_waited_for(command: str) -> None:
+    deployment = without(True, command, 0.19)
     with pytest.raises(PreconditionFailed, match="NOPERM"):
-        without(True, command, 0.19).hand_over(wait_s=1)
+        deployment.handover().survey()
+    assert deployment.clock.now_s() < 1001
 
 
-def test_the_rights_of_a_survey_are_enough_for_a_survey() -> None:
+def test_all_missing_rights_are_named_at_once() -> None:
+    deployment = Deployment()
+    for node in deployment.nodes:
+        for command in ("CONFIG SET", "CLIENT", "REPLICAOF"):
+            node.refuses[command] = repeat(NOPERM)
+    with pytest.raises(PreconditionFailed) as caught:
+        deployment.handover().survey()
+    problems = "\n".join(caught.value.facts["problems"])
+    for address in (MASTER, TARGET):
+        for right in ("+client|pause", "+client|unpause", "+client|kill", "+replicaof", "+config|set"):
+            assert f"{right} on {address}" in problems
+
+
+def test_there_is_nothing_to_do_so_the_rights_to_do_it_are_not_needed() -> None:
     deployment = Deployment()
     for node in deployment.nodes:
         for command in ("CONFIG SET", "CLIENT", "REPLICAOF", "MULTI"):
             node.refuses[command] = repeat(NOPERM)
-    assert not deployment.handover().survey()
+    assert deployment.handover(MASTER).survey()
     assert deployment.wire.changing() == []

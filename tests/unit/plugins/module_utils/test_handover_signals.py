@@ -89,9 +89,8 @@ def test_the_handlers_are_as_before_when_the_failover_was_given_up(handlers: lis
 @pytest.mark.parametrize("command", ["CLIENT UNPAUSE", "CLIENT KILL", "REPLICAOF"])
 def test_the_handlers_are_as_before_when_something_is_refused(handlers: list[object], command: str) -> None:
     deployment = Deployment()
+    handover = deployment.surveyed()
     deployment.master.refuses[command] = repeat("NOPERM this user has no permissions to run the command")
-    handover = deployment.handover()
-    handover.survey()
     handover.run()
     assert [signal.getsignal(number) for number in SIGNALS] == handlers
 
@@ -99,7 +98,7 @@ def test_the_handlers_are_as_before_when_something_is_refused(handlers: list[obj
 def test_the_handlers_are_as_before_when_the_promotion_does_not_come(handlers: list[object]) -> None:
     deployment = Deployment()
     for sentinel in deployment.sentinels:
-        sentinel.promotion_s = 10000
+        sentinel.hangs = True
     handover = deployment.handover()
     handover.survey()
     with pytest.raises(OperationFailed):
@@ -110,7 +109,7 @@ def test_the_handlers_are_as_before_when_the_promotion_does_not_come(handlers: l
 def test_what_was_steered_is_restored_also_where_the_promotion_does_not_come() -> None:
     deployment = Deployment()
     for sentinel in deployment.sentinels:
-        sentinel.promotion_s = 10000
+        sentinel.hangs = True
     deployment.master.before["CLIENT PAUSE"] = press_ctrl_c
     with pytest.raises((KeyboardInterrupt, OperationFailed)):
         deployment.hand_over()

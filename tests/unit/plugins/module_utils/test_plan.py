@@ -253,6 +253,26 @@ def test_nothing_to_do() -> None:
     assert order(plan) == [[]] * 5
 
 
+@pytest.mark.parametrize("host", ["redis-1", "redis-3"])
+def test_a_handover_that_was_cut_short_is_finished_first(host: str) -> None:
+    """By a handover to the master that there is; that is something to do."""
+    deployment = three_and_three(version=NEW)
+    for sentinel in deployment.sentinels:
+        sentinel.version = NEW
+    deployment.node(host).record = {"min_replicas_to_write": 2147483645}
+    plan = deployment.plan()
+    assert (plan.shards["mymaster"].fenced, plan.mend_hosts) == ([host], ["redis-1"])
+    assert not plan.nothing_to_do
+    assert len(plan.touched_hosts) == 6
+
+
+@pytest.mark.parametrize("to_write", [None, 0, 1, 2000000000])
+def test_no_fence_is_nothing_to_mend(to_write: int | None) -> None:
+    deployment = three_and_three()
+    deployment.node("redis-1").record = {"min_replicas_to_write": to_write}
+    assert deployment.plan().mend_hosts == []
+
+
 def _nodes(*does: str) -> dict[str, str]:
     return {f"redis-{n}/redis": do for n, do in enumerate(does, 1)}
 

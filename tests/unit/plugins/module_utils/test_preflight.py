@@ -113,8 +113,6 @@ ONE_FINDING = [
     (two_sentinels, "shard mymaster", "there are 2 Sentinels, and 2 are needed for a failover"),
     (node("redis-2", role="master"), "shard mymaster", "role:master is seen on 2 nodes (redis-1, redis-2)"),
     (node("redis-1", role="replica"), "shard mymaster", "role:master is seen on 0 nodes (none)"),
-    (node("redis-1", min_replicas_to_write=2147483647), "redis-1", "a fence of an unfinished handover is set"),
-    (node("redis-3", min_replicas_to_write=2147483647), "redis-3", "a fence of an unfinished handover is set"),
     (node("redis-3", loading=True), "redis-3", "it is loading its data"),
     (node("redis-3", link_up=False), "redis-3", "its link to the master is down"),
     (node("redis-1", offset=5000 + MAX_LAG + 1), "redis-2", f"it lags {MAX_LAG + 1} bytes behind the master"),

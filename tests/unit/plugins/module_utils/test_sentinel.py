@@ -7,11 +7,13 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._sentinel import (
     NEVER_MS,
     SentinelView,
     disagreements,
+    master_name_of,
     monitored_masters,
     parse_master,
     parse_peer,
@@ -174,6 +176,62 @@ def test_a_master_that_is_not_monitored(version: str) -> None:
     with pytest.raises(PreconditionFailed, match=r"no master named 'other' \(it monitors: mymaster\)") as caught:
         sentinels_of(sentinel, "other")
     assert caught.value.node == SENTINELS[0]
+
+
+class SeveralMasters:
+    """A Sentinel that monitors several masters, each with the replicas of a recording."""
+
+    def __init__(self, said: dict[str, Any], *names: str) -> None:
+        self.address = Address.parse(said["address"])
+        self._of = {name: _elsewhere(said, name, number) for number, name in enumerate(names)}
+
+    def command(self, *words: Any) -> Any:
+        if words[1] == "MASTERS":
+            return [flat(said["master"]) for said in self._of.values()]
+        return [flat(replica) for replica in self._of[words[2]]["replicas"]]
+
+    def of(self, name: str) -> dict[str, Any]:
+        return self._of[name]
+
+    def hurry(self, timeout_ms: int) -> None:
+        """There is nothing to wait for."""
+
+    def close(self) -> None:
+        """There is no connection."""
+
+
+def _elsewhere(said: dict[str, Any], name: str, number: int) -> dict[str, Any]:
+    """The same shard under another name, on other ports, with other run ids."""
+
+    def moved(fields: dict[str, str]) -> dict[str, str]:
+        return {**fields, "port": str(int(fields["port"]) + 1000 * number), "runid": str(number) + fields["runid"][1:]}
+
+    return {"master": {**moved(said["master"]), "name": name}, "replicas": [moved(replica) for replica in said["replicas"]]}
+
+
+def test_the_master_of_a_node_among_several(version: str) -> None:
+    sentinel = SeveralMasters(recorded(version, "healthy")["sentinels"]["sentinel-1"], "one", "two", "three")
+    for number, name in enumerate(["one", "two", "three"]):
+        for port in (23100, 23101, 23102):
+            assert master_name_of(sentinel, f"127.0.0.1:{port + 1000 * number}") == name
+            assert master_name_of(sentinel, f"localhost:{port + 1000 * number}") == name
+        for run_id in (sentinel.of(name)["master"]["runid"], *(replica["runid"] for replica in sentinel.of(name)["replicas"])):
+            assert master_name_of(sentinel, run_id) == name
+
+
+@pytest.mark.parametrize("target", ["127.0.0.1:1", "f" * 40])
+def test_a_node_that_none_of_several_masters_has(version: str, target: str) -> None:
+    sentinel = SeveralMasters(recorded(version, "healthy")["sentinels"]["sentinel-1"], "one", "two")
+    with pytest.raises(PreconditionFailed, match=f"knows no node {target}") as caught:
+        master_name_of(sentinel, target)
+    assert "it monitors: one (127.0.0.1:23100), two (127.0.0.1:24100)" in str(caught.value)
+    assert "Nothing was changed" in str(caught.value)
+
+
+@pytest.mark.parametrize("target", ["127.0.0.1:23101", "127.0.0.1:1", "f" * 40])
+def test_the_only_master_is_the_one(version: str, target: str) -> None:
+    """Whether it has that node is judged later."""
+    assert master_name_of(RecordedSentinel(recorded(version, "healthy")["sentinels"]["sentinel-1"]), target) == "mymaster"
 
 
 def test_what_a_reply_does_not_say_is_never_taken_for_fresh(version: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from typing import Any
 
@@ -9,13 +10,14 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._shard import (
-    FENCE,
     NodeState,
     Shard,
     ShardServers,
     config_values,
+    named_node,
     not_ready,
     pause_budget_ms,
+    pause_refusals,
     read_shard,
     refusals,
     refuse,
@@ -134,9 +136,6 @@ def test_two_masters_in_the_middle_of_a_failover(version: str) -> None:
         (with_node(healthy("7.0.15"), REPLICA, priority=0), REPLICA, "", "has replica-priority 0: its operators excluded it"),
         (healthy("7.0.15"), REPLICA, "7.2.6", "runs 7.0.15, not the wanted 7.2.6"),
         (healthy("7.0.15"), "127.0.0.1:1", "", "is not a data node that the Sentinels know"),
-        (with_node(healthy("7.0.15"), MASTER, min_replicas_to_write=FENCE), REPLICA, "", f"is set on {MASTER}"),
-        (with_down_after(healthy("7.0.15"), 1999), REPLICA, "", "down-after-milliseconds is 1999: a pause may last 999 ms"),
-        (with_down_after(healthy("7.0.15"), 500), REPLICA, "", "a pause may last 0 ms"),
         (Shard((), (), ("Sentinel a: no answer.",)), REPLICA, "", "no Sentinel answered: Sentinel a: no answer."),
     ],
 )
@@ -146,8 +145,18 @@ def test_refused(shard: Shard, target: str, wanted: str, reason: str) -> None:
 
 
 def test_every_refusal_is_told() -> None:
-    shard = with_down_after(with_node(healthy("7.0.15"), REPLICA, priority=0, min_replicas_to_write=FENCE), 1000)
-    assert len(refusals(shard, REPLICA, "9.9.9")) == 4
+    shard = with_node(healthy("7.0.15"), REPLICA, priority=0)
+    assert len(refusals(shard, REPLICA, "9.9.9")) == 2
+
+
+@pytest.mark.parametrize(("down_after_ms", "reason"), [(1999, "is 1999: a pause may last 999 ms"), (500, "a pause may last 0 ms")])
+def test_a_pause_that_is_too_short(down_after_ms: int, reason: str) -> None:
+    (found,) = pause_refusals(with_down_after(healthy("7.0.15"), down_after_ms))
+    assert reason in found
+
+
+def test_a_pause_that_is_long_enough() -> None:
+    assert pause_refusals(with_down_after(healthy("7.0.15"), 2000)) == []
 
 
 @pytest.mark.parametrize(
@@ -180,10 +189,75 @@ def test_the_name_of_a_master_instead_of_its_address() -> None:
 
 @pytest.mark.parametrize(
     ("address", "known"),
-    [(REPLICA, REPLICA), ("localhost:23101", REPLICA), ("127.0.0.1:1", ""), ("no-such-host.invalid:23101", "")],
+    [
+        (REPLICA, REPLICA),
+        ("localhost:23101", REPLICA),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("no-such-host.invalid:23101", "no-such-host.invalid:23101"),
+    ],
 )
 def test_the_name_by_which_the_sentinels_know_a_node(address: str, known: str) -> None:
-    assert healthy("7.0.15").known_as(address) == known
+    servers = servers_of(recorded("7.0.15", "healthy"))
+    assert named_node(servers, read_shard(servers, "mymaster"), address) == known
+
+
+def test_a_node_behind_another_address_is_known_by_its_run_id() -> None:
+    """The Sentinels know an announced address, the inventory has another one."""
+    said = recorded("7.0.15", "healthy")
+    twin = next(one for one in said["nodes"].values() if one["address"] == REPLICA)
+    servers = servers_of({**said, "nodes": {**said["nodes"], "twin": {**twin, "address": "10.9.9.9:6379"}}})
+    assert named_node(servers, read_shard(servers, "mymaster"), "10.9.9.9:6379") == REPLICA
+
+
+def with_another_name(said: dict[str, Any], name: str, other: str) -> dict[str, Any]:
+    """The recording, with one data node that answers behind another address too, by which the first Sentinel knows it."""
+    first, *others = copy.deepcopy(list(said["sentinels"].values()))
+    (host, port), renamed = other.rsplit(":", 1), said["nodes"][name]["address"]
+    for fields in (first["master"], *first["replicas"]):
+        if f"{fields['ip']}:{fields['port']}" == renamed:
+            fields.update(ip=host, port=port)
+    return {
+        "sentinels": dict(enumerate([first, *others])),
+        "nodes": {**said["nodes"], "twin": {**said["nodes"][name], "address": other}},
+    }
+
+
+@pytest.mark.parametrize("other", ["localhost:23100", "10.9.9.9:6379", "a-name.invalid:23100"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_two_names_of_a_master_are_one_node(version: str, other: str) -> None:
+    """One Sentinel has another name for it than the others; its own run id says that it is the same."""
+    shard = shard_of(with_another_name(recorded(version, "healthy"), "redis-1", other))
+    assert len(shard.nodes) == 3
+    assert {view.master.address for view in shard.views} == {shard.master}
+    assert shard.node(shard.master) is not None
+    assert refusals(shard, REPLICA) == []
+
+
+@pytest.mark.parametrize("other", ["localhost:23101", "10.9.9.9:6379", "a-name.invalid:23101"])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_two_names_of_a_replica_are_one_node(version: str, other: str) -> None:
+    servers = servers_of(with_another_name(recorded(version, "healthy"), "redis-2", other))
+    shard = read_shard(servers, "mymaster")
+    assert len(shard.nodes) == 3
+    names = {named_node(servers, shard, text) for text in (REPLICA, other)}
+    assert len(names) == 1
+    (name,) = names
+    assert all(view.replica(name) for view in shard.views)
+    assert not_ready(shard, name, LAG) == []
+
+
+def test_a_replica_follows_another_name_of_the_master() -> None:
+    """The one that the first Sentinel has for it."""
+    shard = shard_of(with_another_name(recorded("7.0.15", "healthy"), "redis-1", "10.9.9.9:6379"))
+    assert not_ready(shard, REPLICA, LAG) == []
+
+
+def test_a_node_is_named_by_its_run_id() -> None:
+    servers = servers_of(recorded("7.0.15", "healthy"))
+    shard = read_shard(servers, "mymaster")
+    for node in shard.nodes:
+        assert named_node(servers, shard, node.info.run_id) == node.address
+    assert named_node(servers, shard, "f" * 40) == "f" * 40
 
 
 @pytest.mark.parametrize(("down_after_ms", "budget_ms"), [(60000, 4000), (5000, 4000), (4999, 3999), (2000, 1000), (500, -500)])

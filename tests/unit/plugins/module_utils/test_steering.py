@@ -11,7 +11,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.deployment import 
 
 
 def steering_of(servers: ShardServers) -> Steering:
-    return Steering(servers, read_shard(servers, "mymaster"), TARGET)
+    return Steering(servers, read_shard(servers, "mymaster"), "mymaster", TARGET)
 
 
 def priorities(deployment: Deployment) -> dict[str, str]:
@@ -59,7 +59,7 @@ def test_the_priority_of_the_master_does_not_matter() -> None:
 def test_one_sentinel_is_made_quick() -> None:
     deployment = Deployment()
     steering = steering_of(deployment.servers())
-    assert steering.quicken() == SENTINELS[0]
+    assert f"Sentinel {SENTINELS[0]}: info-period is 1000 (was 10000)" in steering.tune()
     assert [sentinel.info_period_ms for sentinel in deployment.sentinels] == [1000, 10000, 10000]
     assert steering.info_periods_ms() == [(0, 1000)]
     assert steering.restore() == []
@@ -71,7 +71,7 @@ def test_a_sentinel_that_cannot_be_made_quick_is_passed_over(reply: str) -> None
     deployment = Deployment()
     deployment.sentinels[0].refuses["SENTINEL DEBUG"] = repeat(reply)
     steering = steering_of(deployment.servers())
-    assert steering.quicken() == SENTINELS[1]
+    steering.tune()
     assert steering.info_periods_ms() == [(1, 1000)]
 
 
@@ -79,7 +79,7 @@ def test_a_sentinel_that_was_made_quick_and_whose_answer_was_lost() -> None:
     deployment = Deployment()
     deployment.sentinels[0].loses_answers.add("SENTINEL DEBUG INFO-PERIOD")
     steering = steering_of(deployment.servers())
-    steering.quicken()
+    steering.tune()
     steering.restore()
     assert [sentinel.info_period_ms for sentinel in deployment.sentinels] == [10000] * 3
 
@@ -97,9 +97,64 @@ def test_a_connection_that_breaks_once_while_it_is_restored() -> None:
 def test_no_sentinel_can_be_made_quick() -> None:
     deployment = Deployment(has_debug=False)
     steering = steering_of(deployment.servers())
-    assert steering.quicken() == ""
-    assert len(steering.info_periods_ms()) == 3
-    assert [command for command in deployment.wire.changing() if "SENTINEL" in command] == []
+    steering.tune()
+    assert steering.info_periods_ms() == [(0, 10000), (1, 10000), (2, 10000)]
+    assert [command for command in deployment.wire.changing() if "DEBUG" in command] == []
+
+
+@pytest.mark.parametrize("has_debug", [True, False], ids=["7.0", "6.2"])
+def test_whoever_may_lead_gives_up_soon(has_debug: bool) -> None:
+    deployment = Deployment(has_debug=has_debug)
+    steering = steering_of(deployment.servers())
+    steering.tune()
+    leaders = [index for index, _period in steering.info_periods_ms()]
+    assert [sentinel.failover_timeout_ms for sentinel in deployment.sentinels] == [5000 if n in leaders else 60000 for n in range(3)]
+    assert steering.restore() == []
+    assert [sentinel.failover_timeout_ms for sentinel in deployment.sentinels] == [60000] * 3
+
+
+def test_a_failover_timeout_that_is_short_already_is_left_alone() -> None:
+    deployment = Deployment()
+    for sentinel in deployment.sentinels:
+        sentinel.failover_timeout_ms = 4000
+    steering = steering_of(deployment.servers())
+    steering.tune()
+    steering.restore()
+    assert [sentinel.failover_timeout_ms for sentinel in deployment.sentinels] == [4000] * 3
+    assert not [command for command in deployment.wire.changing() if "failover-timeout" in command]
+
+
+@pytest.mark.parametrize(("replicas", "before", "during"), [(1, 1, 1), (2, 1, 1), (3, 1, 2), (4, 1, 3), (4, 3, 3), (4, 5, 5)])
+def test_all_other_replicas_are_reconfigured_at_once(replicas: int, before: int, during: int) -> None:
+    deployment = Deployment(replicas=replicas, has_debug=False)
+    for sentinel in deployment.sentinels:
+        sentinel.parallel_syncs = before
+    steering = steering_of(deployment.servers())
+    steering.tune()
+    assert [sentinel.parallel_syncs for sentinel in deployment.sentinels] == [during] * 3
+    steering.restore()
+    assert [sentinel.parallel_syncs for sentinel in deployment.sentinels] == [before] * 3
+
+
+@pytest.mark.parametrize("setting", ["failover-timeout", "parallel-syncs"])
+def test_a_sentinel_that_may_not_be_set_goes_on_as_usual(setting: str) -> None:
+    deployment = Deployment(replicas=4)
+    for sentinel in deployment.sentinels:
+        sentinel.refuses[f"SENTINEL SET mymaster {setting}"] = repeat("NOPERM this user has no permissions")
+    steering = steering_of(deployment.servers())
+    assert not [sentence for sentence in steering.tune() if setting in sentence]
+    assert steering.restore() == []
+
+
+def test_all_that_is_changed_is_told_beforehand() -> None:
+    deployment = with_priorities("100", "50", "1")
+    steering = steering_of(deployment.servers())
+    assert {(change.address, change.setting, change.before, change.during) for change in steering.changes} == {
+        (TARGET, "replica-priority", 50, 1),
+        (OTHER, "replica-priority", 1, 2),
+        (SENTINELS[0], "info-period", 10000, 1000),
+        (SENTINELS[0], "failover-timeout", 60000, 5000),
+    }
 
 
 def test_other_nodes_may_have_something_to_save() -> None:

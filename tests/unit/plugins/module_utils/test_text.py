@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._text import plan_lines, report_lines
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._text import handover_lines, plan_lines, report_lines
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
 
 
@@ -107,3 +108,40 @@ def test_a_report_without_a_handover() -> None:
 def test_an_instance_that_was_down_before() -> None:
     row = {**report()["instances"][0], "before": ""}
     assert report_lines(report(instances=[row]))[1] == "redis-1 (redis)              stopped    7.0.15     master"
+
+
+MOVED = {
+    "old_master": "10.0.0.1:6379",
+    "new_master": "10.0.0.2:6379",
+    "mode": "fence",
+    "mode_reason": "redis 6.0.16 cannot pause writes",
+    "pause_ms": 371.6,
+    "full_resyncs": 0,
+    "mended": [],
+}
+STAYED = {"old_master": "10.0.0.1:6379", "new_master": "10.0.0.1:6379", "mode": "pause"}
+
+
+def test_a_handover() -> None:
+    assert handover_lines(MOVED) == [
+        "10.0.0.2:6379 is the master now, 10.0.0.1:6379 is its replica",
+        "mode fence: redis 6.0.16 cannot pause writes",
+        "writes were stopped for 372 ms, 0 full resynchronisations",
+    ]
+
+
+def test_a_handover_in_check_mode() -> None:
+    result = {**STAYED, "new_master": "10.0.0.2:6379"}
+    assert handover_lines(result, check_mode=True) == ["10.0.0.2:6379 would become the master instead of 10.0.0.1:6379, in mode pause"]
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_no_handover(check_mode: bool) -> None:
+    assert handover_lines(STAYED, check_mode) == ["10.0.0.1:6379 is the master already"]
+
+
+@pytest.mark.parametrize("result", [MOVED, STAYED])
+def test_a_handover_that_finished_an_earlier_one(result: dict[str, Any]) -> None:
+    lines = handover_lines({**result, "mended": ["this", "that"]})
+    assert lines[:2] == ["finished for an earlier handover: this", "finished for an earlier handover: that"]
+    assert lines[2:] == handover_lines(result)

@@ -6,11 +6,12 @@ from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
+from ansible_collections.sentinelops.redis.plugins.module_utils._fence import before_fence
 from ansible_collections.sentinelops.redis.plugins.module_utils._info import node_info, parse_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._shard import NodeState
 from ansible_collections.sentinelops.redis.plugins.module_utils._writestop import WriteStop
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
-from ansible_collections.sentinelops.redis.tests.unit.support.data_node import FENCE, DataNode
+from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Wire
 
 
@@ -87,11 +88,24 @@ def test_a_fence_is_lifted(node: Node, to_write: str, max_lag: str) -> None:
     before = dict(node.config)
     stop = WriteStop(node, state_of(node), node.clock)
     stop.fence()
-    assert node.config["min-replicas-to-write"] == FENCE
-    assert node.config["min-replicas-max-lag"] != "0", "that would switch the check off"
+    assert node.fenced
+    now = int(node.config["min-replicas-to-write"]), int(node.config["min-replicas-max-lag"])
+    assert before_fence(*now) == (int(to_write), int(max_lag)), "it says itself what was before"
     assert stop.end() == []
     assert (node.config, stop.fenced) == (before, False)
     assert node.written_in(0.1) > 0
+
+
+@pytest.mark.parametrize("max_lag", ["10", "0"])
+@pytest.mark.parametrize("to_write", ["0", "1"])
+def test_what_a_fence_changes_is_known_beforehand(node: Node, to_write: str, max_lag: str) -> None:
+    node.config.update({"min-replicas-to-write": to_write, "min-replicas-max-lag": max_lag})
+    before = dict(node.config)
+    stop = WriteStop(node, state_of(node), node.clock)
+    changes = {change.setting: (str(change.before), str(change.during)) for change in stop.changes()}
+    stop.fence()
+    changed = {name: (value, node.config[name]) for name, value in before.items() if node.config[name] != value}
+    assert changes == changed
 
 
 def test_what_has_to_be_done_before_the_pause_ends(node: Node, stop: WriteStop) -> None:

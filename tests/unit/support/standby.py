@@ -1,0 +1,76 @@
+"""The standby of a handover in memory, the note of one whose process may be killed, and handovers that are killed."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.sentinelops.redis.plugins.module_utils._changes import Change
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
+from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
+from ansible_collections.sentinelops.redis.tests.unit.support.servers import Killed, Wire
+
+TakeOver = Callable[[Mapping[str, Any]], None]
+
+
+class Standby:
+    """Keeps what is written down for it, as long as the writer lives; of the writer's memory it has a copy, as a fork has."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.notes: list[Mapping[str, Any]] = []
+        self.dismissed = False
+        self._wire = wire
+        self._take_over: TakeOver | None = None
+
+    def __call__(self, take_over: TakeOver) -> Standby:
+        self._take_over = copy.deepcopy(take_over)
+        return self
+
+    def note(self, **state: Any) -> None:
+        if not self._wire.sender_is_dead:
+            self.notes.append(state)
+
+    def dismiss(self) -> None:
+        self.dismissed = self.dismissed or not self._wire.sender_is_dead
+
+    def awake(self) -> None:
+        """The writer is dead, and has not said farewell."""
+        self._wire.sender_is_dead = False
+        if self.notes and not self.dismissed and self._take_over:
+            with contextlib.suppress(SentinelOpsError, Killed):
+                self._take_over(self.notes[-1])
+        self._wire.sender_is_dead = False
+
+
+class Note(HandoverNote):
+    """A dead process writes and erases nothing. Its lock ends with it and its standby: ``release()`` that."""
+
+    def __init__(self, folder: str, wire: Wire) -> None:
+        super().__init__(folder, "mymaster")
+        self._wire = wire
+
+    def __deepcopy__(self, _memo: object) -> Note:
+        return self  # a fork has the same file, and the same lock
+
+    def write(self, changes: Sequence[Change]) -> None:
+        if not self._wire.sender_is_dead:
+            super().write(changes)
+
+    def erase(self) -> None:
+        if not self._wire.sender_is_dead:
+            super().erase()
+
+    def release(self) -> None:
+        if not self._wire.sender_is_dead:
+            super().release()
+
+
+def killed(deployment: Deployment, standby: Standby | None = None, note: HandoverNote | None = None, **request: Any) -> None:
+    """A handover that may be killed, or fail otherwise; nobody has taken over yet."""
+    with contextlib.suppress(Killed, SentinelOpsError):
+        handover = deployment.handover(new_guard=standby, note=note, **request)
+        handover.survey()
+        handover.run()
