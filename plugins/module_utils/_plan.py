@@ -92,8 +92,9 @@ class ShardPlan:
 class Plan:
     """What the plays carry out; ``*_serial`` are the batch sizes of a play over ``*_hosts``.
 
-    ``mend_hosts``: masters of shards in which a handover was cut short, which is finished first. ``touched_hosts`` are all hosts unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that
-    not every node can be reached until it has been started again.
+    ``mend_hosts``: masters of shards in which a handover was cut short, which is finished first. ``touched_hosts`` are all hosts
+    unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that not every node can be reached until it
+    has been started again.
     """
 
     version: str

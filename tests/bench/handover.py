@@ -142,7 +142,8 @@ def table(version: str, rows: list[Measured]) -> list[str]:
     lines = [
         f"{version}; milliseconds as median / 95th percentile / maximum, writers' gaps the longest of any writer in each handover",
         "",
-        "| method | handovers | lost / acknowledged | unexpected | writes stopped | gap, get-master-addr-by-name | gap, SENTINEL MASTERS | full resyncs |",
+        "| method | handovers | lost / acknowledged | unexpected | writes stopped | gap, get-master-addr-by-name | gap, SENTINEL MASTERS "
+        "| full resyncs |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -223,7 +223,8 @@ SENTINEL_RIGHTS = ["info", *(f"sentinel|{what}" for what in ("master", "replicas
 @pytest.mark.parametrize("right", [*NODE_RIGHTS, *CLIENT_RIGHTS])
 def test_a_right_that_is_missing_on_the_data_nodes(deployment: Deployment, right: str) -> None:
     begun_s = time.monotonic()
-    message = refuse(deployment, without(deployment, list(deployment.nodes), right), right.rsplit("|", maxsplit=1)[-1], inside=False, wait_s=30)
+    word = right.rsplit("|", maxsplit=1)[-1]
+    message = refuse(deployment, without(deployment, list(deployment.nodes), right), word, inside=False, wait_s=30)
     assert "no permissions" in message
     assert "Give the user this right" in message or f"lacks the right +{right}" in message
     assert time.monotonic() - begun_s < 15, "no waiting mends that"
@@ -231,7 +232,8 @@ def test_a_right_that_is_missing_on_the_data_nodes(deployment: Deployment, right
 
 @pytest.mark.parametrize("right", SENTINEL_RIGHTS)
 def test_a_right_that_is_missing_on_the_sentinels(deployment: Deployment, right: str) -> None:
-    message = refuse(deployment, without(deployment, list(deployment.sentinels), right), right.rsplit("|", maxsplit=1)[-1], inside=False, wait_s=30)
+    word = right.rsplit("|", maxsplit=1)[-1]
+    message = refuse(deployment, without(deployment, list(deployment.sentinels), right), word, inside=False, wait_s=30)
     assert "no permissions" in message
 
 

@@ -50,7 +50,8 @@ def quoted(text: str) -> str:
 class Access:
     """Lines for the configuration files, and the options with which modules (``ops``) and clients (``app``) come in.
 
-    ``sentinels_own`` are the settings (SENTINEL SET) with which Sentinels come in to the data nodes. ``nodes`` and ``sentinels`` are keyword arguments of ``Login``.
+    ``sentinels`` and ``nodes`` are keyword arguments of ``Login``. ``sentinels_own`` are the settings (SENTINEL SET) with which the
+    Sentinels themselves come in to the data nodes.
     """
 
     node_lines: str = ""

@@ -54,6 +54,14 @@ def hand_over(
     return deployment
 
 
+def decisive(mode: str, promotion_s: float, begin: str, accident: str) -> list[Occasion]:
+    """Where the handover is about to change something, or to do what it depends on."""
+    wire = hand_over(None, mode, promotion_s).wire
+    changing = {occasion.position for occasion in wire.occasions(begin, after=accident)}
+    occasions = wire.occasions(begin, accident)
+    return [one for one in occasions if one.position in changing or one.command.partition(": ")[2] in DECISIVE]
+
+
 def assert_clean(deployment: Deployment, mode: str, occasion: Occasion) -> None:
     """One master, which the others follow and which takes writes; nothing is lost, and all settings are as before."""
     (master,) = [node for node in deployment.nodes if node.role == "master"]
@@ -87,9 +95,7 @@ def test_the_connection_breaks_during_the_survey() -> None:
 
 @ways
 def test_a_node_dies(mode: str, promotion_s: float, begin: str) -> None:
-    """Where it is about to do what the handover depends on."""
-    occasions = hand_over(None, mode, promotion_s).wire.occasions(begin, "dies")
-    chosen = [occasion for occasion in occasions if occasion.command.partition(": ")[2] in DECISIVE]
+    chosen = [one for one in decisive(mode, promotion_s, begin, "dies") if one.command.partition(": ")[2] in DECISIVE]
     assert len(chosen) >= 8
     for occasion in chosen:
         deployment = hand_over(occasion, mode, promotion_s)
@@ -103,7 +109,7 @@ def test_a_node_dies(mode: str, promotion_s: float, begin: str) -> None:
 @ways
 def test_a_server_freezes(mode: str, promotion_s: float, begin: str) -> None:
     """It says nothing for a moment, and does afterwards what it was told meanwhile."""
-    for occasion in hand_over(None, mode, promotion_s).wire.occasions(begin, "freezes"):
+    for occasion in decisive(mode, promotion_s, begin, "freezes"):
         assert_clean(hand_over(occasion, mode, promotion_s, moment_s=0.7), mode, occasion)
 
 
@@ -111,7 +117,7 @@ def test_a_server_freezes(mode: str, promotion_s: float, begin: str) -> None:
 def test_a_server_is_out_of_reach(mode: str, promotion_s: float, begin: str, tmp_path: Path) -> None:
     """For us alone, and in mode pause not until the pause ends. What could not be put back then is put back by the next one."""
     note = HandoverNote(str(tmp_path), "mymaster")
-    for occasion in hand_over(None, mode, promotion_s).wire.occasions(begin, "is out of reach"):
+    for occasion in decisive(mode, promotion_s, begin, "is out of reach"):
         deployment = hand_over(occasion, mode, promotion_s, 0.5 if mode == "pause" else 1.4, note)
         assert deployment.lost_bytes == 0, occasion
         (master,) = [node for node in deployment.nodes if node.role == "master"]

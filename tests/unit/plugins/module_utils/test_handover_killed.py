@@ -34,15 +34,17 @@ def built(promotion_s: float = 0.19, max_lag: str = "10", modern: bool = False, 
 MODES: dict[str, tuple[str, Build]] = {
     "promoted at once": ("pause", built()),
     "promoted behind a fence": ("pause", built(1.3)),
-    "promoted behind a fence that takes two settings": ("pause", built(1.3, max_lag="0")),
     "given up": ("pause", built(0.5, aborts=True)),
     "mode fence": ("fence", built()),
-    "mode fence, which takes two settings": ("fence", built(max_lag="0")),
-    "mode fence, four nodes": ("fence", built(modern=True)),
     "mode fence, given up": ("fence", built(0.5, aborts=True)),
     "mode coordinated": ("coordinated", built(modern=True)),
 }
-modes = pytest.mark.parametrize(("mode", "build"), MODES.values(), ids=MODES)
+OTHERS: dict[str, tuple[str, Build]] = {
+    "promoted behind a fence that takes two settings": ("pause", built(1.3, max_lag="0")),
+    "mode fence, which takes two settings": ("fence", built(max_lag="0")),
+    "four nodes": ("pause", built(modern=True)),
+    "mode fence, four nodes": ("fence", built(modern=True)),
+}
 
 
 def killed_at(occasion: Occasion | None, mode: str, build: Build, folder: Path | None = None) -> Deployment:
@@ -67,7 +69,7 @@ def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> No
     assert deployment.settings() == build().settings(), occasion
 
 
-@modes
+@pytest.mark.parametrize(("mode", "build"), MODES.values(), ids=MODES)
 def test_killed_at_any_command(mode: str, build: Build) -> None:
     occasions = killed_at(None, mode, build).wire.occasions("INFO server", "killed", "killed after")  # the first after the survey
     assert len(occasions) > 40
@@ -76,6 +78,14 @@ def test_killed_at_any_command(mode: str, build: Build) -> None:
         assert_clean(deployment, build, occasion)
         if deployment.sentinels[0].aborts:
             assert deployment.roles() == build().roles(), occasion
+
+
+@pytest.mark.parametrize(("mode", "build"), OTHERS.values(), ids=OTHERS)
+def test_killed_after_any_command_that_changes_something(mode: str, build: Build) -> None:
+    occasions = killed_at(None, mode, build).wire.occasions("INFO server", after="killed after")
+    assert len(occasions) > 10
+    for occasion in occasions:
+        assert_clean(killed_at(occasion, mode, build), build, occasion)
 
 
 def test_killed_at_any_command_of_the_survey() -> None:
