@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from access import Access, on_ipv6, with_certificates, with_host_names, with_passwords, with_users
+from access import Access, on_ipv6, with_announced_addresses, with_certificates, with_host_names, with_passwords, with_users
 from deployment import Deployment, Writers
 
 Build = Callable[..., Deployment]
@@ -21,6 +21,7 @@ CASES: dict[str, tuple[str, Callable[[Path], Access]]] = {
     "Valkey": ("valkey-8.0.1", lambda _folder: with_passwords()),
     "IPv6": ("6.2.14", lambda _folder: on_ipv6()),
     "host names": ("7.0.15", lambda _folder: with_host_names()),
+    "announced addresses": ("6.2.14", lambda _folder: with_announced_addresses()),
 }
 
 

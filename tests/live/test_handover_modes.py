@@ -36,6 +36,18 @@ def test_nothing_is_lost(build: Build, version: str, mode: str, taken: str, erro
     assert error in verdict["errors"], "that is what clients see in this mode"
 
 
+def test_many_replicas_follow_at_once(build: Build) -> None:
+    """One after the other, at Sentinel's pace of a second each, they would take longer than the failover itself."""
+    deployment = build("7.0.15", replicas=4)
+    before = settings(deployment)
+    result = deployment.hand_over("redis-3")
+    at_ms = {entry["event"].split(":")[0]: entry["at_ms"] for entry in result["timeline"]}
+    assert "parallel-syncs is 3 (was 1)" in str(result["timeline"])
+    assert at_ms["settled"] - at_ms["released"] < 3000, "1.1 s was seen, and 3.5 s with parallel-syncs 1"
+    assert result["full_resyncs"] == 0
+    assert settings(deployment) == before
+
+
 def test_auto_says_why(build: Build) -> None:
     deployment = build("5.0.6")
     result = deployment.hand_over("redis-2", mode="auto")

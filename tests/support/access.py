@@ -145,6 +145,11 @@ def on_ipv6() -> Access:
     return Access(host="::1", bind="::1")
 
 
+def with_announced_addresses() -> Access:
+    """Replicas announce another address than the one at which we look for them, as behind a port forwarding."""
+    return Access(node_lines="replica-announce-ip 127.0.0.2\n", bind="127.0.0.1 127.0.0.2")
+
+
 def with_host_names() -> Access:
     """Data nodes and Sentinels announce a name, and the Sentinels name them by it (6.2 and later)."""
     return Access(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
@@ -24,8 +24,7 @@ READS = (
 )
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """A command that a server has run, or refused to run."""
 
     node: str
@@ -178,7 +177,7 @@ class FakeServer:
         self.clock.pass_s(COMMAND_TAKES_S)
         text = _text(words)
         runs = text != PROBE and (self._queued is None or words[0] == "EXEC")
-        if runs:
+        if runs and self.before:
             self._happen_before(text)
         if self.wire.sender_is_dead:
             raise Killed
@@ -200,7 +199,8 @@ class FakeServer:
         if accident == "freezes":
             self.frozen_until_s = self.clock.now_s() + self.wire.moment_s
         self._await_thaw(words)
-        self._deny(words, text)
+        if self.refuses:
+            self._deny(words, text)
         reply = self._answered(words, text, runs)
         if accident == "killed after":
             self._kill_the_sender()
@@ -220,10 +220,11 @@ class FakeServer:
         if words[0] == "EXEC":
             return self._transacted(self._queued or [])
         self.wire.note(self.name, text)
-        if runs:
+        if runs and self.refuses:
             self._refuse_if_told_to(words, text)
         reply = self._done(words)
-        self._lose_answers_to(words, text)
+        if self.loses_answers:
+            self._lose_answers_to(words, text)
         return reply
 
     def _transacted(self, commands: list[tuple[Any, ...]]) -> list[Any]:
