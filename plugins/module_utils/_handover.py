@@ -143,7 +143,7 @@ class Handover:
         master = self.shard.node(self.shard.master)
         if master is None:
             return []  # it may come back: that is waited for
-        mode, self.outcome.mode_reason = chosen_mode(self.request.mode, master.info)
+        mode, self.outcome.mode_reason = chosen_mode(self.request.mode, master.info.server, master.info.version)
         self.outcome.mode = mode
         self.outcome.warnings = mode_warnings(mode, master.info)
         problems = mode_refusals(mode, master.info, self.shard.master, self.shard.views)

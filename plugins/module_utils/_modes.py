@@ -27,13 +27,13 @@ def can_coordinate(view: SentinelView) -> bool:
     return view.server == "valkey" and version_key(view.version) >= COORDINATED_SINCE
 
 
-def chosen_mode(wanted: str, master: NodeInfo) -> tuple[str, str]:
-    """``(mode, why)``. ``auto`` takes the shortest one that loses nothing on the master's version."""
+def chosen_mode(wanted: str, server: str, version: str) -> tuple[str, str]:
+    """``(mode, why)`` for a master of this version. ``auto`` takes the shortest one that loses nothing there."""
     if wanted != "auto":
         return wanted, "it was asked for"
-    if _since(master.server, master.version, WRITE_PAUSE_SINCE):
-        return "pause", f"{master.server} {master.version} can pause writes: clients wait, and see no error"
-    return "fence", f"{master.server} {master.version} cannot pause writes alone (6.2 and later can): clients get NOREPLICAS for a moment"
+    if _since(server, version, WRITE_PAUSE_SINCE):
+        return "pause", f"{server} {version} can pause writes: clients wait, and see no error"
+    return "fence", f"{server} {version} cannot pause writes alone (6.2 and later can): clients get NOREPLICAS for a moment"
 
 
 def mode_refusals(mode: str, master: NodeInfo, address: str, views: Sequence[SentinelView]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Iterator, Sequence
 
 from ._election import ineligible_because
+from ._modes import chosen_mode
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
 from ._shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
@@ -36,7 +37,7 @@ class Finding:
         return f"{self.node}: {self.seen}. {self.why}. {self.do}."
 
 
-def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int) -> list[Finding]:
+def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str = "auto") -> list[Finding]:
     """Everything that forbids the upgrade now; empty if it may begin. Nothing is judged where nothing is to be done."""
     findings = [Finding("plan", problem.rstrip("."), "The plan cannot be made", "Mend it and run again") for problem in plan.problems]
     if plan.nothing_to_do and not findings:
@@ -53,7 +54,10 @@ def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int) -> 
         stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
         stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
         findings += _of_views(name, views, shard.sentinels, stopped_sentinels, stopped)
-        findings += _of_data(name, [i for i in instances if i.host in shard.nodes and i.kind == "redis"], max_lag_bytes)
+        nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
+        findings += _of_data(name, nodes, max_lag_bytes)
+        if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
+            findings += _of_time_limits(name, views)
     return findings
 
 
@@ -199,13 +203,6 @@ def _of_view(name: str, view: SentinelView, sentinels: int, stopped_sentinels: i
                 "It would learn of the new master late",
                 "Mend the network between them",
             )
-    if pause_budget_ms(view.master.down_after_ms) < MIN_PAUSE_BUDGET_MS:
-        yield Finding(
-            node,
-            f"down-after-milliseconds is {view.master.down_after_ms}",
-            "A write pause that is long enough for the handover would look like a dead master",
-            f"SENTINEL SET {name} down-after-milliseconds 2000 (or more), on every Sentinel",
-        )
     for replica in view.replicas:
         why = ineligible_because(replica)
         if why and replica.address not in stopped and replica.priority != 0:
@@ -214,6 +211,23 @@ def _of_view(name: str, view: SentinelView, sentinels: int, stopped_sentinels: i
                 f"the replica {replica.address} is not in order: {why}",
                 "One replica after the other is restarted, so the rest must be able to take over",
                 "Mend the replica",
+            )
+
+
+def _pauses(node: Instance, handover_mode: str) -> bool:
+    """Whether a handover from this node would pause writes."""
+    server, version = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
+    return chosen_mode(handover_mode, server, version)[0] == "pause"
+
+
+def _of_time_limits(name: str, views: Sequence[SentinelView]) -> Iterator[Finding]:
+    for view in views:
+        if pause_budget_ms(view.master.down_after_ms) < MIN_PAUSE_BUDGET_MS:
+            yield Finding(
+                f"Sentinel {view.address}, shard {name}",
+                f"down-after-milliseconds is {view.master.down_after_ms}",
+                "A write pause that is long enough for the handover would look like a dead master",
+                f"SENTINEL SET {name} down-after-milliseconds 2000 (or more), on every Sentinel; or set redis_upgrade_handover_mode: fence",
             )
 
 

@@ -16,6 +16,8 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import FENCE
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
 
+NOPERM = "NOPERM this user has no permissions to run the command"
+
 
 def slow(seconds: float, **settings: Any) -> Deployment:
     """Sentinel takes this long until the promotion."""
@@ -296,6 +298,34 @@ def test_the_old_master_dies_before_the_promotion() -> None:
     with pytest.raises(OperationFailed, match=f"{TARGET} is the master"):
         deployment.hand_over()
     assert deployment.target.takes_writes
+
+
+@pytest.mark.parametrize("promotion_s", [0.19, 4.5])
+@pytest.mark.parametrize(
+    ("node", "command"),
+    [
+        (TARGET, "ROLE"),
+        (MASTER, "REPLICAOF"),
+        (MASTER, "CONFIG SET"),
+        (MASTER, "CLIENT KILL"),
+        (SENTINELS[0], "SENTINEL MASTER"),
+        (SENTINELS[0], "SENTINEL"),
+    ],
+)
+def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, command: str, promotion_s: float) -> None:
+    """A password that is changed just then is the same. Whoever cannot see what happens keeps the writes stopped."""
+    if (command, promotion_s) == ("CONFIG SET", 4.5):
+        pytest.skip("without the fence the pause ends before the promotion, and nobody can do anything about it")
+    deployment = slow(promotion_s)
+    handover = deployment.surveyed()
+    server = next(server for server in [*deployment.nodes, *deployment.sentinels] if server.name == node)
+    for sentinel in deployment.sentinels:
+        sentinel.before["SENTINEL FAILOVER"] = lambda: deployment.clock.at(0.002, lambda: server.refuses.update({command: repeat(NOPERM)}))
+    with contextlib.suppress(SentinelOpsError):
+        handover.run()
+    deployment.clock.pass_s(20)
+    assert deployment.lost_bytes == 0
+    assert deployment.roles() == {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
 
 
 def test_a_right_is_missing_to_see_the_promotion() -> None:

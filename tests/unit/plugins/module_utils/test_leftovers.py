@@ -13,7 +13,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._fence import fe
 from ansible_collections.sentinelops.redis.plugins.module_utils._leftovers import Leftovers
 from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
 from ansible_collections.sentinelops.redis.plugins.module_utils._shard import read_shard
-from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
+from ansible_collections.sentinelops.redis.tests.unit.support.data_node import SETTINGS, DataNode
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
 from ansible_collections.sentinelops.redis.tests.unit.support.standby import Note, Standby, killed
@@ -125,6 +125,19 @@ def test_it_is_certain_only_after_a_while() -> None:
     handover.run()
     lifted = deployment.wire.sent[deployment.wire.begins(MASTER, "CONFIG SET")[0]].at_s
     assert 3.0 <= lifted - begun_s < 4.0
+
+
+@pytest.mark.parametrize("mode", ["pause", "fence"])
+def test_a_fence_that_comes_while_something_else_is_waited_for(mode: str) -> None:
+    """Another host hands over just now. Its fence must not be taken for what was there before."""
+    deployment = Deployment()
+    deployment.sentinels[1].tilt = True
+    deployment.clock.at(2.6, lambda: fence(deployment.master))
+    deployment.clock.at(2.7, lambda: vars(deployment.sentinels[1]).update(tilt=False))
+    deployment.clock.at(3.3, lambda: deployment.master.config.update(SETTINGS))
+    deployment.hand_over(mode=mode)
+    assert deployment.master.config == deployment.master.saved_config == SETTINGS
+    assert deployment.lost_bytes == 0
 
 
 def test_a_failover_in_progress_is_waited_for() -> None:
@@ -371,18 +384,38 @@ def test_only_one_handover_at_a_time(tmp_path: Path) -> None:
 # -- everything is killed, and a later run finishes it ----------------------------------------------------------------
 
 
-def dead_at(occasion: Occasion | None, mode: str, tmp_path: Path, promotion_s: float = 0.19) -> Deployment:
-    """The handover and its standby are dead; nobody looks after the deployment for a while, which takes its course."""
+def dead_at(mode: str, tmp_path: Path, promotion_s: float, *occasions: Occasion) -> Deployment:
+    """The handover is dead after the first occasion, and its standby after the second one, or it never awoke.
+
+    Nobody looks after the deployment for a while, which takes its course.
+    """
     deployment = Deployment()
-    deployment.wire.plan(occasion)
+    for occasion in occasions:
+        deployment.wire.plan(occasion)
     for sentinel in deployment.sentinels:
         sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000
-    note = Note(str(tmp_path), deployment.wire)
-    killed(deployment, Standby(deployment.wire), note, mode=mode)
+    note, standby = Note(str(tmp_path), deployment.wire), Standby(deployment.wire)
+    killed(deployment, standby, note, mode=mode)
+    if len(occasions) == 2:
+        standby.awake()
     deployment.wire.sender_is_dead = False
     note.release()
     deployment.clock.pass_s(15)
     return deployment
+
+
+def assert_finished_by_the_next(deployment: Deployment, mode: str, target: str, tmp_path: Path, occasion: Occasion) -> None:
+    if mode == "fence":
+        assert deployment.lost_bytes == 0, occasion
+    lost = deployment.lost_bytes
+    handover = deployment.handover(target, note=HandoverNote(str(tmp_path), "mymaster"), mode=mode)
+    if not handover.survey() or handover.leftovers:
+        handover.run()
+    assert deployment.roles() == {address: "master" if address == target else target for address in (MASTER, TARGET, OTHER)}, occasion
+    before = Deployment().settings()
+    assert {name: now for name, now in deployment.settings().items() if now != before[name]} == {}, occasion
+    assert deployment.lost_bytes == lost, occasion
+    assert list(tmp_path.iterdir()) == [], occasion
 
 
 @pytest.mark.parametrize(
@@ -391,19 +424,23 @@ def dead_at(occasion: Occasion | None, mode: str, tmp_path: Path, promotion_s: f
     ids=["mode fence, again", "mode fence, back", "mode pause, again", "mode pause behind a fence, back"],
 )
 def test_the_next_handover_finishes_what_a_dead_one_has_left(mode: str, promotion_s: float, target: str, tmp_path: Path) -> None:
-    wire = dead_at(None, mode, tmp_path, promotion_s).wire
+    wire = dead_at(mode, tmp_path, promotion_s).wire
     for occasion in wire.occasions("CONFIG SET replica-priority 1", after="killed after"):
-        deployment = dead_at(occasion, mode, tmp_path, promotion_s)
-        if mode == "fence":
-            assert deployment.lost_bytes == 0, occasion
-        lost = deployment.lost_bytes
-        handover = deployment.handover(target, note=HandoverNote(str(tmp_path), "mymaster"), mode=mode)
-        if not handover.survey() or handover.leftovers:
-            handover.run()
-        assert deployment.roles() == {address: "master" if address == target else target for address in (MASTER, TARGET, OTHER)}, occasion
-        before = Deployment().settings()
-        assert {name: now for name, now in deployment.settings().items() if now != before[name]} == {}, occasion
-        assert deployment.lost_bytes == lost, occasion
+        deployment = dead_at(mode, tmp_path, promotion_s, occasion)
+        assert_finished_by_the_next(deployment, mode, target, tmp_path, occasion)
+
+
+@pytest.mark.parametrize(
+    "command", ["CONFIG SET min-replicas-to-write 2147483647", "SENTINEL FAILOVER mymaster", "REPLICAOF 10.0.0.2 6379"]
+)
+def test_the_next_handover_finishes_what_a_dead_one_and_its_standby_have_left(command: str, tmp_path: Path) -> None:
+    first = dead_at("fence", tmp_path, 0.19).wire.occasions(command, after="killed after")[0]
+    nowhere = Occasion(-1, "", "")
+    later = dead_at("fence", tmp_path, 0.19, first, nowhere).wire.occasions(command, after="killed after")[1:]
+    assert len(later) > 3
+    for second in later:
+        deployment = dead_at("fence", tmp_path, 0.19, first, second)
+        assert_finished_by_the_next(deployment, "fence", TARGET, tmp_path, second)
 
 
 def test_of_looks_at_the_nodes_and_at_the_note() -> None:

@@ -34,7 +34,7 @@ NEW = [("redis", "6.2.0"), ("redis", "6.2.14"), ("redis", "7.0.15"), ("redis", "
 
 @pytest.mark.parametrize(("server", "version"), OLD)
 def test_auto_takes_a_fence_where_writes_alone_cannot_be_paused(server: str, version: str) -> None:
-    mode, why = chosen_mode("auto", master(server, version))
+    mode, why = chosen_mode("auto", server, version)
     assert mode == "fence"
     assert f"{server} {version} cannot pause writes alone" in why
     assert "NOREPLICAS" in why
@@ -42,20 +42,20 @@ def test_auto_takes_a_fence_where_writes_alone_cannot_be_paused(server: str, ver
 
 @pytest.mark.parametrize(("server", "version"), NEW)
 def test_auto_takes_a_pause_where_there_is_one(server: str, version: str) -> None:
-    mode, why = chosen_mode("auto", master(server, version))
+    mode, why = chosen_mode("auto", server, version)
     assert (mode, why) == ("pause", f"{server} {version} can pause writes: clients wait, and see no error")
 
 
 @pytest.mark.parametrize(("server", "version"), [*OLD, *NEW])
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_asked_for_is_taken(mode: str, server: str, version: str) -> None:
-    assert chosen_mode(mode, master(server, version)) == (mode, "it was asked for")
+    assert chosen_mode(mode, server, version) == (mode, "it was asked for")
 
 
 @pytest.mark.parametrize(("server", "version"), [*OLD, *NEW])
 @pytest.mark.parametrize("mode", ["auto", "fence", "plain"])
 def test_these_can_be_used_everywhere(mode: str, server: str, version: str) -> None:
-    chosen, _why = chosen_mode(mode, master(server, version))
+    chosen, _why = chosen_mode(mode, server, version)
     assert mode_refusals(chosen, master(server, version), MASTER, views()) == []
 
 
