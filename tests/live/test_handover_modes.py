@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from access import with_users
 from deployment import Deployment, Writers
 from states import settings
 
@@ -34,6 +35,23 @@ def test_nothing_is_lost(build: Build, version: str, mode: str, taken: str, erro
     assert verdict["acknowledged"] > 1000
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
     assert error in verdict["errors"], "that is what clients see in this mode"
+
+
+def test_what_the_sentinels_own_user_needs_is_found_out_before(build: Build) -> None:
+    deployment = build("valkey-9.1.2", access=with_users())
+    for node in deployment.nodes:
+        deployment.administer(node, "ACL", "SETUSER", "ops", "+client|list", "+acl|dryrun")
+    result = deployment.hand_over("redis-2", mode="coordinated")
+    assert "the Sentinels' user watcher lacks the right +failover" in result["msg"]
+    assert deployment.masters() == ["redis-1"]
+    for node in deployment.nodes:
+        deployment.administer(node, "ACL", "SETUSER", "watcher", "+failover", "+client")
+    with Writers(deployment) as writers:
+        result = deployment.hand_over("redis-2", mode="coordinated")
+        assert not result.get("failed"), result["msg"]
+        verdict = writers.verdict()
+    assert deployment.masters() == ["redis-2"]
+    assert (verdict["lost"], verdict["unexpected"]) == (0, 0)
 
 
 def test_many_replicas_follow_at_once(build: Build) -> None:
