@@ -16,10 +16,12 @@ __all__ = ["ALIGNED_FROM_MS", "ALIGNED_TO_MS", "alignment_wait_ms", "ineligible_
 
 MAX_PING_AGE_MS = 5000
 MAX_INFO_AGE_MS = 30000
-# During a failover Sentinel sends INFO when the last one is 1 s old. The promotion takes three of its ticks, 0.19 to
-# 0.25 s. An INFO that is 0.70 to 0.775 s old when the failover begins is thus renewed right after the promotion.
-ALIGNED_FROM_MS = 700
-ALIGNED_TO_MS = 775
+# During a failover Sentinel sends INFO at the first of its ticks (53 to 100 ms) at which the last one is 1 s old. It promotes at
+# the third tick, just before it looks after the replicas; so the INFO that tells it of the promotion goes out at the earliest
+# in that tick, and must not go out in the second one, which comes after 200 ms at the latest. An INFO that is 0.77 to 0.79 s old
+# when the writes are paused leaves a few milliseconds for the catching up.
+ALIGNED_FROM_MS = 770
+ALIGNED_TO_MS = 790
 
 
 def ineligible_because(replica: ReplicaView) -> str:

@@ -24,6 +24,7 @@ from deployment import MASTER, Deployment, Writers
 from states import settled, wait_until
 
 CLIENTS = {"get-master-addr-by-name": "addr", "masters": "masters"}
+REMARKABLE_MS = 700  # an aligned handover that pauses for longer is told in full
 PAUSE_MS = 22000  # what charts use: long enough for Sentinel to have switched, whatever it takes
 
 
@@ -114,6 +115,8 @@ def measure(deployment: Deployment, method: str, count: int, measured: Measured)
             time.sleep(0.5)
             windows.append((epoch_s(result["begun_at"]), time.time()))
             pauses.append(result["pause_ms"])
+            if result["pause_ms"] > REMARKABLE_MS and method == "aligned":
+                print("\n".join(f"    {entry['at_ms']:>9.1f} ms  {entry['event']}" for entry in result["timeline"]), flush=True)
             measured.full_resyncs += result["full_resyncs"]
         verdicts = {"get-master-addr-by-name": by_address.verdict(), "masters": by_masters.verdict()}
     for client, verdict in verdicts.items():

@@ -95,6 +95,16 @@ def test_the_pause_is_shorter_than_down_after(down_after_ms: int, pause_ms: int)
     assert deployment.wire.begins(MASTER, f"CLIENT PAUSE {pause_ms} WRITE")
 
 
+@pytest.mark.parametrize(("down_after_ms", "timeout_ms"), [(60000, 500), (5000, 500), (3000, 500), (2000, 250)])
+def test_nobody_is_waited_for_for_long_while_the_writes_are_paused(down_after_ms: int, timeout_ms: int) -> None:
+    """A fence must find its way behind a pause before that ends."""
+    deployment = Deployment()
+    for sentinel in deployment.sentinels:
+        sentinel.down_after_ms = down_after_ms
+    deployment.hand_over()
+    assert {server.timeout_ms for server in (*deployment.nodes, *deployment.sentinels)} == {timeout_ms}
+
+
 def test_without_alignment_the_pause_comes_at_once_and_is_longer() -> None:
     aligned, hasty = Deployment(has_debug=False), Deployment(has_debug=False)
     for deployment in (aligned, hasty):
