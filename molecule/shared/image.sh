@@ -19,8 +19,7 @@ not_run() {
 
 check() {
     [[ $(id -u) == 0 ]] || not_run "hosts are booted with systemd-nspawn, which only root may"
-    unshare --mount --net true 2>/dev/null || not_run "namespaces cannot be made here"
-    unshare --mount mount -t cgroup2 none /sys/fs/cgroup 2>/dev/null || not_run "control groups (version 2) cannot be mounted here"
+    "$(dirname "$0")/lab.sh" check 2>/dev/null || not_run "no right to make namespaces and control groups (version 2) here"
 }
 
 missing() {

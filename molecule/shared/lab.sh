@@ -3,6 +3,7 @@
 #
 # usage: lab.sh up LAB IMAGE LOGS HOST=ADDRESS...    boots what does not run yet; prints the id of a process that is on the network
 #        lab.sh down LAB
+#        lab.sh check    fails where hosts cannot be booted
 #
 # Everything that runs is in the control group LAB, and namespaces, mounts and links exist only as long as a process uses
 # them: with the control group ended, nothing is left, no matter how far "up" came.
@@ -18,7 +19,7 @@ shift
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs none /run/systemd/nspawn # what systemd-nspawn notes down goes with it
 
-verb=$1 lab=/sys/fs/cgroup/$2
+verb=$1 lab=/sys/fs/cgroup/${2:-}
 
 running() { # GROUP
     grep -qs '^populated 1' "$lab/$1/cgroup.events"
@@ -44,7 +45,7 @@ wait_until() { # SECONDS COMMAND...
 }
 
 network_is_up() {
-    [[ $(ps -o comm= -p "$(head -n 1 "$lab/network/cgroup.procs")") == sleep ]]
+    running network && [[ $(<"/proc/$(<"$lab/network/cgroup.procs")/comm") == sleep ]]
 }
 
 start_network() {
@@ -114,4 +115,8 @@ up)
     up "$@"
     ;;
 down) down ;;
+check)
+    [[ -w /sys/fs/cgroup/cgroup.procs ]] # not so in most containers
+    unshare --net true
+    ;;
 esac
