@@ -9,7 +9,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sanity unit live molecule servers bench-handover clean
+.PHONY: help demo test lint sanity unit live molecule hosts servers bench-handover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,10 @@ live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 
 molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
 	scripts/run molecule test --scenario-name default
+
+hosts: .venv/test $(COLLECTION) ## the playbooks on hosts with systemd, over SSH (as root; boots them with systemd-nspawn)
+	@molecule/shared/image.sh .cache/hosts
+	scripts/run molecule test --scenario-name systemd
 
 servers: .venv/run ## fetch the server versions that the tests use
 	.venv/bin/python scripts/servers.py

@@ -2,7 +2,8 @@
 
 usage: suites.py MAKE SUITE...
 
-A suite is a make target. Where pytest runs in it, pytest's numbers count; any other suite counts as one test.
+A suite is a make target. Where pytest runs in it, pytest's numbers count; any other suite counts as one test. A suite that
+cannot run here says so in a line "not run: REASON" and fails; it counts as one test skipped.
 """
 
 from __future__ import annotations
@@ -12,17 +13,31 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 
 # "==== 12 passed, 1 skipped in 3.21s ====", or without the frame when pytest is told to be quiet
 SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s\b")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
-BY_PYTEST = {"unit", "live", "molecule"}
+NOT_RUN = re.compile(r"not run: .+")
+BY_PYTEST = {"unit", "live", "molecule", "hosts"}
 
 
-def run(make: str, suite: str) -> Counter[str]:
-    """Run one suite, show what it says as it says it, and return its numbers by outcome."""
+@dataclass
+class Result:
+    """The numbers of a suite by outcome, and, if it could not run, the line that says why."""
+
+    outcomes: Counter[str]
+    not_run: str = ""
+
+    def __str__(self) -> str:
+        return self.not_run or ", ".join(f"{number} {outcome}" for outcome, number in self.outcomes.items() if number)
+
+
+def run(make: str, suite: str) -> Result:
+    """Run one suite, and show what it says as it says it."""
     print(f"\n==== {suite} ====", flush=True)
     outcomes: Counter[str] = Counter()
+    not_run = ""
     with subprocess.Popen([make, suite], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
@@ -30,24 +45,28 @@ def run(make: str, suite: str) -> Counter[str]:
                 for item in summary[1].split(", "):
                     number, outcome = item.split()
                     outcomes[outcome.replace("errors", "error")] += int(number)
+            elif reason := NOT_RUN.match(line):
+                not_run = reason[0]
+    if not_run and process.returncode and not outcomes:
+        return Result(Counter(skipped=1), not_run)
     # A pytest suite that ran no test proves nothing, even if its command succeeded.
     proved = process.returncode == 0 and (outcomes["passed"] > 0 or suite not in BY_PYTEST)
     if not proved and not outcomes["failed"] + outcomes["error"]:
         outcomes["failed"] += 1
     elif suite not in BY_PYTEST:
         outcomes["passed"] += 1
-    return outcomes
+    return Result(outcomes)
 
 
 def main() -> int:
     make, *suites = sys.argv[1:]
     start = time.monotonic()
     results = {suite: run(make, suite) for suite in suites}
-    total = sum(results.values(), Counter())
+    total = sum((result.outcomes for result in results.values()), Counter())
 
     print("\n==== summary ====")
-    for suite, outcomes in results.items():
-        print(f"{suite:10}", ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items() if number))
+    for suite, result in results.items():
+        print(f"{suite:10}", result)
     numbers = ", ".join(f"{total[outcome]} {outcome}" for outcome in ("failed", "error", "passed", "skipped") if total[outcome])
     print(f"==== {numbers} in {time.monotonic() - start:.1f}s ====", flush=True)
     return 1 if total["failed"] + total["error"] else 0

@@ -11,7 +11,18 @@ import re
 import stat
 from dataclasses import dataclass
 
-__all__ = ["FileIdentity", "difference", "directives", "mended_sentinel_config", "quoted", "read_text", "split_args", "write_text"]
+__all__ = [
+    "FileIdentity",
+    "difference",
+    "directives",
+    "is_mount_point",
+    "mended_sentinel_config",
+    "mount_points",
+    "quoted",
+    "read_text",
+    "split_args",
+    "write_text",
+]
 
 _DOUBLE = re.compile(r'\\x[0-9a-fA-F]{2}|\\.|[^\\"]+')
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
@@ -128,6 +139,17 @@ def _equal(written: str, running: str) -> bool:
 def read_text(path: str) -> str:
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
+
+
+def mount_points(mountinfo: str) -> set[str]:
+    """The paths on which something is mounted, from the text of /proc/self/mountinfo."""
+    escaped = (line.split(" ")[4] for line in mountinfo.splitlines())
+    return {re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), path) for path in escaped}
+
+
+def is_mount_point(path: str) -> bool:
+    """Whether something is mounted on just this path; os.path.ismount() says so of every file on some overlay file systems."""
+    return os.path.realpath(path) in mount_points(read_text("/proc/self/mountinfo"))
 
 
 def write_text(path: str, text: str) -> None:

@@ -202,22 +202,25 @@ _ACCESS_ADVICE = {
 }
 
 
-def _codes() -> dict[type[Exception], str]:
+_CODES = {
+    "ReadOnlyError": "READONLY",
+    "OutOfMemoryError": "OOM",  # not in 4.3, which leaves the code where it is
+    "BusyLoadingError": "LOADING",
+    "MasterDownError": "MASTERDOWN",
+    "NoPermissionError": "NOPERM",
+}
+
+
+def _code_of(error: Exception) -> str:
     """redis-py cuts the code off the errors for which it has an exception of its own."""
-    kinds = redis.exceptions
-    return {
-        kinds.ReadOnlyError: "READONLY",
-        kinds.OutOfMemoryError: "OOM",
-        kinds.BusyLoadingError: "LOADING",
-        kinds.MasterDownError: "MASTERDOWN",
-        kinds.NoPermissionError: "NOPERM",
-    }
+    kinds = ((getattr(redis.exceptions, name, None), code) for name, code in _CODES.items())
+    return next((code for kind, code in kinds if kind and isinstance(error, kind)), "")
 
 
 def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exception:
     """Our error for one of redis-py's; anything that is not one of its errors comes back as it is."""
     text = str(error)
-    code = next((code for kind, code in _codes().items() if isinstance(error, kind)), "")
+    code = _code_of(error)
     reply = text if text.startswith(code) else f"{code} {text}"
     if isinstance(error, (redis.exceptions.RedisError, ssl.SSLError)):
         advice = next((advice for part, advice in _ACCESS_ADVICE.items() if part in reply), "")

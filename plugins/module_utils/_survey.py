@@ -12,7 +12,7 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from ._configfile import FileIdentity, directives, read_text
+from ._configfile import FileIdentity, directives, is_mount_point, read_text
 from ._connection import Server
 from ._errors import ConnectionFailed, PreconditionFailed
 from ._folders import Folders, version_in
@@ -51,7 +51,7 @@ def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
         "executable": executable,
         "config_file": config_file,
         "config_identity": asdict(FileIdentity.of(config_file)) if exists else None,
-        "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not os.path.ismount(config_file),
+        "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not is_mount_point(config_file),
         "folder": active,
         "process_owner": owner._asdict() if owner else None,
         "our_uid": os.geteuid(),

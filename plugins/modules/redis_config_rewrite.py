@@ -69,7 +69,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._address import Address
-from ..module_utils._configfile import FileIdentity, difference, read_text
+from ..module_utils._configfile import FileIdentity, difference, is_mount_point, read_text
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
 from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
 from ..module_utils._info import parse_info
@@ -98,7 +98,7 @@ def require_rewritable(path: str, node: str) -> None:
             node=node,
             advice="Run the module on the host of the server; in a container, on the container",
         )
-    if os.path.ismount(path):
+    if is_mount_point(path):
         raise PreconditionFailed(
             f"its configuration file {path} is itself a mount (a bind mount), which the server cannot replace",
             node=node,

@@ -12,7 +12,9 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._configfile impo
     FileIdentity,
     difference,
     directives,
+    is_mount_point,
     mended_sentinel_config,
+    mount_points,
     quoted,
     read_text,
     split_args,
@@ -165,6 +167,23 @@ def test_a_killed_run_leaves_no_secret_for_others_to_read(tmp_path: Path, monkey
     finally:
         os.umask(umask)
     assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in tmp_path.iterdir() if "s3cret" in path.read_text()] == [0]
+
+
+def test_mount_points_are_read() -> None:
+    mountinfo = (
+        "1036 997 0:41 / / ro,relatime shared:309 master:1 - overlay overlay rw,lowerdir=/image,upperdir=/upper\n"
+        "1046 1036 0:41 /etc/redis /etc/redis rw - overlay overlay rw\n"
+        "1047 1036 254:0 /etc/a\\040file /etc/a\\040file\\134 rw,relatime - ext4 /dev/vda rw\n"
+    )
+    assert mount_points(mountinfo) == {"/", "/etc/redis", "/etc/a file\\"}
+
+
+def test_a_file_is_no_mount_point_because_its_folder_has_another_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "redis.conf"
+    file.touch()
+    monkeypatch.setattr(os.path, "ismount", lambda _path: True)  # as on an overlay whose layers are on different file systems
+    assert not is_mount_point(str(file))
+    assert is_mount_point("/proc")
 
 
 def test_identity_is_given_back(tmp_path: Path) -> None:

@@ -90,6 +90,13 @@ def test_whether_the_command_was_sent_is_kept(sent: bool) -> None:
     assert found.sent is sent
 
 
+def test_an_older_redis_py_has_fewer_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(redis.exceptions, "OutOfMemoryError")  # as 4.3, the one of Debian 12
+    found = mapped(redis.exceptions.ResponseError("OOM command not allowed"), node=NODE, command="RPUSH", sent=True)
+    assert isinstance(found, CommandRefused)
+    assert found.reply == "OOM command not allowed"
+
+
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("y"), redis.exceptions.DataError("z")])
 def test_what_is_no_error_of_a_server_comes_back_as_it_is(error: Exception) -> None:
     assert mapped(error, node=NODE, command="GET", sent=True) is error
