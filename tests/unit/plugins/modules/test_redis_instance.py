@@ -98,7 +98,9 @@ def test_nothing_is_staged(runner: Runner, files: Files, nobody: dict[str, Any])
     ("params", "missing"),
     [
         ({}, "state"),
-        ({"state": "started"}, "executable, config_file"),
+        ({"state": "started"}, "config_file"),
+        ({"state": "switched"}, "executable, config_file"),
+        ({"state": "stopped", "service_manager": "command", "start_command": ["true"]}, "stop_command"),
         ({"state": "switched", "executable": "/a", "config_file": "/b"}, "folder, version"),
         ({"state": "previous", "executable": "/a", "config_file": "/b", "folder": "/c"}, "version"),
         ({"state": "stopped", "config_identity": {"uid": 1, "gid": 1}}, "mode"),
