@@ -65,14 +65,16 @@ def unit_in_cgroup(text: str) -> CgroupUnit | None:
     for line in text.splitlines():
         number, _colon, rest = line.partition(":")
         controllers, _colon, path = rest.partition(":")
-        if "name=systemd" in controllers.split(",") or (number == "0" and not controllers):
+        if controllers == "name=systemd" or (number == "0" and not controllers):
             paths[controllers] = path
-    path = paths.get("name=systemd") or paths.get("", "")
-    # in a container the host's units come before those of the container's own systemd, so the last one counts
-    units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
-    if not units or not units[-1].endswith(".service") or _USER_MANAGER.match(units[-1]):
-        return None
-    return CgroupUnit(units[-1], any(_USER_MANAGER.match(part) for part in units))
+    # version 1 and hybrid have systemd's own hierarchy; in a container that is all version 2 it may be there, and empty
+    for path in (paths.get("name=systemd", ""), paths.get("", "")):
+        # the units of a container's host come before those of the container's own systemd, so the last one counts
+        units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
+        if units:
+            plain = units[-1].endswith(".scope") or _USER_MANAGER.match(units[-1])
+            return None if plain else CgroupUnit(units[-1], any(_USER_MANAGER.match(part) for part in units))
+    return None
 
 
 @dataclass(frozen=True)
