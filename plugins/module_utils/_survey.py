@@ -16,7 +16,7 @@ from ._configfile import FileIdentity, directives, read_text
 from ._connection import Server
 from ._errors import ConnectionFailed, PreconditionFailed
 from ._folders import Folders, version_in
-from ._info import node_info, parse_info
+from ._info import is_sentinel, node_info, parse_info
 from ._process import executable_of, machine_id, owner_of, version_folder
 from ._sentinel import monitored_masters, read_view
 from ._shard import config_values
@@ -144,7 +144,7 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: st
     record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
     try:
         info = parse_info(server.command("INFO"))
-        if (info.get("redis_mode") == "sentinel") != (kind == "sentinel"):
+        if is_sentinel(info) != (kind == "sentinel"):
             other = "a Sentinel" if kind == "redis" else "a data node"
             raise PreconditionFailed(
                 f"this is {other}, the inventory has it as {'data node' if kind == 'redis' else 'Sentinel'}",
