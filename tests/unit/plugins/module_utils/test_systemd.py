@@ -137,10 +137,14 @@ def test_a_unit_that_does_not_go_down(in_folder: Instance) -> None:
         ({}, "", ""),
         ({"ActiveState": "activating", "SubState": "start"}, "", "its unit is activating (start, Type=notify)"),
         ({"ActiveState": "inactive", "SubState": "dead", "Job": "7"}, "", "its unit is inactive (dead, Type=notify)"),
-        ({"ActiveState": "inactive", "SubState": "dead"}, "its unit redis-server.service ended at once", ""),
-        ({"ActiveState": "failed", "Result": "exit-code"}, "its unit redis-server.service failed (exit-code)", ""),
-        ({"ActiveState": "activating", "SubState": "auto-restart", "Result": "signal"}, "its unit redis-server.service failed (signal)", ""),
-        ({"NRestarts": 1}, "its unit redis-server.service failed (success)", ""),
+        ({"ActiveState": "inactive", "SubState": "dead"}, f"its unit {NAME} ended at once", ""),
+        ({"ActiveState": "failed", "Result": "exit-code"}, f"its unit {NAME} failed (exit-code)", ""),
+        (
+            {"ActiveState": "activating", "SubState": "auto-restart", "Result": "signal"},
+            f"its unit {NAME} failed (signal)",
+            "",
+        ),
+        ({"NRestarts": 1}, f"its unit {NAME} failed (success)", ""),
     ],
 )
 def test_what_becomes_of_a_start(state: dict[str, object], failure: str, pending: str) -> None:

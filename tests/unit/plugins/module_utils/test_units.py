@@ -30,7 +30,10 @@ PID = 448
         ("0::/system.slice/redis-server.service\n", UNIT),
         ("0::/system.slice/redis-server.service/worker\n", UNIT),
         (r"0::/system.slice/system-redis\x2dserver.slice/redis-server@6380.service", CgroupUnit("redis-server@6380.service", False)),
-        ("12:pids:/system.slice/redis.service\n1:name=systemd:/system.slice/redis.service\n0::/system.slice/redis.service\n", CgroupUnit("redis.service", False)),
+        (
+            "12:pids:/system.slice/redis.service\n1:name=systemd:/system.slice/redis.service\n0::/system.slice/redis.service\n",
+            CgroupUnit("redis.service", False),
+        ),
         ("1:name=systemd:/system.slice/redis-server.service\n", UNIT),
         ("0::/machine.slice/machine-web.scope/payload/system.slice/redis-server.service\n", UNIT),
         ("0::/user.slice/user-1000.slice/session-3.scope\n", None),
@@ -51,7 +54,11 @@ def test_the_unit_in_a_cgroup_file(text: str, unit: CgroupUnit | None) -> None:
 def test_what_systemctl_says() -> None:
     unit = parse_unit(SHOWN)
     assert (unit.name, unit.active, unit.sub, unit.type, unit.main_pid) == ("redis-server.service", "active", "running", "notify", PID)
-    assert (unit.program, unit.files, unit.file_state) == ("/usr/bin/redis-server", ("/lib/systemd/system/redis-server.service",), "enabled")
+    assert (unit.program, unit.files, unit.file_state) == (
+        "/usr/bin/redis-server",
+        ("/lib/systemd/system/redis-server.service",),
+        "enabled",
+    )
     assert (unit.transient, unit.needs_reload, unit.no_exec, unit.job, unit.restarts) == (False, False, True, "", 0)
 
 
@@ -141,7 +148,10 @@ ARGUMENTS = " /etc/redis/redis.conf --supervised systemd --daemonize no"
         ([FRAGMENT], ExecStart("", "/usr/bin/redis-server", ARGUMENTS)),
         (["[Service]\nExecStart=-@/opt/r/redis-server redis %i $OPTS\n"], ExecStart("-@", "/opt/r/redis-server", " redis %i $OPTS")),
         (["[Service]\nExecStart = redis-server\n"], ExecStart("", "redis-server", "")),
-        (["[Service]\nExecStart=/a/redis-server \\\n# between\n  /a.conf \\\n  --daemonize no\n"], "/a/redis-server /a.conf --daemonize no"),
+        (
+            ["[Service]\nExecStart=/a/redis-server \\\n# between\n  /a.conf \\\n  --daemonize no\n"],
+            "/a/redis-server /a.conf --daemonize no",
+        ),
         ([FRAGMENT, "[Service]\nExecStart=\nExecStart=/b/redis-server x\n"], ExecStart("", "/b/redis-server", " x")),
         ([FRAGMENT, "[Service]\nLimitNOFILE=1\n"], ExecStart("", "/usr/bin/redis-server", ARGUMENTS)),
         ([FRAGMENT, "[Service]\nExecStart=/b/redis-server\n"], None),
