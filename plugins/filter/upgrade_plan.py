@@ -10,7 +10,7 @@ from typing import Any, Mapping, Sequence
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
-from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import preflight, warnings
+from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import moves, preflight, warnings
 from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
 from ansible_collections.sentinelops.redis.plugins.module_utils._text import handover_lines, plan_lines
 
@@ -57,7 +57,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     findings = preflight(
         instances, plan, int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
     )
-    plan.warnings += warnings(instances)
+    plan.warnings += moves(instances, plan) + warnings(instances)
     result = plan.as_dict()
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings]

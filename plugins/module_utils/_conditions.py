@@ -9,7 +9,7 @@ import operator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Mapping
 
-from ._info import node_info
+from ._info import is_sentinel, node_info
 from ._sentinel import SentinelView
 from ._serverlog import judge_log
 
@@ -102,8 +102,8 @@ def field_holds(wanted: Any, seen: str | None) -> bool:
 
 
 def role_of(info: Mapping[str, str]) -> str:
-    """``sentinel``, ``master`` or ``replica`` (INFO's redis_mode and role)."""
-    return "sentinel" if info.get("redis_mode") == "sentinel" else node_info(info).role
+    """``sentinel``, ``master`` or ``replica`` (INFO's mode and role)."""
+    return "sentinel" if is_sentinel(info) else node_info(info).role
 
 
 def _node_findings(wanted: Wanted, seen: Observation) -> list[Finding]:

@@ -92,16 +92,26 @@ class Folders:
         """Where the files of the running (or just stopped) version are."""
         return self.kept if self.interrupted() else self.active
 
+    def holds(self, path: str) -> bool:
+        """Whether a path lies in the version folder, also if that has another name just now."""
+        return not os.path.relpath(path, self.active).startswith("..")
+
+    def now_at(self, path: str) -> str:
+        """Where a file is while the folder has another name; files elsewhere stay where they are."""
+        return os.path.join(self.in_use(), os.path.relpath(path, self.active)) if self.holds(path) else path
+
+    def changes_place(self, executable: str) -> bool:
+        """Whether the staged version's server will have another path than the executable in use."""
+        return not (self.holds(executable) and os.path.isfile(os.path.join(self.staged, os.path.relpath(executable, self.active))))
+
     def to_copy(self, config_file: str) -> list[str]:
         """The configuration file and what it names, as far as that lies in the version folder, relative to the folder.
 
         Names without a leading slash are looked for beside the configuration file, where the server is started.
         """
         home = os.path.dirname(config_file)
-        inside = os.path.relpath(config_file, self.active)
-        now = config_file if inside.startswith("..") else os.path.join(self.in_use(), inside)
-        found = {inside}
-        for name, lines in directives(read_text(now)).items():
+        found = {os.path.relpath(config_file, self.active)}
+        for name, lines in directives(read_text(self.now_at(config_file))).items():
             for path in (argument for arguments in lines for argument in arguments if argument):
                 relative = os.path.relpath(os.path.join(home, path), self.active)
                 brought = name == "loadmodule" and os.path.exists(os.path.join(self.staged, relative))
@@ -123,13 +133,14 @@ class Folders:
             )
 
     def activate(self, config_file: str, version: str, identity: FileIdentity | None) -> None:
-        """Puts the staged version in place; finishes an interrupted activation."""
+        """Puts the staged version in place; finishes an interrupted activation. There may be no version in place yet."""
         source = self.in_use()
         for path in self.to_copy(config_file):
             own = identity if os.path.join(self.active, path) == config_file else None
             self._copy(os.path.join(source, path), os.path.join(self.staged, path), own)
-        self._own_like(source)
-        if not self.interrupted():
+        if os.path.isdir(source):
+            self._own_like(source)
+        if os.path.isdir(self.active):
             self._free_kept()
             os.rename(self.active, self.kept)
         os.rename(self.staged, self.active)
@@ -155,6 +166,14 @@ class Folders:
                 raise OperationFailed(f"{self.staged} is in the way", advice=f"Move it away: {self.active} would be renamed to it")
             os.rename(self.active, self.staged)
         os.rename(self.kept, self.active)
+
+    def withdraw(self) -> None:
+        """Undoes an activation where the instance ran from elsewhere before: the new version is staged again."""
+        if os.path.isdir(self.staged) or not os.path.isdir(self.active):
+            return
+        os.rename(self.active, self.staged)
+        if os.path.isdir(self.kept):
+            os.rename(self.kept, self.active)
 
     def _free_kept(self) -> None:
         """A kept folder of an earlier upgrade is set aside under its version, never overwritten."""

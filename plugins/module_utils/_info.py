@@ -10,7 +10,7 @@ from typing import Mapping
 
 from ._address import Address
 
-__all__ = ["NodeInfo", "ReplicaLine", "node_info", "parse_info", "server_of"]
+__all__ = ["NodeInfo", "ReplicaLine", "is_sentinel", "node_info", "parse_info", "server_of"]
 
 
 def parse_info(text: str) -> dict[str, str]:
@@ -64,6 +64,11 @@ class NodeInfo:
     @property
     def is_master(self) -> bool:
         return self.role == "master"
+
+
+def is_sentinel(info: Mapping[str, str]) -> bool:
+    """Whether this is the INFO of a Sentinel (``redis_mode``; Valkey from 8.0 on: ``server_mode``)."""
+    return "sentinel" in (info.get("redis_mode"), info.get("server_mode"))
 
 
 def _number(info: Mapping[str, str], name: str) -> int:

@@ -1,40 +1,52 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting and stopping a server that runs as a plain process, and restarting it with another version of its binary."""
+"""Starting and stopping a server by its service manager, and restarting it with another version of its binary."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ._configfile import FileIdentity, directives, mended_sentinel_config, read_text, write_text
 from ._connection import Server
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from ._folders import Folders, server_in, version_in
 from ._info import NodeInfo, node_info, parse_info
-from ._process import Owner, Started, alive, start_detached
+from ._process import alive, binary_version
 from ._sentinel import SentinelView, monitored_masters, read_view
 from ._serverlog import judge_log, size_of, tail
+from ._service import Attempt, Process, Service, Start
 from ._wait import Clock, until
 
-__all__ = ["InstanceFiles", "log_file_of", "restart", "serving", "start", "stop", "switch_version", "with_new_server"]
+__all__ = [
+    "InstanceFiles",
+    "log_file_of",
+    "put_back",
+    "refuse_unsafe_stop",
+    "restart",
+    "runs_previous",
+    "serving",
+    "start",
+    "stop",
+    "switch_version",
+    "with_new_server",
+]
 
 
 @dataclass(frozen=True)
 class InstanceFiles:
-    """From what an instance is started, where it logs (empty: not to a file), and as whom it runs (None: as we do)."""
+    """From what an instance is started, where it logs (empty: not to a file), and by whom it is stopped and started."""
 
     executable: str
     config_file: str
     sentinel: bool
     log_file: str
-    owner: Owner | None = None
+    service: Service = field(default_factory=Process)
 
-    @property
-    def arguments(self) -> list[str]:
-        return [self.executable, self.config_file, *(["--sentinel"] if self.sentinel else [])]
+    def moved(self, folders: Folders) -> bool:
+        """Whether it runs from elsewhere than from its version folder, as a package's server does until it is upgraded."""
+        return bool(self.executable) and not folders.holds(self.executable)
 
 
 def log_file_of(config_file: str) -> str:
@@ -79,11 +91,11 @@ def serving(server: Server, config_file: str) -> NodeInfo | None:
     return node
 
 
-def _not_started(what: str, server: Server, process: Started, log_file: str, offset: int) -> OperationFailed:
+def _not_started(what: str, server: Server, attempt: Attempt, log_file: str, offset: int) -> OperationFailed:
     log_tail = tail(log_file, offset)
-    process.end()  # what does not serve must not be in the way of what is started instead
+    attempt.end()  # what does not serve must not be in the way of what is started instead
     errors = judge_log("\n".join(log_tail)).errors
-    said = "; ".join(part for part in (process.printed(), *(errors or log_tail[-3:])) if part)
+    said = "; ".join(part for part in (attempt.printed(), *(errors or log_tail[-3:])) if part)
     return OperationFailed(
         f"{what}: {said or 'it printed nothing'}",
         node=str(server.address),
@@ -96,29 +108,31 @@ def _not_started(what: str, server: Server, process: Started, log_file: str, off
 def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
     """Starts the server and waits until it has loaded its data. Raises OperationFailed with its last words."""
     for what, path in (("executable", files.executable), ("configuration file", files.config_file)):
-        if not os.path.isfile(path):
+        if path and not os.path.isfile(path):
             raise PreconditionFailed(f"the {what} {path} does not exist", node=str(server.address), state="Nothing was started")
     offset = size_of(files.log_file)
-    with tempfile.TemporaryFile() as output:
-        process = start_detached(files.arguments, os.path.dirname(files.config_file), output, files.owner)
+    attempt = files.service.start(Start(files.executable, files.config_file, files.sentinel))
 
-        def observe() -> NodeInfo | None:
-            ended = process.ended()
-            if ended:
-                raise _not_started(f"the server ended at once with exit code {ended}", server, process, files.log_file, offset)
-            try:
-                return node_info(parse_info(server.command("INFO")))
-            except (ConnectionFailed, CommandRefused):
-                return None
+    def observe() -> NodeInfo | None:
+        failure = attempt.failure()
+        if failure:
+            raise _not_started(failure, server, attempt, files.log_file, offset)
+        try:
+            return node_info(parse_info(server.command("INFO")))
+        except (ConnectionFailed, CommandRefused):
+            return None
 
-        waited = until(observe, lambda seen: seen is not None and not seen.loading, deadline_s=wait_s, interval_s=0.02, clock=clock)
-        node = waited.seen
-        if not waited.satisfied or node is None:
-            last = "it still loads its data" if node else "it does not answer"
-            raise _not_started(f"it does not serve after {wait_s:g} s, {last}", server, process, files.log_file, offset)
-        if process.ended() is None and node.pid != process.process.pid:
-            raise _not_started(f"another server (pid {node.pid}) answers on this port", server, process, files.log_file, offset)
-        return node
+    def serves(seen: NodeInfo | None) -> bool:
+        return seen is not None and not seen.loading and not attempt.pending()
+
+    waited = until(observe, serves, deadline_s=wait_s, interval_s=0.02, clock=clock)
+    node = waited.seen
+    if not waited.satisfied or node is None:
+        last = "it does not answer" if node is None else "it still loads its data" if node.loading else attempt.pending()
+        raise _not_started(f"it does not serve after {wait_s:g} s, {last}", server, attempt, files.log_file, offset)
+    if not attempt.owns(node.pid):
+        raise _not_started(f"another server (pid {node.pid}) answers on this port", server, attempt, files.log_file, offset)
+    return node
 
 
 def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
@@ -155,11 +169,11 @@ def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
         )
 
 
-def stop(server: Server, node: NodeInfo, log_file: str, wait_s: float, clock: Clock) -> None:
-    """Sends SHUTDOWN (which saves if save points are set) and waits until the process is gone."""
-    offset = size_of(log_file)
+def stop(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: float, clock: Clock) -> None:
+    """Tells the server to end (which saves if save points are set) and waits until the process is gone, for good."""
+    offset = size_of(files.log_file)
     try:
-        server.command("SHUTDOWN")
+        files.service.ask_to_end(server, wait_s)
     except ConnectionFailed:
         pass  # the answer to a SHUTDOWN that works is the end of the connection
     except CommandRefused as refused:
@@ -168,7 +182,7 @@ def stop(server: Server, node: NodeInfo, log_file: str, wait_s: float, clock: Cl
             node=str(server.address),
             state="It goes on serving",
             advice="Its log says why; often it cannot save its data (disk full, folder not writable)",
-            log_tail=tail(log_file, offset),
+            log_tail=tail(files.log_file, offset),
         ) from refused
     waited = until(lambda: alive(node.pid), lambda lives: not lives, deadline_s=wait_s, interval_s=0.01, clock=clock)
     if not waited.satisfied:
@@ -177,8 +191,18 @@ def stop(server: Server, node: NodeInfo, log_file: str, wait_s: float, clock: Cl
             node=str(server.address),
             state="It may be saving its data",
             advice="Look at its log, and run again when it is gone",
-            log_tail=tail(log_file, offset),
+            log_tail=tail(files.log_file, offset),
         )
+    files.service.keep_down(True, wait_s, clock)
+
+
+def _ensure_down(server: Server, node: NodeInfo | None, files: InstanceFiles, wait_s: float, clock: Clock) -> None:
+    """Stops the instance if it runs and can be done without; if it does not run, it stays so."""
+    if node is None:
+        files.service.keep_down(False, wait_s, clock)
+        return
+    refuse_unsafe_stop(server, node, files.sentinel)
+    stop(server, node, files, wait_s, clock)
 
 
 def switch_version(
@@ -196,23 +220,35 @@ def switch_version(
     Raises OperationFailed when the old version serves again (or, said so, does not).
     """
     folders.require_staged(version)
+    files.service.examine(server_in(folders.staged) or "", folders.changes_place(files.executable))
     node = serving(server, files.config_file)
-    old_version = version_in(folders.in_use())
-    if node is not None:
-        refuse_unsafe_stop(server, node, files.sentinel)
-        stop(server, node, files.log_file, wait_s, clock)
+    old_version = _old_version(node, files, folders)
+    _ensure_down(server, node, files, wait_s, clock)
     try:
         if files.sentinel:
-            _mend(os.path.join(folders.in_use(), os.path.relpath(files.config_file, folders.active)))
+            _mend(folders.now_at(files.config_file))
         folders.activate(files.config_file, version, identity)
-        return start(server, with_new_server(files, folders), wait_s, clock)
+        started = start(server, with_new_server(files, folders), wait_s, clock)
+        if started.version != version:
+            raise OperationFailed(
+                f"what was started is version {started.version}, not {version}",
+                node=str(server.address),
+                advice=f"What starts it does not start it from {folders.active}: correct that",
+            )
+        return started
     except (SentinelOpsError, OSError) as error:
         raise _back_to(old_version, server, files, folders, wait_s, clock, error) from error
 
 
+def _old_version(node: NodeInfo | None, files: InstanceFiles, folders: Folders) -> str:
+    if not files.moved(folders):
+        return version_in(folders.in_use())
+    return node.version if node is not None else binary_version(files.executable)
+
+
 def with_new_server(files: InstanceFiles, folders: Folders) -> InstanceFiles:
     """The new version's server may have another place in its folder (src, bin), or another name (valkey-server)."""
-    found = None if os.path.isfile(files.executable) else server_in(folders.active)
+    found = None if os.path.isfile(files.executable) and not files.moved(folders) else server_in(folders.active)
     return replace(files, executable=found) if found else files
 
 
@@ -254,23 +290,25 @@ def _back_to(
     )
 
 
+def runs_previous(node: NodeInfo, files: InstanceFiles, folders: Folders, version: str) -> bool:
+    """Whether what serves is the version before the switch, from where that is kept."""
+    return (node.version if files.moved(folders) else version_in(folders.active)) == version
+
+
 def put_back(server: Server, files: InstanceFiles, folders: Folders, version: str, wait_s: float, clock: Clock) -> NodeInfo:
     """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already."""
     node = serving(server, files.config_file)
-    if node is not None and version_in(folders.active) == version:
+    if node is not None and runs_previous(node, files, folders, version):
         return node
-    if node is not None:
-        refuse_unsafe_stop(server, node, files.sentinel)
-        stop(server, node, files.log_file, wait_s, clock)
-    if version_in(folders.active) != version:
+    _ensure_down(server, node, files, wait_s, clock)
+    if files.moved(folders):
+        folders.withdraw()
+    elif version_in(folders.active) != version:
         folders.put_back()
     return start(server, files, wait_s, clock)
 
 
 def restart(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
     """Stops the instance if it runs, and starts it."""
-    node = serving(server, files.config_file)
-    if node is not None:
-        refuse_unsafe_stop(server, node, files.sentinel)
-        stop(server, node, files.log_file, wait_s, clock)
+    _ensure_down(server, serving(server, files.config_file), files, wait_s, clock)
     return start(server, files, wait_s, clock)

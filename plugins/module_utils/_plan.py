@@ -308,6 +308,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
         "folder",
         "log_file",
         "process_owner",
+        "service",
         "priority",
     )
     journal = {name: record[name] for name in noted if name in record}

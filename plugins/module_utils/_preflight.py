@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ._election import ineligible_because
 from ._modes import chosen_mode
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
 from ._shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
+from ._units import is_server_program
 
-__all__ = ["Finding", "preflight"]
+__all__ = ["Finding", "moves", "preflight", "warnings"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int, han
     for instance in instances:
         findings += _of_instance(instance, plan)
     findings += _shared_folders([instance for instance in instances if instance.key in plan.to_stage])
+    findings += _shared_units([instance for instance in instances if instance.key in plan.to_stage])
     for name, shard in plan.shards.items():
         if shard.fenced:
             continue  # in the middle of a handover: play (3/8) finishes that, and judges the shard itself
@@ -107,8 +109,8 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
         yield Finding(
             host,
             f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
-            "Only version folders (for example /opt/redis/redis-server) can be swapped so far",
-            "Set redis_upgrade_folder for this host",
+            "Only a version folder (for example /opt/redis-6379/redis, with redis-server in it) can be swapped",
+            f"Set redis_upgrade_{instance.kind}_folder for this host, to the version folder that it shall run from from now on",
         )
     elif not record.get("folder_writable", True):
         yield Finding(
@@ -117,6 +119,7 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The new version is placed there",
             "Run with become, or as the owner of the folder",
         )
+    yield from _of_service(instance, folder)
     data = str(record.get("dir", ""))
     if instance.kind == "redis" and data and _inside(data, folder):
         yield Finding(
@@ -125,6 +128,60 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The data would stay behind when the folders are swapped",
             "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
         )
+
+
+def _of_service(instance: Instance, folder: str) -> Iterator[Finding]:
+    """Whether its service manager can be used, and can start it from the version folder."""
+    record, service = instance.record, instance.record.get("service") or {}
+    manager, program = service.get("manager", "process"), str(service.get("program", ""))
+    for doubt in service.get("doubts", []):
+        yield Finding(instance.host, **doubt)
+    if manager == "systemd" and record.get("our_uid") not in (None, 0):
+        yield Finding(
+            instance.host,
+            f"it is run by the unit {service['unit']}, and the modules on this host run as user id {record['our_uid']}",
+            "Only root may stop and start it",
+            "Run with become",
+        )
+    if not _starts_from_elsewhere(record):
+        return
+    if manager == "command":
+        yield Finding(
+            instance.host,
+            f"it runs from {record['executable']}, which is not in {folder}, and is started by a command of yours",
+            "That command decides from where it runs",
+            f"Let the command start it from {folder}, and restart it once; or take redis_upgrade_{instance.kind}_folder away",
+        )
+    elif manager == "systemd" and not is_server_program(program):
+        yield Finding(
+            instance.host,
+            f"it runs from {record['executable']}, which is not in {folder}, and its unit {service['unit']} starts it by "
+            f"{program or 'several programs'}",
+            "Only a unit whose ExecStart names the server itself can be made to start another one",
+            f"Let the unit start the server in {folder}, and restart it once",
+        )
+
+
+def _starts_from_elsewhere(record: Mapping[str, Any]) -> bool:
+    """Whether it runs from another place than the version folder that was set for it."""
+    executable, folder = str(record.get("executable", "")), str(record.get("folder", ""))
+    return bool(executable and folder) and not _inside(executable, folder)
+
+
+def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
+    users: dict[tuple[str, str], list[str]] = {}
+    for instance in instances:
+        unit = str((instance.record.get("service") or {}).get("unit") or "")
+        if unit:
+            users.setdefault((instance.host, unit), []).append(instance.key)
+    for (_host, unit), keys in users.items():
+        if len(keys) > 1:
+            yield Finding(
+                ", ".join(keys),
+                f"they belong to the same unit {unit}",
+                "Stopping it for one of them stops the others",
+                "Give each instance a unit of its own",
+            )
 
 
 def _shared_folders(instances: Sequence[Instance]) -> Iterator[Finding]:
@@ -263,6 +320,17 @@ def _of_data(name: str, nodes: Sequence[Instance], max_lag_bytes: int) -> Iterat
                 f"More than {max_lag_bytes} bytes cannot be caught up in a short pause",
                 "Wait, or lower the write rate",
             )
+
+
+def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
+    """The instances that will run from elsewhere after the upgrade, for the plan's reader."""
+    found = []
+    for instance in instances:
+        record, service = instance.record, instance.record.get("service") or {}
+        if instance.key in plan.to_stage and _starts_from_elsewhere(record):
+            by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
+            found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
+    return found
 
 
 def warnings(instances: Sequence[Instance]) -> list[str]:

@@ -16,7 +16,18 @@ from typing import IO, NamedTuple
 
 from ._errors import OperationFailed
 
-__all__ = ["Owner", "alive", "binary_version", "executable_of", "machine_id", "owner_of", "start_detached", "version_folder"]
+__all__ = [
+    "Owner",
+    "alive",
+    "binary_version",
+    "cgroup_of",
+    "executable_of",
+    "machine_id",
+    "owner_of",
+    "parent_of",
+    "start_detached",
+    "version_folder",
+]
 
 _DELETED = " (deleted)"
 _VERSION = re.compile(r"(?:Redis|Valkey|Server)\s+(?:server )?v=(\S+)")
@@ -31,16 +42,37 @@ def alive(pid: int) -> bool:
         return False
 
 
+def cgroup_of(pid: int) -> str:
+    """The content of the process's cgroup file; empty if it is gone."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def parent_of(pid: int) -> int:
+    """The id of the parent process; 0 if the process is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 def executable_of(pid: int, claimed: str) -> str:
     """The file that the process was started from.
 
-    INFO's ``executable`` (``claimed``) is wrong where the server was found through PATH, so /proc is asked first.
+    INFO's ``executable`` (``claimed``) is wrong where the server was found through PATH, so /proc is asked first. It is
+    right where it is a link to one binary that goes by many names: Debian's redis-server is one to redis-check-rdb.
     """
     try:
         path = os.readlink(f"/proc/{pid}/exe")
     except OSError:
         return claimed
-    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+    path = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+    by_another_name = not os.path.basename(path).endswith(("-server", "-sentinel"))
+    return claimed if by_another_name and claimed and os.path.realpath(claimed) == path else path
 
 
 class Owner(NamedTuple):

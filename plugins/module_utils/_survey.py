@@ -16,10 +16,12 @@ from ._configfile import FileIdentity, directives, is_mount_point, read_text
 from ._connection import Server
 from ._errors import ConnectionFailed, PreconditionFailed
 from ._folders import Folders, version_in
-from ._info import node_info, parse_info
+from ._info import is_sentinel, node_info, parse_info
 from ._process import executable_of, machine_id, owner_of, version_folder
 from ._sentinel import monitored_masters, read_view
 from ._shard import config_values
+from ._systemd import service_of
+from ._units import when_stopped
 
 __all__ = ["survey"]
 
@@ -55,8 +57,15 @@ def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
         "folder": active,
         "process_owner": owner._asdict() if owner else None,
         "our_uid": os.geteuid(),
-        "machine": machine_id(active),
+        "machine": machine_id(_existing(active)),
     }
+
+
+def _existing(folder: str) -> str:
+    """The folder, or the nearest one above it that exists."""
+    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def _staging(active: str) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def _staging(active: str) -> dict[str, Any]:
         "installed_version": version_in(folders.in_use()),
         "staged_version": version_in(folders.staged),
         "interrupted": folders.interrupted(),
-        "folder_writable": os.access(os.path.dirname(active), os.W_OK),
+        "folder_writable": os.access(_existing(os.path.dirname(active)), os.W_OK),
     }
 
 
@@ -100,7 +109,7 @@ def _sentinel(server: Server, info: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _stopped(error: ConnectionFailed, journal: dict[str, Any]) -> dict[str, Any]:
+def _stopped(error: ConnectionFailed, journal: dict[str, Any], manager: str) -> dict[str, Any]:
     """The record of an instance that an earlier run stopped and did not start again."""
     known: list[str] = [
         "executable",
@@ -120,12 +129,14 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any]) -> dict[str, Any]
         "error": str(error),
         "role": "stopped",
         **{name: journal[name] for name in known if name in journal},
+        "service": when_stopped(manager, journal.get("service")),
+        "our_uid": os.geteuid(),
         **_staging(journal["folder"]),
     }
 
 
-def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: str) -> dict[str, Any]:
-    """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
+def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: str, manager: str = "auto") -> dict[str, Any]:
+    """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``; ``manager`` is what the user has set.
 
     Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``, and
     ``stopped: true`` where the journal tells that an upgrade stopped it.
@@ -133,7 +144,7 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: st
     record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
     try:
         info = parse_info(server.command("INFO"))
-        if (info.get("redis_mode") == "sentinel") != (kind == "sentinel"):
+        if is_sentinel(info) != (kind == "sentinel"):
             other = "a Sentinel" if kind == "redis" else "a data node"
             raise PreconditionFailed(
                 f"this is {other}, the inventory has it as {'data node' if kind == 'redis' else 'Sentinel'}",
@@ -143,11 +154,11 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: st
         node = node_info(info)
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
         record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
-        record.update(_files(node.pid, info, folder))
+        record.update(_files(node.pid, info, folder), service=service_of(node.pid, manager))
         record.update(_staging(record["folder"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
-        return {**record, **_stopped(error, journal)}
+        return {**record, **_stopped(error, journal, manager)}
     return record

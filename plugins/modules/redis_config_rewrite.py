@@ -72,7 +72,7 @@ from ..module_utils._address import Address
 from ..module_utils._configfile import FileIdentity, difference, is_mount_point, read_text
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
 from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
-from ..module_utils._info import parse_info
+from ..module_utils._info import is_sentinel, parse_info
 
 _SECRETS = re.compile(
     r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-(?:client-)?key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
@@ -125,15 +125,15 @@ def running_values(server: Server) -> dict[str, str]:
 def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     info = parse_info(server.command("INFO", "server"))
-    path, is_sentinel = info.get("config_file", ""), info.get("redis_mode") == "sentinel"
+    path = info.get("config_file", "")
     require_rewritable(path, str(server.address))
     before, identity = read_text(path), FileIdentity.of(path)
     result: dict[str, Any] = {"config_file": path, "restored": False}
     if check_mode:
-        differing = [] if is_sentinel else difference(before, running_values(server))
+        differing = [] if is_sentinel(info) else difference(before, running_values(server))
         return {**result, "changed": bool(differing), "differing": differing}
     try:
-        server.command(*(["SENTINEL", "FLUSHCONFIG"] if is_sentinel else ["CONFIG", "REWRITE"]))
+        server.command(*(["SENTINEL", "FLUSHCONFIG"] if is_sentinel(info) else ["CONFIG", "REWRITE"]))
     except CommandRefused as refused:
         raise explained(refused, path) from refused
     result["restored"] = identity.apply_to(path)

@@ -2,25 +2,25 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts, stops and restarts a server that runs as a plain process, also with another version of its binary."""
+"""Starts, stops and restarts a server by its service manager, also with another version of its binary."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_instance
-short_description: Start, stop, or switch the version of a Redis, Valkey or Sentinel process
+short_description: Start, stop, or switch the version of a Redis, Valkey or Sentinel server
 version_added: 0.1.0
 description:
-  - Starts a server from its executable and configuration file, detached, and waits until it serves; or stops it with
-    C(SHUTDOWN) and waits until
+  - Starts a server and waits until it serves; or stops it with C(SHUTDOWN), so that it saves its data, and waits until
     its process is gone.
+  - A server that a unit of systemd runs is kept down by C(systemctl stop) right after its C(SHUTDOWN), so that
+    C(Restart=) does not start it again, and is started by C(systemctl start). Whether the unit is enabled is not changed.
   - V(switched) stops the server, copies the configuration files that lie in its version folder (C(redis)) into the
     staged one (C(redis.new)),
     renames C(redis) to C(redis.old) and C(redis.new) to C(redis), and starts the server again. If it does not serve,
     the old version is put back and
     started, and the module fails. This happens in one call, so that the server is down for a moment only and is not
     left stopped if the controller dies.
-  - For servers that run as plain processes. Where a service manager owns the process, use that.
   - Refuses to stop a Sentinel without which no failover could be agreed on, or while one is in progress.
   - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the
     replicas at the next start.
@@ -45,7 +45,12 @@ options:
     choices: [started, stopped, switched, previous]
     required: true
   executable:
-    description: The server's executable. Required unless O(state=stopped).
+    description:
+      - The server's executable. Required with O(state=switched) and O(state=previous), and with O(state=started) for a
+        plain process.
+      - A unit of systemd that starts another executable gets a drop-in (C(zz-sentinelops-redis.conf)) with which it
+        starts this one, with the arguments that it has; a unit that starts this one by itself has that drop-in removed.
+        A unit that starts the server by a script is left as it is.
     type: path
   config_file:
     description:
@@ -88,7 +93,8 @@ options:
         type: int
         required: true
   process_owner:
-    description: As whom to start the server, where the module runs as root. By default as the user that runs the module.
+    description: As whom to start a plain process, where the module runs as root. By default as the user that runs the
+      module.
     type: dict
     suboptions:
       uid:
@@ -99,6 +105,33 @@ options:
         description: Group id.
         type: int
         required: true
+  service_manager:
+    description:
+      - By whom the server is stopped and started.
+      - V(auto) is V(systemd) for a server that is the main process of a system unit, or where O(unit) is given, else
+        V(process).
+      - V(systemd) uses O(unit), or the unit that the running process belongs to. It needs root.
+      - V(process) starts the server detached, from O(executable).
+      - V(command) uses O(start_command) and O(stop_command).
+    type: str
+    choices: [auto, systemd, process, command]
+    default: auto
+  unit:
+    description: The unit of systemd, for example C(redis-server@6380.service). A running server that does not belong to
+      it is not touched, it is an error.
+    type: str
+  start_command:
+    description:
+      - The command that starts the server, as a list of words or a line, run without a shell. It may end at once, or stay
+        as long as the server.
+      - Required with O(service_manager=command).
+    type: raw
+  stop_command:
+    description:
+      - The command that ends the server in such a way that it saves its data and is not started again. Ours waits for the
+        end of the process.
+      - Required with O(service_manager=command).
+    type: raw
   force:
     description: With O(state=stopped), stop it even if it is a master with replicas, or a Sentinel that is needed.
     type: bool
@@ -124,6 +157,13 @@ EXAMPLES = r"""
     state: started
     executable: /opt/redis-6380/redis/redis-server
     config_file: /opt/redis-6380/redis/redis.conf
+
+- name: Start a server that systemd runs
+  sentinelops.redis.redis_instance:
+    login_port: 6380
+    state: started
+    unit: redis-server@6380.service
+    config_file: /etc/redis/redis-6380.conf
 
 - name: Restart it with the version that was staged in /opt/redis-6380/redis.new
   sentinelops.redis.redis_instance:
@@ -160,6 +200,7 @@ log_tail:
 """
 
 import os
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -167,7 +208,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._address import Address
 from ..module_utils._configfile import FileIdentity
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
-from ..module_utils._errors import SentinelOpsError
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._folders import Folders, version_in
 from ..module_utils._info import NodeInfo
 from ..module_utils._instance import (
@@ -176,6 +217,7 @@ from ..module_utils._instance import (
     put_back,
     refuse_unsafe_stop,
     restart,
+    runs_previous,
     serving,
     start,
     stop,
@@ -184,7 +226,9 @@ from ..module_utils._instance import (
 )
 from ..module_utils._process import Owner
 from ..module_utils._serverlog import size_of
+from ..module_utils._service import Command, Process, Service, command_words
 from ..module_utils._signals import uninterrupted
+from ..module_utils._systemd import Systemd, service_of, systemd_for
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
@@ -204,6 +248,10 @@ SPEC: dict[str, Any] = {
         "type": "dict",
         "options": {name: {"type": "int", "required": True} for name in ("uid", "gid")},
     },
+    "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
+    "unit": {"type": "str"},
+    "start_command": {"type": "raw"},
+    "stop_command": {"type": "raw"},
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }
@@ -213,8 +261,27 @@ def files_from(params: dict[str, Any]) -> InstanceFiles:
     config_file = params["config_file"] or ""
     readable = bool(config_file) and os.path.isfile(config_file)
     log_file = params["log_file"] or (log_file_of(config_file) if readable else "")
-    owner = Owner(**params["process_owner"]) if params["process_owner"] else None
-    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file, owner)
+    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file)
+
+
+def service_from(params: dict[str, Any], node: NodeInfo | None, address: str) -> Service:
+    """Who stops and starts the instance. Raises PreconditionFailed where that is unclear; nothing was touched then."""
+    manager, unit, pid = params["service_manager"], params["unit"], node.pid if node else None
+    if manager == "command":
+        begin, end = (tuple(command_words(params[name], name)) for name in ("start_command", "stop_command"))
+        return Command(begin, end)
+    if unit and manager != "process":
+        return systemd_for(unit, pid, address)
+    if manager == "systemd" and pid is None:
+        raise PreconditionFailed("it does not run, so its unit cannot be found out", node=address, advice="Give the option unit")
+    found: dict[str, Any] = service_of(pid, manager) if pid is not None else {"manager": "process", "doubts": []}
+    for doubt in found["doubts"]:
+        raise PreconditionFailed(f"{doubt['seen']}. {doubt['why']}", node=address, state="It was left alone", advice=doubt["do"])
+    if found["manager"] == "systemd":
+        return Systemd(found["unit"])
+    if params["state"] == "started" and not params["executable"]:
+        raise PreconditionFailed("a plain process is to be started, and its executable is not given", node=address)
+    return Process(Owner(**params["process_owner"]) if params["process_owner"] else None)
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -225,14 +292,22 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     node = serving(server, files.config_file)
     if params["state"] == "stopped":
         return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
-    if params["state"] == "started":
-        wrong = node is None
-    else:
-        wrong = node is None or version_in(params["folder"]) != params["version"] or node.version != params["version"]
+    wrong = node is None or _runs_other(node, files, params)
     if wrong and not check_mode:
+        files = replace(files, service=service_from(params, node, str(server.address)))
         with uninterrupted():
             node = _act(server, files, params, clock)
     return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
+
+
+def _runs_other(node: NodeInfo, files: InstanceFiles, params: dict[str, Any]) -> bool:
+    """Whether it runs another version than the wanted one, or from elsewhere."""
+    if params["state"] == "started":
+        return False
+    in_place = version_in(params["folder"]) == params["version"]
+    if params["state"] == "previous":
+        in_place = runs_previous(node, files, Folders(params["folder"]), params["version"])
+    return not in_place or node.version != params["version"]
 
 
 def _act(server: Server, files: InstanceFiles, params: dict[str, Any], clock: Clock) -> NodeInfo:
@@ -256,7 +331,8 @@ def _ensure_stopped(
     if not params["force"]:
         refuse_unsafe_stop(server, node, files.sentinel)
     if not check_mode:
-        stop(server, node, files.log_file, params["wait_s"], Clock())
+        files = replace(files, service=service_from(params, node, str(server.address)))
+        stop(server, node, files, params["wait_s"], Clock())
     return {"changed": True, "pid": node.pid}
 
 
@@ -266,9 +342,10 @@ def main() -> None:
         SPEC,
         supports_check_mode=True,
         required_if=[
-            ("state", "started", needed),
+            ("state", "started", ["config_file"]),
             ("state", "switched", [*needed, "folder", "version"]),
             ("state", "previous", [*needed, "folder", "version"]),
+            ("service_manager", "command", ["start_command", "stop_command"]),
         ],
     )
     try:

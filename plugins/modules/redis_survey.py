@@ -42,6 +42,17 @@ options:
     description: The version folder of the instance. By default the folder of the running executable (without C(src)
       or C(bin)).
     type: path
+  service_manager:
+    description: By whom the instance is stopped and started; see M(sentinelops.redis.redis_instance).
+    type: str
+    choices: [auto, systemd, process, command]
+    default: auto
+  start_command:
+    description: The start command; only whether it could be run is checked. Required with O(service_manager=command).
+    type: raw
+  stop_command:
+    description: The same for the stop command.
+    type: raw
 """
 
 EXAMPLES = r"""
@@ -65,6 +76,7 @@ instance:
     role: replica
     executable: /opt/redis-6379/redis/redis-server
     config_file: /opt/redis-6379/redis/redis.conf
+    service: {manager: systemd, unit: redis-server.service, program: /opt/redis-6379/redis/redis-server, enabled: enabled}
 """
 
 from typing import Any
@@ -75,6 +87,7 @@ from ..module_utils._address import Address
 from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, require_redis_py
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._journal import read_journal
+from ..module_utils._service import command_words
 from ..module_utils._survey import survey
 
 SPEC: dict[str, Any] = {
@@ -82,16 +95,26 @@ SPEC: dict[str, Any] = {
     "kind": {"type": "str", "choices": ["redis", "sentinel"], "required": True},
     "journal": {"type": "path", "required": True},
     "folder": {"type": "path"},
+    "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
+    "start_command": {"type": "raw"},
+    "stop_command": {"type": "raw"},
 }
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
+    module = AnsibleModule(
+        SPEC,
+        supports_check_mode=True,
+        required_if=[("service_manager", "command", ["start_command", "stop_command"])],
+    )
     params = module.params
     try:
         require_redis_py()
         server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
-        record = survey(server, params["kind"], read_journal(params["journal"]), params["folder"] or "")
+        manager = params["service_manager"]
+        for name in ("start_command", "stop_command") if manager == "command" else ():
+            command_words(params[name], name)
+        record = survey(server, params["kind"], read_journal(params["journal"]), params["folder"] or "", manager)
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())
     module.exit_json(changed=False, instance=record)

@@ -137,6 +137,7 @@ def _common(host: str, address: str, kind: str, version: str, journal: dict[str,
         "config_identity": IDENTITY,
         "config_writable": True,
         "process_owner": {"uid": 100, "gid": 100},
+        "service": {"manager": "process", "unit": "", "doubts": []},
         "our_uid": 0,
         "machine": f"machine-of-{host}",
         "folder": folder,
@@ -152,7 +153,8 @@ def _common(host: str, address: str, kind: str, version: str, journal: dict[str,
 def _gone(common: dict[str, Any], stopped: bool) -> dict[str, Any]:
     """An instance that cannot be reached: what its journal says if an upgrade stopped it, else next to nothing."""
     always = {name: common[name] for name in ("kind", "login", "journal")}
-    told = {name: common[name] for name in ("executable", "config_file", "config_identity", "folder", "version", "folder_writable")}
+    noted = ("executable", "config_file", "config_identity", "folder", "version", "folder_writable", "service")
+    told = {name: common[name] for name in noted}
     gone = {**always, "answers": False, "stopped": stopped, "error": "no answer to INFO", "role": "stopped" if stopped else "unreachable"}
     return {**gone, **(told if stopped else {})}
 

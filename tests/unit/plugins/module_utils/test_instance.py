@@ -24,6 +24,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance import
     switch_version,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._process import alive
+from ansible_collections.sentinelops.redis.plugins.module_utils._service import Start
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, HANGS, SERVES, ProgramServer, place
 
@@ -49,7 +50,7 @@ class Instance:
     def stop(self, wait_s: float = WAIT_S) -> None:
         node = self.serving()
         assert node is not None
-        stop(self.server, node, str(self.log), wait_s, CLOCK)
+        stop(self.server, node, self.files, wait_s, CLOCK)
 
     def serving(self) -> NodeInfo | None:
         return serving(self.server, str(self.config))
@@ -153,8 +154,8 @@ def test_the_log_file_that_a_configuration_names(tmp_path: Path, lines: str, log
 
 
 def test_a_sentinel_is_started_as_one() -> None:
-    assert InstanceFiles("/opt/redis-server", "/opt/s.conf", True, "").arguments == ["/opt/redis-server", "/opt/s.conf", "--sentinel"]
-    assert InstanceFiles("/opt/redis-server", "/opt/r.conf", False, "").arguments == ["/opt/redis-server", "/opt/r.conf"]
+    assert Start("/opt/redis-server", "/opt/s.conf", True).arguments == ["/opt/redis-server", "/opt/s.conf", "--sentinel"]
+    assert Start("/opt/redis-server", "/opt/r.conf", False).arguments == ["/opt/redis-server", "/opt/r.conf"]
 
 
 # -- start and stop ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import Finding, preflight, warnings
+from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import Finding, moves, preflight, warnings
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import (
     NEW,
     OLD,
@@ -327,3 +327,50 @@ def test_a_server_of_another_user(ours: int | None, found: bool) -> None:
     assert ["runs as user id 100, and the modules on this host as 1000" in finding.seen for finding in findings(deployment)] == [
         True
     ] * found
+
+
+# -- service managers -------------------------------------------------------------------------------------------------
+
+UNIT = {"manager": "systemd", "unit": "redis-server.service", "program": "/usr/bin/redis-server", "enabled": "enabled", "doubts": []}
+PACKAGED = {"executable": "/usr/bin/redis-server", "folder": "/opt/redis-6379/redis", "our_uid": 0, "process_owner": None}
+
+
+def test_a_package_under_systemd_moves_into_its_version_folder() -> None:
+    deployment = three_and_three()
+    node("redis-2", **PACKAGED, service=UNIT)(deployment)
+    assert findings(deployment) == []
+    assert moves(deployment.instances(), deployment.plan()) == [
+        "redis-2 (redis) runs from /usr/bin/redis-server and will run from /opt/redis-6379/redis, by a drop-in of redis-server.service"
+    ]
+    assert moves(deployment.instances(), deployment.plan(OLD)) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "seen"),
+    [
+        ({"service": UNIT, "our_uid": 100}, "it is run by the unit redis-server.service, and the modules on this host run as user id 100"),
+        (
+            {**PACKAGED, "service": {**UNIT, "program": "/usr/local/bin/start.sh"}},
+            "it runs from /usr/bin/redis-server, which is not in /opt/redis-6379/redis, and its unit redis-server.service starts it by",
+        ),
+        ({**PACKAGED, "service": {"manager": "command", "unit": "", "doubts": []}}, "and is started by a command of yours"),
+        ({"service": {"manager": "unclear", "unit": "", "doubts": [{"seen": "odd", "why": "so", "do": "that"}]}}, "odd"),
+    ],
+)
+def test_a_service_manager_that_stands_in_the_way(record: dict[str, Any], seen: str) -> None:
+    deployment = three_and_three()
+    node("redis-2", **record)(deployment)
+    (finding,) = findings(deployment)
+    assert finding.node == "redis-2"
+    assert seen in finding.seen
+    assert finding.why
+    assert finding.do
+
+
+def test_two_instances_in_one_unit() -> None:
+    deployment = three_and_three()
+    deployment.sentinels[1].host = "redis-2"
+    deployment.sentinels[1].record["service"] = UNIT
+    node("redis-2", service=UNIT)(deployment)
+    (finding,) = findings(deployment)
+    assert (finding.node, finding.seen) == ("redis-2/sentinel, redis-2/redis", "they belong to the same unit redis-server.service")

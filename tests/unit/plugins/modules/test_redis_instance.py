@@ -88,6 +88,23 @@ def test_another_server_is_left_alone(runner: Runner, server: Listening, tmp_pat
     assert ["SHUTDOWN"] not in server.said
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"service_manager": "systemd"}, "its unit cannot be found out"),
+        ({"service_manager": "command", "start_command": "/nowhere/rc", "stop_command": "true"}, "there is no program /nowhere/rc"),
+        ({"executable": None}, "its executable is not given"),
+    ],
+)
+def test_who_would_start_it_is_not_clear(
+    runner: Runner, files: Files, nobody: dict[str, Any], options: dict[str, Any], reason: str
+) -> None:
+    result = runner.run(NAME, **nobody, **{**files.params, **options}, state="started")
+    assert result["failed"]
+    assert reason in result["msg"]
+    assert not (files.folder.parent / "run").exists(), "nothing was started"
+
+
 def test_nothing_is_staged(runner: Runner, files: Files, nobody: dict[str, Any]) -> None:
     result = runner.run(NAME, **nobody, **files.params, state="switched", version="7.0.15")
     assert result["failed"]
@@ -98,7 +115,9 @@ def test_nothing_is_staged(runner: Runner, files: Files, nobody: dict[str, Any])
     ("params", "missing"),
     [
         ({}, "state"),
-        ({"state": "started"}, "executable, config_file"),
+        ({"state": "started"}, "config_file"),
+        ({"state": "switched"}, "executable, config_file"),
+        ({"state": "stopped", "service_manager": "command", "start_command": ["true"]}, "stop_command"),
         ({"state": "switched", "executable": "/a", "config_file": "/b"}, "folder, version"),
         ({"state": "previous", "executable": "/a", "config_file": "/b", "folder": "/c"}, "version"),
         ({"state": "stopped", "config_identity": {"uid": 1, "gid": 1}}, "mode"),

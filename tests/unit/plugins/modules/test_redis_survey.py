@@ -41,6 +41,31 @@ def test_an_instance_of_another_kind(runner: Runner, tmp_path: Path, kind: str, 
     assert reason in result["msg"]
 
 
+def test_the_unit_of_an_instance_that_was_stopped(runner: Runner, tmp_path: Path) -> None:
+    service = {"manager": "systemd", "unit": "redis-server@6380.service", "doubts": []}
+    journal = tmp_path / "journal.json"
+    write_journal(str(journal), {"schema": 1, "folder": str(place(tmp_path / "redis", "7.0.5")), "version": "7.0.5", "service": service})
+    with listening(lambda words: "") as gone:
+        params = gone.params
+    assert runner.run(NAME, **params, kind="redis", journal=str(journal))["instance"]["service"] == service
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [
+        ({}, "missing: start_command, stop_command"),
+        ({"start_command": ["true"], "stop_command": []}, "stop_command is empty"),
+        ({"start_command": "/nowhere/rc start", "stop_command": "true"}, "there is no program /nowhere/rc on this host"),
+    ],
+)
+def test_commands_that_cannot_be_run(runner: Runner, tmp_path: Path, commands: dict[str, object], reason: str) -> None:
+    with listening(answers_of(RecordedNode(recorded(V, "healthy")["nodes"]["redis-1"]))) as server:
+        options = {**server.params, "kind": "redis", "journal": str(tmp_path / "none.json"), "service_manager": "command"}
+        result = runner.run(NAME, **options, **commands)
+    assert result["failed"]
+    assert reason in result["msg"]
+
+
 def test_a_journal_that_is_none(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "journal.json").write_text("nonsense")
     with listening(lambda words: "") as server:
