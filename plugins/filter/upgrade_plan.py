@@ -54,9 +54,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     """The plan, its text in ``lines``, and in ``findings`` everything that stands against it."""
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
-    findings = preflight(
-        instances, plan, int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
-    )
+    findings = preflight(instances, plan, int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto")))
     plan.warnings += moves(instances, plan) + warnings(instances)
     result = plan.as_dict()
     result["lines"] = plan_lines(result)

@@ -12,7 +12,7 @@ from typing import Callable
 
 from ._address import Address
 from ._connection import Server
-from ._errors import CommandRefused, ConnectionFailed, OperationFailed, SentinelOpsError
+from ._errors import ConnectionFailed, OperationFailed, SentinelOpsError
 from ._outcome import HandoverRequest, Outcome, Story
 from ._sentinel import parse_master
 from ._shard import ShardServers
@@ -29,7 +29,7 @@ def has_role(server: Server, role: str) -> bool:
     """Whether the node says it has this role (``master`` or ``slave``, as ROLE does) now."""
     try:
         return bool(server.command("ROLE")[0] == role)
-    except (ConnectionFailed, CommandRefused):
+    except SentinelOpsError:
         return False  # Sentinel closes the target's connections as it promotes it
 
 
@@ -82,6 +82,8 @@ class RoleChange:
                 self._fence(self.stop)
             if now_s > next_look_s:
                 next_look_s = now_s + 0.25
+                if self._named_by() > 0:
+                    break  # a Sentinel that names the target has seen it as master, also where we are not let in
                 given_up = given_up + 1 if self._gave_up(leader) else 0
                 if given_up >= 3:
                     self._give_back()
@@ -102,7 +104,7 @@ class RoleChange:
             view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
         except ConnectionFailed as error:
             return error.refused  # a Sentinel that ends forgets its failover; one that hangs may go on with it
-        except CommandRefused:
+        except SentinelOpsError:
             return False
         return not view.failover_in_progress and self.servers.names.of(view.address) == self.outcome.old_master
 
@@ -168,28 +170,32 @@ class RoleChange:
         """Waits until the Sentinels name the target: that is where clients ask."""
         total = len(self.servers.sentinels)
 
-        def asked() -> tuple[int, int]:
-            naming = silent = 0
-            for sentinel in self.servers.sentinels:
-                try:
-                    reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.request.master_name)
-                except SentinelOpsError:
-                    silent += 1
-                    continue
-                host, port = reply or ("", "0")
-                naming += self.servers.names.of(str(Address(host, int(port)))) == self.outcome.new_master
-            return naming, silent
-
         def enough(seen: tuple[int, int]) -> bool:
             """All that answer, and a majority of all: clients must not wait for a Sentinel that is dead."""
             naming, silent = seen
             return naming + silent == total and naming > total // 2
 
-        waited = until(asked, enough, deadline_s=5.0, interval_s=0.01, clock=self.clock)
+        waited = until(self._asked, enough, deadline_s=5.0, interval_s=0.01, clock=self.clock)
         naming = waited.seen[0]
         self._story.tell(f"agreed: {naming} of {total} Sentinels name {self.outcome.new_master}")
         if naming < total:
             self.outcome.warnings.append(f"only {naming} of {total} Sentinels name {self.outcome.new_master}")
+
+    def _named_by(self) -> int:
+        return self._asked()[0]
+
+    def _asked(self) -> tuple[int, int]:
+        """How many Sentinels name the target as the master, and how many do not answer."""
+        naming = silent = 0
+        for sentinel in self.servers.sentinels:
+            try:
+                reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.request.master_name)
+            except SentinelOpsError:
+                silent += 1
+                continue
+            host, port = reply or ("", "0")
+            naming += self.servers.names.of(str(Address(host, int(port)))) == self.outcome.new_master
+        return naming, silent
 
     def _release(self) -> None:
         """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""

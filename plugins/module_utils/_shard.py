@@ -280,6 +280,8 @@ def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
     head = max((node.info.offset for node in shard.nodes if node.info.is_master), default=0)
     for node in shard.nodes:
         info = node.info
+        if node.fenced:
+            found.append(f"{node.address} is fenced, by a handover that is under way or was cut short just now")
         if info.loading:
             found.append(f"{node.address} is loading its data")
         if info.is_master:

@@ -10,12 +10,13 @@ PUBLISH that Sentinels live on, so it must be shorter than down-after-millisecon
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any, Sequence
 
 from ._changes import Change
 from ._connection import Server, again_if_lost, transaction
 from ._errors import ConnectionFailed, SentinelOpsError
-from ._fence import fence_for, is_fence
+from ._fence import before_fence, fence_for, is_fence
 from ._info import node_info, parse_info
 from ._shard import NodeState, config_values
 from ._wait import Clock
@@ -37,8 +38,11 @@ class WriteStop:
         self._fence_margin_s = fence_margin_s
         self.fenced = False
         self._to_lift = False
-        self._before = before
-        self._fence_value = fence_for(before.min_replicas_to_write, before.min_replicas_max_lag)
+        to_write, max_lag = before.min_replicas_to_write, before.min_replicas_max_lag
+        if before.fenced:  # never take a fence for what was there before
+            to_write, max_lag = before_fence(to_write, max_lag)
+        self._before = replace(before, min_replicas_to_write=to_write, min_replicas_max_lag=max_lag)
+        self._fence_value = fence_for(to_write, max_lag)
         self._clock = clock
 
     def pause(self, budget_ms: int) -> int:

@@ -110,16 +110,16 @@ def test_to_outrank(replicas: list[ReplicaView], others: list[str]) -> None:
 @pytest.mark.parametrize(
     ("age_ms", "period_ms", "wait_ms"),
     [
-        (0, 10000, 700),
-        (400, 10000, 300),
-        (699, 10000, 1),
-        (700, 10000, 0),
-        (775, 10000, 0),
-        (776, 10000, 9924),
-        (9900, 10000, 800),
-        (12000, 10000, 700),  # the next INFO is due: any moment now
-        (800, 1000, 900),
-        (1000, 1000, 700),
+        (0, 10000, 770),
+        (400, 10000, 370),
+        (769, 10000, 1),
+        (770, 10000, 0),
+        (790, 10000, 0),
+        (791, 10000, 9979),
+        (9900, 10000, 870),
+        (12000, 10000, 770),  # the next INFO is due: any moment now
+        (800, 1000, 970),
+        (1000, 1000, 770),
     ],
 )
 def test_alignment(age_ms: int, period_ms: int, wait_ms: int) -> None:
