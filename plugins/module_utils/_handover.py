@@ -214,12 +214,15 @@ class Handover:
 
     def _give_up_if_late(self) -> None:
         if self._left_s() <= 0:
-            raise PreconditionFailed(
-                f"no attempt succeeded within {self.request.wait_s:g} s, the last one because: {self._missed or 'no time was left'}",
-                node=self.target,
-                state="Nothing was handed over, and no writes are held up",
-                advice="Mend what is named (a slow replica, a high write rate), then run again",
-            )
+            raise self._too_late()
+
+    def _too_late(self) -> PreconditionFailed:
+        return PreconditionFailed(
+            f"no attempt succeeded within {self.request.wait_s:g} s, the last one because: {self._missed or 'no time was left'}",
+            node=self.target,
+            state="Nothing was handed over, and no writes are held up",
+            advice="Mend what is named (a slow replica, a high write rate), then run again",
+        )
 
     # -- pause, catch up, fail over -------------------------------------------------------------------------------
 
@@ -304,6 +307,8 @@ class Handover:
         try:
             leader.command(*words)
         except ConnectionFailed as lost:
+            if not lost.sent:
+                raise
             # It may have been accepted: go on as if it had been, the old master stays paused until that is known.
             self.outcome.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
         except CommandRefused as refused:
@@ -338,7 +343,7 @@ class Handover:
         waited = until(observe, lambda found: not found, deadline_s=self._left_s(), interval_s=0.25, clock=self.clock)
         if waited.seen:
             self._missed = "; ".join(waited.seen)
-            self._give_up_if_late()
+            raise self._too_late()
 
     # -- finish and settle ----------------------------------------------------------------------------------------
 

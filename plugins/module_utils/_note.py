@@ -24,7 +24,10 @@ __all__ = ["HandoverNote"]
 
 
 class HandoverNote:
-    """The note of one master name, in a folder. ``take()`` it before anything is changed, ``close()`` it when all is as before."""
+    """The note of one master name, in a folder. ``take()`` it before anything is changed, ``erase()`` it when all is as before.
+
+    ``master_name``: with what tells deployments of the same name apart.
+    """
 
     def __init__(self, folder: str, master_name: str) -> None:
         self._path = os.path.join(folder, f"handover-{re.sub(r'[^A-Za-z0-9._-]', '_', master_name)}.json")

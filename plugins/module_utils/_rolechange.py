@@ -22,6 +22,7 @@ from ._writestop import WriteStop, all_of
 __all__ = ["RoleChange", "has_role"]
 
 PROMOTION_S = 60.0  # how long a promotion that was accepted, and neither happened nor was given up, is waited for
+GIVEN_UP = 9  # three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be reached
 DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
 
 
@@ -61,6 +62,7 @@ class RoleChange:
         self._released = released
         self._old = servers.node(outcome.old_master)
         self._target = servers.node(outcome.new_master)
+        self._demoted = False
 
     def follow(self, leader: Server) -> None:
         """Waits for the promotion, demotes the old master, waits until the Sentinels agree, and sends the clients over."""
@@ -84,8 +86,9 @@ class RoleChange:
                 next_look_s = now_s + 0.25
                 if self._named_by() > 0:
                     break  # a Sentinel that names the target has seen it as master, also where we are not let in
-                given_up = given_up + 1 if self._gave_up(leader) else 0
-                if given_up >= 3:
+                looks_so = self._gave_up(leader)
+                given_up = given_up + looks_so if looks_so else 0
+                if given_up >= GIVEN_UP:
                     self._give_back()
             if now_s > begun_s + PROMOTION_S:
                 raise OperationFailed(
@@ -98,15 +101,20 @@ class RoleChange:
             self.clock.sleep_s(0.004)
         self._story.tell(f"promoted: {self.outcome.new_master} is master")
 
-    def _gave_up(self, leader: Server) -> bool:
-        """Whether the failover was given up: none in progress and the old master still named, or the leader is gone."""
+    def _gave_up(self, leader: Server) -> int:
+        """How much speaks for it that the failover was given up (GIVEN_UP is enough, 0 if nothing does).
+
+        That none is in progress and the old master is named says more than that the leader cannot be connected to: a Sentinel that
+        ends forgets its failover, but one behind a broken network goes on with it.
+        """
         try:
             view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
         except ConnectionFailed as error:
-            return error.refused  # a Sentinel that ends forgets its failover; one that hangs may go on with it
+            return int(error.refused)
         except SentinelOpsError:
-            return False
-        return not view.failover_in_progress and self.servers.names.of(view.address) == self.outcome.old_master
+            return 0
+        ended = not view.failover_in_progress and self.servers.names.of(view.address) == self.outcome.old_master
+        return 3 if ended else 0
 
     def _give_back(self) -> None:
         """The failover did not happen: the old master is the master, so its writes go on."""
@@ -127,17 +135,17 @@ class RoleChange:
     def _demote(self, stop: WriteStop) -> None:
         """Makes the old master a replica of the target, its writes still stopped."""
         old, (host, port) = stop.server, self._target.address
-        begun_s, attempts = self.clock.now_s(), 0
+        begun_s = self.clock.now_s()
         while True:
             try:
                 old.command("REPLICAOF", host, port)
+                self._demoted = True
                 self._story.tell(f"demoted: {old.address} follows {self.outcome.new_master}")
                 return
             except ConnectionFailed as error:
                 reason: SentinelOpsError = error
-                attempts += 1
-                # one that is dead takes no writes; one that only we do not reach might, as soon as its pause ends
-                if (error.refused and attempts >= 5) or self.clock.now_s() - begun_s > DEMOTION_S:
+                # one that is dead may be started again, and one that only we do not reach takes writes as soon as its pause ends
+                if self.clock.now_s() - begun_s > DEMOTION_S:
                     break
                 self.clock.sleep_s(0.05)
             except SentinelOpsError as error:
@@ -164,6 +172,7 @@ class RoleChange:
                 + (" and is fenced" if stop else ""),
                 advice="Make it a replica by hand (REPLICAOF) and run again: what is left is put back",
             )
+        self._demoted = True
         self._story.tell(f"demoted by Sentinel: {self._old.address}")
 
     def _agree(self) -> None:
@@ -199,6 +208,12 @@ class RoleChange:
 
     def _release(self) -> None:
         """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""
+        if not self._demoted:
+            self._released()
+            self.outcome.warnings.append(
+                f"not restored on {self._old.address}: it does not answer, so it is not known to be a replica; if it is fenced it stays so"
+            )
+            return
         kills = [["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"]]
         failed = self.stop.end(*kills) if self.stop else all_of(self._old, kills)
         self._released()

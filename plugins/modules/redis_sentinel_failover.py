@@ -94,7 +94,7 @@ options:
   catch_up_ms:
     description: How long the replicas may take to receive the last writes during the pause, in milliseconds. If they
       take
-      longer, the pause is ended and another attempt made.
+      longer, the pause is ended and another attempt made. At most 2000.
     type: int
     default: 300
   wait_s:
@@ -208,7 +208,7 @@ from ..module_utils._connection import (
     node_login_from,
     require_redis_py,
 )
-from ..module_utils._errors import SentinelOpsError
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._guard import Guard
 from ..module_utils._handover import Handover, HandoverRequest
 from ..module_utils._modes import MODES
@@ -216,6 +216,8 @@ from ..module_utils._note import HandoverNote
 from ..module_utils._sentinel import master_name_of, sentinel_set
 from ..module_utils._shard import ShardServers
 from ..module_utils._wait import Clock
+
+MAX_CATCH_UP_MS = 2000  # a fence that stands for three seconds without a failover is taken for a dead handover's
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
@@ -235,6 +237,11 @@ SPEC: dict[str, Any] = {
 
 
 def request_from(params: dict[str, Any], master_name: str) -> HandoverRequest:
+    if not 0 < params["catch_up_ms"] <= MAX_CATCH_UP_MS:
+        raise PreconditionFailed(
+            f"catch_up_ms is {params['catch_up_ms']}, and must be from 1 to {MAX_CATCH_UP_MS}: writes are stopped for so long",
+            state="Nothing was changed",
+        )
     return HandoverRequest(
         master_name=master_name,
         target=_target(params),
@@ -269,7 +276,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     except SentinelOpsError as error:
         error.state = error.state or "Nothing was changed"
         raise
-    note = HandoverNote(params["journal_folder"], name)
+    note = HandoverNote(params["journal_folder"], f"{name}-{params['login_port']}")  # a host may have Sentinels of several deployments
     handover = Handover(servers, request_from(params, name), Clock(), Guard.standing_by, note)
     is_master = handover.survey()
     needed = not is_master or bool(handover.leftovers)
