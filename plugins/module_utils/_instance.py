@@ -171,6 +171,12 @@ def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
 
 def stop(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: float, clock: Clock) -> None:
     """Tells the server to end (which saves if save points are set) and waits until the process is gone, for good."""
+    with files.service.held():
+        _end(server, node, files, wait_s, clock)
+        files.service.keep_down(True, wait_s, clock)
+
+
+def _end(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: float, clock: Clock) -> None:
     offset = size_of(files.log_file)
     try:
         files.service.ask_to_end(server, wait_s)
@@ -193,7 +199,6 @@ def stop(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: float, cl
             advice="Look at its log, and run again when it is gone",
             log_tail=tail(files.log_file, offset),
         )
-    files.service.keep_down(True, wait_s, clock)
 
 
 def _ensure_down(server: Server, node: NodeInfo | None, files: InstanceFiles, wait_s: float, clock: Clock) -> None:

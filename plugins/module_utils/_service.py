@@ -8,13 +8,14 @@ Units of systemd are in _systemd; they have the same interface.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import IO, Any, Callable, NamedTuple, Protocol, Sequence
+from typing import IO, Any, Callable, ContextManager, NamedTuple, Protocol, Sequence
 
 from ._connection import Server
 from ._errors import OperationFailed, PreconditionFailed
@@ -105,6 +106,9 @@ class Service(Protocol):
     def examine(self, binary: str, moved: bool) -> None:
         """Raises PreconditionFailed if this new server could not be started; ``moved``: its path will be another one."""
 
+    def held(self) -> ContextManager[None]:
+        """While this is entered, nobody starts the server again when its process ends."""
+
     def ask_to_end(self, server: Server, wait_s: float) -> None:
         """Tells the server to save its data and end. Raises what the server answers (ConnectionFailed if it obeys)."""
 
@@ -149,6 +153,9 @@ class Process:
 
     def examine(self, binary: str, moved: bool) -> None:
         """It is started from wherever it is."""
+
+    def held(self) -> ContextManager[None]:
+        return contextlib.nullcontext()
 
     def ask_to_end(self, server: Server, wait_s: float) -> None:
         server.command("SHUTDOWN")
@@ -219,6 +226,9 @@ class Command:
                 state="The version in use was not touched",
                 advice="Give a version folder in which the server has the name and place that it had",
             )
+
+    def held(self) -> ContextManager[None]:
+        return contextlib.nullcontext()  # that is for the stop command to see to
 
     def ask_to_end(self, server: Server, wait_s: float) -> None:
         done = self.host.run(self.stop_words, wait_s)

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterator
 
 from ._configfile import read_text
 from ._connection import Server
@@ -35,7 +35,9 @@ from ._wait import Clock, until
 __all__ = ["DROP_IN", "Systemd", "service_of", "systemd_for"]
 
 UNITS = "/etc/systemd/system"
+RUNTIME_UNITS = "/run/systemd/system"  # gone with the next boot
 DROP_IN = "zz-sentinelops-redis.conf"  # after what the administrator may have, since that is kept in it
+_HELD = "# Written by the Ansible collection sentinelops.redis while it stops the server\n[Service]\nRestart=no\n"
 _NO_SYSTEMD = b"compiled without libsystemd support"  # what such servers say when started with "supervised systemd"
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -60,7 +62,9 @@ class SystemdAttempt:
 
     def failure(self) -> str:
         self._unit = unit = self._service.unit()
-        if unit.active == "failed" or unit.sub == "auto-restart" or unit.restarts:
+        if unit.restarts:
+            return f"its unit {unit.name} ended, and systemd has started it again"
+        if unit.active == "failed" or unit.sub == "auto-restart":
             return f"its unit {unit.name} failed ({unit.result})"
         if unit.active == "inactive" and not unit.job:
             return f"its unit {unit.name} ended at once"
@@ -74,7 +78,8 @@ class SystemdAttempt:
         return pid == self._unit.main_pid or (found is not None and found.name == self._unit.name)
 
     def printed(self) -> str:
-        words = ["journalctl", "--unit", self._unit.name, "--since", f"@{int(self._since_s)}", "--lines", "20", "--output", "cat"]
+        # by _SYSTEMD_UNIT, since --unit has also what systemd itself says
+        words = ["journalctl", f"_SYSTEMD_UNIT={self._unit.name}", "--since", f"@{self._since_s:.3f}", "--lines", "20", "--output", "cat"]
         return self._service.host.run([*words, "--no-pager", "--quiet"], 30).output.strip()
 
     def end(self) -> None:
@@ -88,10 +93,15 @@ class Systemd:
     name: str
     host: Host = THIS_HOST
     units: str = UNITS
+    runtime_units: str = RUNTIME_UNITS
 
     @property
     def drop_in_file(self) -> str:
         return os.path.join(self.units, f"{self.name}.d", DROP_IN)
+
+    @property
+    def held_file(self) -> str:
+        return os.path.join(self.runtime_units, f"{self.name}.d", DROP_IN.replace(".conf", "-stop.conf"))
 
     def unit(self) -> Unit:
         return show(self.name, self.host)
@@ -112,12 +122,26 @@ class Systemd:
         if why:
             raise PreconditionFailed(why, state="The version in use was not touched", advice=advice)
 
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile systemd does not start the unit again when its process ends (Restart=no until the next boot, at most)."""
+        if self.unit().restart in ("always", "on-success") and _ensure_file(self.held_file, _HELD):
+            self._reload()
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if _ensure_file(self.held_file, None):
+            self._reload()
+
     def ask_to_end(self, server: Server, wait_s: float) -> None:
         # systemctl stop would kill a server that saves for longer than TimeoutStopSec, or goes on because it cannot save
         server.command("SHUTDOWN")
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
-        """Cancels, or ends, what Restart= has begun, and waits until the unit is down."""
+        """Tells systemd that the unit shall be down, and waits until it is."""
         if not ended:
             self._refuse_another()
         self._systemctl("stop", timeout_s=wait_s)
@@ -136,6 +160,7 @@ class Systemd:
             )
 
     def start(self, what: Start) -> SystemdAttempt:
+        self._release()  # a run that was killed may have left it
         if what.executable:
             self._point_to(what)
         self.host.run(["systemctl", "reset-failed", "--", self.name], 30)  # StartLimitBurst= counts our starts, too
@@ -153,9 +178,12 @@ class Systemd:
         if not _same_file(_resolved(own.program, self.name), what.executable):
             text = drop_in(own, what.executable, version_folder(what.executable), what.sentinel, unit.no_exec)
         if _ensure_file(self.drop_in_file, text) or unit.needs_reload:
-            done = self.host.run(["systemctl", "daemon-reload"], 120)
-            if done.code:
-                raise OperationFailed(f"systemctl daemon-reload ended with {done.code}: {done.errors}")
+            self._reload()
+
+    def _reload(self) -> None:
+        done = self.host.run(["systemctl", "daemon-reload"], 120)
+        if done.code:
+            raise OperationFailed(f"systemctl daemon-reload ended with {done.code}: {done.errors}")
 
     def _own_command(self, unit: Unit) -> ExecStart | None:
         """What the unit starts without our drop-in; None if that is not a server."""

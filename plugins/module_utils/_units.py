@@ -35,6 +35,7 @@ PROPERTIES = (
     "Type",
     "MainPID",
     "NRestarts",
+    "Restart",
     "Result",
     "Job",
     "ExecStart",
@@ -87,6 +88,7 @@ class Unit:
     sub: str
     type: str
     main_pid: int
+    restart: str
     restarts: int
     result: str
     job: str
@@ -116,6 +118,7 @@ def parse_unit(text: str) -> Unit:
         sub=one("SubState"),
         type=one("Type"),
         main_pid=int(one("MainPID") or 0),
+        restart=one("Restart"),
         restarts=int(one("NRestarts") or 0),
         result=one("Result"),
         job=one("Job") if one("Job") != "0" else "",

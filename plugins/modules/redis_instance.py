@@ -13,8 +13,8 @@ version_added: 0.1.0
 description:
   - Starts a server and waits until it serves; or stops it with C(SHUTDOWN), so that it saves its data, and waits until
     its process is gone.
-  - A server that a unit of systemd runs is kept down by C(systemctl stop) right after its C(SHUTDOWN), so that
-    C(Restart=) does not start it again, and is started by C(systemctl start). Whether the unit is enabled is not changed.
+  - A server that a unit of systemd runs is kept down by C(systemctl stop) after its C(SHUTDOWN), and C(Restart=) is
+    switched off meanwhile. It is started by C(systemctl start). Whether the unit is enabled is not changed.
   - V(switched) stops the server, copies the configuration files that lie in its version folder (C(redis)) into the
     staged one (C(redis.new)),
     renames C(redis) to C(redis.old) and C(redis.new) to C(redis), and starts the server again. If it does not serve,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._units import ex
 # recorded: systemctl show --property=... redis-server.service
 SHOWN = """\
 Type=notify
+Restart=always
 MainPID=448
 Result=success
 NRestarts=0
@@ -95,10 +97,11 @@ class UnitFiles:
     """The files of a unit in a folder of a test, and what systemctl says of them."""
 
     def __init__(self, path: Path, fragment: str = FRAGMENT) -> None:
-        self.units = path / "system"
+        self.units, self.runtime_units = path / "system", path / "runtime"
         self.units.mkdir()
         self.fragment = path / "redis-server.service"
         self.fragment.write_text(fragment)
+        self.held = self.runtime_units / "redis-server.service.d" / "zz-sentinelops-redis-stop.conf"
         self.drop_in = self.units / "redis-server.service.d" / "zz-sentinelops-redis.conf"
 
     def shown(self, **changes: object) -> str:
@@ -114,8 +117,9 @@ class WorkingHost(Host):
         self.said: list[str] = []
         self.enabled = "disabled"
         self.process: subprocess.Popen[bytes] | None = None
+        self.restarted_behind_our_back = 0
         self._wanted = False
-        self._loaded = self._command()
+        self._loaded, self._restarts = self._command(), True
 
     def _command(self) -> list[str]:
         texts = [path.read_text() for path in (self.files.fragment, self.files.drop_in) if path.exists()]
@@ -138,11 +142,13 @@ class WorkingHost(Host):
             return Ran(0, self._show())
         self.said.append(verb)
         if verb == "daemon-reload":
-            self._loaded = self._command()
+            self._loaded, self._restarts = self._command(), not self.files.held.exists()
         elif verb == "start":
             self._wanted = True
             self.process = subprocess.Popen(self._loaded, stdout=subprocess.DEVNULL, start_new_session=True)
         elif verb == "stop":
+            if self._wanted and self._restarts and self.process is not None and self.process.poll() == -signal.SIGTERM:
+                self.restarted_behind_our_back += 1
             self._wanted = False
             if self.process is not None and self.process.poll() is None:
                 self.process.kill()

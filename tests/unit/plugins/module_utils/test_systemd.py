@@ -43,7 +43,7 @@ class Instance:
         self.config.write_text("port 6379\n")
         self.unit_files = UnitFiles(path, f"[Service]\nType=notify\nExecStart={self.own}/redis-server {self.config} --daemonize no\n")
         self.host = WorkingHost(self.unit_files)
-        self.service = Systemd(NAME, self.host, str(self.unit_files.units))
+        self.service = Systemd(NAME, self.host, str(self.unit_files.units), str(self.unit_files.runtime_units))
         self.folders = Folders(str(path / "redis"))
         self.files = InstanceFiles(str(self.own / "redis-server"), str(self.config), False, "", self.service)
         self.server = ProgramServer(path, self.config)
@@ -90,8 +90,26 @@ def test_started_and_stopped(in_folder: Instance) -> None:
     assert (node.version, in_folder.host.said) == (OLD, ["reset-failed", "start"])
     stop(in_folder.server, node, in_folder.files, WAIT_S, CLOCK)
     assert not alive(node.pid)
-    assert in_folder.host.said[2:] == ["stop"], "or Restart= would start it again"
+    assert in_folder.host.said[2:] == ["daemon-reload", "stop", "daemon-reload"]
+    assert in_folder.host.restarted_behind_our_back == 0, "Restart=always is off meanwhile"
+    assert not in_folder.unit_files.held.parent.exists()
     assert not in_folder.drop_in.exists()
+
+
+@pytest.mark.parametrize("restart", ["no", "on-failure"])
+def test_a_unit_that_is_not_started_again_needs_no_reload(restart: str) -> None:
+    host = ReplayedHost(shown(Restart=restart))
+    with Systemd(NAME, host).held():
+        assert host.said == []
+    assert host.said == []
+
+
+def test_what_a_killed_run_has_left(in_folder: Instance) -> None:
+    in_folder.unit_files.held.parent.mkdir(parents=True)
+    in_folder.unit_files.held.write_text("[Service]\nRestart=no\n")
+    in_folder.start()
+    assert not in_folder.unit_files.held.parent.exists()
+    assert in_folder.host.said == ["daemon-reload", "reset-failed", "start"]
 
 
 def test_restarted(in_folder: Instance) -> None:
@@ -108,6 +126,7 @@ def test_a_server_that_refuses_to_save_goes_on(in_folder: Instance) -> None:
         stop(in_folder.server, node, in_folder.files, WAIT_S, CLOCK)
     assert in_folder.running() == OLD
     assert "stop" not in in_folder.host.said
+    assert not in_folder.unit_files.held.exists(), "Restart= holds again"
 
 
 def test_a_unit_that_runs_where_nothing_answers_is_left_alone(in_folder: Instance) -> None:
@@ -144,7 +163,7 @@ def test_a_unit_that_does_not_go_down(in_folder: Instance) -> None:
             f"its unit {NAME} failed (signal)",
             "",
         ),
-        ({"NRestarts": 1}, f"its unit {NAME} failed (success)", ""),
+        ({"NRestarts": 1}, f"its unit {NAME} ended, and systemd has started it again", ""),
     ],
 )
 def test_what_becomes_of_a_start(state: dict[str, object], failure: str, pending: str) -> None:
@@ -170,7 +189,6 @@ def test_switched_in_the_folder_that_the_unit_names(in_folder: Instance) -> None
     assert in_folder.switch().version == NEW
     assert version_in(in_folder.folders.kept) == OLD
     assert not in_folder.drop_in.parent.exists(), "the unit starts the right one by itself"
-    assert "daemon-reload" not in in_folder.host.said
     assert in_folder.put_back().version == OLD
 
 
