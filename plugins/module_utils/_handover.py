@@ -199,9 +199,8 @@ class Handover:
             ranked = self._ranked(steering)
             if ranked:
                 wait_ms, index = ranked[0]
-                late = (
-                    self._left_s() < self.request.wait_s / 2
-                )  # a machine too busy for the right moment: a longer pause is better than none
+                # a machine too busy for the right moment: a longer pause is better than no handover
+                late = self.outcome.attempts == 0 and self._left_s() < self.request.wait_s / 2
                 if wait_ms == 0 or late or not self.request.align:
                     self.outcome.aligned = wait_ms == 0
                     self.outcome.leader = str(self.servers.sentinels[index].address)
