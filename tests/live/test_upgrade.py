@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deployment import SERVERS, Deployment, Writers
+from states import settled, wait_until
 
 VERSION = "6.2.9"
 WANTED = "6.2.14"
@@ -112,6 +113,7 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
         for moment in moments:
             output = interrupt_when(deployment, moment)
             assert moment in output, output
+            wait_until(lambda: settled(deployment), 60)  # what had begun on a node is carried to its end there
             assert len(deployment.masters()) == 1
         done = run(deployment, "upgrade")
         verdict = writers.verdict()
