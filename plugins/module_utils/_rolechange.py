@@ -84,7 +84,7 @@ class RoleChange:
                 self._fence(self.stop)
             if now_s > next_look_s:
                 next_look_s = now_s + 0.25
-                if self._named_by() > 0:
+                if self._writes_are_safe() and self._asked()[0] > 0:
                     break  # a Sentinel that names the target has seen it as master, also where we are not let in
                 looks_so = self._gave_up(leader)
                 given_up = given_up + looks_so if looks_so else 0
@@ -190,8 +190,9 @@ class RoleChange:
         if naming < total:
             self.outcome.warnings.append(f"only {naming} of {total} Sentinels name {self.outcome.new_master}")
 
-    def _named_by(self) -> int:
-        return self._asked()[0]
+    def _writes_are_safe(self) -> bool:
+        """Whether there is time to wait for Sentinels that hang: no pause can end meanwhile."""
+        return self.stop is None or self.stop.fenced
 
     def _asked(self) -> tuple[int, int]:
         """How many Sentinels name the target as the master, and how many do not answer."""

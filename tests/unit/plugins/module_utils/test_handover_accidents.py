@@ -328,6 +328,27 @@ def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, comm
     assert deployment.roles() == {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
 
 
+@pytest.mark.parametrize("accepted_for_s", [1.9, 2.1, 2.3, 2.5, 2.7])
+def test_sentinels_that_hang_do_not_keep_the_promotion_from_being_seen(accepted_for_s: float) -> None:
+    """As long as no fence stands: waiting for their answers must not take longer than the pause lasts."""
+    deployment = slow(accepted_for_s + 0.3)
+    handover = deployment.surveyed()
+
+    def hang() -> None:
+        for sentinel in deployment.sentinels[1:]:
+            sentinel.frozen_until_s = deployment.clock.now_s() + 3
+
+    for sentinel in deployment.sentinels:
+        sentinel.before["SENTINEL FAILOVER"] = lambda: deployment.clock.at(accepted_for_s, hang)
+    handover.run()
+    assert deployment.lost_bytes == 0
+    assert deployment.roles() == {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
+    paused_at_ms, demoted_at_ms = (
+        next(entry["at_ms"] for entry in handover.outcome.timeline if entry["event"].startswith(what)) for what in ("pause", "demoted")
+    )
+    assert demoted_at_ms - paused_at_ms < (accepted_for_s + 0.6) * 1000, "it is seen at once"
+
+
 def test_a_right_is_missing_to_see_the_promotion() -> None:
     """Either it is refused before the pause, or it ends without a loss."""
     deployment = Deployment()
