@@ -9,7 +9,7 @@ import contextlib
 from dataclasses import asdict, dataclass
 from typing import Any, Mapping, Sequence
 
-from ._connection import Server, again_if_lost
+from ._connection import Server, all_of
 from ._errors import SentinelOpsError
 from ._sentinel import parse_master
 from ._shard import ShardServers, config_values
@@ -43,7 +43,7 @@ class Change:
     def server(self, servers: ShardServers) -> Server:
         if self.kind == "node":
             return servers.node(self.address)
-        return next(sentinel for sentinel in servers.sentinels if str(sentinel.address) == self.address)
+        return servers.sentinel(self.address)
 
     def words(self, value: int, master_name: str) -> list[Any]:
         """The command that sets it."""
@@ -79,13 +79,11 @@ def put_back(servers: ShardServers, master_name: str, changes: Sequence[Change],
     commands = [(change.server(servers), change.words(change.before, master_name)) for change in changes]
     nodes = {change.address for change in changes if change.kind == "node"}
     commands += [(servers.node(address), ["CONFIG", "REWRITE"]) for address in sorted({*nodes, *rewritten_too})]
-    failed = []
-    for server, words in commands:
-        try:
-            again_if_lost(server, *words)
-        except SentinelOpsError as error:
-            failed.append(f"not restored on {server.address} ({' '.join(map(str, words))}): {error}")
-    return failed
+    return [
+        f"not restored on {server.address} ({' '.join(map(str, words))}): {error}"
+        for server, words in commands
+        for error in all_of(server, [words])
+    ]
 
 
 def still_changed(servers: ShardServers, master_name: str, changes: Sequence[Change]) -> list[Change]:

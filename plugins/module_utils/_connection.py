@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Mapping, Protocol, Sequence
 
 from ._address import Address
-from ._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed
+from ._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
 
 REDIS_IMPORT_ERROR: str | None = None
 try:
@@ -39,6 +39,7 @@ __all__ = [
     "SentinelClient",
     "Server",
     "again_if_lost",
+    "all_of",
     "connect",
     "login_from",
     "node_login_from",
@@ -332,3 +333,14 @@ def again_if_lost(server: Server, *words: Any) -> Any:
         return server.command(*words)
     except ConnectionFailed:
         return server.command(*words)
+
+
+def all_of(server: Server, commands: Sequence[list[Any]]) -> list[SentinelOpsError]:
+    """Sends every command, also if one before it has failed; returns what failed."""
+    failed = []
+    for words in commands:
+        try:
+            again_if_lost(server, *words)
+        except SentinelOpsError as error:
+            failed.append(error)
+    return failed

@@ -12,7 +12,7 @@ from typing import Sequence
 
 from ._sentinel import ReplicaView
 
-__all__ = ["ALIGNED_FROM_MS", "ALIGNED_TO_MS", "alignment_wait_ms", "ineligible_because", "to_outrank", "would_promote"]
+__all__ = ["ALIGNED_FROM_MS", "ALIGNED_TO_MS", "alignment_wait_ms", "ineligible_because", "to_outrank", "will_promote"]
 
 MAX_PING_AGE_MS = 5000
 MAX_INFO_AGE_MS = 30000
@@ -40,10 +40,17 @@ def ineligible_because(replica: ReplicaView) -> str:
     return ""
 
 
-def would_promote(replicas: Sequence[ReplicaView]) -> ReplicaView | None:
-    """Of the replicas of one Sentinel's view: lowest non-zero priority, then highest cached offset, then smallest run id."""
-    eligible = [replica for replica in replicas if not ineligible_because(replica)]
-    return min(eligible, key=lambda replica: (replica.priority, -replica.offset, replica.run_id), default=None)
+def will_promote(replicas: Sequence[ReplicaView], target: str) -> ReplicaView | None:
+    """The target as this Sentinel sees it, if it will promote no other replica; None if it may.
+
+    A tie does not do: by the cached offsets the target may win it now, and lose it with the next INFO of another replica, which
+    Sentinel asks for once more before it elects. Nor does it matter whether another one is eligible now: it may be then.
+    """
+    seen = next((replica for replica in replicas if replica.address == target), None)
+    if seen is None or ineligible_because(seen):
+        return None
+    rivals = [replica.priority for replica in replicas if replica.address != target and replica.priority > 0]
+    return seen if all(seen.priority < priority for priority in rivals) else None
 
 
 def to_outrank(replicas: Sequence[ReplicaView], target: str) -> list[str]:

@@ -22,10 +22,15 @@ from ._configfile import FileIdentity, directives, read_text
 from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from ._process import binary_version
 
-__all__ = ["Folders", "copy_version", "server_in", "to_update"]
+__all__ = ["Folders", "copy_version", "inside", "server_in", "to_update"]
 
 SERVER_NAMES = ("redis-server", "valkey-server")
 _PROGRAMS = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")  # what a new version brings itself
+
+
+def inside(path: str, folder: str) -> bool:
+    """Whether a path is the folder or below it, by their names."""
+    return os.path.commonpath([os.path.abspath(path), os.path.abspath(folder)]) == os.path.abspath(folder)
 
 
 def server_in(folder: str) -> str | None:
@@ -94,7 +99,7 @@ class Folders:
 
     def holds(self, path: str) -> bool:
         """Whether a path lies in the version folder, also if that has another name just now."""
-        return not os.path.relpath(path, self.active).startswith("..")
+        return inside(path, self.active)
 
     def now_at(self, path: str) -> str:
         """Where a file is while the folder has another name; files elsewhere stay where they are."""

@@ -17,7 +17,7 @@ import os
 from typing import Any, Callable, Mapping, Protocol
 
 from ._connection import Server
-from ._election import alignment_wait_ms, would_promote
+from ._election import alignment_wait_ms, will_promote
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from ._info import node_info, parse_info
 from ._leftovers import Leftovers
@@ -26,7 +26,7 @@ from ._note import HandoverNote
 from ._outcome import HandoverRequest, Outcome, Story
 from ._rights import missing_on_node, missing_on_sentinel, missing_to_coordinate
 from ._rolechange import RoleChange
-from ._sentinel import SentinelView, parse_replica
+from ._sentinel import parse_replica
 from ._shard import (
     NodeState,
     Shard,
@@ -183,18 +183,18 @@ class Handover:
             self.story.tell(f"tuned: {sentence}")
 
     def _ranked(self, steering: Steering) -> list[tuple[int, int]]:
-        """``(wait_ms, index)`` of every Sentinel that would promote the target, soonest alignment first."""
+        """``(wait_ms, index)`` of every Sentinel that will promote the target, soonest alignment first."""
         ranked = []
         for index, period_ms in steering.info_periods_ms():
             replies = self.servers.sentinels[index].command("SENTINEL", "REPLICAS", self.request.master_name)
             replicas = [renamed_replica(parse_replica(reply), self.servers.names) for reply in replies]
-            choice = would_promote(replicas)
-            if choice is not None and choice.address == self.target and choice.flags == ("slave",):
+            choice = will_promote(replicas, self.target)
+            if choice is not None and choice.flags == ("slave",):
                 ranked.append((alignment_wait_ms(choice.info_age_ms, period_ms), index))
         return sorted(ranked)
 
     def _align(self, steering: Steering) -> Server:
-        """Waits for a Sentinel that would promote the target, and (if wanted) for the moment when that is quickest."""
+        """Waits for a Sentinel that will promote the target, and (if wanted) for the moment when that is quickest."""
         while True:
             ranked = self._ranked(steering)
             if ranked:
@@ -249,7 +249,7 @@ class Handover:
     def _stop_writes(self) -> None:
         """Until every replica has all writes."""
         old, mode = self.servers.node(self.shard.master), self.outcome.mode
-        budget_ms = pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views))
+        budget_ms = pause_budget_ms(self.shard.down_after_ms)
         stop = self._stop = self._write_stop()
         self._write_down("pausing")
         if mode == "fence":
@@ -264,7 +264,7 @@ class Handover:
 
     def _urgent_ms(self) -> int:
         """How long a reply may take while the writes are stopped: two of them must fit into what is left of a pause."""
-        return max(100, min(500, pause_budget_ms(min(view.master.down_after_ms for view in self.shard.views)) // 4))
+        return max(100, min(500, pause_budget_ms(self.shard.down_after_ms) // 4))
 
     def _take_back(self) -> None:
         """The old master stays the master: its writes go on."""
@@ -352,10 +352,11 @@ class Handover:
     def _finish(self, leader: Server) -> None:
         """From the accepted SENTINEL FAILOVER on; in mode plain there is nothing to finish."""
         if self.outcome.mode != "plain":
-            self._role_change().follow(leader)
-
-    def _role_change(self) -> RoleChange:
-        return RoleChange(self.servers, self.request, self.outcome, self.clock, self.story, self._stop, self._take_back, self._released)
+            nodes = [node.address for node in self.shard.nodes]
+            change = RoleChange(
+                self.servers, nodes, self.request, self.outcome, self.clock, self.story, self._stop, self._take_back, self._released
+            )
+            change.follow(leader)
 
     def _released(self) -> None:
         self._in_critical_section.close()
@@ -364,7 +365,7 @@ class Handover:
 
     def _settle(self, sync_full_before: int) -> None:
         """Waits until the failover has ended on every Sentinel and every replica follows the new master."""
-        name = self.request.master_name
+        name, target = self.request.master_name, self.outcome.new_master
 
         def pending() -> list[str]:
             self.shard = read_shard(self.servers, name)
@@ -372,22 +373,29 @@ class Handover:
             for view in self.shard.views:
                 if view.master.failover_in_progress:
                     found.append(f"Sentinel {view.address} has not ended the failover")
-                if view.master.address != self.target:
+                if view.master.address != target:
                     found.append(f"Sentinel {view.address} names {view.master.address}")
             for node in self.shard.nodes:
-                if node.address == self.target:
+                if node.address == target:
                     continue
-                if node.info.is_master or not node.info.link_up or self.servers.names.of(node.info.master) != self.target:
-                    found.append(f"{node.address} does not follow {self.target} yet")
+                if node.info.is_master or not node.info.link_up or node.info.master != target:
+                    found.append(f"{node.address} does not follow {target} yet")
             return found
 
         waited = until(pending, lambda found: not found, deadline_s=30.0, interval_s=0.1, clock=self.clock)
         if not waited.satisfied:
             raise OperationFailed(
                 f"the handover is done but has not settled within 30 s: {'; '.join(waited.seen)}",
-                node=self.target,
-                state=f"{self.target} is the master and takes writes",
+                node=target,
+                state=f"{target} is the master and takes writes",
                 advice="Do not stop a node before this is mended",
+            )
+        if target != self.target:
+            raise OperationFailed(
+                f"Sentinel {self.outcome.leader} promoted {target}, not {self.target}",
+                node=self.target,
+                state=f"{target} is the master and takes writes, all others follow it; nothing was lost",
+                advice="See who else starts failovers or sets replica-priority, then run again: the role goes on from there",
             )
         self.outcome.full_resyncs = self._target_state().info.sync_full - sync_full_before
         self.story.tell("settled: no failover in progress, every replica is linked to the new master")
@@ -426,8 +434,8 @@ class Handover:
 
     def _hand_over(self) -> None:
         sync_full_before = self._target_state().info.sync_full
-        may_lead = can_coordinate if self.outcome.mode == "coordinated" else _any_view
-        steering = self._steering = Steering(self.servers, self.shard, self.request.master_name, self.target, may_lead)
+        leaders = [index for index, view in enumerate(self.shard.views) if self.outcome.mode != "coordinated" or can_coordinate(view)]
+        steering = self._steering = Steering(self.servers, self.shard, self.request.master_name, self.target, leaders)
         if self._disk_note:
             self._disk_note.write([*steering.changes, *self._write_stop().changes()])
         self.servers.hurry(self._urgent_ms())
@@ -503,8 +511,4 @@ class Handover:
             return
         self.outcome.leader = state["leader"]
         self._accepted = self.outcome.changed = True
-        self._finish(next(sentinel for sentinel in self.servers.sentinels if str(sentinel.address) == state["leader"]))
-
-
-def _any_view(_view: SentinelView) -> bool:
-    return True
+        self._finish(self.servers.sentinel(state["leader"]))

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
 from ._election import ineligible_because
+from ._folders import inside
 from ._modes import chosen_mode
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
@@ -121,7 +122,7 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
         )
     yield from _of_service(instance, folder)
     data = str(record.get("dir", ""))
-    if instance.kind == "redis" and data and _inside(data, folder):
+    if instance.kind == "redis" and data and inside(data, folder):
         yield Finding(
             host,
             f"its data folder {data} lies inside the version folder {folder}",
@@ -165,42 +166,37 @@ def _of_service(instance: Instance, folder: str) -> Iterator[Finding]:
 def _starts_from_elsewhere(record: Mapping[str, Any]) -> bool:
     """Whether it runs from another place than the version folder that was set for it."""
     executable, folder = str(record.get("executable", "")), str(record.get("folder", ""))
-    return bool(executable and folder) and not _inside(executable, folder)
+    return bool(executable and folder) and not inside(executable, folder)
 
 
 def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
-    users: dict[tuple[str, str], list[str]] = {}
-    for instance in instances:
-        unit = str((instance.record.get("service") or {}).get("unit") or "")
-        if unit:
-            users.setdefault((instance.host, unit), []).append(instance.key)
-    for (_host, unit), keys in users.items():
-        if len(keys) > 1:
-            yield Finding(
-                ", ".join(keys),
-                f"they belong to the same unit {unit}",
-                "Stopping it for one of them stops the others",
-                "Give each instance a unit of its own",
-            )
+    units = [(i, (i.host, unit)) for i in instances for unit in [str((i.record.get("service") or {}).get("unit") or "")] if unit]
+    for (_host, unit), keys in _shared(units):
+        yield Finding(
+            keys,
+            f"they belong to the same unit {unit}",
+            "Stopping it for one of them stops the others",
+            "Give each instance a unit of its own",
+        )
 
 
 def _shared_folders(instances: Sequence[Instance]) -> Iterator[Finding]:
+    folders = [(i, (str(i.record.get("machine") or i.host), str(i.record.get("folder")))) for i in instances]
+    for (_machine, folder), keys in _shared(folders):
+        yield Finding(
+            keys,
+            f"they share the version folder {folder}",
+            "It is swapped as a whole, which would take the files of one instance away while the other is upgraded",
+            "Give each instance a version folder of its own",
+        )
+
+
+def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tuple[str, str], str]]:
+    """What more than one instance has, with the names of those instances."""
     users: dict[tuple[str, str], list[str]] = {}
-    for instance in instances:
-        machine = str(instance.record.get("machine") or instance.host)
-        users.setdefault((machine, str(instance.record.get("folder"))), []).append(instance.key)
-    for (_machine, folder), keys in users.items():
-        if len(keys) > 1:
-            yield Finding(
-                ", ".join(keys),
-                f"they share the version folder {folder}",
-                "It is swapped as a whole, which would take the files of one instance away while the other is upgraded",
-                "Give each instance a version folder of its own",
-            )
-
-
-def _inside(path: str, folder: str) -> bool:
-    return os.path.commonpath([os.path.abspath(path), os.path.abspath(folder)]) == os.path.abspath(folder)
+    for instance, what in owned:
+        users.setdefault(what, []).append(instance.key)
+    return [(what, ", ".join(keys)) for what, keys in users.items() if len(keys) > 1]
 
 
 def _of_views(

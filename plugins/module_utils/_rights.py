@@ -17,53 +17,33 @@ from ._errors import AccessDenied, CommandRefused, ConnectionFailed
 
 __all__ = ["missing_on_node", "missing_on_sentinel", "missing_to_coordinate"]
 
-NODE_COMMANDS: dict[str, list[list[Any]]] = {
-    "pause": [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]],
-    "every": [
-        ["REPLICAOF", "NO", "ONE"],
-        ["CLIENT", "KILL", "TYPE", "normal"],
-        ["CONFIG", "SET", "min-replicas-to-write", 0],
-        ["CONFIG", "SET", "replica-priority", 100],
-        ["CONFIG", "REWRITE"],
-    ],
-    "plain": [["CONFIG", "SET", "replica-priority", 100], ["CONFIG", "REWRITE"]],
-}
+SETTING: list[list[Any]] = [["CONFIG", "SET", "replica-priority", 100], ["CONFIG", "REWRITE"]]
+MOVING: list[list[Any]] = [["REPLICAOF", "NO", "ONE"], ["CLIENT", "KILL", "TYPE", "normal"]]
+PAUSING: list[list[Any]] = [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]]
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
-
-
-def _commands(mode: str) -> list[list[Any]]:
-    if mode == "plain":
-        return NODE_COMMANDS["plain"]
-    return NODE_COMMANDS["pause"] * (mode == "pause") + NODE_COMMANDS["every"]
 
 
 def missing_on_node(node: Server, mode: str) -> list[str]:
     """The rights that our user lacks on a data node for a handover in this mode; a sentence each."""
-    found = []
-    begun = False
-    try:
-        node.command("MULTI")
-        node.command("EXEC")  # of nothing
-    except AccessDenied as denied:
-        found.append(_sentence(node, ["EXEC" if "exec" in denied.message.lower() else "MULTI"], denied))
-        return found
-    except (CommandRefused, ConnectionFailed):
-        return []
-    for words in _commands(mode):
+    for words in (["MULTI"], ["EXEC"]):  # of nothing
         try:
-            if not begun:
-                node.command("MULTI")
-                begun = True
             node.command(*words)
         except AccessDenied as denied:
-            found.append(_sentence(node, words if begun else ["MULTI"], denied))
-            if not begun:
-                break
-            begun = False  # the connection was closed, and the transaction with it
+            return [_sentence(node, words, denied)]
         except (CommandRefused, ConnectionFailed):
-            break  # a script that is busy, say: what it is, the survey tells
-    node.close()
-    return list(dict.fromkeys(found))
+            return []  # a script that is busy, say: what it is, the survey tells
+    found = []
+    for words in [*PAUSING * (mode == "pause"), *MOVING * (mode != "plain"), *SETTING]:
+        try:
+            node.command("MULTI")
+            node.command(*words)
+        except AccessDenied as denied:
+            found.append(_sentence(node, words, denied))
+        except (CommandRefused, ConnectionFailed):
+            break
+        finally:
+            node.close()  # and the transaction with it
+    return found
 
 
 def missing_on_sentinel(sentinel: Server) -> list[str]:

@@ -8,16 +8,16 @@ From here on a node that still says role:master is never unpaused or unfenced, u
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import Callable, Sequence
 
 from ._address import Address
-from ._connection import Server
+from ._connection import Server, all_of
 from ._errors import ConnectionFailed, OperationFailed, SentinelOpsError
 from ._outcome import HandoverRequest, Outcome, Story
 from ._sentinel import parse_master
 from ._shard import ShardServers
 from ._wait import Clock, until
-from ._writestop import WriteStop, all_of
+from ._writestop import WriteStop
 
 __all__ = ["RoleChange", "has_role"]
 
@@ -37,6 +37,7 @@ def has_role(server: Server, role: str) -> bool:
 class RoleChange:
     """The role moves from ``outcome.old_master`` to ``outcome.new_master``. Use: ``follow(leader)``.
 
+    ``nodes``: the addresses of all data nodes.
     ``stop``: what keeps the old master from accepting writes; None in mode coordinated, where the servers do that.
     ``take_back`` is called if the failover was given up, ``released`` as soon as the clients may go on.
     """
@@ -44,6 +45,7 @@ class RoleChange:
     def __init__(
         self,
         servers: ShardServers,
+        nodes: Sequence[str],
         request: HandoverRequest,
         outcome: Outcome,
         clock: Clock,
@@ -60,6 +62,7 @@ class RoleChange:
         self._story = story
         self._take_back = take_back
         self._released = released
+        self._nodes = nodes
         self._old = servers.node(outcome.old_master)
         self._target = servers.node(outcome.new_master)
         self._demoted = False
@@ -88,12 +91,14 @@ class RoleChange:
                     break  # a Sentinel that names the target has seen it as master, also where we are not let in
                 looks_so = self._gave_up(leader)
                 given_up = given_up + looks_so if looks_so else 0
+                if (self._writes_are_safe() or given_up >= GIVEN_UP) and self._another_was_promoted():
+                    return
                 if given_up >= GIVEN_UP:
                     self._give_back()
             if now_s > begun_s + PROMOTION_S:
                 raise OperationFailed(
                     f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, has neither promoted "
-                    f"{self.outcome.new_master} nor given it up, and does not answer",
+                    f"{self.outcome.new_master} nor given it up",
                     node=str(self._old.address),
                     state=f"{self._old.address} is fenced and refuses writes, since the promotion may still come",
                     advice="End that Sentinel's process and run again: what is left is recognised, finished and put back",
@@ -115,6 +120,17 @@ class RoleChange:
             return 0
         ended = not view.failover_in_progress and self.servers.names.of(view.address) == self.outcome.old_master
         return 3 if ended else 0
+
+    def _another_was_promoted(self) -> bool:
+        """Then that one, which has all writes too, is the master that everybody is sent to."""
+        for address in self._nodes:
+            node = self.servers.node(address)
+            rival = node is not self._old and node is not self._target
+            if rival and (has_role(node, "master") or has_role(node, "master")):  # the first time over a connection that was closed
+                self._story.tell(f"promoted: {address} is master, and not {self.outcome.new_master}")
+                self.outcome.new_master, self._target = address, node
+                return True
+        return False
 
     def _give_back(self) -> None:
         """The failover did not happen: the old master is the master, so its writes go on."""

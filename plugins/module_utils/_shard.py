@@ -66,6 +66,11 @@ class Shard:
         """The address that the first Sentinel names."""
         return self.views[0].master.address if self.views else ""
 
+    @property
+    def down_after_ms(self) -> int:
+        """The shortest down-after-milliseconds of all Sentinels."""
+        return min(view.master.down_after_ms for view in self.views)
+
     def node(self, address: str) -> NodeState | None:
         return next((node for node in self.nodes if node.address == address), None)
 
@@ -115,6 +120,10 @@ class ShardServers:
             if self._timeout_ms:
                 self._nodes[address].hurry(self._timeout_ms)
         return self._nodes[address]
+
+    def sentinel(self, address: str) -> Server:
+        """The Sentinel of this set at an address (``host:port``)."""
+        return next(sentinel for sentinel in self.sentinels if str(sentinel.address) == address)
 
     def hurry(self, timeout_ms: int) -> None:
         """Waits for no reply longer than this from now on, and opens all connections anew, so that nothing later waits for that."""
@@ -240,7 +249,7 @@ def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
 
 def pause_refusals(shard: Shard) -> list[str]:
     """Why a pause that is long enough would look like a dead master to the Sentinels."""
-    down_after = min(view.master.down_after_ms for view in shard.views)
+    down_after = shard.down_after_ms
     if pause_budget_ms(down_after) >= MIN_PAUSE_BUDGET_MS:
         return []
     return [

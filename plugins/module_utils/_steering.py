@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import copy
-from typing import Callable, Sequence
+from typing import Sequence
 
 from ._changes import INFO_PERIOD_MS, Change, info_period_ms, put_back
 from ._election import to_outrank
 from ._errors import AccessDenied, CommandRefused, ConnectionFailed
-from ._sentinel import SentinelView
 from ._shard import Shard, ShardServers
 
 __all__ = ["FAILOVER_TIMEOUT_MS", "INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STEERED_PRIORITY", "Steering"]
@@ -25,16 +24,14 @@ class Steering:
     """What is changed for one handover: priorities of replicas, and how the Sentinels that may lead it go about it.
 
     All that must be put back is known before anything is changed, so that whoever has to can put it back.
-    ``may_lead`` says of a Sentinel's view whether that Sentinel can be asked for the failover.
+    ``leaders``: the Sentinels that can be asked for the failover, by their index.
     """
 
-    def __init__(
-        self, servers: ShardServers, shard: Shard, name: str, target: str, may_lead: Callable[[SentinelView], bool] = lambda view: True
-    ) -> None:
+    def __init__(self, servers: ShardServers, shard: Shard, name: str, target: str, leaders: Sequence[int]) -> None:
         self._servers = servers
         self._name = name
         self._before = {node.address: node.priority for node in shard.nodes}
-        self._leaders = [index for index, view in enumerate(shard.views) if may_lead(view)]
+        self._leaders = list(leaders)
         quick = self._quickest()
         self._quick = quick is not None
         if quick is not None:

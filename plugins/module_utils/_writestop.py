@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
-from typing import Any, Sequence
+from typing import Any
 
 from ._changes import Change
-from ._connection import Server, again_if_lost, transaction
+from ._connection import Server, all_of, transaction
 from ._errors import ConnectionFailed, SentinelOpsError
 from ._fence import before_fence, fence_for, is_fence
 from ._info import node_info, parse_info
 from ._shard import NodeState, config_values
 from ._wait import Clock
 
-__all__ = ["WriteStop", "all_of"]
+__all__ = ["WriteStop"]
 
 FENCED_MAX_LAG = 10  # the servers' default
 
@@ -96,14 +96,3 @@ class WriteStop:
         failed = all_of(self.server, commands)
         self.fenced = self._to_lift = False
         return failed
-
-
-def all_of(server: Server, commands: Sequence[list[Any]]) -> list[SentinelOpsError]:
-    """Sends every command, also if one before it has failed; returns what failed."""
-    failed = []
-    for words in commands:
-        try:
-            again_if_lost(server, *words)
-        except SentinelOpsError as error:
-            failed.append(error)
-    return failed

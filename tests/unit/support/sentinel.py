@@ -44,7 +44,7 @@ class FakeSentinel(FakeServer):
     """``promotion_s``, ``demotion_s`` (from the promotion on), ``aborts`` and ``loses_the_answer`` change a failover.
 
     Else it goes as it was measured. A promotion that has not come after failover-timeout is given up; one that ``hangs``
-    neither comes nor is given up, and the Sentinel says nothing any more.
+    neither comes nor is given up, and the Sentinel says nothing any more. ``promotes``: that one, whatever the priorities are.
     """
 
     def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
@@ -70,6 +70,7 @@ class FakeSentinel(FakeServer):
         self.demotion_s = 11.0
         self.aborts = False
         self.hangs = False
+        self.promotes: DataNode | None = None
         self.loses_the_answer: str = ""  # "accepted": it does its work; "unheard": it never got the command
         self.failover: Failover | None = None
         self.known = {str(node.address): Known(node, 0.0) for node in nodes}
@@ -111,7 +112,7 @@ class FakeSentinel(FakeServer):
             (known for known in self.known.values() if known.node is not self.master and known.seen["priority"] > 0 and known.node.alive),
             key=lambda known: (known.seen["priority"], -known.seen["offset"], known.node.run_id),
         )
-        self.failover = Failover(ranked[0].node, self.master, self.clock.now_s(), coordinated)
+        self.failover = Failover(self.promotes or ranked[0].node, self.master, self.clock.now_s(), coordinated)
         if coordinated:
             self.clock.at(0.05, lambda: vars(self.master).update(paused_until_s=self.clock.now_s() + 60))
         self.clock.at(self.promotion_s, self._give_up if self.aborts else self._promote)

@@ -10,7 +10,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._election import
     alignment_wait_ms,
     ineligible_because,
     to_outrank,
-    would_promote,
+    will_promote,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._sentinel import ReplicaView, SentinelView, read_view
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
@@ -74,23 +74,29 @@ def test_a_replica_of_which_nothing_is_known_yet_is_not_eligible(version: str) -
 
 
 @pytest.mark.parametrize(
-    ("replicas", "chosen"),
+    ("replicas", "certain"),
     [
-        ([], None),
-        ([replica(A, priority=0)], None),
-        ([replica(A, priority=10), replica(B, priority=1)], B),
-        ([replica(A, priority=0), replica(B, priority=1000)], B),
-        ([replica(A, priority=1, flags=("slave", "s_down")), replica(B)], B),
-        ([replica(A, offset=999), replica(B, offset=1000)], B),
-        ([replica(A, priority=1, offset=1), replica(B, offset=1000)], A),
-        ([replica(A, run_id="b"), replica(B, run_id="a")], B),
-        ([replica(B), replica(C), replica(A)], A),
+        ([], False),
+        ([replica(B)], False),
+        ([replica(A)], True),
+        ([replica(A, priority=0)], False),
+        ([replica(A, priority=1, flags=("slave", "s_down")), replica(B)], False),
+        ([replica(A, priority=1), replica(B), replica(C)], True),
+        ([replica(A, priority=10), replica(B, priority=1)], False),
+        ([replica(A, priority=100), replica(B, priority=0)], True),
+        ([replica(A, priority=1, offset=1), replica(B, offset=1000)], True),
+        # ties: of offsets and run ids one cannot be sure
+        ([replica(A, offset=1000), replica(B, offset=1)], False),
+        ([replica(A, run_id="a"), replica(B, run_id="b")], False),
+        ([replica(A, priority=1), replica(B), replica(C, priority=1)], False),
+        # one that is not eligible now may be when the election comes
+        ([replica(A, priority=100), replica(B, priority=1, flags=("slave", "s_down"))], False),
     ],
 )
-def test_would_promote(replicas: list[ReplicaView], chosen: str | None) -> None:
-    """Lowest priority but 0, then highest offset, then smallest run id."""
-    choice = would_promote(replicas)
-    assert (choice.address if choice else None) == chosen
+def test_will_promote(replicas: list[ReplicaView], certain: bool) -> None:
+    """Only a priority that is lower than any other's (0 is none) makes the election certain."""
+    seen = will_promote(replicas, A)
+    assert (seen.address if seen else None) == (A if certain else None)
 
 
 @pytest.mark.parametrize(

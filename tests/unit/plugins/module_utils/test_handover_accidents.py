@@ -385,3 +385,55 @@ def test_the_answer_to_the_fence_is_lost() -> None:
     deployment.master.loses_answers.add("CONFIG SET min-replicas-to-write")
     deployment.hand_over()
     assert deployment.master.config["min-replicas-to-write"] == deployment.master.saved_config["min-replicas-to-write"] == "0"
+
+
+@pytest.mark.parametrize("mode", ["pause", "fence"])
+def test_another_replica_is_promoted(mode: str) -> None:
+    """It has all writes too: everybody is sent there, and the handover says that it failed."""
+    deployment = slow(0.19)
+    before = [dict(node.config) for node in deployment.nodes]
+    for sentinel in deployment.sentinels:
+        sentinel.promotes = deployment.replicas[1]
+    with pytest.raises(OperationFailed) as caught:
+        deployment.hand_over(mode=mode)
+    assert f"promoted {OTHER}, not {TARGET}. {OTHER} is the master and takes writes" in str(caught.value)
+    assert deployment.roles() == {MASTER: OTHER, TARGET: OTHER, OTHER: "master"}
+    assert deployment.lost_bytes == 0
+    assert [node.config for node in deployment.nodes] == before
+
+
+@pytest.mark.parametrize("mode", ["pause", "fence"])
+def test_another_replica_is_promoted_by_a_sentinel_that_dies(mode: str) -> None:
+    """Nobody tells of that promotion: the old master is not let go of as if there had been none."""
+    deployment = slow(0.19)
+    promote = deployment.replicas[1].promote
+
+    def promote_and_end() -> None:
+        promote()
+        for sentinel in deployment.sentinels:
+            sentinel.alive = sentinel.alive and not sentinel.running
+
+    deployment.replicas[1].promote = promote_and_end  # type: ignore[method-assign]
+    for sentinel in deployment.sentinels:
+        sentinel.promotes = deployment.replicas[1]
+    with pytest.raises(OperationFailed, match="has not settled"):
+        deployment.hand_over(mode=mode)
+    assert deployment.roles()[MASTER] == OTHER
+    assert deployment.lost_bytes == 0
+
+
+@pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
+def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> None:
+    """Before the target's new priority was read a tie was won by its offset; the election reads the others once more."""
+    deployment = Deployment(version="6.2.14")
+    for sentinel in deployment.sentinels:
+        sentinel.has_debug = False
+        sentinel.know_everything(phase_s=0.5)
+        sentinel.known[OTHER].seen["offset"] -= 100
+
+        def read_the_other(sentinel: Any = sentinel) -> None:
+            sentinel.known[OTHER].refresh(sentinel.clock.now_s())
+
+        sentinel.before["SENTINEL FAILOVER"] = read_the_other
+    deployment.hand_over(mode=mode, wait_s=30)
+    assert deployment.roles()[TARGET] == "master"

@@ -36,7 +36,6 @@ def test_nothing_is_missing_and_nothing_is_done(mode: str) -> None:
         ("CLIENT UNPAUSE", "+client|unpause", ["pause"]),
         ("REPLICAOF", "+replicaof", ["pause", "fence", "coordinated"]),
         ("CLIENT KILL", "+client|kill", ["pause", "fence", "coordinated"]),
-        ("CONFIG SET min-replicas-to-write", "+config|set", ["pause", "fence", "coordinated"]),
         ("CONFIG SET replica-priority", "+config|set", MODES),
         ("CONFIG REWRITE", "+config|rewrite", MODES),
     ],

@@ -11,7 +11,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.deployment import 
 
 
 def steering_of(servers: ShardServers) -> Steering:
-    return Steering(servers, read_shard(servers, "mymaster"), "mymaster", TARGET)
+    return Steering(servers, read_shard(servers, "mymaster"), "mymaster", TARGET, range(3))
 
 
 def priorities(deployment: Deployment) -> dict[str, str]:
