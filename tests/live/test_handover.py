@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from deployment import MASTER, Deployment, Writers, run_module
-
-
-def hand_over(deployment: Deployment, name: str, **options: Any) -> dict[str, Any]:
-    port = next(iter(deployment.sentinels.values()))
-    return run_module("redis_sentinel_failover", login_port=port, master_name=MASTER, target=deployment.address(name), **options)
+from deployment import Deployment, Writers
 
 
 @pytest.mark.parametrize("discovery", ["get-master-addr-by-name", "masters"])
 def test_pause_loses_nothing(deployment: Deployment, discovery: str) -> None:
-    target = "redis-2" if deployment.masters() == ["redis-1"] else "redis-1"
+    target = deployment.other_than_master()
     with Writers(deployment, discovery=discovery) as writers:
-        result = hand_over(deployment, target)
+        result = deployment.hand_over(target)
         verdict = writers.verdict()
     assert (result["changed"], result["new_master"]) == (True, deployment.address(target))
     assert result["full_resyncs"] == 0
@@ -36,20 +29,19 @@ def test_priorities_are_restored_and_persistent(deployment: Deployment) -> None:
 
 def test_master_already(deployment: Deployment) -> None:
     master = deployment.masters()[0]
-    assert hand_over(deployment, master)["changed"] is False
+    assert deployment.hand_over(master)["changed"] is False
 
 
 def test_check_mode_changes_nothing(deployment: Deployment) -> None:
     before = deployment.masters()
-    result = hand_over(deployment, "redis-3", _ansible_check_mode=True)
+    result = deployment.hand_over("redis-3", _ansible_check_mode=True)
     assert result["changed"] is True
     assert deployment.masters() == before != ["redis-3"]
 
 
 def test_unknown_target_is_refused(deployment: Deployment) -> None:
     before = deployment.masters()
-    port = next(iter(deployment.sentinels.values()))
-    result = run_module("redis_sentinel_failover", login_port=port, master_name=MASTER, target="127.0.0.1:1", wait_s=1)
+    result = deployment.hand_over("redis-2", target="127.0.0.1:1", wait_s=1)
     assert result["failed"] is True
     assert "127.0.0.1:1 is not a data node that the Sentinels know" in result["msg"]
     assert "Nothing was changed" in result["msg"]
@@ -59,7 +51,7 @@ def test_unknown_target_is_refused(deployment: Deployment) -> None:
 def test_plain_loses_writes_and_the_audit_sees_it(deployment: Deployment) -> None:
     """The positive control: an audit that cannot see this loss would prove nothing."""
     with Writers(deployment) as writers:
-        result = hand_over(deployment, "redis-3", mode="plain")
+        result = deployment.hand_over("redis-3", mode="plain")
         verdict = writers.verdict()
     assert "lost" in str(result["warnings"])
     assert verdict["lost"] > 100

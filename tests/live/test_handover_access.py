@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from access import Access, on_ipv6, with_announced_addresses, with_certificates, with_host_names, with_passwords, with_users
 from deployment import Deployment, Writers
+from states import settings
 
 Build = Callable[..., Deployment]
 CASES: dict[str, tuple[str, Callable[[Path], Access]]] = {
@@ -23,11 +24,6 @@ CASES: dict[str, tuple[str, Callable[[Path], Access]]] = {
     "host names": ("7.0.15", lambda _folder: with_host_names()),
     "announced addresses": ("6.2.14", lambda _folder: with_announced_addresses()),
 }
-
-
-def settings(deployment: Deployment) -> dict[str, Any]:
-    names = ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag")
-    return {f"{node} {name}": deployment.command(node, "CONFIG", "GET", name)[1] for node in deployment.nodes for name in names}
 
 
 @pytest.mark.parametrize("case", CASES)

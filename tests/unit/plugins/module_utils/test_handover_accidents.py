@@ -300,22 +300,25 @@ def test_the_old_master_dies_before_the_promotion() -> None:
     assert deployment.target.takes_writes
 
 
-@pytest.mark.parametrize("promotion_s", [0.19, 4.5])
 @pytest.mark.parametrize(
-    ("node", "command"),
+    ("node", "command", "promotion_s"),
     [
-        (TARGET, "ROLE"),
-        (MASTER, "REPLICAOF"),
-        (MASTER, "CONFIG SET"),
-        (MASTER, "CLIENT KILL"),
-        (SENTINELS[0], "SENTINEL MASTER"),
-        (SENTINELS[0], "SENTINEL"),
+        (MASTER, "CONFIG SET", 0.19),  # not 4.5: without the fence that pause ends before the promotion, and nobody can help it
+        *(
+            (node, command, promotion_s)
+            for promotion_s in (0.19, 4.5)
+            for node, command in (
+                (TARGET, "ROLE"),
+                (MASTER, "REPLICAOF"),
+                (MASTER, "CLIENT KILL"),
+                (SENTINELS[0], "SENTINEL MASTER"),
+                (SENTINELS[0], "SENTINEL"),
+            )
+        ),
     ],
 )
 def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, command: str, promotion_s: float) -> None:
     """A password that is changed just then is the same. Whoever cannot see what happens keeps the writes stopped."""
-    if (command, promotion_s) == ("CONFIG SET", 4.5):
-        pytest.skip("without the fence the pause ends before the promotion, and nobody can do anything about it")
     deployment = slow(promotion_s)
     handover = deployment.surveyed()
     server = next(server for server in [*deployment.nodes, *deployment.sentinels] if server.name == node)
