@@ -5,14 +5,19 @@
 
 It holds even if everything of ours is dead. The number itself says what was there before, so that any later run, from any
 host, can lift it.
+
+The hush: while the writes are stopped a master must not send its replicas its periodic PING either. That is a part of the stream, so one
+that the new master has not got any more would cost every other node a full resync. Its period says what was there before, too.
 """
 
 from __future__ import annotations
 
-__all__ = ["FENCE", "before_fence", "fence_for", "is_fence"]
+__all__ = ["FENCE", "PING_PERIOD", "before_fence", "before_hush", "fence_for", "hush_for", "is_fence", "is_hush"]
 
 FENCE = 2147483647  # the largest value that the servers take
 _LOWEST = 2000000000  # a fence is above it
+PING_PERIOD = "repl-ping-replica-period"  # in seconds, 10 by default
+_HUSH = 1000000  # seconds, added to the period
 
 
 def fence_for(to_write: int, max_lag: int) -> int:
@@ -28,3 +33,17 @@ def is_fence(to_write: int) -> bool:
 def before_fence(to_write: int, max_lag: int) -> tuple[int, int]:
     """``(min-replicas-to-write, min-replicas-max-lag)`` as they were before this fence was set."""
     return (FENCE - to_write) // 2, 0 if (FENCE - to_write) % 2 else max_lag
+
+
+def hush_for(period_s: int) -> int:
+    """The repl-ping-replica-period to set on a node that has this one now."""
+    return _HUSH + period_s
+
+
+def is_hush(period_s: int) -> bool:
+    return period_s > _HUSH
+
+
+def before_hush(period_s: int) -> int:
+    """The repl-ping-replica-period as it was before this hush was set, or as it is if it is none."""
+    return period_s - _HUSH if is_hush(period_s) else period_s

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an earlier handover, of which everything died, has left behind: recognised, finished and put back.
 
-A fence says itself what was there before it. Priorities and Sentinel settings are known from the note on this host.
+A fence and a hush say themselves what was there before. Priorities and Sentinel settings are known from the note on this host.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Sequence
 from ._changes import Change, put_back, still_changed
 from ._connection import again_if_lost
 from ._errors import PreconditionFailed
-from ._fence import before_fence
+from ._fence import PING_PERIOD, before_fence, before_hush, is_hush
 from ._sentinel import disagreements
 from ._shard import NodeState, Shard, ShardServers, read_shard
 from ._wait import Clock, until
@@ -39,7 +39,13 @@ class Leftovers:
     def of(cls, servers: ShardServers, name: str, shard: Shard, noted: Sequence[Change]) -> Leftovers:
         fenced = tuple(node for node in shard.nodes if node.fenced)
         lifted_anyway = {(node.address, setting) for node in fenced for setting in ("min-replicas-to-write", "min-replicas-max-lag")}
-        changed = [one for one in still_changed(servers, name, noted) if (one.address, one.setting) not in lifted_anyway]
+        hushed = [
+            Change("node", node.address, PING_PERIOD, before_hush(node.ping_period_s), node.ping_period_s)
+            for node in shard.nodes
+            if is_hush(node.ping_period_s)
+        ]
+        found = dict.fromkeys([*hushed, *still_changed(servers, name, noted)])
+        changed = [one for one in found if (one.address, one.setting) not in lifted_anyway]
         unsaved = sorted({one.address for one in noted if one.kind == "node" and shard.node(one.address)})
         return cls(fenced, tuple(changed), tuple(unsaved))
 

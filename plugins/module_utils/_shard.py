@@ -13,7 +13,7 @@ from ._address import Address, is_run_id, same_node
 from ._connection import Connector, Server
 from ._election import ineligible_because
 from ._errors import AccessDenied, ConnectionFailed, PreconditionFailed, SentinelOpsError
-from ._fence import is_fence
+from ._fence import PING_PERIOD, is_fence
 from ._info import NodeInfo, node_info, parse_info
 from ._sentinel import ReplicaView, SentinelView, disagreements, read_view
 
@@ -42,6 +42,7 @@ class NodeState:
     priority: int
     min_replicas_to_write: int
     min_replicas_max_lag: int
+    ping_period_s: int
 
     @property
     def fenced(self) -> bool:
@@ -148,7 +149,7 @@ def config_values(server: Server, *names: str) -> dict[str, str]:
 
 
 def _read_node(server: Server) -> NodeState:
-    values = config_values(server, "replica-priority", "min-replicas-to-write", "min-replicas-max-lag")
+    values = config_values(server, "replica-priority", "min-replicas-to-write", "min-replicas-max-lag", PING_PERIOD)
     info = node_info(parse_info(server.command("INFO")))
     server.command("ROLE")  # the promotion is watched with it: the right to it must not be missing then
     return NodeState(
@@ -157,6 +158,7 @@ def _read_node(server: Server) -> NodeState:
         priority=int(values.get("replica-priority", "100")),
         min_replicas_to_write=int(values.get("min-replicas-to-write", "0")),
         min_replicas_max_lag=int(values.get("min-replicas-max-lag", "10")),
+        ping_period_s=int(values.get(PING_PERIOD, "10")),
     )
 
 

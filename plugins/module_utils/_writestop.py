@@ -16,7 +16,7 @@ from typing import Any
 from ._changes import Change
 from ._connection import Server, all_of, transaction
 from ._errors import ConnectionFailed, SentinelOpsError
-from ._fence import before_fence, fence_for, is_fence
+from ._fence import PING_PERIOD, before_fence, before_hush, fence_for, hush_for, is_fence
 from ._info import node_info, parse_info
 from ._shard import NodeState, config_values
 from ._wait import Clock
@@ -41,25 +41,35 @@ class WriteStop:
         to_write, max_lag = before.min_replicas_to_write, before.min_replicas_max_lag
         if before.fenced:  # never take a fence for what was there before
             to_write, max_lag = before_fence(to_write, max_lag)
-        self._before = replace(before, min_replicas_to_write=to_write, min_replicas_max_lag=max_lag)
+        period_s = before_hush(before.ping_period_s)
+        self._before = replace(before, min_replicas_to_write=to_write, min_replicas_max_lag=max_lag, ping_period_s=period_s)
+        self._hushed = False
         self._fence_value = fence_for(to_write, max_lag)
         self._clock = clock
 
     def pause(self, budget_ms: int) -> int:
         """Pauses writes for at most ``budget_ms``; returns the offset (bytes of the stream) after the last one."""
         self.paused_until_s = self._clock.now_s() + budget_ms / 1000  # noted first: the answer may be lost
-        replies = transaction(self.server, ["CLIENT", "PAUSE", budget_ms, "WRITE"], ["INFO", "replication"])
-        return node_info(parse_info(replies[1])).offset
+        replies = transaction(self.server, self._hush(), ["CLIENT", "PAUSE", budget_ms, "WRITE"], ["INFO", "replication"])
+        return node_info(parse_info(replies[-1])).offset
 
     def refuse_writes(self) -> int:
         """Fences the node; returns the offset (bytes of the stream) after the last write."""
+        self.server.command(*self._hush())
         self.fence()
         return node_info(parse_info(self.server.command("INFO", "replication"))).offset
 
+    def _hush(self) -> list[Any]:
+        self._hushed = True  # it is undone in the end, also if the answer is lost
+        return ["CONFIG", "SET", PING_PERIOD, hush_for(self._before.ping_period_s)]
+
     def changes(self) -> list[Change]:
-        """What a fence changes, for the note that outlives this process."""
+        """What a hush and a fence change, for the note that outlives this process."""
         address, before = str(self.server.address), self._before
-        found = [Change("node", address, "min-replicas-to-write", before.min_replicas_to_write, self._fence_value)]
+        found = [
+            Change("node", address, PING_PERIOD, before.ping_period_s, hush_for(before.ping_period_s)),
+            Change("node", address, "min-replicas-to-write", before.min_replicas_to_write, self._fence_value),
+        ]
         if before.min_replicas_max_lag == 0:
             found.append(Change("node", address, "min-replicas-max-lag", 0, FENCED_MAX_LAG))
         return found
@@ -79,7 +89,7 @@ class WriteStop:
     def adopt(self, paused_until_s: float, may_be_paused: bool) -> None:
         """Takes over what another process has begun: its pause, and its fence if there is one; a node that is down has none."""
         self.paused_until_s = paused_until_s or (self._clock.now_s() if may_be_paused else 0.0)
-        self._to_lift = True  # it may have come half way
+        self._to_lift = self._hushed = True  # it may have come half way
         with contextlib.suppress(ConnectionFailed):
             values = config_values(self.server, "min-replicas-to-write")
             self.fenced = is_fence(int(values["min-replicas-to-write"]))
@@ -87,6 +97,8 @@ class WriteStop:
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
         """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed."""
         commands: list[list[Any]] = []
+        if self._hushed:
+            commands.append(["CONFIG", "SET", PING_PERIOD, self._before.ping_period_s])
         if self._to_lift:
             commands.append(["CONFIG", "SET", "min-replicas-to-write", self._before.min_replicas_to_write])
             commands.append(["CONFIG", "SET", "min-replicas-max-lag", self._before.min_replicas_max_lag])
@@ -94,5 +106,5 @@ class WriteStop:
         if self.paused_until_s:
             commands.append(["CLIENT", "UNPAUSE"])
         failed = all_of(self.server, commands)
-        self.fenced = self._to_lift = False
+        self.fenced = self._to_lift = self._hushed = False
         return failed

@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, Deployment
 
-SETTINGS = ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag")
+SETTINGS = ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag", "repl-ping-replica-period")
 
 
 def settings(deployment: Deployment) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._versions import
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 
 FENCE = "2147483647"  # of a node that had min-replicas-to-write 0
-SETTINGS = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10"}
+SETTINGS = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "repl-ping-replica-period": "10"}
 
 
 class DataNode(FakeServer):

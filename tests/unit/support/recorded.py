@@ -80,7 +80,8 @@ class RecordedNode:
             return info_text(self._said["info"])
         if words[0] == "ROLE":
             return [dict(line.split(":", 1) for line in info_text(self._said["info"]).splitlines() if ":" in line)["role"]]
-        return [words[2], self._said["config"][words[2]]]
+        value = self._said["config"].get(words[2])
+        return [] if value is None else [words[2], value]  # as of a parameter that the server does not have
 
     def hurry(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""

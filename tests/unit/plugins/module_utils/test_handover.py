@@ -54,8 +54,9 @@ def test_the_offset_is_read_in_the_same_transaction_as_the_pause() -> None:
     deployment = Deployment()
     deployment.hand_over()
     at = deployment.wire.begins(MASTER, "MULTI")[0]
-    texts = [sent.text for sent in deployment.wire.sent[at : at + 4]]
-    assert texts == ["MULTI", "CLIENT PAUSE 4000 WRITE", "INFO replication", "EXEC"]
+    texts = [sent.text for sent in deployment.wire.sent[at : at + 5]]
+    hush = "CONFIG SET repl-ping-replica-period 1000010"
+    assert texts == ["MULTI", hush, "CLIENT PAUSE 4000 WRITE", "INFO replication", "EXEC"]
 
 
 @both_kinds

@@ -6,7 +6,7 @@ from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
-from ansible_collections.sentinelops.redis.plugins.module_utils._fence import before_fence
+from ansible_collections.sentinelops.redis.plugins.module_utils._fence import before_fence, before_hush, is_hush
 from ansible_collections.sentinelops.redis.plugins.module_utils._info import node_info, parse_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._shard import NodeState
 from ansible_collections.sentinelops.redis.plugins.module_utils._writestop import WriteStop
@@ -36,6 +36,7 @@ def state_of(node: Node) -> NodeState:
         priority=100,
         min_replicas_to_write=int(node.config["min-replicas-to-write"]),
         min_replicas_max_lag=int(node.config["min-replicas-max-lag"]),
+        ping_period_s=int(node.config["repl-ping-replica-period"]),
     )
 
 
@@ -65,6 +66,23 @@ def test_a_pause_is_ended(node: Node, stop: WriteStop) -> None:
     stop.pause(4000)
     assert stop.end() == []
     assert node.written_in(0.1) > 0
+
+
+@pytest.mark.parametrize("stopping", ["pause", "fence"])
+@pytest.mark.parametrize("period", ["10", "1", "3600"])
+def test_no_ping_is_sent_while_writes_are_stopped(node: Node, stopping: str, period: str) -> None:
+    node.config["repl-ping-replica-period"] = period
+    before = dict(node.config)
+    stop = WriteStop(node, state_of(node), node.clock)
+    if stopping == "pause":
+        stop.pause(1000)
+    else:
+        stop.refuse_writes()
+    hushed = int(node.config["repl-ping-replica-period"])
+    assert (is_hush(hushed), before_hush(hushed)) == (True, int(period)), "it says itself what was before"
+    assert WriteStop(node, state_of(node), node.clock).changes()[0].before == int(period), "nor is a hush taken for what was before"
+    assert stop.end() == []
+    assert node.config == before
 
 
 @pytest.mark.parametrize(("seconds", "soon"), [(0.0, False), (1.5, False), (1.9, True), (5.0, True)])
@@ -103,7 +121,7 @@ def test_what_a_fence_changes_is_known_beforehand(node: Node, to_write: str, max
     before = dict(node.config)
     stop = WriteStop(node, state_of(node), node.clock)
     changes = {change.setting: (str(change.before), str(change.during)) for change in stop.changes()}
-    stop.fence()
+    stop.refuse_writes()
     changed = {name: (value, node.config[name]) for name, value in before.items() if node.config[name] != value}
     assert changes == changed
 
