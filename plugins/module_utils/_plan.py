@@ -306,6 +306,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
         "config_file",
         "config_identity",
         "folder",
+        "activation",
         "log_file",
         "process_owner",
         "service",

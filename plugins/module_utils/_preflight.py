@@ -12,8 +12,8 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
+from ._carry import inside
 from ._election import ineligible_because
-from ._folders import inside
 from ._modes import chosen_mode
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
@@ -110,7 +110,7 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
         yield Finding(
             host,
             f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
-            "Only a version folder (for example /opt/redis-6379/redis, with redis-server in it) can be swapped",
+            "Only a version folder (for example /opt/redis-6379/redis, with redis-server in it) can be replaced",
             f"Set redis_upgrade_{instance.kind}_folder for this host, to the version folder that it shall run from from now on",
         )
     elif not record.get("folder_writable", True):
@@ -120,13 +120,16 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The new version is placed there",
             "Run with become, or as the owner of the folder",
         )
+    activation = record.get("activation") or {}
+    for doubt in activation.get("doubts", []):
+        yield Finding(host, **doubt)
     yield from _of_service(instance, folder)
     data = str(record.get("dir", ""))
-    if instance.kind == "redis" and data and inside(data, folder):
+    if instance.kind == "redis" and data and any(inside(data, place) for place in (folder, str(activation.get("kept") or folder))):
         yield Finding(
             host,
             f"its data folder {data} lies inside the version folder {folder}",
-            "The data would stay behind when the folders are swapped",
+            "The data would stay behind when the new version takes its place",
             "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
         )
 
@@ -181,14 +184,26 @@ def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
 
 
 def _shared_folders(instances: Sequence[Instance]) -> Iterator[Finding]:
-    folders = [(i, (str(i.record.get("machine") or i.host), str(i.record.get("folder")))) for i in instances]
-    for (_machine, folder), keys in _shared(folders):
+    def owned(instance: Instance, name: str) -> tuple[str, str]:
+        record = instance.record
+        return str(record.get("machine") or instance.host), str((record.get("activation") or {}).get(name) or record.get("folder"))
+
+    users = _shared([(i, owned(i, "folder")) for i in instances])
+    for (_machine, folder), keys in users:
         yield Finding(
             keys,
             f"they share the version folder {folder}",
-            "It is swapped as a whole, which would take the files of one instance away while the other is upgraded",
-            "Give each instance a version folder of its own",
+            "It is replaced as a whole, which would take the files of one instance away while the other is upgraded",
+            "Give each instance a version folder (or a link) of its own",
         )
+    for (_machine, staged), keys in _shared([(i, owned(i, "staged")) for i in instances]):
+        if keys not in [shared for _what, shared in users]:
+            yield Finding(
+                keys,
+                f"their links would point to the same new release {staged}",
+                "What one of them has copied there, the other would overwrite",
+                "Give each instance a folder of releases of its own",
+            )
 
 
 def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tuple[str, str], str]]:
