@@ -15,12 +15,11 @@ from typing import Any, Mapping, Protocol, Sequence
 from ._configfile import FileIdentity
 from ._files import InstanceFiles
 from ._folders import Folders
+from ._packages import Packages
 from ._process import version_folder
 from ._symlink import Symlink, link_of, release_name, target_of
 
-__all__ = ["METHODS", "Activation", "activation_from", "choose", "restaged"]
-
-METHODS = ("auto", "folder", "symlink")
+__all__ = ["Activation", "activation_from", "choose", "restaged"]
 
 
 class Activation(Protocol):
@@ -63,6 +62,9 @@ class Activation(Protocol):
     def require_staged(self, version: str) -> None:
         """Raises PreconditionFailed unless the new version is there and runs."""
 
+    def examine(self, files: InstanceFiles) -> None:
+        """Raises PreconditionFailed if activating it would fail for want of something."""
+
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
         """Puts the new version in place of one that has been stopped; finishes an interrupted activation.
 
@@ -72,8 +74,8 @@ class Activation(Protocol):
     def after(self, files: InstanceFiles) -> InstanceFiles:
         """What is to be started where the activation is done already."""
 
-    def undo(self, executable: str, version: str) -> None:
-        """Makes the version before, which ran from this executable, the one in use, if that is not so already."""
+    def undo(self, files: InstanceFiles, version: str) -> None:
+        """Makes the version before, which ran from these files, the one in use, if that is not so already."""
 
 
 def choose(wanted: str, folder: str, binary: str, claimed: Sequence[str], config_file: str, versions: tuple[str, str]) -> dict[str, Any]:
@@ -131,6 +133,8 @@ def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, 
 
 
 def activation_from(record: Mapping[str, Any]) -> Activation:
+    if record["method"] == "package":
+        return Packages(record["old_unit"], record["unit"], record["enabled"])
     if record["method"] == "symlink":
         return Symlink(record["folder"], record["staged"], record["kept"])
     return Folders(record["folder"])

@@ -164,8 +164,11 @@ class Folders:
     def after(self, files: InstanceFiles) -> InstanceFiles:
         return started_from(self.active, files)
 
-    def undo(self, executable: str, version: str) -> None:
-        if self.moved(executable):
+    def examine(self, files: InstanceFiles) -> None:
+        """Renaming needs nothing."""
+
+    def undo(self, files: InstanceFiles, version: str) -> None:
+        if self.moved(files.executable):
             self.withdraw()
         elif not self.in_place(version):
             self.put_back()

@@ -25,6 +25,7 @@ __all__ = [
     "put_back",
     "refuse_unsafe_stop",
     "restart",
+    "running_now",
     "runs_previous",
     "serving",
     "start",
@@ -33,10 +34,10 @@ __all__ = [
 ]
 
 
-def serving(server: Server, config_file: str) -> NodeInfo | None:
+def serving(server: Server, *config_files: str) -> NodeInfo | None:
     """The instance's INFO if one answers, else None.
 
-    Something that is not a Redis server, or one with another configuration file than the expected one, is an error.
+    Something that is not a Redis server, or one with another configuration file than the expected ones, is an error.
     """
     try:
         info = parse_info(server.command("INFO"))
@@ -55,16 +56,21 @@ def serving(server: Server, config_file: str) -> NodeInfo | None:
             node=str(server.address),
             state="It was left alone",
         ) from refused
-    node, running = node_info(info), info.get("config_file", "")
-    if config_file and not (running and os.path.realpath(running) == os.path.realpath(config_file)):
+    node = node_info(info)
+    expected, running = list(dict.fromkeys(filter(None, config_files))), node.config_file
+    if expected and not any(_is_same_file(running, path) for path in expected):
         raise PreconditionFailed(
             f"another server is there: pid {node.pid}, version {node.version}, configuration file {running or 'none'}; "
-            f"expected was {config_file}",
+            f"expected was {' or '.join(expected)}",
             node=str(server.address),
             state="It was left alone",
             advice="Choose another port, or stop that server if it is yours",
         )
     return node
+
+
+def _is_same_file(running: str, path: str) -> bool:
+    return bool(running) and os.path.realpath(running) == os.path.realpath(path)
 
 
 def _not_started(what: str, server: Server, attempt: Attempt, log_file: str, offset: int) -> OperationFailed:
@@ -202,9 +208,10 @@ def switch_version(
     """
     activation.require_staged(version)
     activation.after(files).service.examine(activation.new_server(), activation.changes_place(files.executable))
-    node = serving(server, files.config_file)
+    activation.examine(files)
+    node, running = running_now(server, files, activation)
     old_version = _old_version(node, files, activation)
-    _ensure_down(server, node, files, wait_s, clock)
+    _ensure_down(server, node, running, wait_s, clock)
     try:
         if files.sentinel:
             _mend(activation.now_at(files.config_file))
@@ -222,10 +229,18 @@ def switch_version(
         raise _back_to(old_version, server, files, activation, wait_s, clock, error) from error
 
 
+def running_now(server: Server, files: InstanceFiles, activation: Activation) -> tuple[NodeInfo | None, InstanceFiles]:
+    """What serves now (None: nothing), and from which files: those before the activation, or those after it."""
+    new = activation.after(files)
+    node = serving(server, files.config_file, new.config_file)
+    is_new = node is not None and not _is_same_file(node.config_file, files.config_file)
+    return node, new if is_new else files
+
+
 def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activation) -> str:
     if not activation.moved(files.executable):
         return activation.installed_version()
-    return node.version if node is not None else binary_version(files.executable)
+    return node.version if node is not None and _is_same_file(node.config_file, files.config_file) else binary_version(files.executable)
 
 
 def _mend(path: str) -> None:
@@ -273,11 +288,11 @@ def runs_previous(node: NodeInfo, files: InstanceFiles, activation: Activation, 
 
 def put_back(server: Server, files: InstanceFiles, activation: Activation, version: str, wait_s: float, clock: Clock) -> NodeInfo:
     """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already."""
-    node = serving(server, files.config_file)
+    node, running = running_now(server, files, activation)
     if node is not None and runs_previous(node, files, activation, version):
         return node
-    _ensure_down(server, node, files, wait_s, clock)
-    activation.undo(files.executable, version)
+    _ensure_down(server, node, running, wait_s, clock)
+    activation.undo(files, version)
     return start(server, files, wait_s, clock)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ._carry import inside
 from ._election import ineligible_because
 from ._modes import chosen_mode
+from ._packages import DATA_FOLDER, new_name
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
 from ._shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
@@ -105,8 +106,10 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The server cannot save its configuration before it is stopped (CONFIG REWRITE)",
             "Make the folder writable; mount the folder instead of the file",
         )
-    folder = str(record.get("folder", ""))
-    if folder in ("/usr", "/usr/local", "/", ""):
+    folder, activation = str(record.get("folder", "")), record.get("activation") or {}
+    if activation.get("method") == "package":
+        yield from _of_packages(instance)
+    elif folder in ("/usr", "/usr/local", "/", ""):
         yield Finding(
             host,
             f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
@@ -120,7 +123,6 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The new version is placed there",
             "Run with become, or as the owner of the folder",
         )
-    activation = record.get("activation") or {}
     for doubt in activation.get("doubts", []):
         yield Finding(host, **doubt)
     yield from _of_service(instance, folder)
@@ -131,6 +133,25 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             f"its data folder {data} lies inside the version folder {folder}",
             "The data would stay behind when the new version takes its place",
             "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
+        )
+
+
+def _of_packages(instance: Instance) -> Iterator[Finding]:
+    """Whether the unit of the new package can have what the instance has."""
+    data = str(instance.record.get("dir", ""))
+    if instance.kind == "redis" and data and not inside(data, DATA_FOLDER):
+        yield Finding(
+            instance.host,
+            f"its data folder {data} is not in {DATA_FOLDER}",
+            "The unit of the new package may not write there",
+            f"Move the data there (CONFIG SET dir, BGSAVE, CONFIG REWRITE), or use a version folder (redis_upgrade_{instance.kind}_folder)",
+        )
+    for drop_in in instance.record["activation"].get("drop_ins", []):
+        yield Finding(
+            instance.host,
+            f"its unit has the drop-in {drop_in}, and the unit of the new package has none of that name",
+            "What it sets would be lost",
+            f"Write {new_name(drop_in)}, which may be empty",
         )
 
 
@@ -183,7 +204,9 @@ def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
         )
 
 
-def _shared_folders(instances: Sequence[Instance]) -> Iterator[Finding]:
+def _shared_folders(all_instances: Sequence[Instance]) -> Iterator[Finding]:
+    instances = [i for i in all_instances if (i.record.get("activation") or {}).get("method") != "package"]
+
     def owned(instance: Instance, name: str) -> tuple[str, str]:
         record = instance.record
         return str(record.get("machine") or instance.host), str((record.get("activation") or {}).get(name) or record.get("folder"))
@@ -338,7 +361,10 @@ def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
     found = []
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
-        if instance.key in plan.to_stage and _starts_from_elsewhere(record):
+        activation = record.get("activation") or {}
+        if instance.key in plan.to_stage and activation.get("method") == "package":
+            found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
+        elif instance.key in plan.to_stage and _starts_from_elsewhere(record):
             by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
             found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
     return found

@@ -16,7 +16,8 @@ from ._activation import activation_from, choose, restaged
 from ._configfile import FileIdentity, directives, is_mount_point, read_text
 from ._connection import Server
 from ._errors import ConnectionFailed, PreconditionFailed
-from ._info import is_sentinel, node_info, parse_info
+from ._info import NodeInfo, is_sentinel, node_info, parse_info
+from ._packages import package_record
 from ._process import executable_of, machine_id, owner_of
 from ._sentinel import monitored_masters, read_view
 from ._shard import config_values
@@ -45,24 +46,31 @@ def _absolute_log(path: str, folder: str) -> str:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user has set for an instance: by whom it is started, its version folder, how and what is activated."""
+    """What the user has set for an instance: by whom it is started, its version folder, how and what is activated.
+
+    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``.
+    """
 
     manager: str = "auto"
     folder: str = ""
     activation: str = "auto"
     version: str = ""
+    product: str = ""
 
 
-def _files(pid: int, info: dict[str, str], service: dict[str, Any], running: str, wanted: Wanted) -> dict[str, Any]:
+def _files(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """Where the instance's files are. ``config_identity`` is None if the file cannot be seen."""
     claimed, config_file = info.get("executable", ""), info.get("config_file", "")
-    executable = executable_of(pid, claimed)
-    claims = [claimed, str(service.get("program", ""))]
-    record = choose(wanted.activation, wanted.folder, executable, claims, config_file, (running, wanted.version))
+    executable = executable_of(node.pid, claimed)
+    if wanted.activation == "package":
+        record = package_record(service, executable, node.server, wanted.product)
+    else:
+        claims = [claimed, str(service.get("program", ""))]
+        record = choose(wanted.activation, wanted.folder, executable, claims, config_file, (node.version, wanted.version))
     activation = activation_from(record)
     if isinstance(activation, Symlink):
         executable, config_file = activation.named(executable), activation.named(config_file)
-    owner = owner_of(pid)
+    owner = owner_of(node.pid)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
         "executable": executable,
@@ -174,7 +182,7 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wa
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
         record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
         record.update(service=service_of(node.pid, wanted.manager))
-        record.update(_files(node.pid, info, record["service"], node.version, wanted))
+        record.update(_files(node, info, record["service"], wanted))
         record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
     except ConnectionFailed as error:

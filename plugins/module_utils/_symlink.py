@@ -139,7 +139,10 @@ class Symlink:
     def after(self, files: InstanceFiles) -> InstanceFiles:
         return started_from(self.link, files)
 
-    def undo(self, executable: str, version: str) -> None:
+    def examine(self, files: InstanceFiles) -> None:
+        """Pointing a link elsewhere needs nothing."""
+
+    def undo(self, files: InstanceFiles, version: str) -> None:
         """Points the link to the release that it pointed to; to none where the instance runs from elsewhere again."""
         if not self.kept:
             with contextlib.suppress(FileNotFoundError):

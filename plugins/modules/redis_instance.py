@@ -83,8 +83,10 @@ options:
         description:
           - V(folder) renames O(folder) to C(.old) and C(.new) to O(folder).
           - V(symlink) points O(folder), a symbolic link, to O(activation.staged). No release is renamed.
+          - V(package) copies configuration and data from the places of Redis's package to those of Valkey's, which has
+            been installed beside it, and starts the unit of that. What the old unit has stays, for O(state=previous).
         type: str
-        choices: [folder, symlink]
+        choices: [folder, symlink, package]
         required: true
       staged:
         description: With V(symlink), the release folder with the new version.
@@ -93,6 +95,16 @@ options:
         description: With V(symlink), the release that runs now, to which O(state=previous) points the link. Without it,
           the instance ran from elsewhere, and there was no link.
         type: path
+      unit:
+        description: With V(package), the unit of the new package, for example C(valkey-server.service).
+        type: str
+      old_unit:
+        description: With V(package), the unit of the package that it runs from now.
+        type: str
+      enabled:
+        description: With V(package), whether the unit in use is enabled, and the other one disabled.
+        type: bool
+        default: true
   version:
     description: The version that shall run. Required with O(state=switched) and O(state=previous).
     type: str
@@ -239,6 +251,7 @@ from ..module_utils._instance import (
     put_back,
     refuse_unsafe_stop,
     restart,
+    running_now,
     runs_previous,
     serving,
     start,
@@ -263,11 +276,14 @@ SPEC: dict[str, Any] = {
     "activation": {
         "type": "dict",
         "options": {
-            "method": {"type": "str", "choices": ["folder", "symlink"], "required": True},
+            "method": {"type": "str", "choices": ["folder", "symlink", "package"], "required": True},
             "staged": {"type": "path"},
             "kept": {"type": "path"},
+            "unit": {"type": "str"},
+            "old_unit": {"type": "str"},
+            "enabled": {"type": "bool", "default": True},
         },
-        "required_if": [("method", "symlink", ["staged"])],
+        "required_if": [("method", "symlink", ["staged"]), ("method", "package", ["unit", "old_unit"])],
     },
     "version": {"type": "str"},
     "config_identity": {
@@ -318,16 +334,30 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Brings the instance into the wanted state; returns the module's result."""
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     files, clock = files_from(params), Clock()
-    result: dict[str, Any] = {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
-    node = serving(server, files.config_file)
+    result = _log_of(files)
+    if params["state"] == "switched":
+        result.update(_log_of(activation_of(params).after(files)))
+    node = _serving(server, files, params)
     if params["state"] == "stopped":
         return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
     wrong = node is None or _runs_other(node, files, params)
     if wrong and not check_mode:
-        files = replace(files, service=service_from(params, node, str(server.address)))
+        is_old = node is not None and (not files.config_file or os.path.realpath(node.config_file) == os.path.realpath(files.config_file))
+        files = replace(files, service=service_from(params, node if is_old else None, str(server.address)))
         with uninterrupted():
             node = _act(server, files, params, clock)
     return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
+
+
+def _log_of(files: InstanceFiles) -> dict[str, Any]:
+    return {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
+
+
+def _serving(server: Server, files: InstanceFiles, params: dict[str, Any]) -> NodeInfo | None:
+    """What serves: for a version that is switched, from the files before or after that."""
+    if params["state"] in ("switched", "previous"):
+        return running_now(server, files, activation_of(params))[0]
+    return serving(server, files.config_file)
 
 
 def activation_of(params: dict[str, Any]) -> Activation:

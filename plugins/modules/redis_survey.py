@@ -46,8 +46,13 @@ options:
     description: How a new version takes the place of the one that runs. V(auto) is V(symlink) where the server runs
       through a symbolic link to the folder of its version, else V(folder).
     type: str
-    choices: [auto, folder, symlink]
+    choices: [auto, folder, symlink, package]
     default: auto
+  product:
+    description: With O(activation=package), what the new packages have.
+    type: str
+    choices: [redis, valkey]
+    default: redis
   version:
     description: The version that is to be staged, after which a release folder is named.
     type: str
@@ -104,7 +109,8 @@ SPEC: dict[str, Any] = {
     "kind": {"type": "str", "choices": ["redis", "sentinel"], "required": True},
     "journal": {"type": "path", "required": True},
     "folder": {"type": "path"},
-    "activation": {"type": "str", "choices": ["auto", "folder", "symlink"], "default": "auto"},
+    "activation": {"type": "str", "choices": ["auto", "folder", "symlink", "package"], "default": "auto"},
+    "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
     "version": {"type": "str"},
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
@@ -125,7 +131,7 @@ def main() -> None:
         manager = params["service_manager"]
         for name in ("start_command", "stop_command") if manager == "command" else ():
             command_words(params[name], name)
-        wanted = Wanted(manager, params["folder"] or "", params["activation"], params["version"] or "")
+        wanted = Wanted(manager, params["folder"] or "", params["activation"], params["version"] or "", params["product"])
         record = survey(server, params["kind"], read_journal(params["journal"]), wanted)
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())

@@ -45,7 +45,7 @@ class Base:
 
     def go_back(self) -> None:
         """What a run does that gives up."""
-        self.symlink.undo(self.files.executable, OLD)
+        self.symlink.undo(self.files, OLD)
 
     def releases(self) -> dict[str, str]:
         return {entry.name: version_in(str(entry)) for entry in (self.path / "releases").iterdir()}
@@ -210,9 +210,9 @@ def test_an_instance_that_ran_from_elsewhere(tmp_path: Path) -> None:
     assert symlink.changes_place(files.executable)
     assert symlink.activate(files, None).executable == str(link / "redis-server")
     assert target_of(str(link)) == str(new)
-    symlink.undo(files.executable, OLD)
+    symlink.undo(files, OLD)
     assert not link.is_symlink()
-    symlink.undo(files.executable, OLD)
+    symlink.undo(files, OLD)
 
 
 @pytest.mark.parametrize(
