@@ -10,27 +10,21 @@ run has left is recognised by which of the three exist.
 
 from __future__ import annotations
 
-import contextlib
 import filecmp
 import os
-import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ._configfile import FileIdentity, directives, read_text
+from ._carry import Carrier, inside, own_like
+from ._configfile import FileIdentity
 from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from ._files import InstanceFiles
 from ._process import binary_version
 
-__all__ = ["Folders", "copy_version", "inside", "server_in", "to_update"]
+__all__ = ["Folders", "copy_version", "require_version_in", "server_in", "started_from", "to_update", "version_in"]
 
 SERVER_NAMES = ("redis-server", "valkey-server")
-_PROGRAMS = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")  # what a new version brings itself
-
-
-def inside(path: str, folder: str) -> bool:
-    """Whether a path is the folder or below it, by their names."""
-    return os.path.commonpath([os.path.abspath(path), os.path.abspath(folder)]) == os.path.abspath(folder)
 
 
 def server_in(folder: str) -> str | None:
@@ -72,6 +66,24 @@ def copy_version(source: str, path: str, names: Sequence[str]) -> None:
         os.replace(target + ".partial", target)
 
 
+def require_version_in(folder: str, version: str) -> None:
+    """Raises PreconditionFailed unless a staged folder holds this version and it runs here."""
+    found = version_in(folder)
+    if found != version:
+        raise PreconditionFailed(
+            f"{folder} should hold version {version} and holds {found or 'no server that runs'}",
+            state="The version in use was not touched",
+            advice="Stage the new version again (redis_binaries)",
+        )
+
+
+def started_from(folder: str, files: InstanceFiles) -> InstanceFiles:
+    """The server may have another place in the new version's folder (src, bin), or another name (valkey-server)."""
+    there = inside(files.executable, folder) and os.path.isfile(files.executable)
+    found = None if there else server_in(folder)
+    return replace(files, executable=found) if found else files
+
+
 @dataclass(frozen=True)
 class Folders:
     """The version folder of one instance and the names beside it."""
@@ -97,70 +109,69 @@ class Folders:
         """Where the files of the running (or just stopped) version are."""
         return self.kept if self.interrupted() else self.active
 
-    def holds(self, path: str) -> bool:
-        """Whether a path lies in the version folder, also if that has another name just now."""
-        return inside(path, self.active)
+    def places(self) -> list[str]:
+        """The folders in which something is made, or renamed."""
+        return [os.path.dirname(self.active)]
+
+    def installed_version(self) -> str:
+        return version_in(self.in_use())
+
+    def staged_version(self) -> str:
+        return version_in(self.staged)
+
+    def in_place(self, version: str) -> bool:
+        return version_in(self.active) == version
+
+    def activated(self, version: str) -> bool:
+        return os.path.isdir(self.active) and not os.path.isdir(self.staged) and self.in_place(version)
+
+    def moved(self, executable: str) -> bool:
+        """Whether an instance runs from elsewhere, as a package's server does until it is upgraded."""
+        return bool(executable) and not inside(executable, self.active)
+
+    @property
+    def _carrier(self) -> Carrier:
+        return Carrier(self.active, self.in_use(), self.staged)
 
     def now_at(self, path: str) -> str:
         """Where a file is while the folder has another name; files elsewhere stay where they are."""
-        return os.path.join(self.in_use(), os.path.relpath(path, self.active)) if self.holds(path) else path
+        return self._carrier.now_at(path)
+
+    def new_server(self) -> str:
+        return server_in(self.staged) or ""
 
     def changes_place(self, executable: str) -> bool:
         """Whether the staged version's server will have another path than the executable in use."""
-        return not (self.holds(executable) and os.path.isfile(os.path.join(self.staged, os.path.relpath(executable, self.active))))
+        return self.moved(executable) or not os.path.isfile(os.path.join(self.staged, os.path.relpath(executable, self.active)))
 
     def to_copy(self, config_file: str) -> list[str]:
-        """The configuration file and what it names, as far as that lies in the version folder, relative to the folder.
-
-        Names without a leading slash are looked for beside the configuration file, where the server is started.
-        """
-        home = os.path.dirname(config_file)
-        found = {os.path.relpath(config_file, self.active)}
-        for name, lines in directives(read_text(self.now_at(config_file))).items():
-            for path in (argument for arguments in lines for argument in arguments if argument):
-                relative = os.path.relpath(os.path.join(home, path), self.active)
-                brought = name == "loadmodule" and os.path.exists(os.path.join(self.staged, relative))
-                if not brought and os.path.isfile(os.path.join(self.in_use(), relative)):
-                    found.add(relative)
-        return sorted(path for path in found if not path.startswith("..") and not _PROGRAMS.match(os.path.basename(path)))
-
-    def activated(self, version: str) -> bool:
-        return os.path.isdir(self.active) and not os.path.isdir(self.staged) and version_in(self.active) == version
+        return self._carrier.files(config_file)
 
     def require_staged(self, version: str) -> None:
-        """Raises PreconditionFailed unless the staged folder holds this version and it runs here."""
-        found = version_in(self.staged)
-        if found != version:
-            raise PreconditionFailed(
-                f"{self.staged} should hold version {version} and holds {found or 'no server that runs'}",
-                state="The version in use was not touched",
-                advice="Stage the new version again (redis_binaries)",
-            )
+        require_version_in(self.staged, version)
 
-    def activate(self, config_file: str, version: str, identity: FileIdentity | None) -> None:
+    def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
         """Puts the staged version in place; finishes an interrupted activation. There may be no version in place yet."""
-        source = self.in_use()
-        for path in self.to_copy(config_file):
-            own = identity if os.path.join(self.active, path) == config_file else None
-            self._copy(os.path.join(source, path), os.path.join(self.staged, path), own)
-        if os.path.isdir(source):
-            self._own_like(source)
+        self._carrier.carry(files.config_file, identity)
+        if os.path.isdir(self.in_use()):
+            own_like(self.in_use(), self.staged)
         if os.path.isdir(self.active):
             self._free_kept()
             os.rename(self.active, self.kept)
         os.rename(self.staged, self.active)
+        return self.after(files)
 
-    def _own_like(self, source: str) -> None:
-        """Gives the staged folder and all in it the owner of the one in use, if we are root; copied files keep theirs."""
-        owner = os.stat(source)
-        if os.geteuid() != 0 or owner.st_uid == 0:
-            return
-        for folder, _folders, names in os.walk(self.staged):
-            for path in (folder, *(os.path.join(folder, name) for name in names)):
-                copied = os.path.join(source, os.path.relpath(path, self.staged))
-                is_program = os.path.isdir(path) or bool(_PROGRAMS.match(os.path.basename(path)))
-                if is_program or not os.path.exists(copied):
-                    os.lchown(path, owner.st_uid, owner.st_gid)
+    def after(self, files: InstanceFiles) -> InstanceFiles:
+        return started_from(self.active, files)
+
+    def examine(self, files: InstanceFiles) -> None:
+        """Renaming needs nothing."""
+
+    def undo(self, files: InstanceFiles, version: str) -> None:
+        if self.moved(files.executable):
+            self.withdraw()
+        elif not self.in_place(version):
+            self.put_back()
 
     def put_back(self) -> None:
         """Undoes an activation: the kept version is in use again, the new one is staged again."""
@@ -189,17 +200,3 @@ class Folders:
         while os.path.exists(aside):
             aside, number = f"{name}-{number}", number + 1
         os.rename(self.kept, aside)
-
-    @staticmethod
-    def _copy(source: str, destination: str, identity: FileIdentity | None) -> None:
-        os.makedirs(os.path.dirname(destination), exist_ok=True)
-        partial = destination + ".partial"
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(partial)
-        # it may hold secrets: nobody else may read it before it has its own mode
-        with open(source, "rb") as old, os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-            shutil.copyfileobj(old, new)
-        FileIdentity.of(source).apply_to(partial)
-        if identity is not None:
-            identity.apply_to(partial)
-        os.replace(partial, destination)

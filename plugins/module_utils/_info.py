@@ -60,6 +60,7 @@ class NodeInfo:
     offset: int
     replicas: tuple[ReplicaLine, ...]
     sync_full: int
+    config_file: str = ""
 
     @property
     def is_master(self) -> bool:
@@ -103,4 +104,5 @@ def node_info(info: Mapping[str, str]) -> NodeInfo:
         offset=_number(info, "master_repl_offset" if is_master else "slave_repl_offset"),
         replicas=tuple(_replica_line(line) for line in lines),
         sync_full=_number(info, "sync_full"),
+        config_file=info.get("config_file", ""),
     )

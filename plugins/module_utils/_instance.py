@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 
-from ._configfile import FileIdentity, directives, mended_sentinel_config, read_text, write_text
+from ._activation import Activation
+from ._configfile import FileIdentity, mended_sentinel_config, read_text, write_text
 from ._connection import Server
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
-from ._folders import Folders, server_in, version_in
+from ._files import InstanceFiles, log_file_of
 from ._info import NodeInfo, node_info, parse_info
 from ._process import alive, binary_version
 from ._sentinel import SentinelView, monitored_masters, read_view
 from ._serverlog import judge_log, size_of, tail
-from ._service import Attempt, Process, Service, Start
+from ._service import Attempt, Start
 from ._wait import Clock, until
 
 __all__ = [
@@ -25,42 +25,19 @@ __all__ = [
     "put_back",
     "refuse_unsafe_stop",
     "restart",
+    "running_now",
     "runs_previous",
     "serving",
     "start",
     "stop",
     "switch_version",
-    "with_new_server",
 ]
 
 
-@dataclass(frozen=True)
-class InstanceFiles:
-    """From what an instance is started, where it logs (empty: not to a file), and by whom it is stopped and started."""
-
-    executable: str
-    config_file: str
-    sentinel: bool
-    log_file: str
-    service: Service = field(default_factory=Process)
-
-    def moved(self, folders: Folders) -> bool:
-        """Whether it runs from elsewhere than from its version folder, as a package's server does until it is upgraded."""
-        return bool(self.executable) and not folders.holds(self.executable)
-
-
-def log_file_of(config_file: str) -> str:
-    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log goes to stdout."""
-    lines = directives(read_text(config_file))
-    path = (lines.get("logfile") or [[""]])[-1][0]
-    folder = (lines.get("dir") or [[os.path.dirname(config_file)]])[-1][0]
-    return os.path.join(folder, path) if path else ""
-
-
-def serving(server: Server, config_file: str) -> NodeInfo | None:
+def serving(server: Server, *config_files: str) -> NodeInfo | None:
     """The instance's INFO if one answers, else None.
 
-    Something that is not a Redis server, or one with another configuration file than the expected one, is an error.
+    Something that is not a Redis server, or one with another configuration file than the expected ones, is an error.
     """
     try:
         info = parse_info(server.command("INFO"))
@@ -79,16 +56,21 @@ def serving(server: Server, config_file: str) -> NodeInfo | None:
             node=str(server.address),
             state="It was left alone",
         ) from refused
-    node, running = node_info(info), info.get("config_file", "")
-    if config_file and not (running and os.path.realpath(running) == os.path.realpath(config_file)):
+    node = node_info(info)
+    expected, running = list(dict.fromkeys(filter(None, config_files))), node.config_file
+    if expected and not any(_is_same_file(running, path) for path in expected):
         raise PreconditionFailed(
             f"another server is there: pid {node.pid}, version {node.version}, configuration file {running or 'none'}; "
-            f"expected was {config_file}",
+            f"expected was {' or '.join(expected)}",
             node=str(server.address),
             state="It was left alone",
             advice="Choose another port, or stop that server if it is yours",
         )
     return node
+
+
+def _is_same_file(running: str, path: str) -> bool:
+    return bool(running) and os.path.realpath(running) == os.path.realpath(path)
 
 
 def _not_started(what: str, server: Server, attempt: Attempt, log_file: str, offset: int) -> OperationFailed:
@@ -213,7 +195,7 @@ def _ensure_down(server: Server, node: NodeInfo | None, files: InstanceFiles, wa
 def switch_version(
     server: Server,
     files: InstanceFiles,
-    folders: Folders,
+    activation: Activation,
     version: str,
     identity: FileIdentity | None,
     wait_s: float,
@@ -224,37 +206,40 @@ def switch_version(
     All in one go, so that the instance is down for a moment only, and not left stopped if the controller dies.
     Raises OperationFailed when the old version serves again (or, said so, does not).
     """
-    folders.require_staged(version)
-    files.service.examine(server_in(folders.staged) or "", folders.changes_place(files.executable))
-    node = serving(server, files.config_file)
-    old_version = _old_version(node, files, folders)
-    _ensure_down(server, node, files, wait_s, clock)
+    activation.require_staged(version)
+    activation.after(files).service.examine(activation.new_server(), activation.changes_place(files.executable))
+    activation.examine(files)
+    node, running = running_now(server, files, activation)
+    old_version = _old_version(node, files, activation)
+    _ensure_down(server, node, running, wait_s, clock)
     try:
         if files.sentinel:
-            _mend(folders.now_at(files.config_file))
-        folders.activate(files.config_file, version, identity)
-        started = start(server, with_new_server(files, folders), wait_s, clock)
+            _mend(activation.now_at(files.config_file))
+        new = activation.activate(files, identity)
+        started = start(server, new, wait_s, clock)
         if started.version != version:
             raise OperationFailed(
                 f"what was started is version {started.version}, not {version}",
                 node=str(server.address),
-                advice=f"What starts it does not start it from {folders.active}: correct that",
+                advice=f"What starts it does not start {new.executable}: correct that",
             )
         return started
     except (SentinelOpsError, OSError) as error:
-        raise _back_to(old_version, server, files, folders, wait_s, clock, error) from error
+        raise _back_to(old_version, server, files, activation, wait_s, clock, error) from error
 
 
-def _old_version(node: NodeInfo | None, files: InstanceFiles, folders: Folders) -> str:
-    if not files.moved(folders):
-        return version_in(folders.in_use())
-    return node.version if node is not None else binary_version(files.executable)
+def running_now(server: Server, files: InstanceFiles, activation: Activation) -> tuple[NodeInfo | None, InstanceFiles]:
+    """What serves now (None: nothing), and from which files: those before the activation, or those after it."""
+    new = activation.after(files)
+    node = serving(server, files.config_file, new.config_file)
+    is_new = node is not None and not _is_same_file(node.config_file, files.config_file)
+    return node, new if is_new else files
 
 
-def with_new_server(files: InstanceFiles, folders: Folders) -> InstanceFiles:
-    """The new version's server may have another place in its folder (src, bin), or another name (valkey-server)."""
-    found = None if os.path.isfile(files.executable) and not files.moved(folders) else server_in(folders.active)
-    return replace(files, executable=found) if found else files
+def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activation) -> str:
+    if not activation.moved(files.executable):
+        return activation.installed_version()
+    return node.version if node is not None and _is_same_file(node.config_file, files.config_file) else binary_version(files.executable)
 
 
 def _mend(path: str) -> None:
@@ -269,7 +254,7 @@ def _back_to(
     old_version: str,
     server: Server,
     files: InstanceFiles,
-    folders: Folders,
+    activation: Activation,
     wait_s: float,
     clock: Clock,
     error: Exception,
@@ -277,7 +262,7 @@ def _back_to(
     """Puts the old version back and starts it; returns the error to raise, which says how that went."""
     facts = getattr(error, "facts", {})
     try:
-        put_back(server, files, folders, old_version, wait_s, clock)
+        put_back(server, files, activation, old_version, wait_s, clock)
     except (SentinelOpsError, OSError) as second:
         return OperationFailed(
             f"the new version failed ({error}), and the old version {old_version} could not be started again ({second})",
@@ -295,21 +280,18 @@ def _back_to(
     )
 
 
-def runs_previous(node: NodeInfo, files: InstanceFiles, folders: Folders, version: str) -> bool:
+def runs_previous(node: NodeInfo, files: InstanceFiles, activation: Activation, version: str) -> bool:
     """Whether what serves is the version before the switch, from where that is kept."""
-    return (node.version if files.moved(folders) else version_in(folders.active)) == version
+    return node.version == version and (activation.moved(files.executable) or activation.in_place(version))
 
 
-def put_back(server: Server, files: InstanceFiles, folders: Folders, version: str, wait_s: float, clock: Clock) -> NodeInfo:
+def put_back(server: Server, files: InstanceFiles, activation: Activation, version: str, wait_s: float, clock: Clock) -> NodeInfo:
     """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already."""
-    node = serving(server, files.config_file)
-    if node is not None and runs_previous(node, files, folders, version):
+    node, running = running_now(server, files, activation)
+    if node is not None and runs_previous(node, files, activation, version):
         return node
-    _ensure_down(server, node, files, wait_s, clock)
-    if files.moved(folders):
-        folders.withdraw()
-    elif version_in(folders.active) != version:
-        folders.put_back()
+    _ensure_down(server, node, running, wait_s, clock)
+    activation.undo(files, version)
     return start(server, files, wait_s, clock)
 
 

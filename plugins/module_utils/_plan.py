@@ -280,14 +280,15 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
         server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
         if not running or running == settings.version:
             continue
-        if is_downgrade(running, settings.version):
+        wanted = (str((node.record.get("activation") or {}).get("product") or server), settings.version)
+        if wanted[0] == server and is_downgrade(running, settings.version):
             plan.problems.append(
                 f"{node.host} runs {running}, which is newer than the wanted {settings.version}: a downgrade is refused, since an "
                 "older server may be unable to read the data"
             )
-        elif not way_forward((server, running), (server, settings.version)):
+        elif not way_forward((server, running), wanted):
             plan.problems.append(f"{node.host}: a replica with {settings.version} cannot read the data of a master with {running}")
-        elif not way_back((server, running), (server, settings.version)) and not settings.accept_no_way_back:
+        elif not way_back((server, running), wanted) and not settings.accept_no_way_back:
             plan.problems.append(
                 f"shard {shard.name}: there is no way back from {settings.version} to {running}: once the master runs "
                 f"{settings.version}, a node with {running} cannot read its data, and only a restore leads back. Accept that with "
@@ -306,6 +307,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
         "config_file",
         "config_identity",
         "folder",
+        "activation",
         "log_file",
         "process_owner",
         "service",

@@ -12,9 +12,10 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
+from ._carry import inside
 from ._election import ineligible_because
-from ._folders import inside
 from ._modes import chosen_mode
+from ._places import DATA_FOLDER, new_name
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
 from ._shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
@@ -105,12 +106,14 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The server cannot save its configuration before it is stopped (CONFIG REWRITE)",
             "Make the folder writable; mount the folder instead of the file",
         )
-    folder = str(record.get("folder", ""))
-    if folder in ("/usr", "/usr/local", "/", ""):
+    folder, activation = str(record.get("folder", "")), record.get("activation") or {}
+    if activation.get("method") == "package":
+        yield from _of_packages(instance)
+    elif folder in ("/usr", "/usr/local", "/", ""):
         yield Finding(
             host,
             f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
-            "Only a version folder (for example /opt/redis-6379/redis, with redis-server in it) can be swapped",
+            "Only a version folder (for example /opt/redis-6379/redis, with redis-server in it) can be replaced",
             f"Set redis_upgrade_{instance.kind}_folder for this host, to the version folder that it shall run from from now on",
         )
     elif not record.get("folder_writable", True):
@@ -120,14 +123,35 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "The new version is placed there",
             "Run with become, or as the owner of the folder",
         )
+    for doubt in activation.get("doubts", []):
+        yield Finding(host, **doubt)
     yield from _of_service(instance, folder)
     data = str(record.get("dir", ""))
-    if instance.kind == "redis" and data and inside(data, folder):
+    if instance.kind == "redis" and data and any(inside(data, place) for place in (folder, str(activation.get("kept") or folder))):
         yield Finding(
             host,
             f"its data folder {data} lies inside the version folder {folder}",
-            "The data would stay behind when the folders are swapped",
+            "The data would stay behind when the new version takes its place",
             "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
+        )
+
+
+def _of_packages(instance: Instance) -> Iterator[Finding]:
+    """Whether the unit of the new package can have what the instance has."""
+    data = str(instance.record.get("dir", ""))
+    if instance.kind == "redis" and data and not inside(data, DATA_FOLDER):
+        yield Finding(
+            instance.host,
+            f"its data folder {data} is not in {DATA_FOLDER}",
+            "The unit of the new package may not write there",
+            f"Move the data there (CONFIG SET dir, BGSAVE, CONFIG REWRITE), or use a version folder (redis_upgrade_{instance.kind}_folder)",
+        )
+    for drop_in in instance.record["activation"].get("drop_ins", []):
+        yield Finding(
+            instance.host,
+            f"its unit has the drop-in {drop_in}, and the unit of the new package has none of that name",
+            "What it sets would be lost",
+            f"Write {new_name(drop_in)}, which may be empty",
         )
 
 
@@ -180,15 +204,29 @@ def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
         )
 
 
-def _shared_folders(instances: Sequence[Instance]) -> Iterator[Finding]:
-    folders = [(i, (str(i.record.get("machine") or i.host), str(i.record.get("folder")))) for i in instances]
-    for (_machine, folder), keys in _shared(folders):
+def _shared_folders(all_instances: Sequence[Instance]) -> Iterator[Finding]:
+    instances = [i for i in all_instances if (i.record.get("activation") or {}).get("method") != "package"]
+
+    def owned(instance: Instance, name: str) -> tuple[str, str]:
+        record = instance.record
+        return str(record.get("machine") or instance.host), str((record.get("activation") or {}).get(name) or record.get("folder"))
+
+    users = _shared([(i, owned(i, "folder")) for i in instances])
+    for (_machine, folder), keys in users:
         yield Finding(
             keys,
             f"they share the version folder {folder}",
-            "It is swapped as a whole, which would take the files of one instance away while the other is upgraded",
-            "Give each instance a version folder of its own",
+            "It is replaced as a whole, which would take the files of one instance away while the other is upgraded",
+            "Give each instance a version folder (or a link) of its own",
         )
+    for (_machine, staged), keys in _shared([(i, owned(i, "staged")) for i in instances]):
+        if keys not in [shared for _what, shared in users]:
+            yield Finding(
+                keys,
+                f"their links would point to the same new release {staged}",
+                "What one of them has copied there, the other would overwrite",
+                "Give each instance a folder of releases of its own",
+            )
 
 
 def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tuple[str, str], str]]:
@@ -323,7 +361,10 @@ def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
     found = []
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
-        if instance.key in plan.to_stage and _starts_from_elsewhere(record):
+        activation = record.get("activation") or {}
+        if instance.key in plan.to_stage and activation.get("method") == "package":
+            found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
+        elif instance.key in plan.to_stage and _starts_from_elsewhere(record):
             by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
             found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
     return found

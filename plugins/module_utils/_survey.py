@@ -9,21 +9,23 @@ The record is a dictionary of JSON types, since it travels through Ansible facts
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from ._activation import activation_from, choose, restaged
 from ._configfile import FileIdentity, directives, is_mount_point, read_text
 from ._connection import Server
 from ._errors import ConnectionFailed, PreconditionFailed
-from ._folders import Folders, version_in
-from ._info import is_sentinel, node_info, parse_info
-from ._process import executable_of, machine_id, owner_of, version_folder
+from ._info import NodeInfo, is_sentinel, node_info, parse_info
+from ._packages import package_record
+from ._process import executable_of, machine_id, owner_of
 from ._sentinel import monitored_masters, read_view
 from ._shard import config_values
+from ._symlink import Symlink
 from ._systemd import service_of
 from ._units import when_stopped
 
-__all__ = ["survey"]
+__all__ = ["Wanted", "files_of", "survey"]
 
 NODE_CONFIG = (
     "dir",
@@ -42,23 +44,59 @@ def _absolute_log(path: str, folder: str) -> str:
     return os.path.join(folder, path) if path else ""
 
 
-def _files(pid: int, info: dict[str, str], folder: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Wanted:
+    """What the user has set for an instance: by whom it is started, its version folder, how and what is activated.
+
+    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``.
+    """
+
+    manager: str = "auto"
+    folder: str = ""
+    activation: str = "auto"
+    version: str = ""
+    product: str = ""
+
+
+def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """Where the instance's files are. ``config_identity`` is None if the file cannot be seen."""
-    executable = executable_of(pid, info.get("executable", ""))
-    config_file = info.get("config_file", "")
-    active = folder or version_folder(executable)
-    owner = owner_of(pid)
+    claimed, config_file = info.get("executable", ""), info.get("config_file", "")
+    executable = executable_of(node.pid, claimed)
+    if wanted.activation == "package":
+        record = package_record(service, executable, node.server, wanted.product)
+    else:
+        claims = [claimed, str(service.get("program", ""))]
+        record = choose(wanted.activation, wanted.folder, executable, claims, config_file, (node.version, wanted.version))
+    activation = activation_from(record)
+    if isinstance(activation, Symlink):
+        record["doubts"] += _doubts_of_link(activation, config_file, str(service.get("manager")))
+        executable, config_file = activation.named(executable), activation.named(config_file)
+    owner = owner_of(node.pid)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
         "executable": executable,
         "config_file": config_file,
         "config_identity": asdict(FileIdentity.of(config_file)) if exists else None,
         "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not is_mount_point(config_file),
-        "folder": active,
+        "folder": record["folder"],
+        "activation": record,
         "process_owner": owner._asdict() if owner else None,
         "our_uid": os.geteuid(),
-        "machine": machine_id(_existing(active)),
+        "machine": machine_id(_existing(activation.places()[-1])),
     }
+
+
+def _doubts_of_link(activation: Symlink, config_file: str, manager: str) -> list[dict[str, str]]:
+    """A configuration file that is named without the link; a plain process is started by us, and with the link."""
+    if manager == "process" or activation.named(config_file) == config_file:
+        return []
+    return [
+        {
+            "seen": f"it was started with the configuration file {config_file}, which is in the release that {activation.link} points to",
+            "why": "It cannot be told whether it would be started with that one again, or with the one in the new release",
+            "do": f"Start it with {activation.named(config_file)}, or move the file out of the release",
+        }
+    ]
 
 
 def _existing(folder: str) -> str:
@@ -68,14 +106,14 @@ def _existing(folder: str) -> str:
     return folder
 
 
-def _staging(active: str) -> dict[str, Any]:
-    """Which versions are in the version folder, staged beside it, and kept."""
-    folders = Folders(active)
+def _staging(record: dict[str, Any]) -> dict[str, Any]:
+    """Which versions are in use, and staged beside it."""
+    activation = activation_from(record)
     return {
-        "installed_version": version_in(folders.in_use()),
-        "staged_version": version_in(folders.staged),
-        "interrupted": folders.interrupted(),
-        "folder_writable": os.access(_existing(os.path.dirname(active)), os.W_OK),
+        "installed_version": activation.installed_version(),
+        "staged_version": activation.staged_version(),
+        "interrupted": activation.interrupted(),
+        "folder_writable": all(os.access(_existing(folder), os.W_OK) for folder in activation.places()),
     }
 
 
@@ -109,7 +147,7 @@ def _sentinel(server: Server, info: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _stopped(error: ConnectionFailed, journal: dict[str, Any], manager: str) -> dict[str, Any]:
+def _stopped(error: ConnectionFailed, journal: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """The record of an instance that an earlier run stopped and did not start again."""
     known: list[str] = [
         "executable",
@@ -123,20 +161,23 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any], manager: str) -> 
         "server",
         "version",
     ]
+    noted = journal.get("activation") or choose("folder", journal["folder"], "", [], "", ("", ""))
+    activation = restaged(noted, journal["version"], wanted.version)
     return {
         "answers": False,
         "stopped": True,
         "error": str(error),
         "role": "stopped",
         **{name: journal[name] for name in known if name in journal},
-        "service": when_stopped(manager, journal.get("service")),
+        "service": when_stopped(wanted.manager, journal.get("service")),
         "our_uid": os.geteuid(),
-        **_staging(journal["folder"]),
+        "activation": activation,
+        **_staging(activation),
     }
 
 
-def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: str, manager: str = "auto") -> dict[str, Any]:
-    """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``; ``manager`` is what the user has set.
+def survey(server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wanted) -> dict[str, Any]:
+    """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
 
     Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``, and
     ``stopped: true`` where the journal tells that an upgrade stopped it.
@@ -154,11 +195,12 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, folder: st
         node = node_info(info)
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
         record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
-        record.update(_files(node.pid, info, folder), service=service_of(node.pid, manager))
-        record.update(_staging(record["folder"]))
+        record.update(service=service_of(node.pid, wanted.manager))
+        record.update(files_of(node, info, record["service"], wanted))
+        record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
-        return {**record, **_stopped(error, journal, manager)}
+        return {**record, **_stopped(error, journal, wanted)}
     return record

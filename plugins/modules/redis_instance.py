@@ -19,7 +19,8 @@ description:
     staged one (C(redis.new)),
     renames C(redis) to C(redis.old) and C(redis.new) to C(redis), and starts the server again. If it does not serve,
     the old version is put back and
-    started, and the module fails. This happens in one call, so that the server is down for a moment only and is not
+    started, and the module fails. Where O(folder) is a symbolic link, that is pointed to the new version instead
+    (O(activation)). This happens in one call, so that the server is down for a moment only and is not
     left stopped if the controller dies.
   - Refuses to stop a Sentinel without which no failover could be agreed on, or while one is in progress.
   - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the
@@ -70,8 +71,40 @@ options:
       - The version folder, for example C(/opt/redis-6379/redis). The staged version is beside it with C(.new) at the
         end, the kept one with C(.old).
       - A C(.old) of an earlier upgrade is set aside as C(.old.<version>).
+      - With O(activation.method=symlink), the symbolic link, for example C(/opt/redis/current).
       - Required with O(state=switched) and O(state=previous).
     type: path
+  activation:
+    description: How the staged version takes the place of the one that runs, and is taken back. By default by swapping
+      folders.
+    type: dict
+    suboptions:
+      method:
+        description:
+          - V(folder) renames O(folder) to C(.old) and C(.new) to O(folder).
+          - V(symlink) points O(folder), a symbolic link, to O(activation.staged). No release is renamed.
+          - V(package) copies configuration and data from the places of Redis's package to those of Valkey's, which has
+            been installed beside it, and starts the unit of that. What the old unit has stays, for O(state=previous).
+        type: str
+        choices: [folder, symlink, package]
+        required: true
+      staged:
+        description: With V(symlink), the release folder with the new version.
+        type: path
+      kept:
+        description: With V(symlink), the release that runs now, to which O(state=previous) points the link. Without it,
+          the instance ran from elsewhere, and there was no link.
+        type: path
+      unit:
+        description: With V(package), the unit of the new package, for example C(valkey-server.service).
+        type: str
+      old_unit:
+        description: With V(package), the unit of the package that it runs from now.
+        type: str
+      enabled:
+        description: With V(package), whether the unit in use is enabled, and the other one disabled.
+        type: bool
+        default: true
   version:
     description: The version that shall run. Required with O(state=switched) and O(state=previous).
     type: str
@@ -205,11 +238,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._activation import Activation, activation_from
 from ..module_utils._address import Address
 from ..module_utils._configfile import FileIdentity
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._folders import Folders, version_in
+from ..module_utils._folders import Folders
 from ..module_utils._info import NodeInfo
 from ..module_utils._instance import (
     InstanceFiles,
@@ -217,12 +251,12 @@ from ..module_utils._instance import (
     put_back,
     refuse_unsafe_stop,
     restart,
+    running_now,
     runs_previous,
     serving,
     start,
     stop,
     switch_version,
-    with_new_server,
 )
 from ..module_utils._process import Owner
 from ..module_utils._serverlog import size_of
@@ -239,6 +273,18 @@ SPEC: dict[str, Any] = {
     "sentinel": {"type": "bool", "default": False},
     "log_file": {"type": "path"},
     "folder": {"type": "path"},
+    "activation": {
+        "type": "dict",
+        "options": {
+            "method": {"type": "str", "choices": ["folder", "symlink", "package"], "required": True},
+            "staged": {"type": "path"},
+            "kept": {"type": "path"},
+            "unit": {"type": "str"},
+            "old_unit": {"type": "str"},
+            "enabled": {"type": "bool", "default": True},
+        },
+        "required_if": [("method", "symlink", ["staged"]), ("method", "package", ["unit", "old_unit"])],
+    },
     "version": {"type": "str"},
     "config_identity": {
         "type": "dict",
@@ -288,39 +334,57 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Brings the instance into the wanted state; returns the module's result."""
     server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
     files, clock = files_from(params), Clock()
-    result: dict[str, Any] = {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
-    node = serving(server, files.config_file)
+    result = _log_of(files)
+    if params["state"] == "switched":
+        result.update(_log_of(activation_of(params).after(files)))
+    node = _serving(server, files, params)
     if params["state"] == "stopped":
         return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
     wrong = node is None or _runs_other(node, files, params)
     if wrong and not check_mode:
-        files = replace(files, service=service_from(params, node, str(server.address)))
+        is_old = node is not None and (not files.config_file or os.path.realpath(node.config_file) == os.path.realpath(files.config_file))
+        files = replace(files, service=service_from(params, node if is_old else None, str(server.address)))
         with uninterrupted():
             node = _act(server, files, params, clock)
     return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
+
+
+def _log_of(files: InstanceFiles) -> dict[str, Any]:
+    return {"log_file": files.log_file, "log_offset": size_of(files.log_file)}
+
+
+def _serving(server: Server, files: InstanceFiles, params: dict[str, Any]) -> NodeInfo | None:
+    """What serves: for a version that is switched, from the files before or after that."""
+    if params["state"] in ("switched", "previous"):
+        return running_now(server, files, activation_of(params))[0]
+    return serving(server, files.config_file)
+
+
+def activation_of(params: dict[str, Any]) -> Activation:
+    given = params["activation"]
+    return activation_from({**given, "folder": params["folder"]}) if given else Folders(params["folder"])
 
 
 def _runs_other(node: NodeInfo, files: InstanceFiles, params: dict[str, Any]) -> bool:
     """Whether it runs another version than the wanted one, or from elsewhere."""
     if params["state"] == "started":
         return False
-    in_place = version_in(params["folder"]) == params["version"]
     if params["state"] == "previous":
-        in_place = runs_previous(node, files, Folders(params["folder"]), params["version"])
-    return not in_place or node.version != params["version"]
+        return not runs_previous(node, files, activation_of(params), params["version"])
+    return node.version != params["version"] or not activation_of(params).in_place(params["version"])
 
 
 def _act(server: Server, files: InstanceFiles, params: dict[str, Any], clock: Clock) -> NodeInfo:
     wait_s = params["wait_s"]
     if params["state"] == "started":
         return start(server, files, wait_s, clock)
-    folders = Folders(params["folder"])
+    activation = activation_of(params)
     if params["state"] == "previous":
-        return put_back(server, files, folders, params["version"], wait_s, clock)
-    if folders.activated(params["version"]):  # an interrupted run has swapped the folders already
-        return restart(server, with_new_server(files, folders), wait_s, clock)
+        return put_back(server, files, activation, params["version"], wait_s, clock)
+    if activation.activated(params["version"]):  # an interrupted run has done it already
+        return restart(server, activation.after(files), wait_s, clock)
     identity = FileIdentity(**params["config_identity"]) if params["config_identity"] else None
-    return switch_version(server, files, folders, params["version"], identity, wait_s, clock)
+    return switch_version(server, files, activation, params["version"], identity, wait_s, clock)
 
 
 def _ensure_stopped(

@@ -39,9 +39,23 @@ options:
     type: path
     required: true
   folder:
-    description: The version folder of the instance. By default the folder of the running executable (without C(src)
-      or C(bin)).
+    description: The version folder of the instance, or the symbolic link to it. By default the link that the server
+      was started through, else the folder of the running executable (without C(src) or C(bin)).
     type: path
+  activation:
+    description: How a new version takes the place of the one that runs. V(auto) is V(symlink) where the server runs
+      through a symbolic link to the folder of its version, else V(folder).
+    type: str
+    choices: [auto, folder, symlink, package]
+    default: auto
+  product:
+    description: With O(activation=package), what the new packages have.
+    type: str
+    choices: [redis, valkey]
+    default: redis
+  version:
+    description: The version that is to be staged, after which a release folder is named.
+    type: str
   service_manager:
     description: By whom the instance is stopped and started; see M(sentinelops.redis.redis_instance).
     type: str
@@ -88,13 +102,16 @@ from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, req
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._journal import read_journal
 from ..module_utils._service import command_words
-from ..module_utils._survey import survey
+from ..module_utils._survey import Wanted, survey
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     "kind": {"type": "str", "choices": ["redis", "sentinel"], "required": True},
     "journal": {"type": "path", "required": True},
     "folder": {"type": "path"},
+    "activation": {"type": "str", "choices": ["auto", "folder", "symlink", "package"], "default": "auto"},
+    "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
+    "version": {"type": "str"},
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
@@ -114,7 +131,8 @@ def main() -> None:
         manager = params["service_manager"]
         for name in ("start_command", "stop_command") if manager == "command" else ():
             command_words(params[name], name)
-        record = survey(server, params["kind"], read_journal(params["journal"]), params["folder"] or "", manager)
+        wanted = Wanted(manager, params["folder"] or "", params["activation"], params["version"] or "", params["product"])
+        record = survey(server, params["kind"], read_journal(params["journal"]), wanted)
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())
     module.exit_json(changed=False, instance=record)

@@ -6,22 +6,18 @@ import itertools
 import os
 import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._files import InstanceFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._folders import Folders, copy_version, server_in, to_update, version_in
+from ansible_collections.sentinelops.redis.tests.unit.support.killed import kill_at
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 
 OLDEST, OLD, NEW = "7.0.1", "7.0.5", "7.0.15"
 CONFIG = "port 6379\nrequirepass s3cret\n"
-
-
-class Killed(BaseException):
-    """The run ends here."""
 
 
 class Base:
@@ -38,7 +34,7 @@ class Base:
         self.folders = Folders(str(self.active))
 
     def activate(self, identity: FileIdentity | None = None) -> None:
-        self.folders.activate(str(self.config), NEW, identity)
+        self.folders.activate(InstanceFiles(f"{self.active}/redis-server", str(self.config), False, ""), identity)
 
     def upgrade(self) -> None:
         """What a (second) run does: nothing where the folders are swapped already."""
@@ -185,7 +181,7 @@ def test_a_configuration_elsewhere_stays_where_it_is(base: Base, tmp_path: Path)
     config = tmp_path / "redis.conf"
     config.write_text(CONFIG)
     assert base.folders.to_copy(str(config)) == []
-    base.folders.activate(str(config), NEW, None)
+    base.folders.activate(InstanceFiles(f"{base.active}/redis-server", str(config), False, ""), None)
     assert config.read_text() == CONFIG
     assert not (base.active / "redis.conf").exists()
 
@@ -214,7 +210,7 @@ def test_a_file_in_the_version_folder_that_a_configuration_elsewhere_names(base:
     config = tmp_path / "redis.conf"
     config.write_text(f"aclfile {base.active}/users.acl\n")
     (base.active / "users.acl").write_text("user default on nopass\n")
-    base.folders.activate(str(config), NEW, None)
+    base.folders.activate(InstanceFiles(f"{base.active}/redis-server", str(config), False, ""), None)
     assert (base.active / "users.acl").exists()
 
 
@@ -305,28 +301,6 @@ def test_a_half_copied_version_is_completed(built: Path, tmp_path: Path, monkeyp
 
 
 # -- a run is killed ---------------------------------------------------------------------------------------------------
-
-
-def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Does something and dies before its n-th change of the file system (from 0 on); returns whether it came that far."""
-    counter = itertools.count()
-    with monkeypatch.context() as patched:
-        for module, name in ((os, "rename"), (os, "replace"), (os, "makedirs"), (os, "chmod"), (shutil, "copyfile")):
-            patched.setattr(module, name, _dying(getattr(module, name), counter, number))
-        try:
-            act()
-        except Killed:
-            return True
-    return False
-
-
-def _dying(function: Callable[..., Any], counter: itertools.count[int], number: int) -> Callable[..., Any]:
-    def called(*arguments: Any, **options: Any) -> Any:
-        if next(counter) == number:
-            raise Killed
-        return function(*arguments, **options)
-
-    return called
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["first upgrade", "after an earlier one"])

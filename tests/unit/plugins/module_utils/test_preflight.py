@@ -314,6 +314,40 @@ def test_two_instances_in_one_version_folder(folder: str, machine: str, shared: 
     assert [finding.node for finding in found] == (["sentinel-1/sentinel, redis-1/redis"] if shared else [])
 
 
+@pytest.mark.parametrize(
+    ("link", "staged", "found"),
+    [
+        ("/opt/redis/current", "/opt/redis/releases/7.0.15", "they share the version folder /opt/redis/current"),
+        ("/opt/redis/sentinel", "/opt/redis/releases/7.0.15", "their links would point to the same new release /opt/redis/releases/7.0.15"),
+        ("/opt/sentinel/current", "/opt/sentinel/releases/7.0.15", ""),
+    ],
+)
+def test_two_instances_with_links(link: str, staged: str, found: str) -> None:
+    deployment = three_and_three()
+    for node, path, release in (
+        (deployment.node("redis-1"), "/opt/redis/current", "/opt/redis/releases/7.0.15"),
+        (deployment.sentinels[0], link, staged),
+    ):
+        activation = {"method": "symlink", "folder": path, "staged": release, "kept": "/opt/redis/releases/7.0.5"}
+        node.record.update(folder=path, activation=activation, machine="machine", executable=f"{path}/redis-server")
+    seen = [finding.seen for finding in findings(deployment) if finding.node == "sentinel-1/sentinel, redis-1/redis"]
+    assert seen == ([found] if found else [])
+
+
+def test_a_link_that_is_not_known() -> None:
+    deployment = three_and_three()
+    doubt = {"seen": "it was not started through a link", "why": "It is not known which", "do": "Name it"}
+    deployment.node("redis-2").record["activation"] = {"method": "folder", "doubts": [doubt]}
+    assert [(finding.node, finding.seen) for finding in findings(deployment)] == [("redis-2", doubt["seen"])]
+
+
+def test_data_in_the_release_that_a_link_points_to() -> None:
+    deployment = three_and_three()
+    kept = "/opt/redis/releases/7.0.5"
+    deployment.node("redis-2").record.update(dir=f"{kept}/data", activation={"method": "symlink", "kept": kept, "doubts": []})
+    assert [finding.seen.split(" lies")[0] for finding in findings(deployment)] == [f"its data folder {kept}/data"]
+
+
 def test_two_instances_in_one_version_folder_of_which_nothing_is_to_be_done_to_one() -> None:
     deployment = half_upgraded()
     deployment.sentinels[0].record.update(folder="/opt/redis/redis", machine="machine-of-redis-1")
@@ -374,3 +408,41 @@ def test_two_instances_in_one_unit() -> None:
     node("redis-2", service=UNIT)(deployment)
     (finding,) = findings(deployment)
     assert (finding.node, finding.seen) == ("redis-2/sentinel, redis-2/redis", "they belong to the same unit redis-server.service")
+
+
+BY_PACKAGE = {"method": "package", "folder": "/usr", "unit": "valkey-server.service", "old_unit": "redis-server.service", "doubts": []}
+
+
+def by_package() -> Surveyed:
+    """Two data nodes are run by a package on the same machine."""
+    deployment = three_and_three()
+    for name in ("redis-1", "redis-2"):
+        found = {"executable": "/usr/bin/redis-server", "folder": "/usr", "dir": "/var/lib/redis", "machine": "one"}
+        node(name, **found, activation=BY_PACKAGE, our_uid=0)(deployment)
+    return deployment
+
+
+def test_packages_may_be_shared_and_are_named_in_the_plan() -> None:
+    deployment = by_package()
+    assert findings(deployment) == []
+    assert moves(deployment.instances(), deployment.plan()) == [
+        f"redis-{number} (redis) will be run by valkey-server.service instead of redis-server.service" for number in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "seen"),
+    [
+        ({"dir": "/srv/data"}, "its data folder /srv/data is not in /var/lib/redis"),
+        (
+            {"activation": {**BY_PACKAGE, "drop_ins": ["/etc/systemd/system/redis-server.service.d/limits.conf"]}},
+            "its unit has the drop-in",
+        ),
+        ({"activation": {**BY_PACKAGE, "doubts": [{"seen": "it is odd", "why": "so", "do": "that"}]}}, "it is odd"),
+    ],
+)
+def test_what_the_unit_of_the_new_package_could_not_have(record: dict[str, Any], seen: str) -> None:
+    deployment = by_package()
+    node("redis-2", **record)(deployment)
+    found = findings(deployment)
+    assert [(finding.node, finding.seen.startswith(seen)) for finding in found] == [("redis-2", True)]

@@ -261,8 +261,7 @@ def test_a_stopped_one_is_finished_by_a_later_run(packaged: Instance) -> None:
 
 
 def test_between_the_swap_and_the_start(packaged: Instance) -> None:
-    packaged.folders.activate(str(packaged.config), NEW, None)
-    files = replace(packaged.files, executable=str(packaged.folders.active) + "/redis-server")
+    files = packaged.folders.activate(packaged.files, None)
     assert restart(packaged.server, files, WAIT_S, CLOCK).version == NEW
     assert packaged.drop_in.exists()
 

@@ -1,0 +1,101 @@
+"""Upgrades of instances that run through a symbolic link to their release: plain processes, configuration in the release."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+from pathlib import Path
+
+from deployment import Deployment, Writers, server_in
+from states import settled, wait_until
+from upgrading import WANTED, interrupt_when, run
+
+VERSION = "6.2.9"
+
+
+def into_releases(deployment: Deployment) -> None:
+    """Every instance runs through a link from now on, as if it had been started so: ``redis`` -> ``releases/6.2.9``."""
+    for name in deployment.ports:
+        link = deployment.folder / name / "redis"
+        release = link.parent / "releases" / VERSION
+        release.parent.mkdir()
+        link.rename(release)
+        link.symlink_to(f"releases/{VERSION}")
+        deployment.config(name).chmod(0o600)
+
+
+def links(deployment: Deployment) -> dict[str, str]:
+    return {name: str((deployment.folder / name / "redis").readlink()) for name in deployment.ports}
+
+
+def state_of(config: Path) -> set[str]:
+    """What a Sentinel must never lose; Sentinels that were there are there still, whatever has been learned since."""
+    kept = ("sentinel myid", "sentinel known-sentinel", "sentinel known-replica", "# ours")
+    return {line for line in config.read_text(encoding="utf-8").splitlines() if line.startswith(kept)}
+
+
+def start_through(deployment: Deployment, name: str, link: Path) -> None:
+    deployment.stop(name)
+    words = [server_in(link), deployment.config(name)]
+    deployment.processes[name] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    wait_until(lambda: settled(deployment), 60)
+
+
+def test_two_instances_that_run_through_the_same_link(deployment: Deployment) -> None:
+    into_releases(deployment)
+    link = deployment.folder / "redis-2" / "redis"
+    start_through(deployment, "redis-3", link)
+    before = deployment.pids()
+    done = run(deployment, "upgrade")
+    assert done.returncode != 0
+    assert "redis-2/redis, redis-3/redis" in done.stdout, done.stdout
+    assert f"they share the version folder {link}" in done.stdout
+    assert deployment.pids() == before
+    start_through(deployment, "redis-3", deployment.folder / "redis-3" / "redis")
+
+
+def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    server_in(broken).write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Redis server v=6.2.14 sha=0" || exit 1\n', encoding="utf-8")
+    server_in(broken).chmod(0o755)
+    before = links(deployment)
+    done = run(deployment, "upgrade", redis_binaries_source=str(broken))
+    assert done.returncode != 0
+    assert "was put back and serves again" in done.stdout, done.stdout
+    assert "It runs its old version 6.2.9 again and was proved healthy" in done.stdout
+    assert links(deployment) == before
+    assert set(deployment.versions().values()) == {VERSION}
+
+
+def test_upgraded_through_interruptions(deployment: Deployment) -> None:
+    """The staged release of the failed attempt is in the way of nobody; the second run finishes what the first one began."""
+    for name in deployment.ports:
+        with deployment.config(name).open("a", encoding="utf-8") as file:
+            file.write("# ours\n")
+    state = {name: state_of(deployment.config(name)) for name in deployment.sentinels}
+    with Writers(deployment) as writers:
+        for moment in ("Restart the Sentinel with the new version", "Stop, put the new version in place, and start it"):
+            output = interrupt_when(deployment, moment)
+            assert moment in output, output
+            wait_until(lambda: settled(deployment), 60)
+        done = run(deployment, "upgrade")
+        verdict = writers.verdict()
+    assert done.returncode == 0, done.stdout
+    assert set(deployment.versions().values()) == {WANTED}
+    assert set(links(deployment).values()) == {f"releases/{WANTED}"}
+    assert verdict["acknowledged"] > 1000
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    for name in deployment.ports:
+        old = deployment.folder / name / "releases" / VERSION
+        assert server_in(old).exists(), "the old release is kept"
+        assert (old / deployment.config(name).name).exists()
+        assert stat.S_IMODE(deployment.config(name).stat().st_mode) == 0o600
+        assert deployment.info(name)["executable"] == str(deployment.folder / name / "redis" / "redis-server")
+        assert deployment.info(name)["config_file"] == str(deployment.config(name))
+    for name, expected in state.items():
+        assert state_of(deployment.config(name)) >= {line for line in expected if "myid" in line or "known-sentinel" in line}
+    again = run(deployment, "upgrade")
+    assert again.returncode == 0
+    assert "Nothing to do" in again.stdout
+    assert "changed=1" not in again.stdout

@@ -1,0 +1,37 @@
+"""A run that is killed in the middle of changing the file system."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+
+class Killed(BaseException):
+    """The run ends here."""
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
+    """Does something and dies before its n-th change of the file system (from 0 on); returns whether it came that far."""
+    counter = itertools.count()
+    with monkeypatch.context() as patched:
+        for module, name in ((os, "rename"), (os, "replace"), (os, "makedirs"), (os, "chmod"), (os, "symlink"), (shutil, "copyfile")):
+            patched.setattr(module, name, _dying(getattr(module, name), counter, number))
+        try:
+            act()
+        except Killed:
+            return True
+    return False
+
+
+def _dying(function: Callable[..., Any], counter: itertools.count[int], number: int) -> Callable[..., Any]:
+    def called(*arguments: Any, **options: Any) -> Any:
+        if next(counter) == number:
+            raise Killed
+        return function(*arguments, **options)
+
+    return called
