@@ -43,6 +43,8 @@ _SCRIPTS = ("notification-script", "client-reconfig-script")
 _SHORTEST_SECRET = 4  # shorter ones would make the server's words unreadable, and stand in no message but the line itself
 _PREFIX = re.compile(r"^\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ [.\-*#] ")
 _SEVERAL = set("*?[")
+# What the server says of a line without telling which one it is: it has read the whole file by then.
+_NAMED = {"user": re.compile(r"for the user named '(.*?)'"), "loadmodule": re.compile(r"Can't load module from (.*?):")}
 
 
 class Files(Protocol):
@@ -301,7 +303,9 @@ def explain(output: str, config: TrialConfig) -> Refusal:
     if fatal is None:
         findings = judge_log(output)
         spoken = [_shown(line, config) for line in (*findings.errors, *findings.warnings)] or said[-3:]
-        return Refusal("; ".join(_PREFIX.sub("", line) for line in spoken) or "it printed nothing", "", 0, "", said[-15:])
+        reason = "; ".join(_PREFIX.sub("", line) for line in spoken) or "it printed nothing"
+        file, number = _named(output, config)
+        return Refusal(reason, file, number, _directive(file, number, config), said[-15:])
     reason = "; ".join(said[fatal + 1 :])
     return Refusal(reason, file, number, _directive(file, number, config), said[-15:])
 
@@ -313,6 +317,18 @@ def _located(output: str, config: TrialConfig) -> tuple[str, int]:
         lines, number = _lines_of(file), int(found.group(1)) if found else 0
         if found and number <= len(lines) and lines[number - 1].strip() == found.group(2):
             return file.source, number
+    return "", 0
+
+
+def _named(output: str, config: TrialConfig) -> tuple[str, int]:
+    """The line with the user or module that the server names; empty if it names none that is in a file."""
+    for name, pattern in _NAMED.items():
+        found = pattern.search(output)
+        for file in config.files if found else ():
+            for number, text in enumerate(_lines_of(file), 1):
+                words = split_args(text) or []
+                if found and len(words) > 1 and (words[0].lower(), words[1]) == (name, found.group(1)):
+                    return file.source, number
     return "", 0
 
 
