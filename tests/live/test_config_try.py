@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from access import PASSWORD, CertificateAuthority, quoted
 from deployment import SERVERS, run_module
+from states import left_of_trials
 
 VERSIONS = ["5.0.6", "6.2.14", "7.0.15", "valkey-8.0.1", "valkey-9.1.2"]
 NOBODY = pwd.getpwnam("nobody")
@@ -58,9 +59,8 @@ def folder() -> Iterator[Path]:
     """A folder for files of an instance, which other users may enter; nothing may be left of a trial in the end."""
     with tempfile.TemporaryDirectory(prefix="config-try-", dir="/tmp") as path:
         Path(path).chmod(0o755)
-        before = set(Path("/tmp").glob("redis-trial-*"))
         yield Path(path)
-        assert not set(Path("/tmp").glob("redis-trial-*")) - before
+        assert left_of_trials(path) == []
 
 
 def seen(folder: Path) -> dict[str, tuple[bytes, int]]:

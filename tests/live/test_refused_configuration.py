@@ -17,6 +17,7 @@ import upgrading
 from ansible_collections.sentinelops.redis.plugins.module_utils._trial import HostFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._trialconfig import Place, trial_config
 from deployment import MASTER, SERVERS, Deployment, run_module
+from states import left_of_trials
 
 VERSION = "6.2.14"
 WANTED = "7.0.15"
@@ -52,7 +53,7 @@ def test_one_refusal_ends_the_run_before_the_first_stop(deployment: Deployment, 
     assert [(was.st_mode, was.st_uid) for was in files.values()] == [
         (deployment.config(node).stat().st_mode, deployment.config(node).stat().st_uid) for node in files
     ]
-    assert not list(Path("/tmp").glob("redis-trial-*"))
+    assert left_of_trials(deployment.folder) == []
 
 
 def heard(deployment: Deployment) -> dict[str, Any]:
