@@ -179,6 +179,8 @@ def main() -> None:
         result = attempt(module.params)
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())
+    except OSError as error:  # the disk is full, for example
+        module.fail_json(msg=f"the configuration cannot be tried: {error}. Nothing was stopped, and the running server was not touched.")
     module.exit_json(**result)
 
 

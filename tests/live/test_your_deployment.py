@@ -66,14 +66,11 @@ def on_this_machine(name: str, deployment: Deployment, folder: Path) -> Path:
             "redis_upgrade_sentinel_port": deployment.ports[f"sentinel-{number}"],
         }
         cache["children"]["redis"]["hosts"][host] = ports
-    access = deployment.access
     cache["vars"] |= {
         "ansible_connection": "local",
         "ansible_become": False,
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "redis_upgrade_journal_folder": f"{folder}/journal/{{{{ inventory_hostname }}}}",
-        "vault_redis_password": access.nodes.get("password", ""),
-        "vault_sentinel_password": access.sentinels.get("password", ""),
     }
     file = folder / "inventory.yml"
     file.write_text(yaml.safe_dump(inventory), encoding="utf-8")
@@ -84,10 +81,15 @@ def on_this_machine(name: str, deployment: Deployment, folder: Path) -> Path:
 def test_the_plan_finds_everything_and_every_gate_is_open(name: str, build: Callable[..., Deployment], tmp_path: Path) -> None:
     deployment = build("7.0.15", access=ACCESS[name](tmp_path / "certificates"))
     inventory = on_this_machine(name, deployment, tmp_path)
-    done = upgrading.run(inventory, "plan", "valkey-8.0.1", redis_upgrade_accept_no_way_back=True)
+    access = deployment.access
+    vault = {
+        "vault_redis_password": {"__ansible_unsafe": access.nodes.get("password", "")},
+        "vault_sentinel_password": access.sentinels.get("password", ""),
+    }
+    done = upgrading.run(inventory, "plan", "valkey-8.0.1", redis_upgrade_accept_no_way_back=True, **vault)
     assert done.returncode == 0, done.stdout
     assert "Every gate is open." in done.stdout
     for number in (1, 2, 3):
         assert f"(4/8) Sentinel  node-{number}: 7.0.15 -> 8.0.1" in done.stdout
     assert "(6/8) handover  mymaster: node-1" in done.stdout
-    assert [secret for secret in deployment.access.secrets if secret in done.stdout + done.stderr] == []
+    assert [secret for secret in access.secrets if secret in done.stdout + done.stderr] == []
