@@ -15,6 +15,7 @@ seen = {{"pid": os.getpid(), "uid": os.geteuid(), "cwd": os.getcwd(), "arguments
 with open({seen!r} + ".partial", "w") as file:
     json.dump(seen, file)
 os.rename({seen!r} + ".partial", {seen!r})
+tells = os.path.join(os.path.dirname({seen!r}), "hangs")
 {does}
 """
 ANSWERS = """
