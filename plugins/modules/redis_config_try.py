@@ -11,7 +11,7 @@ module: redis_config_try
 short_description: Try a configuration with another version of the server
 version_added: 0.1.0
 description:
-  - Starts the server in O(folder) for a moment with the configuration of another one, and fails with the server's own
+  - Starts the server in O(folder), or O(executable), for a moment with the configuration of another one, and fails with the server's own
     words, file and line if it refuses it. The running server is not touched, and nothing is left behind, also if the
     module is killed.
   - The server is started with a throw-away copy of the configuration, in which each line has its place. It listens on
@@ -41,9 +41,13 @@ attributes:
     membership: []
 options:
   folder:
-    description: The folder with the new server, which is at its top, in C(bin) or in C(src).
+    description:
+      - The folder with the new server, which is at its top, in C(bin) or in C(src).
+      - This or O(executable) is required.
     type: path
-    required: true
+  executable:
+    description: The new server itself, for where it is not in a version folder of its own but, for example, in C(/usr/bin).
+    type: path
   config_file:
     description:
       - The configuration file, as the running server has written it (C(CONFIG REWRITE)).
@@ -134,6 +138,7 @@ output:
   elements: str
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -145,7 +150,8 @@ from ..module_utils._trial import Trial, surroundings_of, try_config
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
-    "folder": {"type": "path", "required": True},
+    "folder": {"type": "path"},
+    "executable": {"type": "path"},
     "config_file": {"type": "path", "required": True},
     "sentinel": {"type": "bool", "default": False},
     "version_folder": {"type": "path"},
@@ -158,23 +164,32 @@ SPEC: dict[str, Any] = {
 }
 
 
-def attempt(params: dict[str, Any]) -> dict[str, Any]:
-    """Tries it; returns the module's result."""
-    executable = server_in(params["folder"])
-    if executable is None:
+def new_server(params: dict[str, Any]) -> str:
+    """The executable to try. Raises PreconditionFailed if there is none."""
+    folder, executable = params["folder"], params["executable"]
+    found = str(server_in(folder) or "") if folder else str(executable)
+    if not os.path.isfile(found):
         raise PreconditionFailed(
-            f"{params['folder']} holds no redis-server or valkey-server (at its top, in bin or in src)",
+            f"{folder} holds no redis-server or valkey-server (at its top, in bin or in src)" if folder else f"{found} does not exist",
             state="Nothing was stopped, and the running server was not touched",
             advice="Place the new version there (redis_binaries)",
         )
-    trial = Trial(executable, params["folder"], params["config_file"], params["sentinel"], params["version_folder"] or "")
+    return found
+
+
+def attempt(params: dict[str, Any]) -> dict[str, Any]:
+    """Tries it; returns the module's result."""
+    executable = new_server(params)
+    trial = Trial(executable, params["folder"] or "", params["config_file"], params["sentinel"], params["version_folder"] or "")
     owner = Owner(**params["process_owner"]) if params["process_owner"] else None
     where = surroundings_of(params["config_file"], params["unit"] or "", owner)
     return {"changed": False, "executable": executable, "files": try_config(trial, where, params["wait_s"], Clock())}
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
+    module = AnsibleModule(
+        SPEC, supports_check_mode=True, required_one_of=[("folder", "executable")], mutually_exclusive=[("folder", "executable")]
+    )
     try:
         result = attempt(module.params)
     except SentinelOpsError as error:

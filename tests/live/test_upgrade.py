@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import upgrading
 from deployment import SERVERS, Deployment, Writers
 from states import settled, wait_until
 
@@ -18,11 +18,17 @@ WANTED = "6.2.14"
 
 
 def command(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> list[str]:
-    return upgrading.command(deployment.inventory, playbook, WANTED, *arguments, **variables)
+    settings = {
+        "redis_upgrade_version": WANTED,
+        "redis_binaries_source": str(SERVERS / WANTED),
+        "redis_binaries_remote_src": True,
+        **variables,
+    }
+    return ["ansible-playbook", "-i", str(deployment.inventory), f"sentinelops.redis.{playbook}", "-e", json.dumps(settings), *arguments]
 
 
 def run(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-    return upgrading.run(deployment.inventory, playbook, WANTED, *arguments, **variables)
+    return subprocess.run(command(deployment, playbook, *arguments, **variables), capture_output=True, text=True, check=False)
 
 
 def interrupt_when(deployment: Deployment, text: str) -> str:

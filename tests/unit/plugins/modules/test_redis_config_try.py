@@ -30,6 +30,15 @@ def test_accepted(runner: Runner, tmp_path: Path, config: Path, check_mode: bool
     assert (result["changed"], result["executable"], result["files"]) == (False, str(program), [str(config)])
 
 
+def test_a_server_that_is_in_no_version_folder(runner: Runner, tmp_path: Path, config: Path) -> None:
+    program = write_server(tmp_path, tmp_path / "seen", ANSWERS.format(reply=b"+PONG"))
+    result = runner.run(NAME, executable=str(program), config_file=str(config))
+    assert (result["changed"], result["executable"]) == (False, str(program))
+    gone = runner.run(NAME, executable=str(tmp_path / "gone"), config_file=str(config))
+    assert gone["failed"]
+    assert f"{tmp_path}/gone does not exist. Nothing was stopped" in gone["msg"]
+
+
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_refused(runner: Runner, tmp_path: Path, config: Path, check_mode: bool) -> None:
     place(tmp_path / "redis.new", "7.0.15", serve=FAILS)
