@@ -10,7 +10,9 @@ redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
 
 from __future__ import annotations
 
+import re
 import ssl
+import sys
 import traceback
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Protocol, Sequence
@@ -75,14 +77,27 @@ NODE_LOGIN_SPEC: dict[str, Any] = {
 _TLS_OPTIONS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 
 
+OLDEST_REDIS_PY = (4, 3)
+
+
 def require_redis_py() -> None:
-    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py."""
-    if REDIS_IMPORT_ERROR is not None:
-        raise PreconditionFailed(
-            "the Python package redis is missing for the interpreter that Ansible uses on this host",
-            advice="Install it there (Debian: python3-redis; else: pip install redis), or set ansible_python_interpreter",
-            exception=REDIS_IMPORT_ERROR,
-        )
+    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py, or has one that is too old."""
+    found = str(getattr(sys.modules.get("redis"), "__version__", ""))
+    numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:2])
+    if REDIS_IMPORT_ERROR is None and numbers >= OLDEST_REDIS_PY:
+        return
+    oldest = ".".join(map(str, OLDEST_REDIS_PY))
+    what = f"is version {found}, and {oldest} is the oldest that will do" if found else "is missing"
+    if found and numbers >= OLDEST_REDIS_PY:
+        what = f"is version {found}, and cannot be imported ({str(REDIS_IMPORT_ERROR).strip().splitlines()[-1]})"
+    raise PreconditionFailed(
+        f"the Python package redis {what}, for {sys.executable}, the interpreter that Ansible uses on this host",
+        state="Nothing was touched",
+        advice="Install it: the package python3-redis of the distribution (Debian 12, Ubuntu 24.04, Fedora or newer), or with "
+        f"{sys.executable} -m pip install 'redis>={oldest}'; the role sentinelops.redis.redis_upgrade does it with "
+        "tasks_from: requirements. Or set ansible_python_interpreter to one that has it",
+        **({"exception": REDIS_IMPORT_ERROR} if REDIS_IMPORT_ERROR else {}),
+    )
 
 
 @dataclass(frozen=True)

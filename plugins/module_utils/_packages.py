@@ -55,6 +55,7 @@ def package_record(service: Mapping[str, Any], executable: str, server: str, pro
         "staged": "",
         "kept": "",
         "product": product,
+        "server": f"/usr/bin/{product}-server",
         "unit": new_name(unit),
         "old_unit": unit,
         "enabled": service.get("enabled") == "enabled",

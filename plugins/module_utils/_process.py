@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import re
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
@@ -150,8 +152,22 @@ class Started:
         return self.output.read()[-4000:].decode(errors="replace").strip()
 
 
-def start_detached(arguments: list[str], folder: str, output: IO[bytes], owner: Owner | None = None) -> Started:
-    """Starts a program in a session of its own, so that it is not ended with us; as another user, if we are root."""
+_PR_SET_PDEATHSIG = 1
+
+
+def start_detached(
+    arguments: list[str],
+    folder: str,
+    output: IO[bytes],
+    owner: Owner | None = None,
+    environment: Mapping[str, str] | None = None,
+    dies_with_us: bool = False,
+) -> Started:
+    """Starts a program in a session of its own, so that it is not ended with us; as another user, if we are root.
+
+    ``dies_with_us``: the kernel kills it the moment that this process ends, however that comes.
+    """
+    library, parent = ctypes.CDLL(None), os.getpid()
 
     def become() -> None:
         if owner is not None and os.geteuid() == 0 and owner.uid != 0:
@@ -161,11 +177,16 @@ def start_detached(arguments: list[str], folder: str, output: IO[bytes], owner: 
                 os.setgroups([])
             os.setgid(owner.gid)
             os.setuid(owner.uid)
+        if dies_with_us:  # after the change of user, which would undo it
+            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
 
     try:
         process = subprocess.Popen(
             arguments,
             cwd=folder,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,20 @@ def with_certificates(folder: Path) -> Access:
         "client_key_file": f"{client}.key",
     }
     return Access(node_lines=lines, sentinel_lines=lines, nodes=login, sentinels=login, app=login, tls=True)
+
+
+def with_users_and_certificates(folder: Path) -> Access:
+    """Both: who comes in needs a certificate and a user."""
+    users, tls = with_users(), with_certificates(folder)
+    return replace(
+        users,
+        node_lines=users.node_lines + tls.node_lines,
+        sentinel_lines=users.sentinel_lines + tls.sentinel_lines,
+        nodes={**users.nodes, **tls.nodes},
+        sentinels={**users.sentinels, **tls.sentinels},
+        app={**users.app, **tls.app},
+        tls=True,
+    )
 
 
 def on_ipv6() -> Access:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
@@ -57,6 +59,15 @@ def settled(deployment: Deployment) -> bool:
         and len({view["port"] for view in fields}) == 1
         and not any("failover_in_progress" in view["flags"] or "down" in view["flags"] for view in fields)
     )
+
+
+def left_of_trials(folder: Path | str) -> list[Path]:
+    """The throw-away folders in which a configuration that names this folder was tried."""
+    found = []
+    for file in Path("/tmp").glob("redis-trial-*/*.conf"):
+        with contextlib.suppress(OSError):
+            found += [file.parent] * (str(folder) in file.read_text(encoding="utf-8"))
+    return found
 
 
 def wait_until(what: Callable[[], bool], seconds: float = 40) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis.exceptions
+from ansible_collections.sentinelops.redis.plugins.module_utils import _connection
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._connection import (
     CONNECTION_SPEC,
@@ -26,6 +28,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
     AccessDenied,
     CommandRefused,
     ConnectionFailed,
+    PreconditionFailed,
     SentinelOpsError,
 )
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import HangUp, Listening, Refusal, listening
@@ -358,4 +361,31 @@ def test_the_nodes_have_the_tls_options_of_the_sentinels_but_for_their_own(empty
 
 
 def test_redis_py_is_here() -> None:
+    require_redis_py()
+
+
+@pytest.mark.parametrize(
+    ("version", "trouble", "reason"),
+    [
+        (None, "ImportError: No module named 'redis'", "the Python package redis is missing, for "),
+        ("3.5.3", "ImportError: No module named 'redis.backoff'", "is version 3.5.3, and 4.3 is the oldest that will do, for "),
+        ("4.2.2", None, "is version 4.2.2, and 4.3 is the oldest that will do, for "),
+        ("5.0.1", "Traceback:\nImportError: async_timeout", "is version 5.0.1, and cannot be imported (ImportError: async_timeout), for "),
+    ],
+)
+def test_redis_py_is_missing_or_too_old(version: str | None, trouble: str | None, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_connection, "REDIS_IMPORT_ERROR", trouble)
+    if version is None:
+        monkeypatch.delitem(sys.modules, "redis")
+    else:
+        monkeypatch.setattr(redis, "__version__", version)
+    with pytest.raises(PreconditionFailed) as refused:
+        require_redis_py()
+    assert reason + sys.executable in str(refused.value)
+    assert "Nothing was touched. Install it: the package python3-redis" in str(refused.value)
+
+
+@pytest.mark.parametrize("version", ["4.3.0", "4.10.1", "5.0.0rc1", "8.1.0"])
+def test_redis_py_is_new_enough(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis, "__version__", version)
     require_redis_py()

@@ -1,0 +1,127 @@
+"""The README's inventories, and a deployment of two shards on three "hosts" with one Sentinel set, as one of them describes it.
+
+Each host is an address of 127.0.0.0/8, on which its servers listen and on no other; all hosts have the same ports.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+from access import README, Access, quoted
+from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Login, Server, connect
+from deployment import SERVERS, Deployment, server_in
+
+SECRET = "shop-secret-12"
+SENTINEL_SECRET = "shop-secret-13"
+SHARDS = {"cache": ("127.0.0.2", 0), "sessions": ("127.0.0.3", 1)}  # name: address of the master, and which port
+
+
+def documented_inventories() -> dict[str, str]:
+    """The README's inventories by the name in their first line, ``# inventory: NAME``."""
+    blocks = re.findall(r"^```yaml\n# inventory: (.*?)\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return dict(blocks)
+
+
+class Shop(Deployment):
+    """``cache`` on three hosts, ``sessions`` on two of them, a Sentinel on each; run by another user if we are root."""
+
+    def __init__(self, folder: Path, version: str, port: int) -> None:
+        lines = f"requirepass {quoted(SECRET)}\nmasterauth {quoted(SECRET)}\nprotected-mode yes\n"
+        access = Access(
+            node_lines=lines,
+            sentinel_lines=f"requirepass {SENTINEL_SECRET}\nprotected-mode yes\n",
+            nodes={"password": SECRET},
+            sentinels={"password": SENTINEL_SECRET},
+            app={"password": SECRET},
+        )
+        super().__init__(folder, version, port, access=access)
+        hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+        self.hosts = {f"cache-{number}": host for number, host in enumerate(hosts, 1)}
+        self.hosts |= {f"sessions-{number}": host for number, host in enumerate(hosts[:2], 1)}
+        self.nodes = {name: port + (0 if name.startswith("cache") else 1) for name in self.hosts}
+        self.sentinels = {f"sentinel-{number}": port + 100 for number in (1, 2, 3)}
+        self.hosts |= {f"sentinel-{number}": host for number, host in enumerate(hosts, 1)}
+        user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self.owner = (user.pw_uid, user.pw_gid)
+
+    def address(self, name: str) -> str:
+        return str(Address(self.hosts[name], self.ports[name]))
+
+    def connect(self, name: str) -> Server:
+        login = self.access.sentinels if name in self.sentinels else self.access.nodes
+        return connect(Address(self.hosts[name], self.ports[name]), Login(**login, timeout_ms=2000))
+
+    def reach(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
+        return {**super().reach(nodes), "login_host": self.hosts["sentinel-1"]}
+
+    def _set_up(self, name: str) -> None:
+        folder = self.folder / name / "redis"
+        shutil.copytree(SERVERS / self.version, folder)
+        common = f"port {self.ports[name]}\nbind {self.hosts[name]}\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
+        self.config(name).write_text(common + (self._watching() if name in self.sentinels else self._following(name)), encoding="utf-8")
+        self.config(name).chmod(0o640)
+        for path in (folder.parent, *folder.parent.rglob("*")):
+            os.chown(path, *self.owner)
+        self.start(name)
+
+    def _following(self, name: str) -> str:
+        host, number = SHARDS[name.partition("-")[0]]
+        follow = "" if self.hosts[name] == host else f"replicaof {host} {min(self.nodes.values()) + number}\n"
+        return self.access.node_lines + follow
+
+    def _watching(self) -> str:
+        port = min(self.nodes.values())
+        return self.access.sentinel_lines + "".join(
+            f"sentinel monitor {shard} {host} {port + number} 2\nsentinel down-after-milliseconds {shard} 5000\n"
+            f"sentinel failover-timeout {shard} 60000\nsentinel auth-pass {shard} {SECRET}\n"
+            for shard, (host, number) in SHARDS.items()
+        )
+
+    def start(self, name: str) -> None:
+        user, group = self.owner
+        as_owner: dict[str, Any] = {"user": user, "group": group, "extra_groups": []} if os.geteuid() == 0 else {}
+        mode = ["--sentinel"] if name in self.sentinels else []
+        self.processes[name] = subprocess.Popen(
+            [server_in(self.folder / name / "redis"), self.config(name), *mode],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            **as_owner,
+        )
+
+    def _known(self, name: str) -> bool:
+        for shard in SHARDS:
+            reply = self.command(name, "SENTINEL", "MASTER", shard)
+            view = dict(zip(reply[::2], reply[1::2], strict=True))
+            replicas = [dict(zip(one[::2], one[1::2], strict=True)) for one in self.command(name, "SENTINEL", "REPLICAS", shard)]
+            nodes = [node for node in self.nodes if node.startswith(shard)]
+            if int(view["num-other-sentinels"]) != 2 or [one["master-link-status"] for one in replicas] != ["ok"] * (len(nodes) - 1):
+                return False
+        return True
+
+    def _inventory(self) -> dict[str, Any]:
+        """The README's, with our addresses and ports; all hosts are this one, and have the same file system."""
+        port = min(self.nodes.values())
+        text = documented_inventories()["shards"].replace("6380", str(port + 1))
+        for number in (3, 2, 1):
+            text = text.replace(f"10.0.0.{number}", f"127.0.0.{number + 1}")
+        found: dict[str, Any] = yaml.safe_load(text)
+        found["all"]["children"]["shop"]["vars"] |= {
+            "ansible_connection": "local",
+            "ansible_become": False,
+            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "redis_upgrade_redis_port": port,
+            "redis_upgrade_sentinel_port": port + 100,
+            "redis_upgrade_journal_folder": f"{self.folder}/journal/{{{{ inventory_hostname }}}}",
+            "vault_redis_password": SECRET,
+            "vault_sentinel_password": SENTINEL_SECRET,
+        }
+        return found
