@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ._elf import HEADER_BYTES, machine_in, machine_of
 from ._errors import PreconditionFailed
-from ._folders import NO_SERVER, SERVER_PLACES, server_in
+from ._folders import SERVER_PLACES, server_in
 
 __all__ = ["Contents", "archive_contents", "check_sum", "folder_contents"]
 
@@ -53,7 +53,7 @@ def check_sum(path: str, wanted: str) -> str:
         raise PreconditionFailed(
             f"{path} has the checksum {found.hexdigest()}, expected was {expected}",
             state=STATE,
-            advice="Fetch the file again, or correct redis_binaries_checksum",
+            advice="Fetch it again, or correct redis_binaries_checksum; what lies in redis_binaries_cache may be deleted",
         )
     return found.hexdigest()
 
