@@ -44,6 +44,7 @@ molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, o
 
 hosts: .venv/test $(COLLECTION) ## the playbooks on hosts with systemd, over SSH (as root; boots them with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
+	.venv/bin/python scripts/sources.py 8.0.2
 	scripts/run molecule test --scenario-name systemd
 
 servers: .venv/run ## fetch the server versions that the tests use
