@@ -99,7 +99,7 @@ def _require_one_folder(path: str, members: dict[str, tarfile.TarInfo]) -> None:
     if outside:
         raise PreconditionFailed(f"{path} holds {outside[0]}, which would be written elsewhere", state=STATE)
     tops = sorted({name.split("/")[0] for name in members})
-    if len(tops) != 1 or tops == ["."] or (len(members) == 1 and not members[tops[0]].isdir()):
+    if len(tops) != 1 or tops == ["."] or (tops[0] in members and not members[tops[0]].isdir()):
         raise PreconditionFailed(
             f"{path} has {', '.join(tops[:5]) or 'nothing'} at its top, where one folder is expected, as in release archives",
             state=STATE,

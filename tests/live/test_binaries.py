@@ -60,7 +60,9 @@ class Hosts:
         return [self.folder / host / "redis.new" for host in HOSTS]
 
     def versions(self) -> set[str]:
-        printed = [subprocess.run([path / "redis-server", "--version"], capture_output=True, text=True, check=True) for path in self.folders()]
+        printed = [
+            subprocess.run([path / "redis-server", "--version"], capture_output=True, text=True, check=True) for path in self.folders()
+        ]
         return {re.findall(r"v=(\S+)", done.stdout)[0] for done in printed}
 
     def beside(self) -> set[str]:
