@@ -40,7 +40,7 @@ def left_behind(deployment: Deployment) -> list[Path]:
     return sorted(path for name in deployment.ports for path in (deployment.folder / name).glob("redis.*"))
 
 
-def archive(path: Path, checksum: str) -> dict[str, Any]:
+def archive(path: Path | str, checksum: str) -> dict[str, Any]:
     return {"redis_binaries_method": "archive", "redis_binaries_source": str(path), "redis_binaries_checksum": checksum}
 
 
@@ -94,7 +94,7 @@ def test_no_room(deployment: Deployment, folder: Path) -> None:
 
 
 def test_an_unreachable_url(deployment: Deployment) -> None:
-    said = upgrade(deployment, **archive(Path("nowhere"), "0" * 64), redis_binaries_source="http://127.0.0.1:9/redis.tar.gz")
+    said = upgrade(deployment, **archive("http://127.0.0.1:9/redis.tar.gz", "0" * 64))
     assert (
         f"http://127.0.0.1:9/redis.tar.gz cannot be had: Request failed: <urlopen error [Errno 111] Connection refused>. {NOTHING}" in said
     )
@@ -104,7 +104,7 @@ def test_an_unreachable_url(deployment: Deployment) -> None:
 def test_a_url_with_something_else(deployment: Deployment, folder: Path) -> None:
     given = pack(SERVERS / WANTED, folder)
     with served(folder) as server:
-        said = upgrade(deployment, **{**archive(given.path, "0" * 64), "redis_binaries_source": server.url(given.path)})
+        said = upgrade(deployment, **archive(server.url(given.path), "0" * 64))
     assert "did not match" in said
     assert NOTHING in said
     assert list((deployment.folder / "cache" / "downloads").iterdir()) == []
