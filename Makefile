@@ -3,13 +3,14 @@
 
 PYTHON ?= python3
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
+HOST_SCENARIOS := systemd packages releases
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint sanity unit live molecule hosts servers bench-handover clean
+.PHONY: help demo test test-all lint sanity unit live molecule hosts servers sources bench-handover soak-handover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -19,6 +20,9 @@ demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is wri
 
 test: .venv/test ## lint, sanity, unit, live, molecule: all of them, with one summary line at the end
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule
+
+test-all: .venv/test ## the same and the tests on hosts; where no hosts can be booted, it says so
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule hosts
 
 lint: .venv/test $(COLLECTION) ## static checks, on everything
 	scripts/run ruff check
@@ -36,7 +40,7 @@ sanity: .venv/test ## ansible-test sanity, on a copy
 unit: .venv/test $(COLLECTION) servers ## unit tests
 	scripts/run pytest tests/unit
 
-live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
+live: .venv/test $(COLLECTION) servers sources ## modules and playbooks on real servers
 	scripts/run pytest tests/live
 
 molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
@@ -44,12 +48,15 @@ molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, o
 
 hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots them with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
-	scripts/run molecule test --scenario-name systemd
-	scripts/run molecule test --scenario-name packages
-	scripts/run molecule test --scenario-name releases
+	@.venv/bin/python scripts/sources.py 8.0.2 || { echo "not run: the source of Redis 8.0.2 cannot be downloaded"; exit 77; }
+	@failed=; for scenario in $(HOST_SCENARIOS); do scripts/run molecule test --scenario-name $$scenario || failed="$$failed $$scenario"; done; \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 servers: .venv/run ## fetch the server versions that the tests use
 	.venv/bin/python scripts/servers.py
+
+sources: .venv/run ## fetch the source release that the tests build
+	.venv/bin/python scripts/sources.py 6.0.16
 
 bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))

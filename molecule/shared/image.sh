@@ -37,6 +37,7 @@ install_tools() {
 
 bootstrap() {
     local packages=systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,procps,ca-certificates,python3,python3-apt,python3-redis
+    packages+=,build-essential,libsystemd-dev,libssl-dev # for a host that builds
     debootstrap --variant=minbase --include="$packages" bookworm "$image" "$MIRROR" >"$folder/debootstrap.log" 2>&1 ||
         not_run "debootstrap failed: $(tail -n 1 "$folder/debootstrap.log")"
 }

@@ -17,19 +17,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ._carry import Carrier, inside, own_like
-from ._configfile import FileIdentity
+from ._configfile import FileIdentity, read_text
 from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from ._files import InstanceFiles
 from ._process import binary_version
 
-__all__ = ["Folders", "copy_version", "require_version_in", "server_in", "started_from", "to_update", "version_in"]
+__all__ = [
+    "NO_SERVER",
+    "SERVER_PLACES",
+    "Folders",
+    "copy_version",
+    "origin_of",
+    "put_in_place",
+    "require_version_in",
+    "server_in",
+    "started_from",
+    "to_update",
+    "version_in",
+]
 
-SERVER_NAMES = ("redis-server", "valkey-server")
+SERVER_PLACES = tuple(sub + name for sub in ("", "bin/", "src/") for name in ("redis-server", "valkey-server"))
+NO_SERVER = "holds no redis-server or valkey-server (at its top, in bin or in src)"
+_ORIGIN = ".sentinelops-redis"  # a file in a version folder that says what it was made from
 
 
 def server_in(folder: str) -> str | None:
     """The server's executable in a version folder (at its top, in ``bin`` or in ``src``), or None."""
-    candidates = [os.path.join(folder, sub, name) for sub in ("", "bin", "src") for name in SERVER_NAMES]
+    candidates = [os.path.join(folder, place) for place in SERVER_PLACES]
     return next((path for path in candidates if os.access(path, os.X_OK) and os.path.isfile(path)), None)
 
 
@@ -43,14 +57,17 @@ def version_in(folder: str) -> str:
 
 
 def to_update(source: str, path: str) -> list[str]:
-    """The files of a source folder that are missing in another one, or differ there; relative names."""
+    """The files of a source folder that are missing in another one, or differ there; relative names.
+
+    The server comes last: a folder that was copied in part does not hold the new version.
+    """
     found = []
     for folder, _folders, names in os.walk(source):
         for name in names:
             relative = os.path.relpath(os.path.join(folder, name), source)
             if not _same(os.path.join(source, relative), os.path.join(path, relative)):
                 found.append(relative)
-    return sorted(found)
+    return sorted(found, key=lambda name: (name in SERVER_PLACES, name))
 
 
 def _same(one: str, other: str) -> bool:
@@ -64,6 +81,26 @@ def copy_version(source: str, path: str, names: Sequence[str]) -> None:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copy(os.path.join(source, name), target + ".partial")
         os.replace(target + ".partial", target)
+
+
+def origin_of(path: str) -> str:
+    """What a version folder was made from, as put_in_place() was told; empty if that is not known."""
+    try:
+        return read_text(os.path.join(path, _ORIGIN)).strip()
+    except (OSError, SentinelOpsError):
+        return ""
+
+
+def put_in_place(source: str, path: str, origin: str) -> None:
+    """Makes a folder the version folder ``path`` by a rename, whatever was there; ``path`` is never there in part."""
+    with open(os.path.join(source, _ORIGIN), "w", encoding="utf-8") as file:
+        file.write(origin + "\n")
+    replaced = path + ".replaced"
+    shutil.rmtree(replaced, ignore_errors=True)
+    if os.path.isdir(path):
+        os.rename(path, replaced)
+    os.rename(source, path)
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def require_version_in(folder: str, version: str) -> None:

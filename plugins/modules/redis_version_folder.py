@@ -12,7 +12,8 @@ short_description: Ensure that a folder holds a given server version
 version_added: 0.1.0
 description:
   - Copies a built server version from a folder on the same host, if O(source) is given, and then runs the server with
-    C(--version). It fails if there is none, if it does not run on this host, or if it has another version.
+    C(--version). It fails if there is none, if it is built for another machine, if it does not run on this host, or if it has
+    another version.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
@@ -38,9 +39,15 @@ options:
   source:
     description:
       - A folder on the same host with the built version. Its files are copied with their modes; files that are the same
-        already are left alone, and files that are only in O(path) stay.
+        already are left alone, and files that are only in O(path) stay. The server comes last.
       - Without it, O(path) is only checked.
     type: path
+  origin:
+    description:
+      - What the version in O(source) comes from, for example the checksum of an archive. With it, O(source) is not copied, but takes the
+        place of O(path), which is removed, if its server is right; so O(path) is never there in part. Both must be on one file system.
+      - It is written into the folder, so that M(sentinelops.redis.redis_version_room) finds it.
+    type: str
 """
 
 EXAMPLES = r"""
@@ -66,24 +73,28 @@ executable:
   returned: success
   type: str
 copied:
-  description: The files that were copied, relative to the folder.
+  description: The files that were copied, relative to the folder. None if the folder was renamed.
   returned: success
   type: list
   elements: str
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._elf import machine_here, machine_of
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._folders import copy_version, server_in, to_update
+from ..module_utils._folders import NO_SERVER, copy_version, origin_of, put_in_place, server_in, to_update
 from ..module_utils._process import binary_version
+from ..module_utils._room import require_machine
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "version": {"type": "str", "required": True},
     "source": {"type": "path"},
+    "origin": {"type": "str"},
 }
 
 
@@ -92,10 +103,11 @@ def require_version(folder: str, wanted: str) -> str:
     executable = server_in(folder)
     if executable is None:
         raise PreconditionFailed(
-            f"{folder} holds no redis-server or valkey-server (at its top, in bin or in src)",
+            f"{folder} {NO_SERVER}",
             state="No server was touched",
             advice="Give the folder or archive of a built server version",
         )
+    require_machine(executable, machine_of(executable), machine_here())
     found = binary_version(executable)
     if found != wanted:
         raise PreconditionFailed(
@@ -118,14 +130,26 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     return {"changed": bool(copied), "version": wanted, "executable": executable, "copied": copied}
 
 
+def ensure_renamed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    path, source, wanted, origin = params["path"], params["source"], params["version"], params["origin"]
+    if origin_of(path) == origin:
+        return {"changed": False, "version": wanted, "executable": require_version(path, wanted), "copied": []}
+    executable = os.path.join(path, os.path.relpath(require_version(source, wanted), source))
+    if not check_mode:
+        put_in_place(source, path, origin)
+    return {"changed": True, "version": wanted, "executable": executable, "copied": []}
+
+
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
+    module = AnsibleModule(SPEC, supports_check_mode=True, required_by={"origin": ["source"]})
     try:
-        result = ensure(module.params, module.check_mode)
+        result = (ensure_renamed if module.params["origin"] else ensure)(module.params, module.check_mode)
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())
     except OSError as error:
-        module.fail_json(msg=f"{module.params['source']} cannot be copied to {module.params['path']}: {error}. No server was touched.")
+        module.fail_json(
+            msg=f"{module.params['source']} cannot be put in place as {module.params['path']}: {error}. No server was touched."
+        )
     module.exit_json(**result)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._elf import machine_here
+from ansible_collections.sentinelops.redis.tests.unit.support.archives import AARCH64_SERVER
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 
@@ -71,3 +73,37 @@ def test_a_folder_that_cannot_be_made(runner: Runner, tmp_path: Path) -> None:
     result = runner.run(NAME, source=str(place(tmp_path / "built", V)), path=str(tmp_path / "file" / "redis.new"), version=V)
     assert result["failed"]
     assert "No server was touched" in result["msg"]
+
+
+@pytest.mark.parametrize("option", ["path", "source"])
+def test_another_machine(runner: Runner, tmp_path: Path, option: str) -> None:
+    folder = place(tmp_path / "folder", V)
+    (folder / "redis-server").write_bytes(AARCH64_SERVER)
+    result = runner.run(NAME, **{"path": str(tmp_path / "new"), option: str(folder)}, version=V)
+    assert result["failed"]
+    assert f"redis-server is built for aarch64, this host is {machine_here()}" in result["msg"]
+
+
+@pytest.mark.parametrize("earlier", ["", "7.0.9", V])
+def test_an_unpacked_folder_takes_the_place(runner: Runner, tmp_path: Path, earlier: str) -> None:
+    source, path = place(tmp_path / "unpacked", V), tmp_path / "redis.new"
+    if earlier:
+        (place(path, earlier) / "of the earlier one").touch()
+    checked = runner.run(NAME, check_mode=True, source=str(source), path=str(path), version=V, origin="one")
+    assert (checked["changed"], source.exists()) == (True, True)
+    result = runner.run(NAME, source=str(source), path=str(path), version=V, origin="one")
+    assert (result["changed"], result["executable"], result["copied"]) == (True, str(path / "redis-server"), [])
+    assert {name.name for name in path.iterdir()} == {"redis-server", ".sentinelops-redis"}
+    assert {name.name for name in tmp_path.iterdir()} == {"redis.new"}
+    assert not runner.run(NAME, source=str(source), path=str(path), version=V, origin="one")["changed"]
+
+
+def test_what_is_wrong_takes_no_place(runner: Runner, tmp_path: Path) -> None:
+    source, path = place(tmp_path / "unpacked", "7.0.9"), place(tmp_path / "redis.new", V)
+    result = runner.run(NAME, source=str(source), path=str(path), version=V, origin="one")
+    assert "is version 7.0.9, announced was 7.0.15" in result["msg"]
+    assert V in (path / "redis-server").read_text()
+
+
+def test_an_origin_without_a_source(runner: Runner, tmp_path: Path) -> None:
+    assert "source" in runner.run(NAME, path=str(tmp_path), version=V, origin="one")["msg"]

@@ -1,0 +1,68 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For which machines programs are built: the header of ELF files."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["HEADER_BYTES", "Target", "machine_here", "machine_in", "machine_of", "target_of"]
+
+HEADER_BYTES = 20
+# e_machine of the ELF header, and the name that `uname -m` has for it
+_MACHINES = {
+    3: "i386",
+    8: "mips",
+    20: "ppc",
+    21: "ppc64",
+    22: "s390x",
+    40: "arm",
+    62: "x86_64",
+    183: "aarch64",
+    243: "riscv64",
+    258: "loongarch64",
+}
+
+
+class Target(NamedTuple):
+    """What a program is built for. Two programs run on the same machine if these are equal."""
+
+    number: int
+    bits: int
+    little_endian: bool
+
+    def __str__(self) -> str:
+        name = _MACHINES.get(self.number, f"machine {self.number}")
+        if self.number == 21 and self.little_endian:
+            name = "ppc64le"
+        usual = 32 if name in ("i386", "mips", "ppc", "arm") else 64
+        return name if self.bits == usual else f"{name} ({self.bits} bits)"
+
+
+def target_of(header: bytes) -> Target | None:
+    """What the first 20 bytes of a file say; None if it is no ELF file (a script, for example)."""
+    if len(header) < HEADER_BYTES or header[:4] != b"\x7fELF" or header[4] not in (1, 2) or header[5] not in (1, 2):
+        return None
+    little_endian = header[5] == 1
+    return Target(int.from_bytes(header[18:20], "little" if little_endian else "big"), 32 * header[4], little_endian)
+
+
+def machine_in(header: bytes) -> str:
+    """The same as `uname -m` says it; empty if it is no ELF file."""
+    found = target_of(header)
+    return str(found) if found else ""
+
+
+def machine_of(path: str) -> str:
+    """What a program is built for; empty if it is no ELF file. Raises OSError."""
+    with open(path, "rb") as file:
+        return machine_in(file.read(HEADER_BYTES))
+
+
+def machine_here() -> str:
+    """What the programs of this host are built for, as the one that runs this is one of them; empty if unknown."""
+    try:
+        return machine_of("/proc/self/exe")
+    except OSError:
+        return ""

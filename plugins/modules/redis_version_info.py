@@ -1,0 +1,111 @@
+#!/usr/bin/python
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Examines a folder or archive with a built version."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_version_info
+short_description: Examine a folder or archive with a built server version
+version_added: 0.1.0
+description:
+  - Says how much room a built version needs and for which machine its server is built, without unpacking or running anything.
+  - An archive is read to its end, so that a truncated one is found out. It fails for an archive that has another checksum, that is
+    damaged, or that has not one folder at its top; and if there is no server in the folder or archive.
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+    details: It changes nothing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  action_group:
+    support: none
+    membership: []
+options:
+  path:
+    description: The folder, or the archive; C(tar), also compressed with C(gzip), C(bzip2) or C(xz).
+    type: path
+    required: true
+  checksum:
+    description: The SHA-256 checksum of the archive, with or without C(sha256:) before it. An archive without it is refused.
+    type: str
+  built:
+    description: Whether there must be a built server in it. An archive with the source of a server holds none.
+    type: bool
+    default: true
+"""
+
+EXAMPLES = r"""
+- name: Examine an archive before it is sent anywhere
+  sentinelops.redis.redis_version_info:
+    path: /srv/builds/redis-7.0.15-built.tar.gz
+    checksum: 9d1d2b5e5a2a0b8bb1a90dd0a9b4ef3b1d17e1d2a7f0b7ca2b0b3f8e50b5d3a1
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+bytes:
+  description: The room that it needs on a disk.
+  returned: success
+  type: int
+machine:
+  description: What the server is built for, as C(uname -m) says it; empty if it is no ELF file.
+  returned: success
+  type: str
+server:
+  description: The server's file, relative to the folder; empty if there is none.
+  returned: success
+  type: str
+checksum:
+  description: The SHA-256 checksum of the archive; empty for a folder.
+  returned: success
+  type: str
+"""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._built import archive_contents, check_sum, folder_contents
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._folders import NO_SERVER
+
+SPEC: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "checksum": {"type": "str"},
+    "built": {"type": "bool", "default": True},
+}
+
+
+def examine(params: dict[str, Any]) -> dict[str, Any]:
+    path = params["path"]
+    state = "Nothing was placed and no server was touched"
+    if not os.path.exists(path):
+        raise PreconditionFailed(f"{path} does not exist", state=state, advice="Correct redis_binaries_source")
+    is_folder = os.path.isdir(path)
+    checksum = "" if is_folder else check_sum(path, params["checksum"] or "")
+    contents = folder_contents(path) if is_folder else archive_contents(path)
+    if params["built"] and not contents.server:
+        raise PreconditionFailed(f"{path} {NO_SERVER}", state=state, advice="Give the folder or archive of a built server version")
+    return {"bytes": contents.bytes, "machine": contents.machine, "server": contents.server, "checksum": checksum}
+
+
+def main() -> None:
+    module = AnsibleModule(SPEC, supports_check_mode=True)
+    try:
+        result = examine(module.params)
+    except SentinelOpsError as error:
+        module.fail_json(**error.as_result())
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()
