@@ -15,8 +15,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Callable, Iterator, NamedTuple, Protocol, Sequence
 
+from ._carry import inside
 from ._configfile import mended_sentinel_config, quoted, split_args
-from ._folders import inside
 from ._serverlog import judge_log
 
 __all__ = ["Files", "Place", "Refusal", "TrialConfig", "TrialFile", "explain", "trial_config"]
