@@ -83,6 +83,6 @@ def _of_min_replicas(master: Instance, nodes: Sequence[Instance]) -> Iterator[Fi
             master.host,
             f"min-replicas-to-write is {wanted}, and {linked} replicas are linked",
             "While one of them restarts the master refuses all writes (NOREPLICAS)",
-            f"CONFIG SET min-replicas-to-write {max(linked - 1, 0)} on every data node of the shard until the upgrade is done, or add a replica",
+            f"CONFIG SET min-replicas-to-write {max(linked - 1, 0)} on every data node of the shard for the upgrade, or add a replica",
             "min-replicas",
         )

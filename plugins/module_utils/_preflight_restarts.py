@@ -154,7 +154,7 @@ def _of_memory(master: Instance) -> Iterator[Finding]:
         yield Finding(
             master.host,
             f"{size(available)} of memory are available on its host, and it uses {size(used)}",
-            "It forks for a full synchronisation; what is written meanwhile is copied, in the worst case all of it, and the kernel may kill it",
+            "It forks for a full synchronisation; what is written meanwhile is copied, at worst all of it, and the kernel may kill it",
             "Free memory on that host, or upgrade when less is written",
             "memory",
             WARNING,
