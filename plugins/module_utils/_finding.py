@@ -25,7 +25,6 @@ CHECKS = (
     "rights",
     "downgrade",
     "format",
-    "no-way-back",
     # Sentinels
     "sentinels-agree",
     "sentinels-known",

@@ -353,7 +353,7 @@ def no_way_back(shard: str, running: str, wanted: str, accepted: bool) -> Findin
         "Nothing, it was accepted (redis_upgrade_accept_no_way_back). Have a backup"
         if accepted
         else "Make a backup, and accept that with redis_upgrade_accept_no_way_back: true",
-        "no-way-back",
+        "format",
         WARNING if accepted else REFUSAL,
     )
 

@@ -78,7 +78,7 @@ def _of_shard(
 
 def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
     """A way back that is missing and was accepted is told all the same."""
-    if any(problem.check in ("no-way-back", "downgrade", "format") for problem in plan.problems):
+    if any(problem.check in ("downgrade", "format") for problem in plan.problems):
         return
     for node in nodes:
         server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
