@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import upgrade_plan
-from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._connection import connect, login_from
+from ansible_collections.sentinelops.redis.plugins.modules.redis_survey import SPEC, examined
 from deployment import MASTER, ROOT, RUN_MODULE, Deployment
 from states import snapshot
 
@@ -33,7 +36,7 @@ class Look:
 
 
 def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
-    """What redis_survey returns for one instance, in a process of its own."""
+    """What redis_survey returns for one instance; in a process of its own where that sees its host in another way."""
     kind = "sentinel" if name in deployment.sentinels else "redis"
     login = deployment.access.sentinels if kind == "sentinel" else deployment.access.nodes
     arguments = {
@@ -47,6 +50,14 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
         "asked_at_s": time.time(),
         **look.options.get(name, {}),
     }
+    if name not in look.wrapped and name not in look.environment:
+        with patch_module_args(arguments):
+            params = AnsibleModule(SPEC).params
+        server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+        try:
+            return json.loads(json.dumps(examined(server, params)))  # type: ignore[no-any-return]
+        finally:
+            server.close()
     collections = str(ROOT / ".cache" / "collections")
     own = look.environment.get(name, {})
     done = subprocess.run(
@@ -64,10 +75,9 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
 
 
 def survey_all(deployment: Deployment, look: Look) -> dict[str, dict[str, Any]]:
-    """The records of all instances, which are surveyed at the same time."""
+    """The records of all instances."""
     names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in look.inventory_lacks]
-    with ThreadPoolExecutor(len(names)) as pool:
-        return dict(zip(names, pool.map(lambda name: survey(deployment, name, look), names), strict=True))
+    return {name: survey(deployment, name, look) for name in names}
 
 
 def judge(deployment: Deployment, records: Mapping[str, dict[str, Any]], look: Look) -> dict[str, Any]:
@@ -104,11 +114,3 @@ def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, A
     if not silent:
         found["everything else"] = snapshot(deployment)
     return found
-
-
-def answers(deployment: Deployment, name: str) -> bool:
-    try:
-        deployment.administer(name, "PING")
-    except SentinelOpsError:
-        return False
-    return True
