@@ -77,7 +77,9 @@ def _of_replica(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int)
 
 
 def _of_min_replicas(master: Instance, nodes: Sequence[Instance]) -> Iterator[Finding]:
-    wanted, linked = int(master.record.get("min_replicas_to_write") or 0), sum(1 for node in nodes if node.record.get("link_up")) - 1
+    wanted = int(master.record.get("min_replicas_to_write") or 0)
+    # one that an earlier run stopped is started before another one is stopped
+    linked = sum(1 for node in nodes if node is not master and (node.record.get("link_up") or node.record.get("stopped")))
     if wanted and linked - 1 < wanted:
         yield Finding(
             master.host,

@@ -382,6 +382,13 @@ def test_a_master_that_would_refuse_writes_while_a_replica_restarts(to_write: in
     assert [finding.check for finding in findings(deployment)] == ["min-replicas"] * found
 
 
+def test_a_replica_that_an_earlier_run_stopped_will_be_linked_again() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").stopped = True
+    node("redis-1", min_replicas_to_write=1)(deployment)
+    assert "min-replicas" not in [finding.check for finding in findings(deployment)]
+
+
 def test_a_replica_that_knows_its_master_by_another_address_follows_it() -> None:
     deployment = three_and_three()
     node("redis-3", master="192.168.0.1:6379")(deployment)
