@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.sentinelops.redis.plugins.module_utils._finding import REFUSAL, preflight_result
 from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
-from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import moves, preflight, warnings
+from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import moves, preflight
 from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
 from ansible_collections.sentinelops.redis.plugins.module_utils._text import handover_lines, plan_lines
 
@@ -51,14 +53,16 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
 
 
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan, its text in ``lines``, and in ``findings`` everything that stands against it."""
+    """The plan, its text in ``lines``, in ``findings`` everything that stands against it, and in ``preflight`` all that was found."""
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
-    findings = preflight(instances, plan, int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto")))
-    plan.warnings += moves(instances, plan) + warnings(instances)
+    max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
+    findings = preflight(instances, plan, max_lag_bytes, mode, time.time())
+    plan.warnings += moves(instances, plan)
     result = plan.as_dict()
     result["lines"] = plan_lines(result)
-    result["findings"] = [str(finding) for finding in findings]
+    result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
+    result["preflight"] = preflight_result(plan.version, findings)
     return result
 
 

@@ -14,10 +14,11 @@ from itertools import zip_longest
 from typing import Any, Mapping, Sequence
 
 from ._fence import is_fence
+from ._finding import REFUSAL, WARNING, Finding
 from ._sentinel import SentinelView, view_from_dict
 from ._versions import is_downgrade, way_back, way_forward
 
-__all__ = ["Instance", "Plan", "Settings", "ShardPlan", "Step", "journal_of", "make_plan"]
+__all__ = ["Instance", "Plan", "Settings", "ShardPlan", "Step", "journal_of", "make_plan", "no_way_back", "wanted_server"]
 
 Record = Mapping[str, Any]
 
@@ -110,7 +111,7 @@ class Plan:
     fail_back_hosts: list[str] = field(default_factory=list)
     mend_hosts: list[str] = field(default_factory=list)
     to_stage: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     touched_hosts: list[str] = field(default_factory=list)
     gaps: bool = False
@@ -133,7 +134,11 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan.sentinel_hosts = [step.host for step in sorted(pending, key=lambda step: step.do != "finish")]
     views = _views(sentinels)
     if not views:
-        plan.problems.append("no Sentinel answers, so it cannot be told who is master")
+        plan.problems.append(
+            Finding(
+                "plan", "no Sentinel answers, so it cannot be told who is master", "Nothing can be planned", "Mend that first", "answers"
+            )
+        )
     for name in settings.master_names or sorted({view.master.name for view in views}):
         _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, len(sentinels), settings)
     plan.problems += _left_over(plan, nodes)
@@ -197,13 +202,19 @@ def _plan_shard(
     plan: Plan, name: str, views: Sequence[SentinelView], nodes: Sequence[Instance], sentinels: int, settings: Settings
 ) -> None:
     if not views:
-        plan.problems.append(f"no Sentinel monitors a master named '{name}'")
+        seen = f"no Sentinel monitors a master named '{name}'"
+        plan.problems.append(Finding("plan", seen, "It cannot be upgraded", "Correct redis_upgrade_master_name", "inventory"))
         return
     members = _members(views, nodes)
     for address in sorted(address for address, node in members.items() if node is None):
         plan.problems.append(
-            f"shard {name}: the Sentinels know the data node {address}, which the inventory does not have; add it, or, "
-            "if it is gone for good, forget it with SENTINEL RESET on one Sentinel after the other"
+            Finding(
+                f"shard {name}",
+                f"the Sentinels know the data node {address}, which the inventory does not have",
+                "It would be left behind; or it is a ghost, and Sentinels wait for it",
+                "Add it to the inventory, or, if it is gone for good, forget it with SENTINEL RESET on one Sentinel after the other",
+                "inventory",
+            )
         )
     # in the order of the inventory, so that the same deployment always gets the same plan
     known = {address: node for node in nodes for address, member in members.items() if member is node}
@@ -243,8 +254,13 @@ def _give_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], set
         candidates = [address for address in known if address != shard.master and shard.priorities[known[address].host] > 0]
         if not candidates:
             plan.problems.append(
-                f"shard {shard.name}: there is no replica that may become master (none at all, or all have priority 0), so "
-                f"the master {shard.master} cannot be upgraded without an outage"
+                Finding(
+                    f"shard {shard.name}",
+                    "there is no replica that may become master (none at all, or all have priority 0)",
+                    f"The master {shard.master} cannot be upgraded without an outage",
+                    "Add a replica, or give one a replica-priority other than 0",
+                    "target",
+                )
             )
             shard.handover = False
             return
@@ -275,25 +291,39 @@ def _waves(queues: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:
     return [host for wave in waves for host in wave], [len(wave) for wave in waves]
 
 
+def wanted_server(record: Mapping[str, Any]) -> str:
+    """``redis`` or ``valkey``: what the instance shall run, which only packages change."""
+    return str((record.get("activation") or {}).get("product") or record.get("server", "redis"))
+
+
 def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], settings: Settings) -> None:
     for node in nodes:
         server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
         if not running or running == settings.version:
             continue
-        wanted = (str((node.record.get("activation") or {}).get("product") or server), settings.version)
+        wanted = (wanted_server(node.record), settings.version)
         if wanted[0] == server and is_downgrade(running, settings.version):
             plan.problems.append(
-                f"{node.host} runs {running}, which is newer than the wanted {settings.version}: a downgrade is refused, since an "
-                "older server may be unable to read the data"
+                Finding(
+                    node.host,
+                    f"{node.host} runs {running}, which is newer than the wanted {settings.version}: a downgrade is refused",
+                    "An older server may be unable to read the data",
+                    "Correct redis_upgrade_version",
+                    "downgrade",
+                )
             )
         elif not way_forward((server, running), wanted):
-            plan.problems.append(f"{node.host}: a replica with {settings.version} cannot read the data of a master with {running}")
-        elif not way_back((server, running), wanted) and not settings.accept_no_way_back:
             plan.problems.append(
-                f"shard {shard.name}: there is no way back from {settings.version} to {running}: once the master runs "
-                f"{settings.version}, a node with {running} cannot read its data, and only a restore leads back. Accept that with "
-                "redis_upgrade_accept_no_way_back: true"
+                Finding(
+                    node.host,
+                    f"a replica with {settings.version} cannot read the data of a master with {running}",
+                    "The first replica that is upgraded could not follow the master",
+                    "Choose another version; there may be one in between",
+                    "format",
+                )
             )
+        elif not way_back((server, running), wanted) and not settings.accept_no_way_back:
+            plan.problems.append(no_way_back(shard.name, running, settings.version, accepted=False))
             return
 
 
@@ -320,10 +350,30 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
     return journal
 
 
-def _left_over(plan: Plan, nodes: Sequence[Instance]) -> list[str]:
+def no_way_back(shard: str, running: str, wanted: str, accepted: bool) -> Finding:
+    """What it means that an older server cannot read the new one's data; a warning once it is accepted."""
+    return Finding(
+        f"shard {shard}",
+        f"there is no way back from {wanted} to {running}",
+        f"Once the master runs {wanted}, a node with {running} cannot read its data: it could not follow any more, a failed node could not "
+        "be put back, and only a restore from a backup leads back, without all that was written since",
+        "Nothing, it was accepted (redis_upgrade_accept_no_way_back). Have a backup"
+        if accepted
+        else "Make a backup, and accept that with redis_upgrade_accept_no_way_back: true",
+        "format",
+        WARNING if accepted else REFUSAL,
+    )
+
+
+def _left_over(plan: Plan, nodes: Sequence[Instance]) -> list[Finding]:
     return [
-        f"{node.host} is in the inventory as a data node ({node.record.get('login')}) and belongs to no shard that is to be "
-        "upgraded; take it out, or name its master in redis_upgrade_master_name"
+        Finding(
+            node.host,
+            f"{node.host} is in the inventory as a data node ({node.record.get('login')}) and belongs to no shard that is to be upgraded",
+            "It would be left as it is",
+            "Take it out, or name its master in redis_upgrade_master_name",
+            "inventory",
+        )
         for node in nodes
         if node.key not in plan.steps and node.record.get("answers")
     ]

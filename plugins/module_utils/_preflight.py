@@ -3,80 +3,100 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The gates before anything is touched: pure judgements of the survey, all of them at once.
 
-Each finding says on which node, what was seen, why that matters, and what to do.
+Each subject has a file of its own (_preflight_*); here is what concerns one instance's files, folders and service manager.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
 from ._carry import inside
-from ._election import ineligible_because
+from ._finding import REFUSAL, Finding, named
 from ._modes import chosen_mode
 from ._places import DATA_FOLDER, new_name
-from ._plan import Instance, Plan
-from ._sentinel import SentinelView, disagreements, view_from_dict
-from ._shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
+from ._plan import Instance, Plan, ShardPlan, no_way_back, wanted_server
+from ._preflight_hosts import of_clocks, of_disks, of_rewriting, of_rights, of_silence
+from ._preflight_leftovers import of_leftovers, of_other_runs
+from ._preflight_nodes import of_nodes
+from ._preflight_restarts import of_restarts
+from ._preflight_sentinels import Expected, of_time_limits, of_views
+from ._sentinel import view_from_dict
 from ._units import is_server_program
+from ._versions import way_back
 
-__all__ = ["Finding", "moves", "preflight", "warnings"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that must be mended before the upgrade may begin."""
-
-    node: str
-    seen: str
-    why: str
-    do: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.node}: {self.seen}. {self.why}. {self.do}."
+__all__ = ["moves", "preflight"]
 
 
-def preflight(instances: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str = "auto") -> list[Finding]:
-    """Everything that forbids the upgrade now; empty if it may begin. Nothing is judged where nothing is to be done."""
-    findings = [Finding("plan", problem.rstrip("."), "The plan cannot be made", "Mend it and run again") for problem in plan.problems]
-    if plan.nothing_to_do and not findings:
-        return []
-    for instance in instances:
-        findings += _of_instance(instance, plan)
-    findings += _shared_folders([instance for instance in instances if instance.key in plan.to_stage])
-    findings += _shared_units([instance for instance in instances if instance.key in plan.to_stage])
-    for name, shard in plan.shards.items():
-        if shard.fenced:
-            continue  # in the middle of a handover: play (3/8) finishes that, and judges the shard itself
-        views = [
-            view_from_dict(view) for instance in instances for view in instance.record.get("views", []) if view["master"]["name"] == name
-        ]
-        stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
-        stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
-        findings += _of_views(name, views, shard.sentinels, stopped_sentinels, stopped)
-        nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
-        findings += _of_data(name, nodes, max_lag_bytes)
-        if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
-            findings += _of_time_limits(name, views)
-    return findings
+def preflight(
+    instances: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str = "auto", now_s: float = 0
+) -> list[Finding]:
+    """Everything that forbids the upgrade now, and everything that is worth a warning; refusals first.
+
+    ``now_s``: the controller's time of day after the survey; 0 if clocks shall not be compared. Where nothing is to be done, only
+    what is left of earlier runs is judged.
+    """
+    findings = [*plan.problems, *of_other_runs(instances), *of_leftovers(instances, plan)]
+    if not plan.nothing_to_do:
+        for instance in instances:
+            findings += _of_instance_and_host(instance, plan, handover_mode)
+        staged = [instance for instance in instances if instance.key in plan.to_stage]
+        findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
+        findings += [*of_disks(instances, plan), *of_clocks(instances, now_s)]
+        for shard in plan.shards.values():
+            nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
+            findings += [*_of_shard(shard, instances, nodes, plan, max_lag_bytes, handover_mode), *of_restarts(shard, nodes, plan)]
+    return sorted(findings, key=lambda finding: finding.severity != REFUSAL)
 
 
-def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
+def _of_instance_and_host(instance: Instance, plan: Plan, handover_mode: str) -> Iterator[Finding]:
+    record = instance.record
+    if record.get("answers") or record.get("stopped"):
+        if instance.key in plan.to_stage:
+            yield from named("files", _of_instance(instance))
+            yield from named("service-manager", _of_service(instance, str(record.get("folder", ""))))
+            if record.get("config_writable"):
+                yield from of_rewriting(instance)
+    else:
+        yield from of_silence(instance)
+    yield from of_rights(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
+
+
+def _of_shard(
+    shard: ShardPlan, instances: Sequence[Instance], nodes: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str
+) -> Iterator[Finding]:
+    yield from _of_versions(shard, nodes, plan)
+    if shard.fenced:
+        return  # in the middle of a handover: play (3/8) finishes that, and judges the shard itself
+    views = [view_from_dict(view) for i in instances for view in i.record.get("views", []) if view["master"]["name"] == shard.name]
+    stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
+    stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
+    yield from of_views(shard.name, views, Expected(shard.sentinels, stopped_sentinels, stopped))
+    yield from of_nodes(shard, nodes, max_lag_bytes, any(node.key in plan.to_stage for node in nodes))
+    if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
+        yield from of_time_limits(shard.name, views)
+
+
+def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
+    """A way back that is missing and was accepted is told all the same."""
+    if any(problem.check in ("downgrade", "format") for problem in plan.problems):
+        return
+    for node in nodes:
+        server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
+        if running and running != plan.version and not way_back((server, running), (wanted_server(node.record), plan.version)):
+            yield no_way_back(shard.name, running, plan.version, accepted=True)
+            return
+
+
+def _pauses(node: Instance, handover_mode: str) -> bool:
+    """Whether a handover from this node would pause writes."""
+    server, version = str(node.record.get("server", "redis")), str(node.record.get("version") or "7.0")
+    return chosen_mode(handover_mode, server, version)[0] == "pause"
+
+
+def _of_instance(instance: Instance) -> Iterator[Finding]:
+    """Its owner, its configuration file and its folders."""
     record, host = instance.record, instance.host
-    if not record.get("answers") and not record.get("stopped"):
-        yield Finding(
-            host,
-            f"the {'Sentinel' if instance.kind == 'sentinel' else 'data node'} does not answer ({record.get('error')})",
-            "A deployment that lacks a node already is not safe to upgrade",
-            "Start it, or take it out of the inventory and let the Sentinels forget it (SENTINEL RESET)",
-        )
-        return
-    if instance.key not in plan.to_stage:
-        return
     owner, ours = record.get("process_owner") or {}, record.get("our_uid")
     if owner and ours not in (None, 0, owner["uid"]):
         yield Finding(
@@ -125,7 +145,6 @@ def _of_instance(instance: Instance, plan: Plan) -> Iterator[Finding]:
         )
     for doubt in activation.get("doubts", []):
         yield Finding(host, **doubt)
-    yield from _of_service(instance, folder)
     data = str(record.get("dir", ""))
     if instance.kind == "redis" and data and any(inside(data, place) for place in (folder, str(activation.get("kept") or folder))):
         yield Finding(
@@ -237,125 +256,6 @@ def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tup
     return [(what, ", ".join(keys)) for what, keys in users.items() if len(keys) > 1]
 
 
-def _of_views(
-    name: str, views: Sequence[SentinelView], sentinels: int, stopped_sentinels: int, stopped: Sequence[str] | set[str]
-) -> Iterator[Finding]:
-    for difference in disagreements(views):
-        yield Finding(
-            f"shard {name}",
-            f"the Sentinels disagree on the {difference}",
-            "Who is master must be beyond doubt",
-            "Wait until they agree, or find the Sentinel that is cut off",
-        )
-    for view in views:
-        yield from _of_view(name, view, sentinels, stopped_sentinels, stopped)
-    if views:
-        quorum = max(view.master.quorum for view in views)
-        majority = sentinels // 2 + 1
-        if sentinels - 1 < max(quorum, majority):
-            yield Finding(
-                f"shard {name}",
-                f"there are {sentinels} Sentinels, and {max(quorum, majority)} are needed for a failover",
-                "While one of them restarts nobody could replace a master that dies",
-                "Add a Sentinel",
-            )
-
-
-def _of_view(name: str, view: SentinelView, sentinels: int, stopped_sentinels: int, stopped: Sequence[str] | set[str]) -> Iterator[Finding]:
-    node = f"Sentinel {view.address}, shard {name}"
-    if view.tilt:
-        yield Finding(node, "it is in TILT", "It does not act on failures now", "Wait 30 s; check the host's clock and load")
-    if view.master.failover_in_progress:
-        yield Finding(node, "a failover is in progress", "The roles are about to change", "Wait until it has ended")
-    bad = [flag for flag in view.master.flags if flag in ("s_down", "o_down", "disconnected")]
-    if bad:
-        yield Finding(node, f"it flags the master {', '.join(bad)}", "A failover may begin at any moment", "Mend the master first")
-    if not view.quorum_ok and not stopped_sentinels:
-        yield Finding(node, view.quorum_reply, "No failover could be agreed on", "Bring the missing Sentinels back")
-    if view.master.other_sentinels + 1 != sentinels:
-        yield Finding(
-            node,
-            f"it knows {view.master.other_sentinels + 1} Sentinels, the inventory has {sentinels}",
-            "A Sentinel that is missing, or a ghost that still counts as a voter, endangers the majority",
-            "Complete the inventory, or remove ghosts with SENTINEL RESET on one Sentinel after the other",
-        )
-    for peer in view.peers:
-        if "s_down" in peer.flags and not stopped_sentinels:
-            yield Finding(
-                node,
-                f"it does not reach the Sentinel {peer.address}",
-                "All must take part in the handover",
-                "Start that Sentinel or mend the network",
-            )
-        elif peer.hello_age_ms > 5 * MAX_HELLO_AGE_MS and not stopped_sentinels:
-            yield Finding(
-                node,
-                f"it last heard of the Sentinel {peer.address} {peer.hello_age_ms} ms ago",
-                "It would learn of the new master late",
-                "Mend the network between them",
-            )
-    for replica in view.replicas:
-        why = ineligible_because(replica)
-        if why and replica.address not in stopped and replica.priority != 0:
-            yield Finding(
-                node,
-                f"the replica {replica.address} is not in order: {why}",
-                "One replica after the other is restarted, so the rest must be able to take over",
-                "Mend the replica",
-            )
-
-
-def _pauses(node: Instance, handover_mode: str) -> bool:
-    """Whether a handover from this node would pause writes."""
-    server, version = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
-    return chosen_mode(handover_mode, server, version)[0] == "pause"
-
-
-def _of_time_limits(name: str, views: Sequence[SentinelView]) -> Iterator[Finding]:
-    for view in views:
-        if pause_budget_ms(view.master.down_after_ms) < MIN_PAUSE_BUDGET_MS:
-            yield Finding(
-                f"Sentinel {view.address}, shard {name}",
-                f"down-after-milliseconds is {view.master.down_after_ms}",
-                "A write pause that is long enough for the handover would look like a dead master",
-                f"SENTINEL SET {name} down-after-milliseconds 2000 (or more), on every Sentinel; or set redis_upgrade_handover_mode: fence",
-            )
-
-
-def _of_data(name: str, nodes: Sequence[Instance], max_lag_bytes: int) -> Iterator[Finding]:
-    masters = [node for node in nodes if node.record.get("role") == "master"]
-    if len(masters) != 1:
-        who = ", ".join(node.host for node in masters) or "none"
-        yield Finding(
-            f"shard {name}",
-            f"role:master is seen on {len(masters)} nodes ({who})",
-            "Exactly one node may accept writes",
-            "Find out which one is right and make the others its replicas",
-        )
-        return
-    head = int(masters[0].record.get("offset", 0))
-    for node in nodes:
-        record = node.record
-        if record.get("stopped") or not record.get("answers") or record.get("role") == "master":
-            continue
-        if record.get("loading"):
-            yield Finding(node.host, "it is loading its data", "It cannot take over", "Wait until it has loaded")
-        elif not record.get("link_up"):
-            yield Finding(
-                node.host,
-                "its link to the master is down",
-                "It cannot take over",
-                "Mend the replication; its log says why it fails",
-            )
-        elif head - int(record.get("offset", 0)) > max_lag_bytes:
-            yield Finding(
-                node.host,
-                f"it lags {head - int(record.get('offset', 0))} bytes behind the master",
-                f"More than {max_lag_bytes} bytes cannot be caught up in a short pause",
-                "Wait, or lower the write rate",
-            )
-
-
 def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
     """The instances that will run from elsewhere after the upgrade, for the plan's reader."""
     found = []
@@ -367,16 +267,4 @@ def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
         elif instance.key in plan.to_stage and _starts_from_elsewhere(record):
             by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
             found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
-    return found
-
-
-def warnings(instances: Sequence[Instance]) -> list[str]:
-    """What the operator should know, and what does not stop the upgrade."""
-    found = []
-    for instance in instances:
-        record = instance.record
-        if instance.kind == "redis" and record.get("answers") and not record.get("save") and record.get("appendonly") == "no":
-            found.append(
-                f'{instance.host} has no persistence (save "", appendonly no): its restart needs a full synchronisation from the master'
-            )
     return found

@@ -64,7 +64,7 @@ def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _problems(after: Plan, settings: Settings) -> list[str]:
     """What a plan made now would still have to do."""
-    found = list(after.problems)
+    found = [str(problem) for problem in after.problems]
     found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]
     found += [
         f"shard {shard.name}: the master is {shard.master_host}, home is {shard.home_host}"

@@ -67,6 +67,17 @@ options:
   stop_command:
     description: The same for the stop command.
     type: raw
+  examine:
+    description:
+      - Whether to find out as well what only the preflight asks, under C(examined) - rights that are missing, the write rate (which takes
+        half a second on a master), memory, disks, the clock, and what earlier runs have left.
+      - An instance that answers and cannot be surveyed gives a record that says why, instead of a failure.
+    type: bool
+    default: false
+  asked_at_s:
+    description: The controller's time of day when it started this task, in seconds since 1970, to compare clocks with.
+    type: float
+    default: 0
 """
 
 EXAMPLES = r"""
@@ -98,11 +109,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._address import Address
-from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, require_redis_py
+from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
 from ..module_utils._errors import SentinelOpsError
+from ..module_utils._examine import examine, journal_or_reason, not_surveyed
 from ..module_utils._journal import read_journal
 from ..module_utils._service import command_words
 from ..module_utils._survey import Wanted, survey
+from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
@@ -115,7 +128,27 @@ SPEC: dict[str, Any] = {
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
+    "examine": {"type": "bool", "default": False},
+    "asked_at_s": {"type": "float", "default": 0},
 }
+
+
+def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
+    """The survey's record, or why there is none, and what only the preflight wants to know."""
+    journal, reason = journal_or_reason(params["journal"])
+    try:
+        record = surveyed(server, params, journal)
+    except SentinelOpsError as error:
+        record = not_surveyed(server, params["kind"], journal, error)
+    found = examine(server, record, params["journal"], params["asked_at_s"], Clock())
+    return {**record, "journal_error": reason, "examined": found}
+
+
+def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
+    manager, folder = params["service_manager"], params["folder"] or ""
+    return survey(
+        server, params["kind"], journal, Wanted(manager, folder, params["activation"], params["version"] or "", params["product"])
+    )
 
 
 def main() -> None:
@@ -128,11 +161,9 @@ def main() -> None:
     try:
         require_redis_py()
         server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
-        manager = params["service_manager"]
-        for name in ("start_command", "stop_command") if manager == "command" else ():
+        for name in ("start_command", "stop_command") if params["service_manager"] == "command" else ():
             command_words(params[name], name)
-        wanted = Wanted(manager, params["folder"] or "", params["activation"], params["version"] or "", params["product"])
-        record = survey(server, params["kind"], read_journal(params["journal"]), wanted)
+        record = examined(server, params) if params["examine"] else surveyed(server, params, read_journal(params["journal"]))
     except SentinelOpsError as error:
         module.fail_json(**error.as_result())
     module.exit_json(changed=False, instance=record)

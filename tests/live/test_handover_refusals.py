@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from access import with_users
 from deployment import MASTER, Deployment, Writers
+from faults import CLIENT_RIGHTS, NODE_RIGHTS, SENTINEL_RIGHTS, command, ghost, not_applying, set_everywhere, stopped, without
 from states import settings, settled, snapshot, wait_until
 
 Build = Callable[..., Deployment]
@@ -44,32 +44,6 @@ def refuse(deployment: Deployment, spoil: Context, reason: str, *, inside: bool 
     wait_until(lambda: settled(deployment))
     assert snapshot(deployment) == before
     return str(result["msg"])
-
-
-def command(deployment: Deployment, name: str, *words: Any) -> Any:
-    """As an administrator, whatever rights have been taken away from us."""
-    return deployment.administer(name, *words)
-
-
-@contextlib.contextmanager
-def set_everywhere(deployment: Deployment, names: list[str], words: list[Any], back: list[Any]) -> Iterator[None]:
-    for name in names:
-        command(deployment, name, *words)
-    try:
-        yield
-    finally:
-        for name in names:
-            command(deployment, name, *back)
-
-
-@contextlib.contextmanager
-def stopped(deployment: Deployment, name: str) -> Iterator[None]:
-    """Hung: the process exists and does not answer."""
-    deployment.processes[name].send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        deployment.processes[name].send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize(
@@ -166,16 +140,6 @@ def test_a_failover_in_progress(deployment: Deployment) -> None:
     assert settings(deployment) == before
 
 
-@contextlib.contextmanager
-def not_applying(deployment: Deployment, name: str) -> Iterator[None]:
-    """A paused replica answers, and does not apply what it is sent."""
-    command(deployment, name, "CLIENT", "PAUSE", 60000, "WRITE")
-    try:
-        yield
-    finally:
-        command(deployment, name, "CLIENT", "UNPAUSE")
-
-
 def test_a_lag_that_cannot_be_caught_up(deployment: Deployment) -> None:
     """Attempt after attempt, each taken back, until the time is up: the writes go on in between and afterwards."""
     with Writers(deployment) as writers:
@@ -211,22 +175,6 @@ def test_a_script_that_runs_and_runs(deployment: Deployment) -> None:
     refuse(deployment, busy(deployment, "redis-1"), "BUSY Redis is busy running a script", inside=False)
 
 
-@contextlib.contextmanager
-def without(deployment: Deployment, names: list[str], right: str) -> Iterator[None]:
-    for name in names:
-        command(deployment, name, "ACL", "SETUSER", "ops", f"-{right}")
-    try:
-        yield
-    finally:
-        for name in names:
-            command(deployment, name, "ACL", "SETUSER", "ops", f"+{right}")
-
-
-NODE_RIGHTS = ["info", "role", "multi", "exec", "replicaof", "config|get", "config|set", "config|rewrite"]
-CLIENT_RIGHTS = ["client|pause", "client|unpause", "client|kill"]
-SENTINEL_RIGHTS = ["info", *(f"sentinel|{what}" for what in ("master", "replicas", "sentinels", "ckquorum", "failover"))]
-
-
 @pytest.mark.parametrize("right", [*NODE_RIGHTS, *CLIENT_RIGHTS])
 def test_a_right_that_is_missing_on_the_data_nodes(deployment: Deployment, right: str) -> None:
     begun_s = time.monotonic()
@@ -246,23 +194,6 @@ def test_a_right_that_is_missing_on_the_sentinels(deployment: Deployment, right:
 
 def test_a_mode_that_the_servers_do_not_know(deployment: Deployment) -> None:
     refuse(deployment, contextlib.nullcontext(), "mode coordinated needs a Sentinel of Valkey 9.1.1 or later", mode="coordinated")
-
-
-@contextlib.contextmanager
-def ghost(deployment: Deployment, name: str) -> Iterator[str]:
-    """An instance that was there, that all have heard of, and that is gone; its address."""
-    deployment.add(name)
-    address, process = deployment.address(name), deployment.processes[name]
-    process.kill()
-    process.wait()
-    deployment.forget(name)
-    try:
-        yield address
-    finally:
-        for sentinel in deployment.sentinels:
-            command(deployment, sentinel, "SENTINEL", "RESET", MASTER)
-            time.sleep(2.5)  # it must have heard of the others again before the next one forgets them
-        deployment.wait_until_known()
 
 
 @pytest.mark.parametrize("name", ["sentinel-4", "redis-4"])

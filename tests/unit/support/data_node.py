@@ -118,7 +118,7 @@ class DataNode(FakeServer):
 
     def do_config(self, what: str, *words: Any) -> Any:
         if what == "GET":
-            return [words[0], self.config[words[0]]]
+            return [words[0], self.config[words[0]]] if words[0] in self.config else []
         if what == "SET":
             self.config[str(words[0])] = str(words[1])
         else:

@@ -179,6 +179,9 @@ class FakeSentinel(FakeServer):
             self._refuse(("SENTINEL",), "ERR No such master with that name")
         return getattr(self, "_" + what.lower().replace("-", "_"))(*words[1:] if what != "DEBUG" else words)
 
+    def _masters(self) -> list[list[str]]:
+        return [self._master()]
+
     def _master(self) -> list[str]:
         # SENTINEL MASTER names the old master until the failover has ended
         named = self.failover.old_master if self.running and self.failover else self.master

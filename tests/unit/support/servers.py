@@ -111,7 +111,7 @@ class Wire:
 
 
 def _only_reads(text: str) -> bool:
-    return text.startswith(READS) or text in ("SENTINEL DEBUG", PROBE)
+    return text.startswith(READS) or text in ("SENTINEL DEBUG", PROBE) or "no-such-" in text
 
 
 class Replies:
@@ -251,6 +251,10 @@ class FakeServer:
 
     def _done(self, words: tuple[Any, ...]) -> Any:
         return getattr(self, f"do_{words[0].lower()}")(*words[1:])
+
+    def do_shutdown(self, *options: str) -> NoReturn:
+        assert options == ("no-such-option-of-sentinelops",), "nothing here shuts a server down"
+        self._refuse(("SHUTDOWN",), "ERR syntax error")
 
     # -- what may come between ----------------------------------------------------------------------------------------
 

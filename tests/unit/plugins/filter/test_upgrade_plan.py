@@ -62,12 +62,25 @@ def test_findings_are_sentences() -> None:
     assert finding == ("redis-3: its link to the master is down. It cannot take over. Mend the replication; its log says why it fails.")
 
 
-def test_warnings_are_in_the_plan_and_its_text() -> None:
+def test_warnings_do_not_stand_against_it() -> None:
     deployment = three_and_three()
-    deployment.node("redis-3").record = {"save": "", "appendonly": "no"}
+    deployment.node("redis-3").record = {"save": "", "appendonly": "no", "examined": {"used_memory": 1000}}
+    deployment.node("redis-1").record = {"examined": {"used_memory": 3 << 30}}
     plan = plan_of(deployment)
-    assert "redis-3 has no persistence" in plan["warnings"][0]
-    assert plan["lines"][-1] == f"note: {plan['warnings'][0]}"
+    (warning,) = plan["preflight"]["findings"]
+    assert plan["findings"] == []
+    assert (plan["preflight"]["ready"], plan["preflight"]["refusals"], plan["preflight"]["warnings"]) == (True, 0, 1)
+    assert (warning["check"], warning["severity"], warning["node"]) == ("full-sync", "warning", "redis-3")
+    assert warning["text"] == f"redis-3: {warning['seen']}. {warning['why']}. {warning['do']}."
+    assert "3.0 GiB" in warning["why"]
+
+
+def test_refusals_are_in_the_result_too() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").record = {"link_up": False}
+    plan = plan_of(deployment)
+    assert [one["text"] for one in plan["preflight"]["findings"]] == plan["findings"]
+    assert (plan["preflight"]["version"], plan["preflight"]["ready"]) == (NEW, False)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_one_shard_of_two_is_left_out() -> None:
     deployment = two_shards()
     plan = deployment.plan(master_names=("one",))
     assert list(plan.shards) == ["one"]
-    assert any("two-1 is in the inventory as a data node" in problem for problem in plan.problems)
+    assert any("two-1 is in the inventory as a data node" in str(problem) for problem in plan.problems)
     alone = make_plan([one for one in deployment.instances() if not one.host.startswith("two")], Settings(NEW, ("one",)))
     assert alone.problems == []
     assert alone.replica_hosts == ["one-2", "one-3", "one-4"]
@@ -148,7 +148,7 @@ def test_no_replica_may_become_master() -> None:
         deployment.node(host).priority = 0
     plan = deployment.plan()
     (problem,) = plan.problems
-    assert "there is no replica that may become master" in problem
+    assert "there is no replica that may become master" in str(problem)
     assert plan.handover_hosts == []
 
 
@@ -156,7 +156,7 @@ def test_no_replica_at_all() -> None:
     deployment = three_and_three()
     del deployment.shards[0].nodes[1:]
     plan = deployment.plan()
-    assert any("there is no replica that may become master" in problem for problem in plan.problems)
+    assert any("there is no replica that may become master" in str(problem) for problem in plan.problems)
 
 
 # -- an earlier run was killed --------------------------------------------------------------------------------------
@@ -283,7 +283,7 @@ def _nodes(*does: str) -> dict[str, str]:
 def test_a_downgrade_is_refused() -> None:
     plan = three_and_three(version="7.0.15").plan("7.0.5")
     assert len(plan.problems) == 3
-    assert "redis-1 runs 7.0.15, which is newer than the wanted 7.0.5: a downgrade is refused" in plan.problems[0]
+    assert "redis-1 runs 7.0.15, which is newer than the wanted 7.0.5: a downgrade is refused" in str(plan.problems[0])
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_from_redis_to_valkey(running: str, wanted: str, problem: str) -> None:
         node.record["activation"] = {"method": "package", "product": "valkey"}
     problems = deployment.plan(wanted).problems
     assert bool(problems) == bool(problem)
-    assert problem in " ".join(problems)
+    assert problem in " ".join(map(str, problems))
 
 
 @pytest.mark.parametrize(
@@ -321,8 +321,8 @@ def test_no_way_back_has_to_be_accepted(server: str, running: str, wanted: str, 
     problems = deployment.plan(wanted).problems
     assert len(problems) == (1 if barrier else 0), "told once, not for every node"
     if barrier:
-        assert f"there is no way back from {wanted} to {running}" in problems[0]
-        assert "redis_upgrade_accept_no_way_back: true" in problems[0]
+        assert f"there is no way back from {wanted} to {running}" in str(problems[0])
+        assert "redis_upgrade_accept_no_way_back: true" in str(problems[0])
     assert deployment.plan(wanted, accept_no_way_back=True).problems == []
 
 
@@ -330,15 +330,15 @@ def test_a_data_node_that_the_inventory_does_not_have() -> None:
     deployment = three_and_three()
     deployment.node("redis-3").in_inventory = False
     (problem,) = deployment.plan().problems
-    assert "the Sentinels know the data node 10.0.0.3:6379, which the inventory does not have" in problem
-    assert "SENTINEL RESET" in problem
+    assert "the Sentinels know the data node 10.0.0.3:6379, which the inventory does not have" in str(problem)
+    assert "SENTINEL RESET" in str(problem)
 
 
 def test_a_master_that_the_inventory_does_not_have() -> None:
     deployment = three_and_three()
     deployment.node("redis-1").in_inventory = False
     plan = deployment.plan()
-    assert any("10.0.0.1:6379" in problem for problem in plan.problems)
+    assert any("10.0.0.1:6379" in str(problem) for problem in plan.problems)
     assert (plan.shards, plan.handover_hosts) == ({}, [])
 
 
@@ -347,12 +347,12 @@ def test_a_data_node_that_no_sentinel_knows() -> None:
     stranger = Surveyed([Shard("other", [Node("redis-9", "10.0.0.9:6379")])], []).instances()
     plan = make_plan([*deployment.instances(), *stranger], Settings(NEW))
     (problem,) = plan.problems
-    assert "redis-9 is in the inventory as a data node (127.0.0.1:6379) and belongs to no shard" in problem
+    assert "redis-9 is in the inventory as a data node (127.0.0.1:6379) and belongs to no shard" in str(problem)
 
 
 def test_a_master_name_that_nobody_monitors() -> None:
     plan = three_and_three().plan(master_names=("yourmaster",))
-    assert "no Sentinel monitors a master named 'yourmaster'" in plan.problems
+    assert "no Sentinel monitors a master named 'yourmaster'" in [problem.seen for problem in plan.problems]
 
 
 def test_no_sentinel_answers() -> None:
@@ -360,7 +360,7 @@ def test_no_sentinel_answers() -> None:
     for sentinel in deployment.sentinels:
         sentinel.answers = False
     plan = deployment.plan()
-    assert "no Sentinel answers, so it cannot be told who is master" in plan.problems
+    assert "no Sentinel answers, so it cannot be told who is master" in [problem.seen for problem in plan.problems]
     assert order(plan) == [[]] * 5
 
 

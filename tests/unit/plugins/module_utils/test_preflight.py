@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import Finding, moves, preflight, warnings
+from ansible_collections.sentinelops.redis.plugins.module_utils._finding import CHECKS, Finding
+from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import moves, preflight
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import (
     NEW,
     OLD,
@@ -20,8 +21,13 @@ Change = Callable[[Surveyed], None]
 MAX_LAG = 1048576
 
 
-def findings(deployment: Surveyed, version: str = NEW, **settings: Any) -> list[Finding]:
+def everything(deployment: Surveyed, version: str = NEW, **settings: Any) -> list[Finding]:
     return preflight(deployment.instances(), deployment.plan(version, **settings), MAX_LAG)
+
+
+def findings(deployment: Surveyed, version: str = NEW, **settings: Any) -> list[Finding]:
+    """What stands against the upgrade."""
+    return [finding for finding in everything(deployment, version, **settings) if finding.severity == "refusal"]
 
 
 def node(host: str, **record: Any) -> Change:
@@ -113,12 +119,19 @@ ONE_FINDING = [
     (two_sentinels, "shard mymaster", "there are 2 Sentinels, and 2 are needed for a failover"),
     (node("redis-2", role="master"), "shard mymaster", "role:master is seen on 2 nodes (redis-1, redis-2)"),
     (node("redis-1", role="replica"), "shard mymaster", "role:master is seen on 0 nodes (none)"),
+    (peer_in_view(1, "10.0.0.12:26379", ping_age_ms=3001), S1, "the Sentinel 10.0.0.12:26379 has not answered its PING for 3001 ms"),
+    (peer_in_view(1, "10.0.0.12:26379", ping_pending_ms=4000), S1, "the Sentinel 10.0.0.12:26379 has not answered its PING for 4000 ms"),
+    (peer_in_view(1, "10.0.0.12:26379", flags=["sentinel", "disconnected"]), S1, "it does not reach the Sentinel 10.0.0.12:26379"),
+    (view(1, master={"ping_pending_ms": 3001}), S1, "the master has not answered its PING for 3001 ms"),
+    (node("redis-3", master="10.0.0.2:6379"), "redis-3", "it follows redis-2, which is not the master"),
+    (node("redis-1", min_replicas_to_write=2), "redis-1", "min-replicas-to-write is 2, and 2 replicas are linked"),
+    (node("redis-1", examined={"failover_state": "waiting-for-sync"}), "redis-1", "begun with FAILOVER is in progress (waiting-for-sync)"),
     (node("redis-3", loading=True), "redis-3", "it is loading its data"),
     (node("redis-3", link_up=False), "redis-3", "its link to the master is down"),
     (node("redis-1", offset=5000 + MAX_LAG + 1), "redis-2", f"it lags {MAX_LAG + 1} bytes behind the master"),
     (silent_node, "redis-3", "the data node does not answer (no answer to INFO)"),
     (silent_sentinel, "sentinel-3", "the Sentinel does not answer (no answer to INFO)"),
-    (unknown_node, "plan", "the Sentinels know the data node 10.0.0.3:6379, which the inventory does not have"),
+    (unknown_node, "shard mymaster", "the Sentinels know the data node 10.0.0.3:6379, which the inventory does not have"),
 ]
 
 
@@ -132,6 +145,7 @@ def test_found(change: Change, where: str, seen: str) -> None:
     change(deployment)
     found = [finding for finding in findings(deployment) if finding.node == where and seen in finding.seen]
     assert len(found) == 1
+    assert found[0].check in CHECKS
     assert found[0].why
     assert found[0].do
     assert str(found[0]) == f"{found[0].node}: {found[0].seen}. {found[0].why}. {found[0].do}."
@@ -216,8 +230,9 @@ def test_a_plan_that_cannot_be_made(problem: str) -> None:
     else:
         deployment.node("redis-2").priority = deployment.node("redis-3").priority = 0
     found = findings(deployment, version)
-    assert {finding.node for finding in found} == {"plan"}
-    assert found[0].why == "The plan cannot be made"
+    check = {"downgrade": "downgrade", "no way back": "format"}.get(problem, "target")
+    assert {finding.check for finding in found} == {check}
+    assert all(finding.node and finding.why and finding.do for finding in found)
 
 
 def test_a_replica_that_must_never_be_master_is_in_order() -> None:
@@ -265,23 +280,6 @@ def test_another_dead_replica_is_an_obstacle_all_the_same() -> None:
     deployment.node("redis-1").stopped = True
     deployment.node("redis-3").answers = False
     assert any(finding.node == "redis-3" and "does not answer" in finding.seen for finding in findings(deployment))
-
-
-@pytest.mark.parametrize(
-    ("record", "warned"),
-    [
-        ({"save": "3600 1", "appendonly": "no"}, False),
-        ({"save": "", "appendonly": "yes"}, False),
-        ({"save": "", "appendonly": "no"}, True),
-        ({"save": "", "appendonly": "no", "answers": False}, False),
-    ],
-)
-def test_a_node_without_persistence_is_worth_a_warning(record: dict[str, Any], warned: bool) -> None:
-    deployment = three_and_three()
-    node("redis-3", **record)(deployment)
-    found = warnings(deployment.instances())
-    assert len(found) == int(warned)
-    assert all("redis-3 has no persistence" in warning for warning in found)
 
 
 @pytest.mark.parametrize("change", [silent_node, silent_sentinel])
@@ -446,3 +444,37 @@ def test_what_the_unit_of_the_new_package_could_not_have(record: dict[str, Any],
     node("redis-2", **record)(deployment)
     found = findings(deployment)
     assert [(finding.node, finding.seen.startswith(seen)) for finding in found] == [("redis-2", True)]
+
+
+@pytest.mark.parametrize(("to_write", "linked", "found"), [(0, 3, 0), (1, 3, 0), (2, 3, 1), (1, 2, 1)])
+def test_a_master_that_would_refuse_writes_while_a_replica_restarts(to_write: int, linked: int, found: int) -> None:
+    deployment = three_and_three()
+    del deployment.shards[0].nodes[linked:]
+    node("redis-1", min_replicas_to_write=to_write)(deployment)
+    assert [finding.check for finding in findings(deployment)] == ["min-replicas"] * found
+
+
+def test_a_replica_that_an_earlier_run_stopped_will_be_linked_again() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").stopped = True
+    node("redis-1", min_replicas_to_write=1)(deployment)
+    assert "min-replicas" not in [finding.check for finding in findings(deployment)]
+
+
+def test_a_replica_that_knows_its_master_by_another_address_follows_it() -> None:
+    deployment = three_and_three()
+    node("redis-3", master="192.168.0.1:6379")(deployment)
+    assert findings(deployment) == []
+
+
+def test_no_way_back_that_was_accepted_is_told_all_the_same() -> None:
+    (finding,) = everything(three_and_three(), "8.0.2", accept_no_way_back=True)
+    assert (finding.check, finding.severity) == ("format", "warning")
+    assert "only a restore from a backup leads back" in finding.why
+
+
+def test_refusals_come_first() -> None:
+    deployment = three_and_three()
+    node("redis-3", link_up=False)(deployment)
+    severities = [finding.severity for finding in everything(deployment, "8.0.2", accept_no_way_back=True)]
+    assert severities == ["refusal", "warning"]

@@ -6,6 +6,8 @@ from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._rights import (
+    denied_on_node,
+    denied_on_sentinel,
     missing_on_node,
     missing_on_sentinel,
     missing_to_coordinate,
@@ -92,6 +94,41 @@ def test_a_right_is_missing_on_a_sentinel() -> None:
         f"our user lacks the right +sentinel|failover on Sentinel {SENTINELS[0]} (SENTINEL: {NOPERM})"
     ]
     assert not deployment.sentinels[0].running
+
+
+# -- for the whole upgrade --------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_denied_and_nothing_is_done() -> None:
+    deployment = Deployment()
+    before = deployment.settings()
+    assert denied_on_node(deployment.master) == {}
+    assert denied_on_sentinel(deployment.sentinels[0]) == {}
+    assert deployment.wire.changing() == []
+    assert deployment.settings() == before
+    assert deployment.master.command("ROLE") == ["master"], "no transaction is left open"
+
+
+@pytest.mark.parametrize("command", ["INFO", "ROLE", "SHUTDOWN", "CLIENT PAUSE", "CONFIG REWRITE"])
+def test_a_right_is_denied_on_a_node(command: str) -> None:
+    deployment = Deployment()
+    deployment.master.refuses[command] = repeat(NOPERM)
+    right = "+" + command.lower().replace(" ", "|")
+    assert denied_on_node(deployment.master) == {right: f"{command.split(maxsplit=1)[0]}: {NOPERM}"}
+
+
+def test_without_transactions_the_rest_is_not_known() -> None:
+    deployment = Deployment()
+    for command in ("MULTI", "EXEC", "ROLE"):
+        deployment.master.refuses[command] = repeat(NOPERM)
+    assert sorted(denied_on_node(deployment.master)) == ["+exec", "+multi", "+role"]
+
+
+@pytest.mark.parametrize("command", ["SENTINEL FAILOVER", "SENTINEL CKQUORUM", "SENTINEL SET", "SHUTDOWN"])
+def test_a_right_is_denied_on_a_sentinel(command: str) -> None:
+    deployment = Deployment()
+    deployment.sentinels[0].refuses[command] = repeat(NOPERM)
+    assert list(denied_on_sentinel(deployment.sentinels[0])) == ["+" + command.lower().replace(" ", "|")]
 
 
 # -- the Sentinels' own user ------------------------------------------------------------------------------------------

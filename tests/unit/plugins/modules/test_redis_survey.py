@@ -72,3 +72,15 @@ def test_a_journal_that_is_none(runner: Runner, tmp_path: Path) -> None:
         result = runner.run(NAME, **server.params, kind="redis", journal=str(tmp_path / "journal.json"))
     assert result["failed"]
     assert "cannot be read" in result["msg"]
+
+
+def test_what_the_preflight_wants_to_know(runner: Runner, tmp_path: Path) -> None:
+    """Where the instance cannot be surveyed, or its journal not be read, the record says so: the preflight tells all at once."""
+    (tmp_path / "redis-6379.json").write_text("nonsense")
+    options = {"kind": "sentinel", "journal": str(tmp_path / "redis-6379.json"), "examine": True, "asked_at_s": 12.5}
+    with listening(answers_of(RecordedNode(recorded(V, "healthy")["nodes"]["redis-1"]))) as server:
+        instance = runner.run(NAME, **server.params, **options)["instance"]
+    assert (instance["answers"], instance["role"]) == (False, "unreachable")
+    assert "this is a data node" in instance["refused"]["message"]
+    assert "cannot be read" in instance["journal_error"]
+    assert instance["examined"]["clock"]["asked_at_s"] == 12.5

@@ -1,0 +1,567 @@
+"""Each finding of the preflight, provoked on real servers: it is told with its remedy, and nothing is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from access import OPS_PASSWORD, documented_rights, with_users
+from ansible_collections.sentinelops.redis.plugins.module_utils._finding import CHECKS
+from ansible_collections.sentinelops.redis.plugins.module_utils._journal import write_journal
+from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
+from deployment import MASTER, Deployment
+from faults import command, ghost, not_applying, set_everywhere, stopped, without
+from looking import Look, judge, look_at, survey, survey_all, untouched
+from states import settled, wait_until
+
+VERSION = "7.0.15"
+Build = Callable[..., Deployment]
+Spoil = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
+
+
+@pytest.fixture(scope="module")
+def deployment(build: Build) -> Deployment:
+    """One for all tests; Sentinels that are patient, so that what is stopped for a moment stays what it is."""
+    return build(
+        VERSION, access=with_users(), extra="enable-debug-command yes\nenable-protected-configs yes\nsave 3600 1\n", down_after_ms=60000
+    )
+
+
+@pytest.fixture(autouse=True)
+def _in_order(deployment: Deployment) -> None:
+    """Each test shows its own fault only, also if the one before went wrong."""
+    wait_until(lambda: settled(deployment), 90)
+
+
+# -- faults -----------------------------------------------------------------------------------------------------------
+
+
+def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Spoil:
+    """CONFIG SET on some data nodes, and back to what it was."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        settings = {name.replace("_", "-"): value for name, value in values.items()}
+        before = {(node, name): command(deployment, node, "CONFIG", "GET", name)[1] for node in names.split() for name in settings}
+        for node, name in before:
+            command(deployment, node, "CONFIG", "SET", name, settings[name])
+        try:
+            yield
+        finally:
+            for (node, name), value in before.items():
+                command(deployment, node, "CONFIG", "SET", name, value)
+
+    return spoil
+
+
+def sentinel_set(names: str, setting: str, value: int, back: int) -> Spoil:
+    words = ["SENTINEL", "SET", MASTER, setting]
+    return lambda deployment: set_everywhere(deployment, names.split(), [*words, value], [*words, back])
+
+
+def hung(name: str, for_s: float) -> Spoil:
+    """SIGSTOP, and time enough for others to notice."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        with stopped(deployment, name):
+            time.sleep(for_s)
+            yield
+
+    return spoil
+
+
+def following(name: str, whom: str) -> Spoil:
+    """A replica that was told to follow another one (or NO ONE) than the master, until Sentinel puts that right."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        where = ["NO", "ONE"] if whom == "no one" else [deployment.access.host, deployment.nodes[whom]]
+        command(deployment, name, "REPLICAOF", *where)
+        try:
+            yield
+        finally:
+            command(deployment, name, "REPLICAOF", deployment.access.host, deployment.nodes["redis-1"])
+
+    return spoil
+
+
+@contextlib.contextmanager
+def cut_off(deployment: Deployment) -> Iterator[None]:
+    """redis-3 does not get in at its master any more."""
+    with config("redis-3", masterauth="wrong")(deployment):
+        command(deployment, "redis-1", "CLIENT", "KILL", "TYPE", "replica")
+        wait_until(lambda: deployment.administered_info("redis-3")["master_link_status"] == "down")
+        yield
+
+
+@contextlib.contextmanager
+def loading(deployment: Deployment) -> Iterator[None]:
+    """redis-3 reads its data again, slowly."""
+    command(deployment, "redis-3", "DEBUG", "POPULATE", 3000)
+    with config("redis-3", key_load_delay=20000, loading_process_events_interval_bytes=1024)(deployment):
+        reloading = deployment.administrator("redis-3")
+        reloading.hurry(500)
+        with contextlib.suppress(Exception):
+            reloading.command("DEBUG", "RELOAD")
+        reloading.close()
+        try:
+            yield
+        finally:
+            command(deployment, "redis-3", "CONFIG", "SET", "key-load-delay", 0)
+            wait_until(lambda: deployment.administered_info("redis-3")["loading"] == "0", 120)
+    command(deployment, "redis-1", "FLUSHALL")
+
+
+@contextlib.contextmanager
+def failing_over(deployment: Deployment) -> Iterator[None]:
+    """FAILOVER on the master, to a replica that hangs."""
+    target = (deployment.access.host, deployment.nodes["redis-3"])
+    with stopped(deployment, "redis-3"):
+        command(deployment, "redis-1", "SET", "something", "new")
+        command(deployment, "redis-1", "FAILOVER", "TO", *target, "TIMEOUT", 600000)
+        try:
+            yield
+        finally:
+            command(deployment, "redis-1", "FAILOVER", "ABORT")
+
+
+@contextlib.contextmanager
+def written_to(deployment: Deployment) -> Iterator[None]:
+    """About 200 KiB are written per second."""
+    done = threading.Event()
+
+    def write() -> None:
+        server = deployment.administrator("redis-1")
+        while not done.wait(0.01):
+            for number in range(2):
+                server.command("SET", f"key-{number}", "x" * 1000)
+        server.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        writer.join()
+
+
+def together(*spoils: Spoil) -> Spoil:
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            for one in spoils:
+                stack.enter_context(one(deployment))
+            yield
+
+    return spoil
+
+
+@contextlib.contextmanager
+def lagging(deployment: Deployment) -> Iterator[None]:
+    with not_applying(deployment, "redis-3"):
+        command(deployment, "redis-1", "SET", "large", "x" * 100000)
+        yield
+    command(deployment, "redis-1", "DEL", "large")
+
+
+@contextlib.contextmanager
+def unable_to_save(deployment: Deployment) -> Iterator[None]:
+    gone = deployment.folder / "redis-3" / "gone"
+    gone.mkdir()
+    with config("redis-3", dir=str(gone))(deployment):
+        gone.rmdir()
+        command(deployment, "redis-3", "BGSAVE")
+        wait_until(lambda: deployment.administered_info("redis-3")["rdb_last_bgsave_status"] == "err")
+        yield
+    command(deployment, "redis-3", "BGSAVE")
+    wait_until(lambda: deployment.administered_info("redis-3")["rdb_last_bgsave_status"] == "ok")
+
+
+@contextlib.contextmanager
+def append_only(deployment: Deployment) -> Iterator[None]:
+    with config("redis-2", appendonly="yes")(deployment):
+        wait_until(lambda: deployment.administered_info("redis-2")["aof_rewrite_in_progress"] == "0")
+        wait_until(lambda: deployment.administered_info("redis-2")["aof_rewrite_scheduled"] == "0")
+        yield
+
+
+@contextlib.contextmanager
+def own_data_folder(deployment: Deployment) -> Iterator[None]:
+    folder = deployment.folder / "redis-3" / "data"
+    folder.mkdir(exist_ok=True)
+    with config("redis-3", dir=str(folder))(deployment):
+        yield
+
+
+def restarted(name: str, script: str) -> Spoil:
+    """Started by a shell script, in which CONF is the configuration file, SERVER the server; as usual again in the end."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        conf, server = deployment.config(name), deployment.folder / name / "redis" / "redis-server"
+        deployment.stop(name)
+        words = ["unshare", "--map-root-user", "--mount", "sh", "-ec", f"CONF={conf} SERVER={server}; {script}"]
+        deployment.processes[name] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+        wait_until(lambda: deployment.processes[name].poll() is None and settled(deployment))
+        try:
+            yield
+        finally:
+            deployment.stop(name)
+            deployment.start(name)
+            wait_until(lambda: settled(deployment))
+
+    return spoil
+
+
+READ_ONLY = "F=$(dirname $CONF); mount --bind $F $F; mount -o remount,bind,ro $F; exec $SERVER $CONF"
+MOUNTED = "mount --bind $CONF $CONF; exec $SERVER $CONF"
+NO_FILE = "exec $SERVER - < $CONF"
+
+
+def file_in_journal(name: str, content: str) -> Spoil:
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        path = deployment.folder / "journal" / name.format(**{key.replace("-", "_"): port for key, port in deployment.ports.items()})
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        try:
+            yield
+        finally:
+            path.unlink()
+
+    return spoil
+
+
+@contextlib.contextmanager
+def an_unfinished_run(deployment: Deployment) -> Iterator[None]:
+    """Its journal, which says that redis-2 had another priority before."""
+    path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
+    write_journal(str(path), {"schema": 1, "kind": "redis", "version": VERSION, "priority": 50, "home": deployment.address("redis-1")})
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+@contextlib.contextmanager
+def another_handover(deployment: Deployment) -> Iterator[None]:
+    note = HandoverNote(str(deployment.folder / "journal"), MASTER)
+    note.take({"pid": 1})
+    try:
+        yield
+    finally:
+        note.release()
+
+
+@contextlib.contextmanager
+def half_staged(deployment: Deployment) -> Iterator[None]:
+    folder = deployment.folder / "redis-2" / "redis.new"
+    folder.mkdir()
+    (folder / "redis-server").write_text("half")
+    try:
+        yield
+    finally:
+        (folder / "redis-server").unlink()
+        folder.rmdir()
+
+
+NOTE = '{"schema": 1, "changes": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", "before": 70, "during": 1}]}'
+
+
+# -- how the modules see their host -----------------------------------------------------------------------------------
+
+
+def in_namespace(script: str) -> list[str]:
+    """The module runs where things are mounted that the servers do not see."""
+    return ["unshare", "--map-root-user", "--mount", "sh", "-ec", script + '; exec "$@"', "sh"]
+
+
+def scarce_memory(deployment: Deployment) -> Look:
+    fake = deployment.folder / "meminfo"
+    fake.write_text("MemTotal:       24685000 kB\nMemAvailable:        512 kB\n", encoding="utf-8")
+    return Look(wrapped={"redis-1": in_namespace(f"mount --bind {fake} /proc/meminfo")})
+
+
+def full_data_disk(deployment: Deployment) -> Look:
+    data = deployment.folder / "redis-3" / "data"
+    return Look(wrapped={"redis-3": in_namespace(f"mount -t tmpfs -o size=64k none {data}")})
+
+
+def full_version_disk(deployment: Deployment) -> Look:
+    """A tiny file system above the version folder, which itself stays where it is."""
+    above = deployment.folder / "redis-3"
+    kept = deployment.folder / "kept"
+    kept.mkdir(exist_ok=True)
+    steps = [
+        f"mount --bind {above}/redis {kept}",
+        f"mount -t tmpfs -o size=64k none {above}",
+        f"mkdir {above}/redis",
+        f"mount --bind {kept} {above}/redis",
+    ]
+    return Look(wrapped={"redis-3": in_namespace("; ".join(steps))})
+
+
+def wrong_clock(deployment: Deployment) -> Look:
+    """The module on redis-3's host has a clock that is an hour ahead, that on redis-2's one that is behind."""
+    environment = {}
+    for name, shift in (("redis-2", -3600), ("redis-3", 3600)):
+        folder = deployment.folder / f"clock-{name}"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(f"import time\n_now = time.time\ntime.time = lambda: _now() + {shift}\n", encoding="utf-8")
+        environment[name] = {"PYTHONPATH": str(folder)}
+    return Look(environment=environment)
+
+
+# -- the findings -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Case:
+    """``besides``: what else may be found, since one thing brings another. ``silent``: who does not answer meanwhile."""
+
+    check: str
+    node: str
+    seen: str
+    spoil: Spoil = lambda _deployment: contextlib.nullcontext()
+    severity: str = "refusal"
+    look: Callable[[Deployment], Look] = lambda _deployment: Look()
+    besides: str = ""
+    silent: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.seen[:50]}"
+
+
+def looking(**options: Any) -> Callable[[Deployment], Look]:
+    return lambda _deployment: Look(**options)
+
+
+ALL_NODES, ALL_SENTINELS = "redis-1 redis-2 redis-3", "sentinel-1 sentinel-2 sentinel-3"
+SMALL = {"repl_backlog_size": 16384}
+BUFFERS = {**SMALL, "client_output_buffer_limit": "replica 262144 262144 1"}
+CASES = [
+    Case("inventory", "shard mymaster", "which the inventory does not have", look=looking(inventory_lacks=["redis-3"])),
+    Case("answers", "redis-3", "the data node does not answer", hung("redis-3", 0), besides="replica-eligible", silent=("redis-3",)),
+    Case("access", "redis-2", "cannot be surveyed: INFO", look=looking(options={"redis-2": {"login_password": "wrong"}})),
+    Case(
+        "answers",
+        "sentinel-1",
+        "this is a Sentinel, the inventory has it as data node",
+        look=looking(options={"sentinel-1": {"kind": "redis"}}),
+        besides="sentinels-known spare-sentinel",
+    ),
+    Case("downgrade", "redis-1", "a downgrade is refused", look=looking(settings={"version": "6.2.14"})),
+    Case("format", "shard mymaster", "no way back from 8.0.2 to 7.0.15", look=looking(settings={"version": "8.0.2"})),
+    Case(
+        "format",
+        "shard mymaster",
+        "no way back from 8.0.2 to 7.0.15",
+        look=looking(settings={"version": "8.0.2", "accept_no_way_back": True}),
+        severity="warning",
+    ),
+    Case("sentinels-agree", "shard mymaster", "disagree on the quorum", sentinel_set("sentinel-2", "quorum", 1, 2)),
+    Case("spare-sentinel", "shard mymaster", "there are 3 Sentinels, and 3 are needed", sentinel_set(ALL_SENTINELS, "quorum", 3, 2)),
+    Case("quorum", "Sentinel", "NOQUORUM", sentinel_set(ALL_SENTINELS, "quorum", 4, 2), besides="spare-sentinel"),
+    Case(
+        "sentinels-reach",
+        "Sentinel",
+        "has not answered its PING for",
+        hung("sentinel-3", 3.6),
+        besides="answers",
+        silent=("sentinel-3",),
+    ),
+    Case(
+        "master-flagged",
+        "Sentinel",
+        "the master has not answered its PING for",
+        hung("redis-1", 3.6),
+        besides="answers one-master",
+        silent=("redis-1",),
+    ),
+    Case(
+        "replica-eligible",
+        "Sentinel",
+        "is not in order: it last answered a PING",
+        hung("redis-3", 5.6),
+        besides="answers",
+        silent=("redis-3",),
+    ),
+    Case("time-limits", "Sentinel", "down-after-milliseconds is 1900", sentinel_set(ALL_SENTINELS, "down-after-milliseconds", 1900, 60000)),
+    Case("failover", "redis-1", "begun with FAILOVER is in progress", failing_over, besides="answers lag", silent=("redis-3",)),
+    Case("one-master", "shard mymaster", "role:master is seen on 2 nodes", following("redis-3", "no one")),
+    Case("target", "shard mymaster", "no replica that may become master", config("redis-2 redis-3", replica_priority=0)),
+    Case("loading", "redis-3", "it is loading its data", loading, besides="replica-eligible answers"),
+    Case("link", "redis-3", "its link to the master is down", cut_off, besides="replica-eligible"),
+    Case("follows", "redis-3", "it follows redis-2, which is not the master", following("redis-3", "redis-2"), besides="replica-eligible"),
+    Case("lag", "redis-3", "bytes behind the master", lagging, look=looking(settings={"max_lag_bytes": 1000})),
+    Case("min-replicas", "redis-1", "min-replicas-to-write is 2, and 2 replicas", config("redis-1", min_replicas_to_write=2)),
+    Case("persistence", "redis-1", "no persistence", config("redis-1", save=""), severity="warning", besides="full-sync"),
+    Case("full-sync", "redis-3", 'it saves nothing when it is stopped (save ""', config("redis-3", save=""), severity="warning"),
+    Case("full-sync", "redis-2", "starts from its append-only file", append_only, severity="warning"),
+    Case("save-failed", "redis-3", "its last BGSAVE failed", unable_to_save),
+    Case(
+        "backlog",
+        "shard mymaster",
+        "the backlog holds 16 KiB",
+        together(config(ALL_NODES, **SMALL), written_to),
+        severity="warning",
+        besides="lag",
+    ),
+    Case(
+        "output-buffer",
+        "redis-1",
+        "client-output-buffer-limit for replicas is 262144 262144 1",
+        together(config(ALL_NODES, **BUFFERS), written_to),
+        severity="warning",
+        besides="backlog lag",
+    ),
+    Case("maxmemory", "redis-2", "maxmemory is", config("redis-2", maxmemory=200000, maxmemory_policy="allkeys-lru")),
+    Case(
+        "memory",
+        "redis-1",
+        "512 KiB of memory are available",
+        config("redis-3", save=""),
+        severity="warning",
+        look=scarce_memory,
+        besides="full-sync",
+    ),
+    Case("files", "redis-3", "lies inside the version folder", lambda d: config("redis-3", dir=str(d.folder / "redis-3" / "redis"))(d)),
+    Case("config-rewrite", "redis-3", "may not write the folder", restarted("redis-3", READ_ONLY)),
+    Case("config-rewrite", "redis-3", "is a mount", restarted("redis-3", MOUNTED)),
+    Case("files", "redis-3", "without a configuration file", restarted("redis-3", NO_FILE)),
+    Case("service-manager", "redis-3", "", look=looking(options={"redis-3": {"service_manager": "systemd"}})),
+    Case("disk", "redis-3/redis", "for a data file", own_data_folder, severity="warning", look=full_data_disk),
+    Case("disk", "redis-3/redis", "for the programs of the new version", look=full_version_disk),
+    Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", look=wrong_clock),
+    Case("clock", "redis-2", "s or more behind the controller's", severity="warning", look=wrong_clock),
+    Case("leftovers", "redis-1", "it is fenced", config("redis-1", min_replicas_to_write=2147483647), severity="warning"),
+    Case("leftovers", "redis-2/redis", "the replica-priority of redis-2 is 100, and was 50", an_unfinished_run, severity="warning"),
+    Case("leftovers", "redis-2", "is not usable", file_in_journal("redis-{redis_2}.json", "nonsense")),
+    Case("leftovers", "", "names replica-priority of 10.0.0.2:6379 (was 70)", file_in_journal("handover-x.json", NOTE), severity="warning"),
+    Case("leftovers", "", "cannot be read", file_in_journal("handover-x.json", "nonsense")),
+    Case("leftovers", "redis-2", "redis.new of an earlier run, with no server that runs", half_staged, severity="warning"),
+    Case("other-run", "", "another handover is under way", another_handover),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) -> None:
+    look = case.look(deployment)
+    allowed = {case.check, *case.besides.split()}
+    last: list[dict[str, Any]] = []
+
+    def found() -> bool:
+        last[:] = look_at(deployment, look)["findings"]
+        mine = [one for one in last if one["check"] == case.check and case.seen in one["seen"] and one["node"].startswith(case.node)]
+        return bool(mine) and {one["severity"] for one in mine} == {case.severity} and {one["check"] for one in last} <= allowed
+
+    with case.spoil(deployment):
+        before = untouched(deployment, case.silent)
+        deadline = time.monotonic() + 8
+        while not found():  # a machine that is busy may be late with something else for a moment
+            assert time.monotonic() < deadline, "\n".join(f"{one['check']} ({one['severity']}): {one['text']}" for one in last)
+        assert untouched(deployment, case.silent) == before
+    assert all(one["why"] and one["do"] and one["text"].startswith(one["node"]) for one in last)
+
+
+@pytest.mark.parametrize("name", ["redis-2", "sentinel-2"])
+def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
+    """Of those that the README names: each one alone, and all at once."""
+    rights = [right[1:] for right in documented_rights()["Sentinels" if name.startswith("sentinel") else "data nodes"].split()]
+    assert len(rights) > 8
+    records, before = survey_all(deployment, Look()), untouched(deployment)
+    for right in rights:
+        with without(deployment, [name], right):
+            spoilt = {**records, name: survey(deployment, name, Look())}
+        found = [one for one in judge(deployment, spoilt, Look())["findings"] if one["check"] == "rights"]
+        (one,) = found
+        useful = right in ("sentinel|set", "sentinel|debug")
+        assert one["node"] == name
+        assert one["severity"] == ("warning" if useful else "refusal")
+        assert f"our user lacks the right +{right} on" in one["seen"]
+    with contextlib.ExitStack() as stack:
+        for right in rights:
+            stack.enter_context(without(deployment, [name], right))
+        spoilt = {**records, name: survey(deployment, name, Look())}
+    told = " ".join(one["text"] for one in judge(deployment, spoilt, Look())["findings"] if one["check"] == "rights")
+    others = ["multi", "exec"] if name == "redis-2" else rights  # without a transaction the rest cannot be tried out
+    assert all(f"+{right}" in told for right in others)
+    assert untouched(deployment) == before
+
+
+def test_a_deployment_in_order(deployment: Deployment) -> None:
+    before = untouched(deployment)
+    wait_until(lambda: not look_at(deployment, Look())["findings"])
+    assert untouched(deployment) == before
+
+
+def test_a_ghost(deployment: Deployment) -> None:
+    """A Sentinel that is gone for good, and that all others still count."""
+    with ghost(deployment, "sentinel-4") as address:
+        found = look_at(deployment, Look())["findings"]
+    seen = [one["seen"] for one in found if one["check"] == "sentinels-known"]
+    assert seen == ["it knows 4 Sentinels, the inventory has 3"] * 3
+    assert address
+
+
+@pytest.mark.parametrize("words", [["preflight"], ["upgrade", "--tags", "preflight"], ["upgrade", "--check"]], ids=" ".join)
+def test_the_playbook_tells_all_at_once(deployment: Deployment, tmp_path: Path, words: list[str]) -> None:
+    report = tmp_path / "preflight.json"
+    variables = {
+        "redis_upgrade_version": "7.0.16",
+        "redis_binaries_source": "/nowhere",
+        "redis_upgrade_preflight_file": str(report),
+        **{f"redis_upgrade_{kind}_user": "ops" for kind in ("redis", "sentinel")},
+        **{f"redis_upgrade_{kind}_password": OPS_PASSWORD for kind in ("redis", "sentinel")},
+    }
+    faults = together(
+        config("redis-1", min_replicas_to_write=2),
+        config("redis-3", save=""),
+        lambda one: without(one, ["redis-2"], "shutdown"),
+        sentinel_set("sentinel-2", "quorum", 1, 2),
+    )
+    command_line = ["ansible-playbook", "-i", str(deployment.inventory), f"sentinelops.redis.{words[0]}", *words[1:]]
+    with faults(deployment):
+        before = untouched(deployment)
+        done = subprocess.run([*command_line, "-e", json.dumps(variables)], capture_output=True, text=True, check=False)
+        assert untouched(deployment) == before
+    assert done.returncode != 0, done.stdout
+    assert "Nothing was touched. Before the upgrade may begin:" in done.stdout
+    assert "changed=1" not in done.stdout
+    found = json.loads(report.read_text(encoding="utf-8"))
+    told = {(one["check"], one["severity"], one["node"]) for one in found["findings"]}
+    assert {
+        ("min-replicas", "refusal", "redis-1"),
+        ("rights", "refusal", "redis-2"),
+        ("sentinels-agree", "refusal", "shard mymaster"),
+        ("full-sync", "warning", "redis-3"),
+    } <= told
+    assert (found["ready"], found["refusals"] >= 3, found["warnings"] >= 1) == (False, True, True)
+    shown = " ".join(done.stdout.split())
+    assert "our user lacks the right +shutdown on the data node" in shown
+    assert "it will need a full synchronisation when it has been restarted" in shown
+
+
+def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
+    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds mistrusts its clock."""
+    with stopped(deployment, "sentinel-2"):
+        time.sleep(2.5)
+    time.sleep(0.3)
+    before = untouched(deployment)
+    assert [one["seen"] for one in look_at(deployment, Look())["findings"] if one["check"] == "tilt"] == ["it is in TILT"]
+    assert untouched(deployment) == before
+
+
+def test_no_check_is_left_out() -> None:
+    elsewhere = {"rights", "sentinels-known", "tilt"}
+    assert {case.check for case in CASES} | elsewhere == set(CHECKS)

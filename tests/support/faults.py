@@ -1,0 +1,80 @@
+"""What can be wrong with a deployment of real servers, for as long as a test lasts; each is put right at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from deployment import MASTER, Deployment
+
+
+def command(deployment: Deployment, name: str, *words: Any) -> Any:
+    """As an administrator, whatever rights have been taken away from us."""
+    return deployment.administer(name, *words)
+
+
+@contextlib.contextmanager
+def set_everywhere(deployment: Deployment, names: list[str], words: list[Any], back: list[Any]) -> Iterator[None]:
+    for name in names:
+        command(deployment, name, *words)
+    try:
+        yield
+    finally:
+        for name in names:
+            command(deployment, name, *back)
+
+
+@contextlib.contextmanager
+def stopped(deployment: Deployment, name: str) -> Iterator[None]:
+    """Hung: the process exists and does not answer."""
+    deployment.processes[name].send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        deployment.processes[name].send_signal(signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def not_applying(deployment: Deployment, name: str) -> Iterator[None]:
+    """A paused replica answers, and does not apply what it is sent."""
+    command(deployment, name, "CLIENT", "PAUSE", 60000, "WRITE")
+    try:
+        yield
+    finally:
+        command(deployment, name, "CLIENT", "UNPAUSE")
+
+
+@contextlib.contextmanager
+def without(deployment: Deployment, names: list[str], right: str) -> Iterator[None]:
+    for name in names:
+        command(deployment, name, "ACL", "SETUSER", "ops", f"-{right}")
+    try:
+        yield
+    finally:
+        for name in names:
+            command(deployment, name, "ACL", "SETUSER", "ops", f"+{right}")
+
+
+NODE_RIGHTS = ["info", "role", "multi", "exec", "replicaof", "config|get", "config|set", "config|rewrite"]
+CLIENT_RIGHTS = ["client|pause", "client|unpause", "client|kill"]
+SENTINEL_RIGHTS = ["info", *(f"sentinel|{what}" for what in ("master", "replicas", "sentinels", "ckquorum", "failover"))]
+
+
+@contextlib.contextmanager
+def ghost(deployment: Deployment, name: str) -> Iterator[str]:
+    """An instance that was there, that all have heard of, and that is gone; its address."""
+    deployment.add(name)
+    address, process = deployment.address(name), deployment.processes[name]
+    process.kill()
+    process.wait()
+    deployment.forget(name)
+    try:
+        yield address
+    finally:
+        for sentinel in deployment.sentinels:
+            command(deployment, sentinel, "SENTINEL", "RESET", MASTER)
+            time.sleep(2.5)  # it must have heard of the others again before the next one forgets them
+        deployment.wait_until_known()

@@ -1,0 +1,116 @@
+"""Survey and preflight of a test deployment, as the playbook does them, but without the seconds that Ansible takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import upgrade_plan
+from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._connection import connect, login_from
+from ansible_collections.sentinelops.redis.plugins.modules.redis_survey import SPEC, examined
+from deployment import MASTER, ROOT, RUN_MODULE, Deployment
+from states import snapshot
+
+WANTED = "7.0.16"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How it is looked: ``wrapped`` and ``environment`` are for the modules on single hosts, ``options`` for their options."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inventory_lacks: Sequence[str] = ()
+    wrapped: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    environment: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
+    """What redis_survey returns for one instance; in a process of its own where that sees its host in another way."""
+    kind = "sentinel" if name in deployment.sentinels else "redis"
+    login = deployment.access.sentinels if kind == "sentinel" else deployment.access.nodes
+    arguments = {
+        "login_host": deployment.access.host,
+        "login_port": deployment.ports[name],
+        **{f"login_{what}": value for what, value in login.items()},
+        "kind": kind,
+        "journal": str(deployment.folder / "journal" / f"{kind}-{deployment.ports[name]}.json"),
+        "timeout_ms": 2000,
+        "examine": True,
+        "asked_at_s": time.time(),
+        **look.options.get(name, {}),
+    }
+    if name not in look.wrapped and name not in look.environment:
+        with patch_module_args(arguments):
+            params = AnsibleModule(SPEC).params
+        server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+        try:
+            return json.loads(json.dumps(examined(server, params)))  # type: ignore[no-any-return]
+        finally:
+            server.close()
+    collections = str(ROOT / ".cache" / "collections")
+    own = look.environment.get(name, {})
+    done = subprocess.run(
+        [*look.wrapped.get(name, []), sys.executable, "-c", RUN_MODULE, "redis_survey"],
+        input=json.dumps(arguments),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **own, "PYTHONPATH": os.pathsep.join(filter(None, [own.get("PYTHONPATH"), collections]))},
+    )
+    assert done.stdout.strip(), done.stderr
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    assert not result.get("failed"), result
+    return dict(result["instance"])
+
+
+def survey_all(deployment: Deployment, look: Look) -> dict[str, dict[str, Any]]:
+    """The records of all instances."""
+    names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in look.inventory_lacks]
+    return {name: survey(deployment, name, look) for name in names}
+
+
+def judge(deployment: Deployment, records: Mapping[str, dict[str, Any]], look: Look) -> dict[str, Any]:
+    """The preflight's result, as it is written to a file."""
+    hostvars = {
+        name: {"ansible_host": deployment.access.host, "__redis_upgrade_surveyed": {"results": [{"instance": record}]}}
+        for name, record in records.items()
+    }
+    settings = {"version": WANTED, "master_name": MASTER, **look.settings}
+    found: dict[str, Any] = upgrade_plan(hostvars, list(hostvars), settings)["preflight"]
+    return found
+
+
+def look_at(deployment: Deployment, look: Look) -> dict[str, Any]:
+    return judge(deployment, survey_all(deployment, look), look)
+
+
+def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, Any]:
+    """All that a preflight must leave as it is: processes, settings, roles, and files with their times of change.
+
+    ``silent``: instances that do not answer now. Logs, data files and what Sentinels write by themselves are left out.
+    """
+    found: dict[str, Any] = {}
+    for name in deployment.nodes:
+        if name not in silent:
+            reply = deployment.administer(name, "CONFIG", "GET", "*")
+            found[f"settings of {name}"] = dict(zip(reply[::2], reply[1::2], strict=True))
+    found["pids"] = {name: process.pid for name, process in deployment.processes.items() if process.poll() is None}
+    found["files"] = {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_mode, path.stat().st_uid)
+        for path in sorted(Path(deployment.folder).rglob("*"))
+        if path.is_file() and path.name not in ("log", "sentinel.conf") and path.suffix not in (".rdb", ".aof", ".manifest")
+    }
+    if not silent:
+        found["everything else"] = snapshot(deployment)
+    return found
