@@ -15,7 +15,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._control import 
     question,
     stop_lines,
 )
-from ansible_collections.sentinelops.redis.plugins.module_utils._controller import is_dead
+from ansible_collections.sentinelops.redis.plugins.module_utils._controller import fate
 
 
 def upgrade_left_out(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str = "") -> list[str]:
@@ -32,7 +32,7 @@ def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: st
             if "held" in answer:
                 asked[str(host)] = answer
                 break
-    return judge_lock(asked, override, is_dead)
+    return judge_lock(asked, override, fate)
 
 
 def upgrade_gate(plan: Mapping[str, Any], keys: Sequence[str], confirm: str = "never", pause_s: int = 0) -> dict[str, Any]:

@@ -151,34 +151,36 @@ def left_out(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play
     ]
 
 
-def judge_lock(asked: Mapping[str, Record], override: str, dead: Callable[[Record], bool]) -> dict[str, Any]:
-    """What the answers of redis_run_lock on all Sentinels' hosts mean.
+def judge_lock(asked: Mapping[str, Record], override: str, fate: Callable[[Record], str]) -> dict[str, Any]:
+    """What the answers of redis_run_lock on all Sentinels' hosts mean; ``fate``: what has become of a run (see _controller).
 
     ``held``: all of them were granted. ``instead_of``: runs whose locks may be taken all the same, since they are known to be dead or
     the operator says so. ``lines``: who holds it, since when, until when at most, and what to do.
     """
     holders = {host: answer["holder"] for host, answer in asked.items() if not answer.get("held") and answer.get("holder")}
     runs = {str(holder["id"]): (host, holder) for host, holder in reversed(list(holders.items()))}
-    instead_of = [run for run, (_host, holder) in runs.items() if run == override or dead(holder)]
+    instead_of = [run for run, (_host, holder) in runs.items() if run == override or fate(holder) == "dead"]
     lines: list[str] = []
     for run, (host, holder) in runs.items():
         if run not in instead_of:
-            lines += _refusal(run, host, holder, override)
+            lines += _refusal(run, host, holder, fate(holder))
+            lines += [f"redis_upgrade_override_lock names another run, {override}."] if override else []
     return {"held": all(answer.get("held") for answer in asked.values()), "instead_of": instead_of, "lines": lines}
 
 
-def _refusal(run: str, host: str, holder: Record, override: str) -> Iterator[str]:
+def _refusal(run: str, host: str, holder: Record, fate: str) -> Iterator[str]:
     yield f"Another run is at work on this deployment: {who(holder)}, since {holder['since']} (seen on {host})."
+    if fate == "alive":
+        yield f"It runs on this controller, as process {holder['pid']}: let it end, or press Ctrl-C there, and run again."
+        return
     yield (
         f"Its last sign of life was {holder['age_s']} s ago. If it is dead, its lock ends by itself in at most {holder['left_s']} s; a run "
-        "that is started on the same controller does not have to wait."
+        f"that is started on {holder['controller']} does not have to wait."
     )
     yield (
         f"If you know that it is dead, and do not want to wait: -e redis_upgrade_override_lock={run}. A run that is alive after all "
         "stops before its next step."
     )
-    if override:
-        yield f"redis_upgrade_override_lock names another run, {override}."
 
 
 def operator_findings(wanted: Record, passed: str, terminal: bool, exists: Callable[[str], bool] = os.path.isfile) -> list[Finding]:

@@ -17,7 +17,7 @@ import platform
 import subprocess
 from typing import Any, Callable, Mapping
 
-__all__ = ["begun", "has_terminal", "is_dead", "machine", "main_pid", "run_of"]
+__all__ = ["begun", "fate", "has_terminal", "machine", "main_pid", "run_of"]
 
 
 def main_pid() -> int:
@@ -64,9 +64,11 @@ def _user() -> str:
         return f"user id {os.getuid()}"
 
 
-def is_dead(run: Mapping[str, Any], here: Callable[[], str] = machine, began: Callable[[int], str] = begun) -> bool:
-    """Whether a run was certainly ended: it was one of this machine, and its process is gone."""
-    return bool(run.get("machine")) and run["machine"] == here() and began(int(run["pid"])) != run.get("begun")
+def fate(run: Mapping[str, Any], here: Callable[[], str] = machine, began: Callable[[int], str] = begun) -> str:
+    """What has become of a run: ``alive`` or ``dead`` if it was started on this machine, else ``unknown``."""
+    if not run.get("machine") or run["machine"] != here():
+        return "unknown"
+    return "alive" if began(int(run["pid"])) == run.get("begun") else "dead"
 
 
 def has_terminal(pid: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,22 +12,9 @@ from typing import Any
 from deployment import SERVERS, Deployment, Writers
 from states import settled, wait_until
 
+from playbooks import WANTED, command, run
+
 VERSION = "6.2.9"
-WANTED = "6.2.14"
-
-
-def command(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> list[str]:
-    settings = {
-        "redis_upgrade_version": WANTED,
-        "redis_binaries_source": str(SERVERS / WANTED),
-        "redis_binaries_remote_src": True,
-        **variables,
-    }
-    return ["ansible-playbook", "-i", str(deployment.inventory), f"sentinelops.redis.{playbook}", "-e", json.dumps(settings), *arguments]
-
-
-def run(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(deployment, playbook, *arguments, **variables), capture_output=True, text=True, check=False)
 
 
 def interrupt_when(deployment: Deployment, text: str) -> str:

@@ -1,0 +1,92 @@
+"""The playbooks on a throw-away deployment, for tests: run to the end, in the background, or in a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from deployment import SERVERS, Deployment
+
+WANTED = "6.2.14"
+
+
+def command(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> list[str]:
+    settings = {
+        "redis_upgrade_version": WANTED,
+        "redis_binaries_source": str(SERVERS / WANTED),
+        "redis_binaries_remote_src": True,
+        **variables,
+    }
+    return ["ansible-playbook", "-i", str(deployment.inventory), f"sentinelops.redis.{playbook}", "-e", json.dumps(settings), *arguments]
+
+
+def run(deployment: Deployment, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    words = command(deployment, playbook, *arguments, **variables)
+    return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+class Running:
+    """A playbook that has been started; ``output`` is what it has said so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self._log = process, log
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def said(self, text: str) -> bool:
+        return text in self.output
+
+    def wait_for(self, happened: Callable[[], bool], seconds: float = 240) -> None:
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.1)
+
+    def end(self, seconds: float = 240) -> int:
+        return self.process.wait(seconds)
+
+
+@contextlib.contextmanager
+def started(words: list[str], log: Path) -> Iterator[Running]:
+    """The playbook in the background, in a session of its own."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        yield Running(process, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def in_terminal(words: list[str], log: Path) -> Iterator[tuple[Running, Callable[[str], None]]]:
+    """The playbook in a terminal of its own, and a function that types a line there; what it says goes to a file."""
+    ours, theirs = pty.openpty()
+    with log.open("wb") as file:
+        process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, preexec_fn=lambda: _take_terminal(theirs), close_fds=True)
+    os.close(theirs)
+    try:
+        yield Running(process, log), lambda line: os.write(ours, line.encode() + b"\r") and None
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def _take_terminal(descriptor: int) -> None:
+    """Makes it the controlling terminal and the input, and leaves the output where it goes."""
+    os.setsid()
+    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
+    os.dup2(descriptor, 0)
