@@ -46,7 +46,7 @@ def make_report(
             if handover.get("changed") and handover["old_master"] != handover["new_master"]
         ],
         "held_back": after.held_back,
-        "problems": _problems(after),
+        "problems": _problems(after, settings),
     }
     report["lines"] = report_lines(report)
     return report
@@ -63,13 +63,13 @@ def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problems(after: Plan) -> list[str]:
+def _problems(after: Plan, settings: Settings) -> list[str]:
     """What a plan made now would still have to do."""
     found = list(after.problems)
     found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]
     found += [
         f"shard {shard.name}: the master is {shard.master_host}, home is {shard.home_host}"
         for shard in after.shards.values()
-        if shard.fail_back
+        if settings.fail_back and not settings.canary and shard.master_host != shard.home_host
     ]
     return found

@@ -25,7 +25,7 @@ SENTINELS = ["sentinel-1", "sentinel-2", "sentinel-3"]
 
 @pytest.fixture(scope="module")
 def writers(deployment: Deployment) -> Iterator[Writers]:
-    with Writers(deployment) as writing:
+    with Writers(deployment, duration_s=1800) as writing:
         yield writing
 
 

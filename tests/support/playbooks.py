@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pty
 import subprocess
-import termios
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,23 +69,21 @@ def started(words: list[str], log: Path) -> Iterator[Running]:
         process.wait()
 
 
+# Makes what it reads from its controlling terminal, then becomes the command.
+TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
 @contextlib.contextmanager
-def in_terminal(words: list[str], log: Path) -> Iterator[tuple[Running, Callable[[str], None]]]:
+def in_terminal(words: list[str], log: Path) -> Iterator[tuple[Running, Callable[[str], int]]]:
     """The playbook in a terminal of its own, and a function that types a line there; what it says goes to a file."""
     ours, theirs = pty.openpty()
+    taking = [sys.executable, "-c", TAKE_TERMINAL, *words]
     with log.open("wb") as file:
-        process = subprocess.Popen(words, stdout=file, stderr=subprocess.STDOUT, preexec_fn=lambda: _take_terminal(theirs), close_fds=True)
+        process = subprocess.Popen(taking, stdin=theirs, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
     os.close(theirs)
     try:
-        yield Running(process, log), lambda line: os.write(ours, line.encode() + b"\r") and None
+        yield Running(process, log), lambda line: os.write(ours, line.encode() + b"\r")
     finally:
         process.kill()
         process.wait()
         os.close(ours)
-
-
-def _take_terminal(descriptor: int) -> None:
-    """Makes it the controlling terminal and the input, and leaves the output where it goes."""
-    os.setsid()
-    fcntl.ioctl(descriptor, termios.TIOCSCTTY, 0)
-    os.dup2(descriptor, 0)
