@@ -85,7 +85,8 @@ def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: 
         return []
     position = planned[-1] + 1 if after else planned[0]
     done, left = steps[:position], steps[position:]
-    lines = [*reason, f"Done in this run: {_listed(done)}.", f"Left: {_listed(left)}."]
+    waiting = f", but for what waits for a run without redis_upgrade_canary: {', '.join(plan['held_back'])}" if plan["held_back"] else ""
+    lines = [*reason, f"Done in this run: {_listed(done)}.", f"Left: {_listed(left)}{waiting}."]
     for name, (host, address) in _masters(plan, done).items():
         home = plan["shards"][name]["home_host"]
         lines.append(f"The master of {name} is {host} ({address})" + ("." if host == home else f"; it was {home} when the upgrade began."))

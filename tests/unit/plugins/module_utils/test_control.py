@@ -66,6 +66,13 @@ def test_a_wave_is_done_as_a_whole_or_not_at_all() -> None:
     ]
 
 
+def test_what_a_canary_leaves_is_told_apart() -> None:
+    plan = three_and_three().plan(canary=1).as_dict()
+    assert stop_lines(plan, ["redis-2/redis"], [], after=True)[1] == (
+        "Left: nothing, but for what waits for a run without redis_upgrade_canary: redis-1, redis-3."
+    )
+
+
 def test_a_step_that_is_not_planned_is_never_in_the_way() -> None:
     assert stop_lines(PLAN, ["other/redis"], ["Why."]) == []
     assert question(PLAN, ["other/redis"], "all", 60) == {"pause_s": 0, "ask": ""}
