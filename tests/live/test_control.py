@@ -9,6 +9,7 @@ import datetime
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ SENTINELS = ["sentinel-1", "sentinel-2", "sentinel-3"]
 
 @pytest.fixture(scope="module")
 def writers(deployment: Deployment) -> Iterator[Writers]:
-    with Writers(deployment, duration_s=1800) as writing:
+    with Writers(deployment, duration_s=1800, writers=2, writes_per_second=100) as writing:
         yield writing
 
 
@@ -64,12 +65,20 @@ def test_a_limit_is_refused_and_not_half_obeyed(deployment: Deployment, playbook
     assert not (deployment.folder / "journal").exists()
 
 
+@pytest.fixture(scope="module")
+def pace() -> dict[str, float]:
+    """How long this machine takes for the first plays of a run, in seconds."""
+    return {}
+
+
 @pytest.mark.usefixtures("writers")
-def test_wishes_that_cannot_be_met_are_refused_together_before_anything_is_touched(deployment: Deployment) -> None:
+def test_wishes_that_cannot_be_met_are_refused_together_before_anything_is_touched(deployment: Deployment, pace: dict[str, float]) -> None:
     before = deployment.pids()
     hooks = {"before_node": "/nowhere/hook.yml"}
     wishes = {"redis_upgrade_confirm": "all", "redis_upgrade_deadline": "2020-01-01T00:00Z", "redis_upgrade_hooks": hooks}
+    begun = time.monotonic()
     done = run(deployment, "upgrade", **wishes)
+    pace["preflight_s"] = time.monotonic() - begun
     said = words(done.stdout)
     assert done.returncode != 0
     assert "Nothing was touched." in said
@@ -81,12 +90,16 @@ def test_wishes_that_cannot_be_met_are_refused_together_before_anything_is_touch
 
 
 @pytest.mark.usefixtures("writers")
-def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(
+    deployment: Deployment, tmp_path: Path, pace: dict[str, float]
+) -> None:
     """The first run is held by a hook on its first node; meanwhile others try, and its deadline passes in the middle of that node."""
+    # from the plan to that hook it takes about as long as to the end of the preflight
+    deadline = f"+{30 + int(2 * pace.get('preflight_s', 30))}s"
     reached, go_on = tmp_path / "reached", tmp_path / "go-on"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
     hooks = hook(tmp_path, "before_node", touch, waits_for(go_on))
-    first = command(deployment, "upgrade", redis_upgrade_hooks=hooks, redis_upgrade_deadline="+75s")
+    first = command(deployment, "upgrade", redis_upgrade_hooks=hooks, redis_upgrade_deadline=deadline)
     with started(first, tmp_path / "log") as running:
         running.wait_for(reached.exists)
         before, held = deployment.pids(), [path.read_text() for path in locks(deployment)]
@@ -95,7 +108,7 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
         plan = run(deployment, "plan")
         assert (deployment.pids(), deployment.masters()) == (before, ["redis-1"])
         assert [path.read_text() for path in locks(deployment)] == held
-        wait_until(lambda: running.said("redis_upgrade_deadline)") and _passed(running.output), 90)
+        wait_until(lambda: running.said("redis_upgrade_deadline)") and _passed(running.output), 600)
         go_on.touch()
         assert running.end() != 0
         said = words(running.output)
