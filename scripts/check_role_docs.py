@@ -23,6 +23,8 @@ NAME = re.compile(r"\b\w+\b")
 TASK_FILE = re.compile(r"[\w{} ]+\.yml\b")
 # tasks/restart.yml serves both kinds of instances and names both logins; an entry point passes it an instance of its own kind.
 NEVER_USED = {"sentinel": "redis_upgrade_redis_", "replica": "redis_upgrade_sentinel_"}
+# What the role tells the task files of the user, and is no option.
+TOLD = {"redis_upgrade_hook"}
 
 
 def load(path: Path) -> Any:
@@ -105,7 +107,7 @@ def used_by(role: Path, entry: str) -> set[str]:
         names = set(NAME.findall(waiting.pop())) - seen
         seen |= names
         waiting += [variables[name] for name in names & variables.keys()]
-    return {name for name in seen if name.startswith(f"{role.name}_")}
+    return {name for name in seen if name.startswith(f"{role.name}_")} - TOLD
 
 
 def check_use(role: Path, specs: dict[str, Any]) -> list[str]:

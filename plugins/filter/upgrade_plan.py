@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.sentinelops.redis.plugins.module_utils._control import operator_findings
+from ansible_collections.sentinelops.redis.plugins.module_utils._controller import has_terminal, main_pid
+from ansible_collections.sentinelops.redis.plugins.module_utils._deadline import parse_deadline
 from ansible_collections.sentinelops.redis.plugins.module_utils._finding import REFUSAL, preflight_result
 from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
 from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import moves, preflight
@@ -49,7 +53,20 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         fail_back=boolean(settings.get("fail_back", True)),
         accept_no_way_back=boolean(settings.get("accept_no_way_back", False)),
         control_host=str(settings.get("control_host") or ""),
+        canary=int(settings.get("canary") or 0),
     )
+
+
+def _deadline(text: str, start: datetime) -> tuple[datetime | None, str]:
+    """The deadline, if there is one, and what is wrong with it."""
+    if not text:
+        return None, ""
+    try:
+        deadline = parse_deadline(text, start)
+    except ValueError as error:
+        return None, str(error)
+    passed = f"it is {deadline.isoformat(' ', 'seconds')}, which has passed" if deadline <= start else ""
+    return deadline, passed
 
 
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,7 +76,13 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
     findings = preflight(instances, plan, max_lag_bytes, mode, time.time())
     plan.warnings += moves(instances, plan)
+    deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
+    if deadline is not None:
+        plan.warnings.append(f"no step is begun after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
+    if not plan.nothing_to_do:
+        findings += operator_findings(_plain(settings), passed, has_terminal(main_pid()))
     result = plan.as_dict()
+    result["deadline"] = {} if deadline is None else {"at_s": deadline.timestamp(), "text": deadline.isoformat(" ", "seconds")}
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
     result["preflight"] = preflight_result(plan.version, findings)

@@ -25,6 +25,7 @@ CHECKS = (
     "rights",
     "downgrade",
     "format",
+    "operator",
     # Sentinels
     "sentinels-agree",
     "sentinels-known",

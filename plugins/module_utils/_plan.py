@@ -9,7 +9,7 @@ JSON types, since the plays take their hosts and batch sizes from it.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Mapping, Sequence
 
@@ -43,13 +43,17 @@ class Instance:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user wants. ``master_names`` empty means every master that the Sentinels monitor."""
+    """What the user wants. ``master_names`` empty means every master that the Sentinels monitor.
+
+    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through to the end.
+    """
 
     version: str
     master_names: tuple[str, ...] = ()
     fail_back: bool = True
     accept_no_way_back: bool = False
     control_host: str = ""
+    canary: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class Plan:
 
     ``mend_hosts``: masters of shards in which a handover was cut short, which is finished first. ``touched_hosts`` are all hosts
     unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that not every node can be reached until it
-    has been started again.
+    has been started again. ``held_back``: what a canary leaves for the next run, for a person to read.
     """
 
     version: str
@@ -114,6 +118,7 @@ class Plan:
     problems: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     touched_hosts: list[str] = field(default_factory=list)
+    held_back: list[str] = field(default_factory=list)
     gaps: bool = False
     nothing_to_do: bool = False
 
@@ -229,6 +234,8 @@ def _plan_shard(
         return
     plan.shards[name] = shard
     _give_roles(plan, shard, known, settings)
+    if settings.canary:
+        _hold_back(plan, shard, settings)
     _judge_versions(plan, shard, list(known.values()), settings)
 
 
@@ -283,6 +290,20 @@ def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
         if step.kind == "redis" and step.shard == shard.name and step.do != "skip" and step.host != shard.master_host
     ]
     return [step.host for step in sorted(pending, key=lambda step: (step.do != "finish", step.host != shard.target_host))]
+
+
+def _hold_back(plan: Plan, shard: ShardPlan, settings: Settings) -> None:
+    """Leaves of the shard's steps only what a canary needs. What an earlier run has stopped is started in any case."""
+    own = {key: step for key, step in plan.steps.items() if step.kind == "redis" and step.shard == shard.name}
+    upgraded = sum(step.running == settings.version and step.do == "skip" for step in own.values())
+    chosen = _replicas_of(plan, shard)[: max(settings.canary - upgraded, 0)]
+    for key, step in own.items():
+        if step.do == "upgrade" and step.host not in chosen:
+            plan.steps[key] = replace(step, do="skip", why=f"it runs {step.running}, and waits for a run without redis_upgrade_canary")
+            plan.held_back.append(step.host)
+    if shard.fail_back and not shard.handover:
+        plan.held_back.append(f"the fail back of {shard.name} to {shard.home_host}")
+    shard.handover = shard.fail_back = False
 
 
 def _waves(queues: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:

@@ -45,6 +45,7 @@ def make_report(
             for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
             if handover.get("changed") and handover["old_master"] != handover["new_master"]
         ],
+        "held_back": after.held_back,
         "problems": _problems(after, settings),
     }
     report["lines"] = report_lines(report)
@@ -69,6 +70,6 @@ def _problems(after: Plan, settings: Settings) -> list[str]:
     found += [
         f"shard {shard.name}: the master is {shard.master_host}, home is {shard.home_host}"
         for shard in after.shards.values()
-        if settings.fail_back and shard.master_host != shard.home_host
+        if settings.fail_back and not settings.canary and shard.master_host != shard.home_host
     ]
     return found

@@ -30,6 +30,8 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     for host in plan["sentinel_hosts"]:
         lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'], version)}")
     lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps, version)
+    if plan["held_back"]:
+        lines.append(f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['held_back'])}")
     for name, shard in plan["shards"].items():
         if shard["handover"]:
             lines.append(
@@ -68,6 +70,11 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         )
     if not report["handovers"]:
         lines.append("no handover was needed")
+    if report["held_back"]:
+        lines.append(
+            f"stopped after the canary, as wanted. Left: {', '.join(report['held_back'])}. The deployment serves with both versions. "
+            "Run the upgrade without redis_upgrade_canary to go on"
+        )
     return lines
 
 

@@ -71,9 +71,9 @@ def upgraded() -> Iterator[Upgraded]:
         shop.build()
         before = like(shop)
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
-            first = playbooks.run(shop.inventory, "upgrade", WANTED)
+            first = playbooks.run(shop.inventory, "upgrade", wanted=WANTED)
             verdicts = {"cache": one.verdict(), "sessions": two.verdict()}
-        yield Upgraded(shop, before, verdicts, first, playbooks.run(shop.inventory, "upgrade", WANTED))
+        yield Upgraded(shop, before, verdicts, first, playbooks.run(shop.inventory, "upgrade", wanted=WANTED))
     finally:
         shop.remove()
 

@@ -42,7 +42,7 @@ def without_line(deployment: Deployment, name: str) -> None:
 def test_one_refusal_ends_the_run_before_the_first_stop(deployment: Deployment, name: str) -> None:
     before, files = deployment.pids(), {node: deployment.config(node).stat() for node in deployment.ports}
     number = with_line(deployment, name)
-    done = playbooks.run(deployment.inventory, "upgrade", WANTED, redis_upgrade_accept_no_way_back=True)
+    done = playbooks.run(deployment, "upgrade", wanted=WANTED, redis_upgrade_accept_no_way_back=True)
     without_line(deployment, name)
     output = " ".join(done.stdout.split())
     assert done.returncode != 0

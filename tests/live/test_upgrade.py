@@ -8,7 +8,8 @@ from typing import Any
 
 from deployment import SERVERS, Deployment, Writers
 from states import settled, wait_until
-from upgrading import WANTED, command, interrupt_when, run
+
+from playbooks import WANTED, command, interrupt_when, run
 
 VERSION = "6.2.9"
 

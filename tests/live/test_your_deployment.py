@@ -87,7 +87,7 @@ def test_the_plan_finds_everything_and_every_gate_is_open(name: str, build: Call
         "vault_redis_password": {"__ansible_unsafe": access.nodes.get("password", "")},
         "vault_sentinel_password": access.sentinels.get("password", ""),
     }
-    done = playbooks.run(inventory, "plan", "valkey-8.0.1", redis_upgrade_accept_no_way_back=True, **vault)
+    done = playbooks.run(inventory, "plan", wanted="valkey-8.0.1", redis_upgrade_accept_no_way_back=True, **vault)
     assert done.returncode == 0, done.stdout
     assert "Every gate is open." in done.stdout
     for number in (1, 2, 3):

@@ -1,17 +1,27 @@
-"""Running the collection's playbooks on a throw-away deployment."""
+"""The playbooks on a throw-away deployment, for tests: run to the end, in the background, or in a terminal."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import signal
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deployment import SERVERS
+from deployment import SERVERS, Deployment
+
+WANTED = "6.2.14"
 
 
-def command(inventory: Path, playbook: str, wanted: str, *arguments: str, **variables: Any) -> list[str]:
-    """``wanted`` is a version that scripts/servers.py knows; for an own folder with it, set redis_binaries_source."""
+def command(where: Deployment | Path, playbook: str, *arguments: str, wanted: str = WANTED, **variables: Any) -> list[str]:
+    """``where``: a deployment, or an inventory. ``wanted``: a version of scripts/servers.py, or of what redis_binaries_source is set to."""
+    inventory = where if isinstance(where, Path) else where.inventory
     settings = {
         "redis_upgrade_version": wanted.removeprefix("valkey-"),
         "redis_binaries_source": str(SERVERS / wanted),
@@ -21,5 +31,79 @@ def command(inventory: Path, playbook: str, wanted: str, *arguments: str, **vari
     return ["ansible-playbook", "-i", str(inventory), f"sentinelops.redis.{playbook}", "-e", json.dumps(settings), *arguments]
 
 
-def run(inventory: Path, playbook: str, wanted: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(inventory, playbook, wanted, *arguments, **variables), capture_output=True, text=True, check=False)
+def run(where: Deployment | Path, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    words = command(where, playbook, *arguments, **variables)
+    return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def interrupt_when(deployment: Deployment, text: str) -> str:
+    """Run the upgrade and press Ctrl-C, again and again, from the moment that a line has the text; returns the output."""
+    process = subprocess.Popen(
+        command(deployment, "upgrade"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    output = []
+    for line in process.stdout:
+        output.append(line)
+        if text in line:
+            break
+    while process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        time.sleep(0.5)
+    return "".join(output) + process.stdout.read()
+
+
+class Running:
+    """A playbook that has been started; ``output`` is what it has said so far."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self._log = process, log
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def said(self, text: str) -> bool:
+        return text in self.output
+
+    def wait_for(self, happened: Callable[[], bool], seconds: float = 240) -> None:
+        deadline = time.monotonic() + seconds
+        while not happened():
+            assert self.process.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.1)
+
+    def end(self, seconds: float = 240) -> int:
+        return self.process.wait(seconds)
+
+
+@contextlib.contextmanager
+def started(words: list[str], log: Path) -> Iterator[Running]:
+    """The playbook in the background, in a session of its own."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        yield Running(process, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+# Makes what it reads from its controlling terminal, then becomes the command.
+TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+@contextlib.contextmanager
+def in_terminal(words: list[str], log: Path) -> Iterator[tuple[Running, Callable[[str], int]]]:
+    """The playbook in a terminal of its own, and a function that types a line there; what it says goes to a file."""
+    ours, theirs = pty.openpty()
+    taking = [sys.executable, "-c", TAKE_TERMINAL, *words]
+    with log.open("wb") as file:
+        process = subprocess.Popen(taking, stdin=theirs, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+    os.close(theirs)
+    try:
+        yield Running(process, log), lambda line: os.write(ours, line.encode() + b"\r")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)

@@ -166,3 +166,35 @@ def test_the_filters_are_there() -> None:
         "upgrade_report": upgrade_report,
         "handover_lines": lines_of_handover,
     }
+
+
+@pytest.mark.parametrize(
+    ("deadline", "findings", "note"),
+    [
+        ("", [], ""),
+        ("+90m", [], "no step is begun after 20"),
+        ("2999-01-01T00:00+00:00", [], "no step is begun after 2999-01-01 00:00:00+00:00 (redis_upgrade_deadline)"),
+        ("2020-01-01T00:00+00:00", ["which has passed"], "no step is begun after 2020-01-01 00:00:00+00:00"),
+        ("soon", ["'soon' is no deadline"], ""),
+    ],
+)
+def test_the_deadline_is_decided_with_the_plan(deadline: str, findings: list[str], note: str) -> None:
+    plan = plan_of(three_and_three(), deadline=deadline)
+    assert len(plan["findings"]) == len(findings)
+    assert all(text in finding for text, finding in zip(findings, plan["findings"], strict=True))
+    assert bool(plan["deadline"]) is bool(note)
+    assert any(line.startswith(f"note: {note}") for line in plan["lines"]) is bool(note)
+
+
+def test_wishes_do_not_matter_where_there_is_nothing_to_do() -> None:
+    done = three_and_three(version=NEW)
+    for sentinel in done.sentinels:
+        sentinel.version = NEW
+    plan = plan_of(done, deadline="2020-01-01T00:00+00:00", hooks={"before_node": "/nowhere"})
+    assert (plan["nothing_to_do"], plan["findings"]) == (True, [])
+
+
+def test_a_hook_that_is_missing_and_a_canary() -> None:
+    plan = plan_of(three_and_three(), canary="1", hooks={"before_node": "/nowhere/hook.yml"})
+    assert plan["held_back"] == ["redis-1", "redis-3"]
+    assert ["/nowhere/hook.yml does not exist on the controller" in finding for finding in plan["findings"]] == [True]

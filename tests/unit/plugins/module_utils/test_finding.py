@@ -21,7 +21,7 @@ def test_the_documentation_has_every_check_and_no_other() -> None:
 
 def test_every_check_is_made_somewhere() -> None:
     folder = ROOT / "plugins" / "module_utils"
-    sources = "".join(path.read_text(encoding="utf-8") for path in folder.glob("_p*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in folder.glob("_*.py") if path.name != "_finding.py")
     assert [check for check in CHECKS if f'"{check}"' not in sources] == []
 
 

@@ -429,3 +429,50 @@ def test_what_the_journal_of_a_sentinel_notes() -> None:
     deployment = three_and_three()
     journal = journal_of(deployment.instances()[0].record, deployment.plan().as_dict(), {})
     assert (journal["kind"], journal["version"], "home" in journal, "priority" in journal) == ("sentinel", OLD, False, False)
+
+
+@pytest.mark.parametrize(
+    ("done", "canary", "replicas", "held_back"),
+    [
+        ([], 1, ["redis-2"], ["redis-1", "redis-3"]),
+        ([], 2, ["redis-2", "redis-3"], ["redis-1"]),
+        ([], 9, ["redis-2", "redis-3"], ["redis-1"]),  # never the master: that would need a handover
+        (["redis-3"], 1, [], ["redis-1", "redis-2"]),
+        (["redis-3"], 2, ["redis-2"], ["redis-1"]),
+        (["redis-1", "redis-2", "redis-3"], 1, [], []),
+    ],
+)
+def test_a_canary(done: list[str], canary: int, replicas: list[str], held_back: list[str]) -> None:
+    """So many nodes of each shard, those of earlier runs included; the Sentinels come first; no handover."""
+    deployment = three_and_three()
+    for host in done:
+        deployment.node(host).version = NEW
+    plan = deployment.plan(canary=canary)
+    assert plan.problems == []
+    assert order(plan) == [["sentinel-1", "sentinel-2", "sentinel-3"], replicas, [], [], []]
+    assert plan.held_back == held_back
+    assert sorted(key for key in plan.to_stage if key.endswith("/redis")) == sorted(f"{host}/redis" for host in replicas)
+    waiting = [step.host for step in plan.steps.values() if "waits for a run without redis_upgrade_canary" in step.why]
+    assert waiting == held_back
+
+
+def test_a_canary_in_each_shard() -> None:
+    plan = two_shards().plan(canary=1)
+    assert (plan.replica_hosts, plan.replica_serial) == (["one-2", "two-2"], [2])
+    assert plan.held_back == ["one-1", "one-3", "one-4", "two-1"]
+
+
+def test_a_canary_starts_what_an_earlier_run_has_stopped() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").stopped = True
+    deployment.node("redis-2").version = NEW
+    plan = deployment.plan(canary=1)
+    assert plan.replica_hosts == ["redis-3"]
+    assert plan.held_back == ["redis-1"]
+
+
+def test_a_canary_does_not_move_the_master_home() -> None:
+    plan = half_upgraded(handover=True, old_master=True).plan(canary=1)
+    assert order(plan) == [[], [], [], [], []]
+    assert plan.held_back == ["the fail back of mymaster to redis-1"]
+    assert half_upgraded(handover=True, old_master=True).plan().fail_back_hosts == ["redis-1"]

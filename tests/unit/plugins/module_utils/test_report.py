@@ -108,3 +108,18 @@ def test_a_stopped_instance_runs_no_version() -> None:
 
 def test_a_master_that_is_at_home_is_no_problem() -> None:
     assert report(half_upgraded())["problems"] == [f"redis-1 (redis): it runs {OLD}"]
+
+
+def test_what_a_canary_leaves_is_no_problem() -> None:
+    deployment = three_and_three()
+    for sentinel in deployment.sentinels:
+        sentinel.version = NEW
+    plan = deployment.plan(canary=1).as_dict()
+    pending = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [])
+    assert pending["problems"] == [f"redis-2 (redis): it runs {OLD}"]
+    deployment.node("redis-2").version = NEW
+    done = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [])
+    assert (done["problems"], done["held_back"]) == ([], ["redis-1", "redis-3"])
+    away = half_upgraded(handover=True, old_master=True)
+    not_home = make_report(away.plan(canary=1).as_dict(), away.instances(), Settings(NEW, canary=1), [])
+    assert (not_home["problems"], not_home["held_back"]) == ([], ["the fail back of mymaster to redis-1"])

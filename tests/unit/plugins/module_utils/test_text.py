@@ -89,7 +89,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "leader": "10.0.0.11:26379",
     }
     shard = {"before": "redis-1", "now": "redis-2", "home": "redis-1"}
-    return {"instances": [row], "shards": {"mymaster": shard}, "handovers": [handover], **changes}
+    return {"instances": [row], "shards": {"mymaster": shard}, "handovers": [handover], "held_back": [], **changes}
 
 
 def test_the_report() -> None:
@@ -108,6 +108,23 @@ def test_a_report_without_a_handover() -> None:
 def test_an_instance_that_was_down_before() -> None:
     row = {**report()["instances"][0], "before": ""}
     assert report_lines(report(instances=[row]))[1] == "redis-1 (redis)              stopped    7.0.15     master"
+
+
+def test_a_report_after_a_canary() -> None:
+    assert report_lines(report(held_back=["redis-1", "redis-3"]))[-1] == (
+        "stopped after the canary, as wanted. Left: redis-1, redis-3. The deployment serves with both versions. Run the upgrade without "
+        "redis_upgrade_canary to go on"
+    )
+
+
+def test_the_plan_of_a_canary() -> None:
+    lines = lines_of(three_and_three(), canary=1)
+    assert lines[4:8] == [
+        "(5/8) replica  redis-2: 7.0.5 -> 7.0.15",
+        "(stop)          after the canary, without a handover; left for the next run: redis-1, redis-3",
+        "skipped: redis-1 (redis): it runs 7.0.5, and waits for a run without redis_upgrade_canary",
+        "skipped: redis-3 (redis): it runs 7.0.5, and waits for a run without redis_upgrade_canary",
+    ]
 
 
 MOVED = {

@@ -1,0 +1,69 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters by which the operator stays in control of a run; the logic is in module_utils."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.sentinelops.redis.plugins.module_utils._control import (
+    hook_variables,
+    judge_lock,
+    left_out,
+    question,
+    stop_lines,
+)
+from ansible_collections.sentinelops.redis.plugins.module_utils._controller import fate
+
+
+def upgrade_left_out(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str = "") -> list[str]:
+    """What to say if a play does not have all hosts of some groups."""
+    return left_out(groups, wanted, in_play, limit)
+
+
+def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: str = "") -> dict[str, Any]:
+    """What the Sentinels' hosts said when the lock was asked for, or was asked for again."""
+    asked = {}
+    for host in hosts:
+        for name in ("__redis_upgrade_lock_again", "__redis_upgrade_lock_asked"):
+            answer = hostvars[host].get(name) or {}
+            if "held" in answer:
+                asked[str(host)] = answer
+                break
+    return judge_lock(asked, override, fate)
+
+
+def upgrade_gate(plan: Mapping[str, Any], keys: Sequence[str], confirm: str = "never", pause_s: int = 0) -> dict[str, Any]:
+    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, and in ``stop`` what to say if it may not."""
+    gate = question(plan, keys, confirm, int(pause_s))
+    deadline = plan.get("deadline") or {}
+    late = deadline and time.time() >= deadline["at_s"]
+    return {
+        **gate,
+        "stop": upgrade_stop(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.") if late else [],
+    }
+
+
+def upgrade_stop(plan: Mapping[str, Any], keys: Sequence[str], reason: str, after: bool = False) -> list[str]:
+    """What a run says that stops between two steps; nothing if the plan has no such step."""
+    return stop_lines(plan, keys, [reason], after)
+
+
+def upgrade_hook(plan: Mapping[str, Any], name: str, keys: Sequence[str], key: str) -> dict[str, Any]:
+    """What a hook is told; empty if the plan has no such step."""
+    return hook_variables(plan, name, keys, key)
+
+
+class FilterModule:
+    """The filters."""
+
+    def filters(self) -> dict[str, Any]:
+        return {
+            "upgrade_gate": upgrade_gate,
+            "upgrade_hook": upgrade_hook,
+            "upgrade_left_out": upgrade_left_out,
+            "upgrade_lock": upgrade_lock,
+            "upgrade_stop": upgrade_stop,
+        }

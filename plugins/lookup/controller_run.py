@@ -1,0 +1,40 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who this run is."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: controller_run
+short_description: Who this run of ansible-playbook is
+version_added: 0.1.0
+author: sentinelops contributors (@sentinelops)
+description:
+  - Tells this run from all others, for M(sentinelops.redis.redis_run_lock). It is the same wherever in the run it is asked for.
+"""
+
+EXAMPLES = r"""
+- name: Show who this run is
+  ansible.builtin.debug:
+    msg: "{{ lookup('sentinelops.redis.controller_run') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: C(id), C(user), C(controller), C(pid), C(begun) (when the process began, in the units of the system) and C(machine).
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.sentinelops.redis.plugins.module_utils._controller import main_pid, run_of
+
+
+class LookupModule(LookupBase):
+    """The lookup."""
+
+    def run(self, terms: Any, variables: Any = None, **kwargs: Any) -> list[dict[str, Any]]:
+        return [run_of(main_pid())]

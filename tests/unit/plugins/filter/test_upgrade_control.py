@@ -1,0 +1,84 @@
+"""The filters by which the operator stays in control."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.sentinelops.redis.plugins.filter.upgrade_control import (
+    FilterModule,
+    upgrade_gate,
+    upgrade_hook,
+    upgrade_left_out,
+    upgrade_lock,
+    upgrade_stop,
+)
+from ansible_collections.sentinelops.redis.plugins.lookup.controller_run import LookupModule
+from ansible_collections.sentinelops.redis.plugins.module_utils._controller import run_of
+from ansible_collections.sentinelops.redis.tests.unit.support.modules import PLUGINS
+from ansible_collections.sentinelops.redis.tests.unit.support.survey import three_and_three
+
+PLAN = three_and_three().plan().as_dict()
+KEYS = ["redis-2/redis"]
+
+
+@pytest.mark.parametrize(("in_s", "stops"), [(-1, True), (0, True), (60, False)])
+def test_no_step_is_begun_after_the_deadline(in_s: float, stops: bool) -> None:
+    plan = {**PLAN, "deadline": {"at_s": time.time() + in_s, "text": "2026-11-22 23:30:00+01:00"}}
+    gate = upgrade_gate(plan, KEYS, "all", 30)
+    assert gate["pause_s"] == 30
+    assert gate["ask"].startswith("Next: the replica redis-2.")
+    reason = "The deadline 2026-11-22 23:30:00+01:00 has passed, so nothing new is begun."
+    assert gate["stop"] == (upgrade_stop(plan, KEYS, reason) if stops else [])
+    assert upgrade_gate(plan, ["other/redis"], "all", 30) == {"pause_s": 0, "ask": "", "stop": []}
+
+
+@pytest.mark.parametrize("deadline", [{}, None])
+def test_without_a_deadline(deadline: Any) -> None:
+    assert upgrade_gate({**PLAN, "deadline": deadline}, KEYS)["stop"] == []
+
+
+def answer(held: bool, run: dict[str, Any]) -> dict[str, Any]:
+    return {"held": held, "right": "", "holder": {**run, "since": "2026-11-22T20:00:00Z", "age_s": 1, "left_s": 299}}
+
+
+def test_the_lock_of_a_run_on_this_controller() -> None:
+    alive = run_of(os.getppid())
+    dead = {**alive, "id": "dead", "begun": "long ago"}
+    hosts = {"s1": {"__redis_upgrade_lock_asked": answer(False, alive)}, "s2": {"__redis_upgrade_lock_asked": answer(False, dead)}}
+    verdict = upgrade_lock(hosts, ["s1", "s2"])
+    assert (verdict["held"], verdict["instead_of"]) == (False, ["dead"])
+    assert "It runs on this controller" in verdict["lines"][1]
+    assert upgrade_lock(hosts, ["s1", "s2"], alive["id"])["instead_of"] == ["dead", alive["id"]]
+
+
+def test_the_second_answer_counts() -> None:
+    run = run_of(os.getppid())
+    asked = {"__redis_upgrade_lock_asked": answer(False, run)}
+    assert upgrade_lock({"s1": {**asked, "__redis_upgrade_lock_again": {"held": True}}}, ["s1"])["held"]
+    assert not upgrade_lock({"s1": {**asked, "__redis_upgrade_lock_again": {"skipped": True}}}, ["s1"])["held"]
+
+
+def test_the_others() -> None:
+    assert upgrade_left_out({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a", "b"]) == []
+    assert "--limit a: b" in upgrade_left_out({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a"], "a")[0]
+    assert upgrade_stop(PLAN, KEYS, "Why.", after=True)[0] == "Why."
+    assert upgrade_hook(PLAN, "before_node", KEYS, KEYS[0])["host"] == "redis-2"
+
+
+def test_who_this_run_is() -> None:
+    assert LookupModule().run([]) == [run_of(os.getpid())]
+
+
+@pytest.mark.parametrize("name", sorted(FilterModule().filters()))
+def test_documented(name: str) -> None:
+    text = (PLUGINS / "filter" / f"{name}.yml").read_text(encoding="utf-8")
+    documentation = yaml.safe_load(text)["DOCUMENTATION"]
+    assert documentation["name"] == name
+    taken = list(documentation["options"])[1:]
+    arguments = FilterModule().filters()[name].__code__.co_varnames[1 : FilterModule().filters()[name].__code__.co_argcount]
+    assert taken == [*arguments]
+    assert documentation["positional"].split(", ") == taken
