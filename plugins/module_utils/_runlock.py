@@ -88,7 +88,6 @@ class RunLock:
 
     def take(self, run: Mapping[str, Any], lease_s: float, instead_of: Sequence[str] = ()) -> tuple[str, dict[str, Any] | None]:
         """Takes the lock if it may be taken; returns the right (see ``taker``) and the record that was there before."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
         with self._alone():
             found, moment = self.read(), now()
             right = taker(found, str(run["id"]), moment, instead_of)
@@ -135,7 +134,8 @@ class RunLock:
         """Until the end of the block nobody else takes, renews or releases a lock in this folder."""
         descriptor = self._locked_folder()
         while descriptor is None:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):  # not exist_ok, which looks once more whether it is there: it may be gone again
+                os.makedirs(self._folder, mode=0o700)
             descriptor = self._locked_folder()
         try:
             yield
