@@ -44,8 +44,11 @@ wait_until() { # SECONDS COMMAND...
     done
 }
 
-network_is_up() {
-    running network && [[ $(<"/proc/$(<"$lab/network/cgroup.procs")/comm") == sleep ]]
+network_is_up() { # as long as it is being made, there are several processes, and they come and go
+    local pids
+    running network || return 1
+    mapfile -t pids <"$lab/network/cgroup.procs"
+    [[ ${#pids[@]} == 1 && $(cat "/proc/${pids[0]}/comm" 2>/dev/null) == sleep ]]
 }
 
 start_network() {
