@@ -50,7 +50,7 @@ def hook(folder: Path, name: str, *tasks: dict[str, Any]) -> dict[str, str]:
 
 
 def waits_for(path: Path) -> dict[str, Any]:
-    return {"name": f"Wait for {path.name}", "ansible.builtin.wait_for": {"path": str(path), "timeout": 300, "sleep": 1}}
+    return {"name": f"Wait for {path.name}", "ansible.builtin.wait_for": {"path": str(path), "timeout": 3600, "sleep": 1}}
 
 
 @pytest.mark.usefixtures("writers")

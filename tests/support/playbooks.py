@@ -66,14 +66,14 @@ class Running:
     def said(self, text: str) -> bool:
         return text in self.output
 
-    def wait_for(self, happened: Callable[[], bool], seconds: float = 240) -> None:
+    def wait_for(self, happened: Callable[[], bool], seconds: float = 900) -> None:
         deadline = time.monotonic() + seconds
         while not happened():
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
             time.sleep(0.1)
 
-    def end(self, seconds: float = 240) -> int:
+    def end(self, seconds: float = 900) -> int:
         return self.process.wait(seconds)
 
 
