@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import by_inventory
 import pytest
 from deployment import Writers
 from layout import SHARDS, Shop
-
-import playbooks
 
 VERSION, WANTED = "6.2.9", "6.2.14"
 PORT = 26701  # on addresses of its own
@@ -71,9 +70,9 @@ def upgraded() -> Iterator[Upgraded]:
         shop.build()
         before = like(shop)
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
-            first = playbooks.run(shop.inventory, "upgrade", WANTED)
+            first = by_inventory.run(shop.inventory, "upgrade", WANTED)
             verdicts = {"cache": one.verdict(), "sessions": two.verdict()}
-        yield Upgraded(shop, before, verdicts, first, playbooks.run(shop.inventory, "upgrade", WANTED))
+        yield Upgraded(shop, before, verdicts, first, by_inventory.run(shop.inventory, "upgrade", WANTED))
     finally:
         shop.remove()
 

@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import by_inventory
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._trial import HostFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._trialconfig import Place, trial_config
 from deployment import MASTER, SERVERS, Deployment, run_module
 from states import left_of_trials
-
-import playbooks
 
 VERSION = "6.2.14"
 WANTED = "7.0.15"
@@ -42,7 +41,7 @@ def without_line(deployment: Deployment, name: str) -> None:
 def test_one_refusal_ends_the_run_before_the_first_stop(deployment: Deployment, name: str) -> None:
     before, files = deployment.pids(), {node: deployment.config(node).stat() for node in deployment.ports}
     number = with_line(deployment, name)
-    done = playbooks.run(deployment.inventory, "upgrade", WANTED, redis_upgrade_accept_no_way_back=True)
+    done = by_inventory.run(deployment.inventory, "upgrade", WANTED, redis_upgrade_accept_no_way_back=True)
     without_line(deployment, name)
     output = " ".join(done.stdout.split())
     assert done.returncode != 0

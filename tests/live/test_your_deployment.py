@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import by_inventory
 import pytest
 import yaml
 from access import Access, with_passwords, with_users_and_certificates
 from deployment import ROOT, Deployment
 from layout import documented_inventories
-
-import playbooks
 
 ACCESS: dict[str, Callable[[Path], Access]] = {
     "passwords": lambda _folder: with_passwords(),
@@ -87,7 +86,7 @@ def test_the_plan_finds_everything_and_every_gate_is_open(name: str, build: Call
         "vault_redis_password": {"__ansible_unsafe": access.nodes.get("password", "")},
         "vault_sentinel_password": access.sentinels.get("password", ""),
     }
-    done = playbooks.run(inventory, "plan", "valkey-8.0.1", redis_upgrade_accept_no_way_back=True, **vault)
+    done = by_inventory.run(inventory, "plan", "valkey-8.0.1", redis_upgrade_accept_no_way_back=True, **vault)
     assert done.returncode == 0, done.stdout
     assert "Every gate is open." in done.stdout
     for number in (1, 2, 3):

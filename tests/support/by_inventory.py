@@ -1,4 +1,4 @@
-"""Running the collection's playbooks on a throw-away deployment."""
+"""Running the collection's playbooks on what an inventory describes."""
 
 from __future__ import annotations
 
