@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from deployment import Deployment, Writers, server_in
-from upgrading import WANTED, interrupt_when, run
 from states import settled, wait_until
+from upgrading import WANTED, interrupt_when, run
 
 VERSION = "6.2.9"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from deployment import SERVERS, Deployment, Writers
-from upgrading import WANTED, command, interrupt_when, run
 from states import settled, wait_until
+from upgrading import WANTED, command, interrupt_when, run
 
 VERSION = "6.2.9"
 
