@@ -16,48 +16,23 @@ import os
 import pwd
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
 from ._carry import carry_file, inside, named_files
 from ._configfile import FileIdentity, directives, read_text
 from ._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from ._files import InstanceFiles
+from ._places import Places, new_name
 from ._process import binary_version
 from ._service import THIS_HOST, Host
 from ._systemd import UNITS, Systemd
 
-__all__ = ["DATA_FOLDER", "Packages", "new_name", "new_path", "new_text", "package_record"]
+__all__ = ["Packages", "package_record"]
 
-DATA_FOLDER = "/var/lib/redis"  # the only one that the unit of the new package has another one for
 _MARK = "# Copied by the Ansible collection sentinelops.redis from"
-# a path that begins in one of Redis's folders; those below /run have a name each where a template has made them
-_FOLDER = re.compile(r"(/etc|/var/lib|/var/log)/redis(?=[/\s\"']|$)|(/var/run|/run)/redis(?=[-/\s\"']|$)")
-_FILE = re.compile(r"((?:/var/log|/var/run|/run)/(?:valkey|sentinel)[^\s\"']*/)redis-(?=(?:server|sentinel)[^/\s\"']*(?:[\s\"']|$))")
 _CONFIG = re.compile(r"(?<=\s)(/[^\s\"']+\.conf)(?=\s|$)")
 _DATA = {"dbfilename": "dump.rdb", "appendfilename": "appendonly.aof", "appenddirname": "appendonlydir"}
-
-
-def new_name(unit: str) -> str:
-    """The unit of Valkey's package that stands for one of Redis's: ``valkey-server@6380.service``."""
-    return unit.replace("redis", "valkey", 1)
-
-
-def new_path(path: str) -> str:
-    """Where Valkey's package has what Redis's has there; the same path if that is none of its places."""
-    moved = _FOLDER.sub(lambda found: f"{found.group(1) or found.group(2)}/valkey", path) if path.startswith("/") else path
-    return _FILE.sub(r"\1valkey-", moved)
-
-
-def new_text(text: str) -> str:
-    """A configuration with the paths of Valkey's package; comments stay as they are."""
-    lines = text.splitlines(keepends=True)
-    return "".join(line if line.lstrip().startswith("#") else _FILE.sub(r"\1valkey-", _mapped(line)) for line in lines)
-
-
-def _mapped(line: str) -> str:
-    # only where a path begins: not in the middle of another one
-    return re.sub(r"(?<=[\s\"'])/[^\s\"']*", lambda found: new_path(found.group()), line)
 
 
 def package_record(service: Mapping[str, Any], executable: str, server: str, product: str) -> dict[str, Any]:
@@ -102,8 +77,11 @@ class Packages:
     unit: str
     enabled: bool
     host: Host = THIS_HOST
+    where: Places = field(default_factory=Places)
 
-    staged = ""
+    @property
+    def staged(self) -> str:
+        return ""  # the packages know where
 
     def places(self) -> list[str]:
         return ["/etc", "/var/lib"]
@@ -150,7 +128,7 @@ class Packages:
     def examine(self, files: InstanceFiles) -> None:
         """Raises PreconditionFailed if there is no room for a second copy of the data."""
         needed = sum(_size(path) for path in self._data(files))
-        for folder in {new_path(os.path.dirname(path)) for path in self._data(files)}:
+        for folder in {self.where.path(os.path.dirname(path)) for path in self._data(files)}:
             free = shutil.disk_usage(_existing(folder)).free
             if free < needed * 1.1 + 2**20:
                 raise PreconditionFailed(
@@ -161,7 +139,7 @@ class Packages:
 
     def after(self, files: InstanceFiles) -> InstanceFiles:
         server, config_file = self._command()
-        log_file = new_path(files.log_file) if files.log_file else ""
+        log_file = self.where.path(files.log_file)
         return replace(files, executable=server, config_file=config_file, log_file=log_file, service=Systemd(self.unit, self.host))
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
@@ -171,7 +149,7 @@ class Packages:
             for path in self._data(files):
                 self._copy_data(path)
             for path in self._included(files.config_file):
-                self._copy(path, new_path(path), None, "")
+                self._copy(path, self.where.path(path), None, "")
             # the last one, since it tells that all is there
             self._copy(files.config_file, new.config_file, identity, f"{_MARK} {files.config_file}\n")
         if self.enabled:
@@ -182,7 +160,7 @@ class Packages:
         """The old unit has all that it had. What was there before is put back in the place of our copies."""
         config_file = self._command()[1]
         if self._is_copied(config_file):
-            for path in map(new_path, self._data(files)):
+            for path in map(self.where.path, self._data(files)):
                 _remove(path)
                 if os.path.exists(_aside(path)):
                     os.replace(_aside(path), path)
@@ -235,13 +213,12 @@ class Packages:
         for path in [*self._included(files.config_file), files.config_file]:
             lines.update(directives(read_text(path)))
         folder = (lines.get("dir") or [["/"]])[-1][0]
-        if files.sentinel or new_path(folder) == folder:
+        if files.sentinel or not self.where.has(folder):
             return []
         names = [(lines.get(name) or [[default]])[-1][0] for name, default in _DATA.items()]
         return [path for path in (os.path.join(folder, name) for name in names if name) if os.path.exists(path)]
 
-    @staticmethod
-    def _included(config_file: str) -> list[str]:
+    def _included(self, config_file: str) -> list[str]:
         """The files in the package's places that the configuration, or a file that it includes, names."""
         found: list[str] = []
         unread = [config_file]
@@ -250,7 +227,7 @@ class Packages:
             for name, word in named_files(read_text(path)):
                 file = os.path.join(os.path.dirname(config_file), word)
                 for there in glob.glob(file) if name == "include" else [file]:
-                    if inside(there, "/etc") and new_path(there) != there and os.path.isfile(there) and there not in (*found, config_file):
+                    if self.where.is_configuration(there) and os.path.isfile(there) and there not in (*found, config_file):
                         found.append(there)
                         unread += [there] if name == "include" else []
         return found
@@ -266,11 +243,11 @@ class Packages:
         if os.path.exists(target) and not self._is_copied(target) and not os.path.exists(_aside(target)):
             carry_file(target, _aside(target))
         own = identity or FileIdentity.of(source)
-        carry_file(source, target, self._owned(own), lambda text: mark + new_text(text))
+        carry_file(source, target, self._owned(own), lambda text: mark + self.where.text(text))
 
     def _copy_data(self, path: str) -> None:
         """Data that is there already and is not what an interrupted run of ours has copied is set aside."""
-        target = new_path(path)
+        target = self.where.path(path)
         partial = target + ".partial"
         if _same(path, target):
             return

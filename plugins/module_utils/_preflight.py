@@ -15,7 +15,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ._carry import inside
 from ._election import ineligible_because
 from ._modes import chosen_mode
-from ._packages import DATA_FOLDER, new_name
+from ._places import DATA_FOLDER, new_name
 from ._plan import Instance, Plan
 from ._sentinel import SentinelView, disagreements, view_from_dict
 from ._shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
