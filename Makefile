@@ -42,9 +42,11 @@ live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
 	scripts/run molecule test --scenario-name default
 
-hosts: .venv/test $(COLLECTION) ## the playbooks on hosts with systemd, over SSH (as root; boots them with systemd-nspawn)
+hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots them with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
 	scripts/run molecule test --scenario-name systemd
+	scripts/run molecule test --scenario-name packages
+	scripts/run molecule test --scenario-name releases
 
 servers: .venv/run ## fetch the server versions that the tests use
 	.venv/bin/python scripts/servers.py
