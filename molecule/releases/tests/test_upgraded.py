@@ -101,7 +101,9 @@ def test_the_configuration(host: Any, instance: Instance) -> None:
         assert not host.file(f"{instance.folder}/current/sentinel.conf").exists, "it stays outside"
         return
     changing = ("replicaof", "slowlog-max-len", "replica-priority", "min-replicas")
-    before, now = ({line for line in instance.settings(path) if not line.startswith(changing)} for path in (instance.before, instance.config))
+    before, now = (
+        {line for line in instance.settings(path) if not line.startswith(changing)} for path in (instance.before, instance.config)
+    )
     assert before <= now
     included = host.file(f"{instance.folder}/current/local.conf")
     assert (included.content_string, oct(included.mode), included.user) == ("# ours\nslowlog-max-len 201\n", oct(0o600), "redis")

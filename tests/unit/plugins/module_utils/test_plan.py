@@ -287,6 +287,25 @@ def test_a_downgrade_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("running", "wanted", "problem"),
+    [
+        ("7.2.5", "8.0.1", ""),
+        ("7.0.15", "8.0.1", "there is no way back from 8.0.1 to 7.0.15"),
+        ("7.4.1", "8.0.1", "a replica with 8.0.1 cannot read the data of a master with 7.4.1"),
+        ("8.0.2", "8.0.1", "a replica with 8.0.1 cannot read the data of a master with 8.0.2"),
+    ],
+)
+def test_from_redis_to_valkey(running: str, wanted: str, problem: str) -> None:
+    """It is not the version's number that counts."""
+    deployment = three_and_three(version=running)
+    for node in deployment.shards[0].nodes:
+        node.record["activation"] = {"method": "package", "product": "valkey"}
+    problems = deployment.plan(wanted).problems
+    assert bool(problems) == bool(problem)
+    assert problem in " ".join(problems)
+
+
+@pytest.mark.parametrize(
     ("server", "running", "wanted", "barrier"),
     [
         ("redis", "7.0.5", "7.0.15", False),

@@ -408,3 +408,41 @@ def test_two_instances_in_one_unit() -> None:
     node("redis-2", service=UNIT)(deployment)
     (finding,) = findings(deployment)
     assert (finding.node, finding.seen) == ("redis-2/sentinel, redis-2/redis", "they belong to the same unit redis-server.service")
+
+
+BY_PACKAGE = {"method": "package", "folder": "/usr", "unit": "valkey-server.service", "old_unit": "redis-server.service", "doubts": []}
+
+
+def by_package() -> Surveyed:
+    """Two data nodes are run by a package on the same machine."""
+    deployment = three_and_three()
+    for name in ("redis-1", "redis-2"):
+        found = {"executable": "/usr/bin/redis-server", "folder": "/usr", "dir": "/var/lib/redis", "machine": "one"}
+        node(name, **found, activation=BY_PACKAGE, our_uid=0)(deployment)
+    return deployment
+
+
+def test_packages_may_be_shared_and_are_named_in_the_plan() -> None:
+    deployment = by_package()
+    assert findings(deployment) == []
+    assert moves(deployment.instances(), deployment.plan()) == [
+        f"redis-{number} (redis) will be run by valkey-server.service instead of redis-server.service" for number in (1, 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "seen"),
+    [
+        ({"dir": "/srv/data"}, "its data folder /srv/data is not in /var/lib/redis"),
+        (
+            {"activation": {**BY_PACKAGE, "drop_ins": ["/etc/systemd/system/redis-server.service.d/limits.conf"]}},
+            "its unit has the drop-in",
+        ),
+        ({"activation": {**BY_PACKAGE, "doubts": [{"seen": "it is odd", "why": "so", "do": "that"}]}}, "it is odd"),
+    ],
+)
+def test_what_the_unit_of_the_new_package_could_not_have(record: dict[str, Any], seen: str) -> None:
+    deployment = by_package()
+    node("redis-2", **record)(deployment)
+    found = findings(deployment)
+    assert [(finding.node, finding.seen.startswith(seen)) for finding in found] == [("redis-2", True)]

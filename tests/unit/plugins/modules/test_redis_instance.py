@@ -120,6 +120,8 @@ def test_nothing_is_staged(runner: Runner, files: Files, nobody: dict[str, Any])
         ({"state": "stopped", "service_manager": "command", "start_command": ["true"]}, "stop_command"),
         ({"state": "switched", "executable": "/a", "config_file": "/b"}, "folder, version"),
         ({"state": "previous", "executable": "/a", "config_file": "/b", "folder": "/c"}, "version"),
+        ({"state": "started", "config_file": "/b", "activation": {"method": "symlink"}}, "staged"),
+        ({"state": "started", "config_file": "/b", "activation": {"method": "package"}}, "unit, old_unit"),
         ({"state": "stopped", "config_identity": {"uid": 1, "gid": 1}}, "mode"),
     ],
 )
@@ -128,3 +130,14 @@ def test_what_is_needed_besides(runner: Runner, params: dict[str, Any], missing:
     assert result["failed"]
     assert "missing" in result["msg"]
     assert missing in result["msg"]
+
+
+def test_it_runs_through_a_link_as_wanted(runner: Runner, files: Files, server: Listening, tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    link.symlink_to(files.folder)
+    activation = {"method": "symlink", "staged": str(files.folder), "kept": str(tmp_path / "releases" / "7.0.1")}
+    params = {**files.params, "folder": str(link), "executable": str(link / "redis-server"), "activation": activation}
+    for state, version in (("switched", V), ("previous", V)):
+        assert not runner.run(NAME, **server.params, **params, state=state, version=version)["changed"]
+    assert runner.run(NAME, check_mode=True, **server.params, **params, state="switched", version="7.0.15")["changed"]
+    assert {words[0] for words in server.said} <= {"CLIENT", "INFO"}
