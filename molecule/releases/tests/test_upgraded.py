@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from access import OPS_PASSWORD
+from configuration import settings, state_of_sentinel
 
 testinfra_hosts = ["ansible://cache"]
 
@@ -35,8 +36,9 @@ class Instance:
         output = self.host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} {client} --user ops -p {self.port} info")
         return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
 
-    def settings(self, path: str) -> set[str]:
-        return set(re.findall(r"^[^#\s].*", self.host.file(path).content_string, re.MULTILINE))
+    def texts(self) -> tuple[str, str]:
+        """Its configuration before and now."""
+        return self.host.file(self.before).content_string, self.host.file(self.config).content_string
 
 
 @pytest.fixture
@@ -92,19 +94,15 @@ def test_the_roles(instance: Instance) -> None:
 def test_the_configuration(host: Any, instance: Instance) -> None:
     file = host.file(instance.config)
     assert (file.user, file.group, oct(file.mode)) == ("redis", "redis", oct(0o640))
-    assert file.content_string.startswith(host.file(instance.before).content_string.splitlines()[0]), "the comment"
+    before, now = instance.texts()
+    assert now.splitlines()[0] == before.splitlines()[0], "the comment"
     if instance.is_sentinel:
-        kept = re.compile(r"sentinel (myid|known-|monitor|auth-|sentinel-)|user ")
-        before, now = ({line for line in instance.settings(path) if kept.match(line)} for path in (instance.before, instance.config))
-        assert any(line.startswith("sentinel myid") for line in now)
-        assert before == now
+        assert any(line.startswith("sentinel myid") for line in state_of_sentinel(now))
+        assert state_of_sentinel(now) == state_of_sentinel(before)
         assert not host.file(f"{instance.folder}/current/sentinel.conf").exists, "it stays outside"
         return
     changing = ("replicaof", "slowlog-max-len", "replica-priority", "min-replicas")
-    before, now = (
-        {line for line in instance.settings(path) if not line.startswith(changing)} for path in (instance.before, instance.config)
-    )
-    assert before <= now
+    assert {line for line in settings(before) if not line.startswith(changing)} <= settings(now)
     included = host.file(f"{instance.folder}/current/local.conf")
     assert (included.content_string, oct(included.mode), included.user) == ("# ours\nslowlog-max-len 201\n", oct(0o600), "redis")
     assert host.file(f"{instance.folder}/releases/{OLD}/redis.conf").exists, "for the way back"
