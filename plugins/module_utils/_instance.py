@@ -217,7 +217,6 @@ def switch_version(
             _mend(activation.now_at(files.config_file))
         new = activation.activate(files, identity)
         started = start(server, new, wait_s, clock)
-        serving(server, new.config_file)
         if started.version != version:
             raise OperationFailed(
                 f"what was started is version {started.version}, not {version}",

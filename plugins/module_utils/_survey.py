@@ -25,7 +25,7 @@ from ._symlink import Symlink
 from ._systemd import service_of
 from ._units import when_stopped
 
-__all__ = ["Wanted", "survey"]
+__all__ = ["Wanted", "files_of", "survey"]
 
 NODE_CONFIG = (
     "dir",
@@ -58,7 +58,7 @@ class Wanted:
     product: str = ""
 
 
-def _files(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
+def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """Where the instance's files are. ``config_identity`` is None if the file cannot be seen."""
     claimed, config_file = info.get("executable", ""), info.get("config_file", "")
     executable = executable_of(node.pid, claimed)
@@ -69,6 +69,7 @@ def _files(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted
         record = choose(wanted.activation, wanted.folder, executable, claims, config_file, (node.version, wanted.version))
     activation = activation_from(record)
     if isinstance(activation, Symlink):
+        record["doubts"] += _doubts_of_link(activation, config_file, str(service.get("manager")))
         executable, config_file = activation.named(executable), activation.named(config_file)
     owner = owner_of(node.pid)
     exists = bool(config_file) and os.path.isfile(config_file)
@@ -83,6 +84,19 @@ def _files(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted
         "our_uid": os.geteuid(),
         "machine": machine_id(_existing(activation.places()[-1])),
     }
+
+
+def _doubts_of_link(activation: Symlink, config_file: str, manager: str) -> list[dict[str, str]]:
+    """A configuration file that is named without the link; a plain process is started by us, and with the link."""
+    if manager == "process" or activation.named(config_file) == config_file:
+        return []
+    return [
+        {
+            "seen": f"it was started with the configuration file {config_file}, which is in the release that {activation.link} points to",
+            "why": "It cannot be told whether it would be started with that one again, or with the one in the new release",
+            "do": f"Start it with {activation.named(config_file)}, or move the file out of the release",
+        }
+    ]
 
 
 def _existing(folder: str) -> str:
@@ -182,7 +196,7 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wa
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
         record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
         record.update(service=service_of(node.pid, wanted.manager))
-        record.update(_files(node, info, record["service"], wanted))
+        record.update(files_of(node, info, record["service"], wanted))
         record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
     except ConnectionFailed as error:

@@ -86,7 +86,7 @@ class Symlink:
 
     def places(self) -> list[str]:
         """The folders in which something is made, or renamed."""
-        return [os.path.dirname(self.link), os.path.dirname(self.staged)]
+        return [os.path.dirname(path) for path in (self.link, self.staged) if path]
 
     def installed_version(self) -> str:
         return version_in(self.in_use())

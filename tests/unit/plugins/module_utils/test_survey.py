@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import ConnectionFailed, PreconditionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._info import node_info, parse_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._sentinel import view_from_dict
-from ansible_collections.sentinelops.redis.plugins.module_utils._survey import Wanted, survey
+from ansible_collections.sentinelops.redis.plugins.module_utils._survey import Wanted, files_of, survey
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
     MASTER,
     OTHER_REPLICA,
@@ -165,7 +167,7 @@ def test_an_instance_that_runs_through_a_link(tmp_path: Path) -> None:
     lines = [line.replace(f"executable:{release}", f"executable:{link}") for line in said["info"]]
     record = survey(RecordedNode({**said, "info": lines}), "redis", None, Wanted(version="7.0.16"))
     assert (record["folder"], record["executable"]) == (str(link), f"{link}/redis-server")
-    assert record["config_file"] == f"{link}/redis.conf"
+    assert (record["config_file"], record["activation"]["doubts"]) == (f"{link}/redis.conf", []), "we start it with the link"
     assert (record["activation"]["method"], record["activation"]["staged"]) == ("symlink", str(tmp_path / "releases" / "7.0.16"))
     assert (record["installed_version"], record["staged_version"]) == ("7.0.15", "")
 
@@ -180,3 +182,15 @@ def test_an_instance_that_was_stopped_after_its_link_was_pointed_elsewhere(tmp_p
     record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, Wanted(version="7.0.15"))
     assert (record["installed_version"], record["staged_version"]) == ("7.0.15", "7.0.15")
     assert record["activation"] == {**activation, "staged": f"{releases}/7.0.15"}
+
+
+@pytest.mark.parametrize(("manager", "through", "doubts"), [("systemd", "link", 0), ("systemd", "release", 1), ("command", "release", 1)])
+def test_a_configuration_file_that_is_named_without_the_link(manager: str, through: str, doubts: int, tmp_path: Path) -> None:
+    release, link = place(tmp_path / "releases" / "7.0.15", "7.0.15"), tmp_path / "current"
+    link.symlink_to(release)
+    said = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
+    info = {"executable": f"{link}/redis-server", "config_file": f"{link if through == 'link' else release}/redis.conf"}
+    node = node_info(parse_info("\r\n".join(said["info"])))
+    record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": manager}, Wanted(version="7.0.16"))
+    assert len(record["activation"]["doubts"]) == doubts
+    assert record["config_file"] == f"{link}/redis.conf"
