@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from deployment import Deployment
 
-_ports = count(42001, 200)
+_ports = count(22001, 200)
 
 
 @pytest.fixture(scope="module")
