@@ -1,7 +1,8 @@
-"""Fixtures: real deployments, each on ports of its own."""
+"""Fixtures: real deployments, each on ports of its own, from LIVE_PORT on (another one for a second run at the same time)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from deployment import Deployment
 
-_ports = count(22001, 200)
+_ports = count(int(os.environ.get("LIVE_PORT", "22001")), 200)
 
 
 @pytest.fixture(scope="module")
