@@ -46,6 +46,7 @@ class Hosts:
         play = {
             "hosts": "all",
             "gather_facts": False,
+            "any_errors_fatal": True,
             "tasks": [{"ansible.builtin.include_role": {"name": "sentinelops.redis.redis_binaries"}}],
         }
         (folder / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
