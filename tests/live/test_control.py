@@ -48,7 +48,7 @@ def hook(folder: Path, name: str, *tasks: dict[str, Any]) -> dict[str, str]:
 
 
 def waits_for(path: Path) -> dict[str, Any]:
-    return {"name": f"Wait for {path.name}", "ansible.builtin.wait_for": {"path": str(path), "timeout": 3600, "sleep": 1}}
+    return {"name": f"Wait for {path.name}", "ansible.builtin.wait_for": {"path": str(path), "timeout": 1200, "sleep": 1}}
 
 
 @pytest.mark.usefixtures("writers")
@@ -192,9 +192,9 @@ def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> No
 @pytest.mark.usefixtures("writers")
 def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tmp_path: Path) -> None:
     """Killed between the handover and the old master; then another run of the same controller, and one of another controller."""
-    reached = tmp_path / "reached"
+    reached, orphan = tmp_path / "reached", tmp_path / "what its module waits for"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
-    hooks = hook(tmp_path, "after_handover", touch, waits_for(tmp_path / "never"))
+    hooks = hook(tmp_path, "after_handover", touch, waits_for(orphan))
     wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_confirm": "handover"}
     with in_terminal(command(deployment, "upgrade", **wishes), tmp_path / "log") as (running, type_line):
         running.wait_for(lambda: running.said("Type yes to go on"))
@@ -202,6 +202,7 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
         running.wait_for(reached.exists)
         os.killpg(running.process.pid, signal.SIGKILL)
         running.process.wait()
+    orphan.touch()
     wait_until(lambda: settled(deployment), 60)
     assert deployment.masters() == ["redis-2"]
     left = {path: path.read_text() for path in locks(deployment)}
