@@ -93,7 +93,8 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
         "loop": SENTINELS,
     }
     hooks = hook(tmp_path, "before_node", touch, waits_for(go_on), passes)
-    first = command(deployment, "upgrade", redis_upgrade_hooks=hooks, redis_upgrade_deadline="+10h")
+    wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_deadline": "+10h", "redis_upgrade_lock_s": 7200}
+    first = command(deployment, "upgrade", **wishes)
     with started(first, tmp_path / "log") as running:
         running.wait_for(reached.exists)
         before, held = deployment.pids(), [path.read_text() for path in locks(deployment)]
@@ -195,7 +196,7 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     reached, orphan = tmp_path / "reached", tmp_path / "what its module waits for"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
     hooks = hook(tmp_path, "after_handover", touch, waits_for(orphan))
-    wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_confirm": "handover"}
+    wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_confirm": "handover", "redis_upgrade_lock_s": 7200}
     with in_terminal(command(deployment, "upgrade", **wishes), tmp_path / "log") as (running, type_line):
         running.wait_for(lambda: running.said("Type yes to go on"))
         type_line("yes")
