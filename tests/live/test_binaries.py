@@ -15,6 +15,8 @@ import yaml
 from binaries import bare_compiler, counting_make, pack, served
 from deployment import ROOT, SERVERS
 
+pytestmark = pytest.mark.extended
+
 HOSTS = ["host-1", "host-2", "host-3"]
 VERSION = "6.2.14"
 SOURCE, SOURCE_VERSION = ROOT / ".cache" / "sources" / "redis_6.0.16.orig.tar.gz", "6.0.16"

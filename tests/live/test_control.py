@@ -18,6 +18,8 @@ from states import settled, wait_until
 
 from playbooks import WANTED, command, in_terminal, run, started
 
+pytestmark = pytest.mark.extended
+
 VERSION = "6.2.9"
 SENTINELS = ["sentinel-1", "sentinel-2", "sentinel-3"]
 

@@ -22,6 +22,8 @@ from faults import command, ghost, not_applying, set_everywhere, stopped, withou
 from looking import Look, judge, look_at, survey, survey_all, untouched
 from states import settled, wait_until
 
+pytestmark = pytest.mark.extended
+
 VERSION = "7.0.15"
 Build = Callable[..., Deployment]
 Spoil = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
