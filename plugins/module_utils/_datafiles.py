@@ -41,7 +41,7 @@ class DataFiles:
 
     def all(self) -> list[str]:
         """Those from which it would start."""
-        return [path for path in ([self.aof, self.aof_folder] if self.appends else []) + [self.rdb] if os.path.exists(path)]
+        return [path for path in ([self.aof, self.aof_folder] if self.appends else [self.rdb]) if os.path.exists(path)]
 
 
 def _lines(config_file: str) -> dict[str, list[list[str]]]:

@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ._carry import inside
 from ._finding import REFUSAL, Finding, named
+from ._goback import set_aside_warning
 from ._modes import chosen_mode
 from ._places import DATA_FOLDER, new_name
 from ._plan import Instance, Plan, ShardPlan, no_way_back, wanted_server
@@ -42,7 +43,7 @@ def preflight(
             findings += _of_instance_and_host(instance, plan, handover_mode)
         staged = [instance for instance in instances if instance.key in plan.to_stage]
         findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
-        findings += [*of_disks(instances, plan), *of_clocks(instances, now_s)]
+        findings += [*([] if plan.back else of_disks(instances, plan)), *of_clocks(instances, now_s)]
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
             findings += [*_of_shard(shard, instances, nodes, plan, max_lag_bytes, handover_mode), *of_restarts(shard, nodes, plan)]
@@ -78,7 +79,11 @@ def _of_shard(
 
 
 def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """A way back that is missing and was accepted is told all the same."""
+    """A way back that is missing and was accepted is told all the same; of a way that is gone back, what it costs."""
+    if plan.back:
+        for node in nodes:
+            yield from set_aside_warning(node.host, node.record, plan.version, shard.master_host)
+        return
     if any(problem.check in ("downgrade", "format") for problem in plan.problems):
         return
     for node in nodes:
@@ -262,6 +267,8 @@ def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
         activation = record.get("activation") or {}
+        if plan.back:
+            continue  # it has been told what goes back
         if instance.key in plan.to_stage and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
         elif instance.key in plan.to_stage and _starts_from_elsewhere(record):

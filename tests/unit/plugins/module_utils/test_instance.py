@@ -59,7 +59,7 @@ class Instance:
         return switch_version(self.server, self.files, self.folders, NEW, identity, wait_s, CLOCK)
 
     def put_back(self) -> NodeInfo:
-        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK)
+        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK).node
 
     def running(self) -> str:
         found = self.server.running()
