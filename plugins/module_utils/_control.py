@@ -142,7 +142,8 @@ def failure_lines(plan: Record, keys: Sequence[str], key: str, failed: Failure) 
         which = "its version" if back else "its old version"
         lines.append(f"It runs {which} {failed.before} again and was proved healthy.")
     if failed.set_aside:
-        lines.append(f"Data files that {failed.before} cannot read were set aside: {', '.join(failed.set_aside)}. It has the data of the master.")
+        gets = "" if failed.second else " It has the data of the master."
+        lines.append(f"Data files that {failed.before} cannot read were set aside: {', '.join(failed.set_aside)}.{gets}")
     lines += _progress(plan, planned[0] if planned else 0)
     lines.append(f"The deployment serves{', without this instance' if failed.second else ''}.")
     lines.append(f"Mend the cause and run the {_run(plan)} again, it goes on from here.")

@@ -372,7 +372,7 @@ def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, o
     paths = unreadable(data_files(files.config_file), old)
     if paths and not followed(files.config_file):
         raise OperationFailed(
-            f"{old[1]} cannot read {', '.join(paths)}, and its configuration names no master to get the data from: it would come back empty",
+            f"{old[1]} cannot read {', '.join(paths)}, and would come back empty: its configuration names no master to get the data from",
             node=str(server.address),
             state="The instance is down",
             advice="Start the new version again by hand, or restore a backup",
