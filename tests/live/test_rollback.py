@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from deployment import SERVERS, Deployment, Writers
-from states import settled, wait_until
+from states import journals_left, settled, wait_until
 
 from playbooks import WANTED, run
 
@@ -140,11 +140,7 @@ def test_the_canary_goes_on_with_a_better_build_and_comes_back(patch: Deployment
         name: before[name] for name in ("redis-1", "redis-3")
     }
     assert patch.masters() == ["redis-1"]
-    assert not list((patch.folder / "journal").glob("*.json")) or _only_notes(patch)
-
-
-def _only_notes(deployment: Deployment) -> bool:
-    return all(path.name.endswith(".before.json") for path in (deployment.folder / "journal").iterdir())
+    assert journals_left(patch) == []
 
 
 def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment, writers_of_patch: Writers) -> None:
@@ -159,7 +155,7 @@ def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment, w
     assert "(7/8) fail back mymaster: redis-2 -> redis-1" in done.stdout
     assert of_version(patch, "6.2.9") == sorted(patch.ports)
     assert patch.masters() == ["redis-1"]
-    assert _only_notes(patch), "the journals are closed"
+    assert journals_left(patch) == [], "the journals are closed"
     assert again.returncode == 0, again.stdout
     assert "Nothing to do: nothing goes back from 6.2.14" in again.stdout
     assert "changed=1" not in again.stdout
