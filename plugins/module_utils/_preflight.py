@@ -55,6 +55,8 @@ def _of_instance_and_host(instance: Instance, plan: Plan, handover_mode: str) ->
     if record.get("answers") or record.get("stopped"):
         if instance.key in plan.to_stage:
             yield from named("files", _of_instance(instance))
+            if not plan.back:  # what was put in place once can be taken back
+                yield from named("files", _of_folder(instance))
             yield from named("service-manager", _of_service(instance, str(record.get("folder", ""))))
             if record.get("config_writable"):
                 yield from of_rewriting(instance)
@@ -100,7 +102,7 @@ def _pauses(node: Instance, handover_mode: str) -> bool:
 
 
 def _of_instance(instance: Instance) -> Iterator[Finding]:
-    """Its owner, its configuration file and its folders."""
+    """Its owner and its configuration file."""
     record, host = instance.record, instance.host
     owner, ours = record.get("process_owner") or {}, record.get("our_uid")
     if owner and ours not in (None, 0, owner["uid"]):
@@ -131,6 +133,11 @@ def _of_instance(instance: Instance) -> Iterator[Finding]:
             "The server cannot save its configuration before it is stopped (CONFIG REWRITE)",
             "Make the folder writable; mount the folder instead of the file",
         )
+
+
+def _of_folder(instance: Instance) -> Iterator[Finding]:
+    """Whether a new version can be put in place."""
+    record, host = instance.record, instance.host
     folder, activation = str(record.get("folder", "")), record.get("activation") or {}
     if activation.get("method") == "package":
         yield from _of_packages(instance)

@@ -20,7 +20,12 @@ CONFIGS = {"redis-server": "/etc/redis/redis.conf", "redis-sentinel": "/etc/redi
 LOGS = {"redis-server": "/var/log/redis/redis-server.log", "redis-sentinel": "/var/log/redis/redis-sentinel.log"}
 # where hosts, Ansible and the servers write while they do their work, and where the upgrade shall
 BUSY = ["/root/before", "/home/ops", "/root/.ansible", "/var/lib/redis", "/var/log", "/etc/redis", "/run", "/tmp", "/var/tmp"]
-OURS = ["/opt/redis-6379", "/opt/sentinel-26379", "/var/lib/sentinelops-redis", *(f"/etc/systemd/system/{unit}.service.d" for unit in UNITS)]
+OURS = [
+    "/opt/redis-6379",
+    "/opt/sentinel-26379",
+    "/var/lib/sentinelops-redis",
+    *(f"/etc/systemd/system/{unit}.service.d" for unit in UNITS),
+]
 
 each_unit = pytest.mark.parametrize("unit", UNITS)
 

@@ -153,6 +153,14 @@ def test_what_it_costs_to_go_back_over_the_barrier_before_the_handover() -> None
     assert not [finding for finding in found if finding.severity == "refusal"]
 
 
+def test_packages_that_are_in_place_can_be_taken_back() -> None:
+    deployment = upgraded()
+    doubt = {"seen": "it runs valkey, and the packages to install are those of valkey", "why": "x", "do": "y"}
+    deployment.node("redis-2").record.update(activation={"method": "package", "doubts": [doubt]}, dir="/var/lib/valkey", folder="/usr")
+    found = preflight(deployment.instances(), back(deployment), 1 << 20)
+    assert [finding for finding in found if finding.severity == "refusal"] == []
+
+
 def test_a_stopped_replica_counts_for_the_barrier() -> None:
     deployment = half(handover=True, before="6.2.14")
     node = deployment.node("redis-3")
