@@ -10,7 +10,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint sanity unit live molecule hosts servers sources bench-handover soak-handover clean
+.PHONY: help demo test test-all lint sanity unit live live-extended molecule hosts servers sources bench-handover soak-handover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -21,8 +21,8 @@ demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is wri
 test: .venv/test ## lint, sanity, unit, live, molecule: all of them, with one summary line at the end
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule
 
-test-all: .venv/test ## the same and the tests on hosts; where no hosts can be booted, it says so
-	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule hosts
+test-all: .venv/test ## the same, more live tests, and the tests on hosts; where no hosts can be booted, it says so
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live live-extended molecule hosts
 
 lint: .venv/test $(COLLECTION) ## static checks, on everything
 	scripts/run ruff check
@@ -40,8 +40,11 @@ sanity: .venv/test ## ansible-test sanity, on a copy
 unit: .venv/test $(COLLECTION) servers ## unit tests
 	scripts/run pytest tests/unit
 
-live: .venv/test $(COLLECTION) servers sources ## modules and playbooks on real servers
-	scripts/run pytest tests/live
+live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
+	scripts/run pytest tests/live -m "not extended"
+
+live-extended: .venv/test $(COLLECTION) servers sources ## more of them: sources, every finding of the preflight, control, layouts of the README
+	scripts/run pytest tests/live -m extended
 
 molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
 	scripts/run molecule test --scenario-name default

@@ -12,7 +12,7 @@ from typing import Any, Callable, Sequence
 
 from ._address import Address
 from ._checker import History, Verdict, check, gaps_ms, longest_gap_ms, outcome_of, total
-from ._connection import Connector, Login, SentinelClient, Server
+from ._connection import Connector, Login, SentinelClient, Server, again_if_lost
 from ._errors import CommandRefused, ConditionNotMet, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ._info import node_info, parse_info
 from ._sentinel import parse_replica
@@ -209,7 +209,7 @@ class Audit:
     def _final(self, server: Server, key: str) -> list[int]:
         values: list[int] = []
         while True:
-            chunk = server.command("LRANGE", key, len(values), len(values) + READ_CHUNK - 1)
+            chunk = again_if_lost(server, "LRANGE", key, len(values), len(values) + READ_CHUNK - 1)
             values += [int(value) for value in chunk]
             if len(chunk) < READ_CHUNK:
                 return values

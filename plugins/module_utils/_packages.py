@@ -167,6 +167,7 @@ class Packages:
                     os.replace(_aside(path), path)
             # the last one, since it tells that there is something to undo
             os.replace(_aside(config_file), config_file) if os.path.exists(_aside(config_file)) else os.remove(config_file)
+        self.host.run(["systemctl", "reset-failed", "--", self.unit], 30)  # nobody needs to look at it
         if self.enabled:
             self._enable(self.old_unit, instead_of=self.unit)
 

@@ -68,7 +68,7 @@ def _of_saving(node: Instance) -> Iterator[Finding]:
             node.host,
             f"its last {' and '.join(failed)} failed",
             "It cannot be stopped without losing its data: SHUTDOWN saves first, and refuses if that fails",
-            f"Look into its log; often the disk is full or the folder {node.record.get('dir')} is gone or not writable. Then BGSAVE",
+            "Look into its log; often the disk is full, or the data folder is gone or not writable. Then BGSAVE",
             "save-failed",
         )
 

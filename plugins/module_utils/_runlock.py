@@ -13,9 +13,8 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Iterator, Mapping, Sequence
 
 from ._errors import PreconditionFailed
 from ._journal import SCHEMA, read_journal, write_journal

@@ -165,7 +165,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=30)
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--table", type=Path, help="also write the table into this file")
-    parser.add_argument("--port", type=int, default=24001)
+    parser.add_argument("--port", type=int, default=34001)
     arguments = parser.parse_args()
     rows = {method: Measured(method) for method in arguments.methods.split(",")}
     rounds = [min(5, arguments.count - done) for done in range(0, arguments.count, 5)]

@@ -23,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", default="7.0.15")
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--port", type=int, default=25001)
+    parser.add_argument("--port", type=int, default=35001)
     arguments = parser.parse_args()
     measured = Measured("aligned")
     with tempfile.TemporaryDirectory(prefix="handover-soak-") as folder:

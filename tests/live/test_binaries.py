@@ -15,6 +15,8 @@ import yaml
 from binaries import bare_compiler, counting_make, pack, served
 from deployment import ROOT, SERVERS
 
+pytestmark = pytest.mark.extended
+
 HOSTS = ["host-1", "host-2", "host-3"]
 VERSION = "6.2.14"
 SOURCE, SOURCE_VERSION = ROOT / ".cache" / "sources" / "redis_6.0.16.orig.tar.gz", "6.0.16"
@@ -46,6 +48,7 @@ class Hosts:
         play = {
             "hosts": "all",
             "gather_facts": False,
+            "any_errors_fatal": True,
             "tasks": [{"ansible.builtin.include_role": {"name": "sentinelops.redis.redis_binaries"}}],
         }
         (folder / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")

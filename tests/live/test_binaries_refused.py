@@ -12,6 +12,8 @@ import pytest
 from binaries import AARCH64, bare_compiler, pack, served, small_disk
 from deployment import ROOT, SERVERS, Deployment
 
+pytestmark = pytest.mark.extended
+
 VERSION = "6.2.9"
 WANTED = "6.2.14"
 NOTHING = "Nothing was placed and no server was touched"

@@ -14,6 +14,8 @@ from access import PASSWORD, CertificateAuthority, quoted
 from deployment import SERVERS, run_module
 from states import left_of_trials
 
+pytestmark = pytest.mark.extended
+
 VERSIONS = ["5.0.6", "6.2.14", "7.0.15", "valkey-8.0.1", "valkey-9.1.2"]
 NOBODY = pwd.getpwnam("nobody")
 FULL = f"""\

@@ -15,6 +15,9 @@ from access import README, with_passwords
 from deployment import MASTER, ROOT, RUN_MODULE, Deployment
 
 OLDEST, TOO_OLD = "4.3.4", "3.5.3"  # of Debian 12 and of Debian 11
+
+pytestmark = pytest.mark.extended
+
 VERSION = "6.2.14"
 
 

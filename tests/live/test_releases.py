@@ -6,10 +6,13 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
 from deployment import Deployment, Writers, server_in
 from states import settled, wait_until
 
 from playbooks import WANTED, interrupt_when, run
+
+pytestmark = pytest.mark.extended
 
 VERSION = "6.2.9"
 

@@ -17,6 +17,8 @@ from layout import documented_inventories
 
 import playbooks
 
+pytestmark = pytest.mark.extended
+
 ACCESS: dict[str, Callable[[Path], Access]] = {
     "passwords": lambda _folder: with_passwords(),
     "acl and tls": with_users_and_certificates,

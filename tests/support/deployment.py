@@ -213,7 +213,7 @@ class Deployment:
         self.processes[name].terminate()
         self.processes[name].wait(30)
 
-    def wait_until_known(self, seconds: float = 30) -> None:
+    def wait_until_known(self, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(SentinelOpsError):

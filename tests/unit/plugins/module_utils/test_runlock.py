@@ -6,7 +6,9 @@ import json
 import multiprocessing
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -18,10 +20,12 @@ ALICE = {"id": "a1", "user": "alice", "controller": "bastion", "pid": 4711, "beg
 BOB = {**ALICE, "id": "b2", "user": "bob"}
 
 
-def record(run: dict[str, Any] = ALICE, lease_s: float = 300, boot: str = "boot-1", since_boot_s: float = 1000) -> dict[str, Any]:
+def record(
+    run: Mapping[str, Any] = MappingProxyType(ALICE), lease_s: float = 300, boot: str = "boot-1", since_boot_s: float = 1000
+) -> dict[str, Any]:
     return {
         "schema": 1,
-        "run": run,
+        "run": dict(run),
         "since_s": 500_000.0,
         "renewed": {"wall_s": 500_000.0, "since_boot_s": since_boot_s, "boot_id": boot},
         "lease_s": lease_s,
