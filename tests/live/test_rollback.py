@@ -6,7 +6,7 @@ Two deployments go through one story each; each test begins where the one before
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,22 +73,13 @@ def barrier(build: Callable[..., Deployment]) -> Deployment:
     return build("6.2.14")
 
 
-@pytest.fixture(scope="module")
-def writers_of_patch(patch: Deployment) -> Iterator[Writers]:
-    with Writers(patch, duration_s=3600, writers=2, writes_per_second=100) as writing:
-        yield writing
-
-
-@pytest.fixture(scope="module")
-def writers_of_barrier(barrier: Deployment) -> Iterator[Writers]:
-    with Writers(barrier, duration_s=3600, writers=2, writes_per_second=100) as writing:
-        yield writing
+def under_load(deployment: Deployment) -> Writers:
+    return Writers(deployment, duration_s=3600, writers=2, writes_per_second=100)
 
 
 # -- 6.2.9 to 6.2.14: the same data ------------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("writers_of_patch")
 def test_nothing_to_go_back_to(patch: Deployment) -> None:
     before = patch.pids()
     done = run(patch, "rollback")
@@ -99,12 +90,13 @@ def test_nothing_to_go_back_to(patch: Deployment) -> None:
     assert not (patch.folder / "journal").exists()
 
 
-@pytest.mark.usefixtures("writers_of_patch")
 def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deployment, tmp_path: Path) -> None:
     patch.command("redis-2", "CONFIG", "REWRITE")  # the upgrade does that, too
     before = config(patch, "redis-2")
     source = unlinked(tmp_path / "crashes", WANTED, CRASHES)
-    done = run(patch, "upgrade", redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
+    with under_load(patch) as writers:
+        done = run(patch, "upgrade", redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
+        verdict = writers.verdict()
     said = words(done.stdout)
     assert done.returncode != 0
     assert "redis-2 (redis) could not be upgraded to 6.2.14." in said
@@ -118,10 +110,10 @@ def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deploymen
     assert config(patch, "redis-2") == before
     assert (of_version(patch, WANTED), patch.masters()) == (SENTINELS, ["redis-1"])
     assert set_aside(patch, "redis-2") == [], "both versions read the same data"
-    assert settled(patch)
+    wait_until(lambda: settled(patch), 60)
+    assert no_loss(verdict), verdict
 
 
-@pytest.mark.usefixtures("writers_of_patch")
 def test_the_canary_goes_on_with_a_better_build_and_comes_back(patch: Deployment) -> None:
     done = run(patch, "upgrade", redis_upgrade_canary=1)
     assert done.returncode == 0, done.stdout
@@ -133,7 +125,9 @@ def test_the_canary_goes_on_with_a_better_build_and_comes_back(patch: Deployment
     assert "(8/8) Sentinel  sentinel-3: 6.2.14 -> 6.2.9" in looked.stdout
     assert "changed=1" not in looked.stdout
     assert patch.pids() == before
-    done = run(patch, "rollback")
+    with under_load(patch) as writers:
+        done = run(patch, "rollback")
+        verdict = writers.verdict()
     assert done.returncode == 0, done.stdout
     assert of_version(patch, "6.2.9") == sorted(patch.ports)
     assert {name: pid for name, pid in patch.pids().items() if name in ("redis-1", "redis-3")} == {
@@ -141,15 +135,18 @@ def test_the_canary_goes_on_with_a_better_build_and_comes_back(patch: Deployment
     }
     assert patch.masters() == ["redis-1"]
     assert journals_left(patch) == []
+    assert no_loss(verdict), verdict
 
 
-def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment, writers_of_patch: Writers) -> None:
-    upgraded = run(patch, "upgrade")
-    assert upgraded.returncode == 0, upgraded.stdout
-    assert of_version(patch, WANTED) == sorted(patch.ports)
-    done = run(patch, "rollback")
+@pytest.mark.extended
+def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment) -> None:
+    with under_load(patch) as writers:
+        upgraded = run(patch, "upgrade")
+        assert upgraded.returncode == 0, upgraded.stdout
+        assert of_version(patch, WANTED) == sorted(patch.ports)
+        done = run(patch, "rollback")
+        verdict = writers.verdict()
     again = run(patch, "rollback")
-    verdict = writers_of_patch.verdict()
     assert done.returncode == 0, done.stdout
     assert "(5/8) handover  mymaster: redis-1" in done.stdout
     assert "(7/8) fail back mymaster: redis-2 -> redis-1" in done.stdout
@@ -168,10 +165,11 @@ def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment, w
 BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}
 
 
-@pytest.mark.usefixtures("writers_of_barrier")
 def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment, tmp_path: Path) -> None:
     source = unlinked(tmp_path / "unlinked", "7.0.15")
-    done = run(barrier, "upgrade", **BARRIER, redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
+    with under_load(barrier) as writers:
+        done = run(barrier, "upgrade", **BARRIER, redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
+        verdict = writers.verdict()
     said = words(done.stdout)
     assert done.returncode != 0
     assert "redis-2 (redis) could not be upgraded to 7.0.15." in said
@@ -181,32 +179,34 @@ def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment,
     assert aside.read_bytes().startswith(b"REDIS0010")
     assert (of_version(barrier, "7.0.15"), barrier.masters()) == (SENTINELS, ["redis-1"])
     assert barrier.info("redis-2")["master_link_status"] == "up"
+    assert no_loss(verdict), verdict
 
 
-@pytest.mark.usefixtures("writers_of_barrier")
 def test_before_the_handover_a_canary_comes_back_over_the_barrier(barrier: Deployment) -> None:
     done = run(barrier, "upgrade", **BARRIER, redis_upgrade_canary=1)
     assert done.returncode == 0, done.stdout
     assert of_version(barrier, "7.0.15") == ["redis-2", *SENTINELS]
-    done = run(barrier, "rollback", wanted="7.0.15")
+    with under_load(barrier) as writers:
+        done = run(barrier, "rollback", wanted="7.0.15")
+        verdict = writers.verdict()
     assert done.returncode == 0, done.stdout
     assert "6.2.14 cannot read the data file that 7.0.15 writes when it is stopped" in words(done.stdout)
     assert of_version(barrier, "6.2.14") == sorted(barrier.ports)
     assert set_aside(barrier, "redis-2") == ["dump.rdb.set-aside", "dump.rdb.set-aside-2"]
     assert barrier.masters() == ["redis-1"]
+    assert no_loss(verdict), verdict
 
 
-def test_after_the_handover_there_is_no_way_back_and_nothing_is_touched(barrier: Deployment, writers_of_barrier: Writers) -> None:
+@pytest.mark.extended
+def test_after_the_handover_there_is_no_way_back_and_nothing_is_touched(barrier: Deployment) -> None:
     upgraded = run(barrier, "upgrade", **BARRIER)
     assert upgraded.returncode == 0, upgraded.stdout
     wait_until(lambda: settled(barrier), 60)
     before, files = barrier.pids(), {name: config(barrier, name) for name in NODES}
     done = run(barrier, "rollback", wanted="7.0.15")
-    verdict = writers_of_barrier.verdict()
     assert done.returncode != 0
     said = words(done.stdout)
     assert "Nothing was touched. Before the rollback may begin:" in said
     assert "there is no way back from 7.0.15 to 6.2.14: the master redis-1 runs 7.0.15 already, and 6.2.14 cannot read its data" in said
     assert "changed=1" not in done.stdout
     assert (barrier.pids(), {name: config(barrier, name) for name in NODES}) == (before, files)
-    assert no_loss(verdict), verdict
