@@ -9,6 +9,8 @@ import time
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._control import (
+    Failure,
+    failure_lines,
     hook_variables,
     judge_lock,
     left_out,
@@ -56,11 +58,19 @@ def upgrade_hook(plan: Mapping[str, Any], name: str, keys: Sequence[str], key: s
     return hook_variables(plan, name, keys, key)
 
 
+def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, failed: Mapping[str, Any]) -> list[str]:
+    """What a run says that stops because an instance failed, and was put back or could not be."""
+    texts = {name: str(failed.get(name) or "") for name in ("reason", "before", "second")}
+    lists = {name: [str(item) for item in failed.get(name) or []] for name in ("log", "set_aside")}
+    return failure_lines(plan, keys, key, Failure(**texts, log=lists["log"], set_aside=lists["set_aside"]))
+
+
 class FilterModule:
     """The filters."""
 
     def filters(self) -> dict[str, Any]:
         return {
+            "upgrade_failure": upgrade_failure,
             "upgrade_gate": upgrade_gate,
             "upgrade_hook": upgrade_hook,
             "upgrade_left_out": upgrade_left_out,

@@ -54,6 +54,7 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         accept_no_way_back=boolean(settings.get("accept_no_way_back", False)),
         control_host=str(settings.get("control_host") or ""),
         canary=int(settings.get("canary") or 0),
+        back=boolean(settings.get("back", False)),
     )
 
 

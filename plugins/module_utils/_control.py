@@ -19,7 +19,9 @@ from ._runlock import who
 __all__ = [
     "CONFIRM",
     "HOOKS",
+    "Failure",
     "StepToDo",
+    "failure_lines",
     "hook_variables",
     "judge_lock",
     "left_out",
@@ -30,6 +32,21 @@ __all__ = [
 ]
 
 Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with an instance: why, the server's last words, and what came of bringing it back.
+
+    ``before``: the version that it has run before this step; ``second``: why that could not be put back, empty if it was.
+    """
+
+    reason: str
+    before: str
+    log: Sequence[str] = ()
+    set_aside: Sequence[str] = ()
+    second: str = ""
+
 
 HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
 CONFIRM = ("never", "nodes", "handover", "all")
@@ -46,8 +63,10 @@ class StepToDo:
 
 
 def steps_to_do(plan: Record) -> list[StepToDo]:
-    """All disruptive steps of a plan, in the order in which they are done."""
-    steps = [StepToDo(f"{host}/sentinel", f"the Sentinel of {host}") for host in plan["sentinel_hosts"]]
+    """All disruptive steps of a plan, in the order in which they are done: going back, the Sentinels come last."""
+    sentinels = [StepToDo(f"{host}/sentinel", f"the Sentinel of {host}") for host in plan["sentinel_hosts"]]
+    first = [StepToDo(f"{host}/sentinel", f"the Sentinel of {host}") for host in plan.get("first_sentinel_hosts", [])]
+    steps = first if plan.get("back") else sentinels
     steps += [StepToDo(f"{host}/redis", f"the replica {host}") for host in plan["replica_hosts"]]
     for name, shard in plan["shards"].items():
         if shard["handover"]:
@@ -56,7 +75,7 @@ def steps_to_do(plan: Record) -> list[StepToDo]:
     for name, shard in plan["shards"].items():
         if shard["fail_back"]:
             steps.append(StepToDo(f"{shard['home_host']}/handover", f"the fail back of {name} to {shard['home_host']}", name, "home"))
-    return steps
+    return steps + sentinels if plan.get("back") else steps
 
 
 def _planned(plan: Record, keys: Sequence[str]) -> list[int]:
@@ -79,19 +98,56 @@ def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: 
 
     What is done, what is left, who is master, and how to go on. Nothing if the plan has none of these steps.
     """
-    steps = steps_to_do(plan)
     planned = _planned(plan, keys)
     if not planned:
         return []
-    position = planned[-1] + 1 if after else planned[0]
+    return [
+        *reason,
+        *_progress(plan, planned[-1] + 1 if after else planned[0]),
+        "No step is half done: every instance serves, with its old or its new version, and both work together.",
+        f"Run the {_run(plan)} again: it surveys afresh and does what is left.",
+    ]
+
+
+def _run(plan: Record) -> str:
+    return "rollback" if plan.get("back") else "upgrade"
+
+
+def _progress(plan: Record, position: int) -> list[str]:
+    """What is done and what is left after so many steps, and who is master."""
+    steps = steps_to_do(plan)
     done, left = steps[:position], steps[position:]
     waiting = f", but for what waits for a run without redis_upgrade_canary: {', '.join(plan['held_back'])}" if plan["held_back"] else ""
-    lines = [*reason, f"Done in this run: {_listed(done)}.", f"Left: {_listed(left)}{waiting}."]
+    lines = [f"Done in this run: {_listed(done)}.", f"Left: {_listed(left)}{waiting}."]
     for name, (host, address) in _masters(plan, done).items():
         home = plan["shards"][name]["home_host"]
         lines.append(f"The master of {name} is {host} ({address})" + ("." if host == home else f"; it was {home} when the upgrade began."))
-    lines.append("No step is half done: every instance serves, with its old or its new version, and both work together.")
-    return [*lines, "Run the upgrade again: it surveys afresh and does what is left."]
+    return lines
+
+
+def failure_lines(plan: Record, keys: Sequence[str], key: str, failed: Failure) -> list[str]:
+    """What a run says that stops because an instance failed with the version that it was to run."""
+    host, _slash, kind = key.partition("/")
+    step = plan["steps"][key]
+    back, planned = bool(plan.get("back")), _planned(plan, keys)
+    lines = [f"{host} ({kind}) could not {'go back to' if back else 'be upgraded to'} {step['wanted']}.", failed.reason]
+    if failed.log:
+        lines += ["The last lines of its log:", *(f"    {line}" for line in failed.log)]
+    if failed.second:
+        lines += [
+            f"It could not be brought back to {failed.before}: {failed.second}",
+            "The other instances are as they were, or done already. Look at this one before anything else: the deployment has one less.",
+        ]
+    else:
+        which = "its version" if back else "its old version"
+        lines.append(f"It runs {which} {failed.before} again and was proved healthy.")
+    if failed.set_aside:
+        gets = "" if failed.second else " It has the data of the master."
+        lines.append(f"Data files that {failed.before} cannot read were set aside: {', '.join(failed.set_aside)}.{gets}")
+    lines += _progress(plan, planned[0] if planned else 0)
+    lines.append(f"The deployment serves{', without this instance' if failed.second else ''}.")
+    lines.append(f"Mend the cause and run the {_run(plan)} again, it goes on from here.")
+    return lines if back else [*lines, "Or go back to the old version everywhere: sentinelops.redis.rollback."]
 
 
 def _listed(steps: Sequence[StepToDo]) -> str:
@@ -131,7 +187,7 @@ def hook_variables(plan: Record, name: str, keys: Sequence[str], key: str) -> di
         "shard": shard,
         "address": planned.get("address", ""),
         "version_before": planned.get("running", ""),
-        "version": plan["version"],
+        "version": planned.get("wanted") or plan["version"],
         "masters": {shard: address for shard, (_host, address) in masters.items()},
         "master_host": masters[shard][0] if shard in masters else "",
     }

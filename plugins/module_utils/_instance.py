@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import Callable, Sequence
 
 from ._activation import Activation
+from ._address import Address
 from ._configfile import FileIdentity, mended_sentinel_config, read_text, write_text
 from ._connection import Server
+from ._datafiles import data_files, data_was_refused, followed, set_aside, unreadable, with_master
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from ._files import InstanceFiles, log_file_of
 from ._info import NodeInfo, node_info, parse_info
@@ -17,10 +21,12 @@ from ._process import alive, binary_version
 from ._sentinel import SentinelView, monitored_masters, read_view
 from ._serverlog import judge_log, size_of, tail
 from ._service import Attempt, Start
+from ._versions import way_back
 from ._wait import Clock, until
 
 __all__ = [
     "InstanceFiles",
+    "PutBack",
     "log_file_of",
     "put_back",
     "refuse_unsafe_stop",
@@ -262,7 +268,7 @@ def _back_to(
     """Puts the old version back and starts it; returns the error to raise, which says how that went."""
     facts = getattr(error, "facts", {})
     try:
-        put_back(server, files, activation, old_version, wait_s, clock)
+        back = put_back(server, files, activation, old_version, wait_s, clock)
     except (SentinelOpsError, OSError) as second:
         return OperationFailed(
             f"the new version failed ({error}), and the old version {old_version} could not be started again ({second})",
@@ -274,10 +280,14 @@ def _back_to(
     return OperationFailed(
         f"the new version failed: {error}",
         node=str(server.address),
-        state=f"The old version {old_version} was put back and serves again",
+        state=f"The old version {old_version} was put back and serves again{_said(back.set_aside)}",
         advice="Mend the cause and run again",
-        **facts,
+        **{**facts, "set_aside": list(back.set_aside)},
     )
+
+
+def _said(aside: Sequence[str]) -> str:
+    return f"; data that it could not read was set aside: {', '.join(aside)}" if aside else ""
 
 
 def runs_previous(node: NodeInfo, files: InstanceFiles, activation: Activation, version: str) -> bool:
@@ -285,14 +295,89 @@ def runs_previous(node: NodeInfo, files: InstanceFiles, activation: Activation, 
     return node.version == version and (activation.moved(files.executable) or activation.in_place(version))
 
 
-def put_back(server: Server, files: InstanceFiles, activation: Activation, version: str, wait_s: float, clock: Clock) -> NodeInfo:
-    """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already."""
+@dataclass(frozen=True)
+class PutBack:
+    """The old version serves again; ``set_aside``: the new names of data files that it could not read."""
+
+    node: NodeInfo
+    set_aside: tuple[str, ...] = ()
+
+
+Asked = Callable[[Address], "tuple[str, str] | None"]
+
+
+def put_back(
+    server: Server,
+    files: InstanceFiles,
+    activation: Activation,
+    version: str,
+    wait_s: float,
+    clock: Clock,
+    ask: Asked = lambda _address: None,
+) -> PutBack:
+    """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already.
+
+    Data files that the old version cannot read are set aside; it gets the data from the master again. ``ask`` tells the server and
+    version at an address (None: not known): where the old version could not follow that master, nothing is touched.
+    """
     node, running = running_now(server, files, activation)
     if node is not None and runs_previous(node, files, activation, version):
-        return node
+        return PutBack(node)
+    old = ("valkey" if "valkey" in os.path.basename(files.executable) else "redis", version)
+    if not files.sentinel:
+        _refuse_barrier(server, node, files, old, ask)
     _ensure_down(server, node, running, wait_s, clock)
     activation.undo(files, version)
-    return start(server, files, wait_s, clock)
+    aside = [] if files.sentinel else _prepare_data(server, node, files, old)
+    try:
+        return PutBack(start(server, files, wait_s, clock), tuple(aside))
+    except OperationFailed as error:
+        refused = not files.sentinel and data_was_refused(error.facts.get("log_tail", []))
+        if not refused or not followed(files.config_file):
+            raise
+    aside += set_aside(data_files(files.config_file).all())
+    return PutBack(start(server, files, wait_s, clock), tuple(aside))
+
+
+def _refuse_barrier(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str], ask: Asked) -> None:
+    """Raises PreconditionFailed where the old version could neither read what is there nor get it from the master."""
+    if not os.path.isfile(files.config_file):
+        return
+    named = followed(files.config_file).split()
+    master = _master_of(node) if node is not None else Address(named[0], int(named[1])) if len(named) == 2 else None
+    if master is None or (node is None and not unreadable(data_files(files.config_file), old)):
+        return  # what is on disk may do for a partial resynchronisation, which crosses such a barrier
+    theirs = ask(master)
+    if theirs is not None and not way_back(old, theirs):
+        raise PreconditionFailed(
+            f"{old[1]} cannot be put back: its master {master} runs {theirs[1]}, whose data {old[1]} cannot read, so it could not follow",
+            node=str(server.address),
+            state="It was left with the new version" + ("" if node is not None else ", and does not serve"),
+            advice="There is no way back from here but a restore; mend what keeps the new version from its work",
+        )
+
+
+def _master_of(node: NodeInfo | None) -> Address | None:
+    """The master that a replica follows."""
+    return Address.parse(node.master) if node is not None and node.master and not node.master.startswith(":") else None
+
+
+def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str]) -> list[str]:
+    """Before the old version is started: data that it cannot read is set aside, and it follows the master of now."""
+    if not os.path.isfile(files.config_file):
+        return []
+    master = _master_of(node)
+    if master is not None:
+        with_master(files.config_file, f"{master.host} {master.port}")
+    paths = unreadable(data_files(files.config_file), old)
+    if paths and not followed(files.config_file):
+        raise OperationFailed(
+            f"{old[1]} cannot read {', '.join(paths)}, and would come back empty: its configuration names no master to get the data from",
+            node=str(server.address),
+            state="The instance is down",
+            advice="Start the new version again by hand, or restore a backup",
+        )
+    return set_aside(paths)
 
 
 def restart(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:

@@ -5,6 +5,9 @@
 
 It is written before anything is touched and removed when the run has ended well. What it says first is kept: a second run
 must not take the state that the first one left for the state before the upgrade.
+
+Of an instance that runs another version at the end the journal is kept beside, as the note of the version before: it says
+where that is, and how it was started, should somebody want to go back.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 from ._configfile import FileIdentity
 from ._errors import PreconditionFailed
 
-__all__ = ["SCHEMA", "close_journal", "merged", "read_journal", "write_journal"]
+__all__ = ["SCHEMA", "before_path", "close_journal", "merged", "read_before", "read_journal", "write_journal"]
 
 SCHEMA = 1
 
@@ -58,11 +61,28 @@ def write_journal(path: str, content: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def close_journal(path: str, journal: Mapping[str, Any]) -> None:
-    """Gives the noted configuration file its owner and mode back, removes the journal, and its folder if that is empty."""
+def before_path(path: str) -> str:
+    """Where the note of the version before is: ``redis-6379.before.json`` beside ``redis-6379.json``."""
+    return f"{os.path.splitext(path)[0]}.before.json"
+
+
+def read_before(path: str, running: str) -> dict[str, Any] | None:
+    """What a closed journal noted of the version before the ``running`` one; None if that is not known."""
+    found = read_journal(before_path(path))
+    return found if found is not None and found.get("followed_by") == running else None
+
+
+def close_journal(path: str, journal: Mapping[str, Any], followed_by: str = "") -> None:
+    """Gives the noted configuration file its owner and mode back, removes the journal, and its folder if that is empty.
+
+    ``followed_by``: the version that the instance runs now. If that is not the noted one, the journal is kept as the note of
+    the version before.
+    """
     config_file, identity = journal.get("config_file", ""), journal.get("config_identity")
     if identity and os.path.isfile(config_file):
         FileIdentity(**identity).apply_to(config_file)
+    if followed_by and followed_by != journal.get("version"):
+        write_journal(before_path(path), {**journal, "followed_by": followed_by})
     os.remove(path)
     with contextlib.suppress(OSError):  # other instances of this host may still have theirs
         os.rmdir(os.path.dirname(path))

@@ -15,6 +15,7 @@ from typing import Any, Mapping, Sequence
 
 from ._fence import is_fence
 from ._finding import REFUSAL, WARNING, Finding
+from ._goback import before_of, cannot_go_back, goes_back, not_kept, version_to_run
 from ._sentinel import SentinelView, view_from_dict
 from ._versions import is_downgrade, way_back, way_forward
 
@@ -45,7 +46,8 @@ class Instance:
 class Settings:
     """What the user wants. ``master_names`` empty means every master that the Sentinels monitor.
 
-    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through to the end.
+    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through to the end. ``back``: the
+    version is left again, for the one that each instance ran before.
     """
 
     version: str
@@ -54,12 +56,14 @@ class Settings:
     accept_no_way_back: bool = False
     control_host: str = ""
     canary: int = 0
+    back: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is done to one instance: ``upgrade``, ``finish`` (an earlier run stopped it) or ``skip``.
+    """What is done to one instance: ``upgrade``, ``back``, ``finish`` (an earlier run stopped it) or ``skip``.
 
+    ``wanted``: the version that it runs then.
     ``config_identity``: owner, group and mode of its configuration file before the upgrade (see FileIdentity).
     """
 
@@ -71,6 +75,7 @@ class Step:
     shard: str = ""
     address: str = ""
     config_identity: Mapping[str, int] | None = None
+    wanted: str = ""
 
 
 @dataclass
@@ -99,7 +104,8 @@ class Plan:
 
     ``mend_hosts``: masters of shards in which a handover was cut short, which is finished first. ``touched_hosts`` are all hosts
     unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that not every node can be reached until it
-    has been started again. ``held_back``: what a canary leaves for the next run, for a person to read.
+    has been started again. ``held_back``: what a canary leaves for the next run, for a person to read. ``back``: ``version`` is left;
+    then Sentinels that an earlier run stopped are in ``first_sentinel_hosts``, and the others come last.
     """
 
     version: str
@@ -121,6 +127,8 @@ class Plan:
     held_back: list[str] = field(default_factory=list)
     gaps: bool = False
     nothing_to_do: bool = False
+    back: bool = False
+    first_sentinel_hosts: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -128,15 +136,18 @@ class Plan:
 
 def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     """The plan for all instances of a deployment; what stands against it is in ``problems``."""
-    plan = Plan(settings.version)
+    plan = Plan(settings.version, back=settings.back)
     sentinels = [instance for instance in instances if instance.kind == "sentinel"]
     nodes = [instance for instance in instances if instance.kind == "redis"]
     plan.control_host = settings.control_host or next((s.host for s in sentinels if s.record.get("answers")), "")
     for instance in sentinels:
-        plan.steps[instance.key] = _step(instance, settings.version)
+        plan.steps[instance.key] = _step(instance, settings)
     pending = [plan.steps[s.key] for s in sentinels if plan.steps[s.key].do != "skip"]
     # one that an earlier run stopped comes first: until it is back no other one can be done without
     plan.sentinel_hosts = [step.host for step in sorted(pending, key=lambda step: step.do != "finish")]
+    if settings.back:
+        plan.first_sentinel_hosts = [step.host for step in pending if step.do == "finish"]
+        plan.sentinel_hosts = [step.host for step in pending if step.do != "finish"]
     views = _views(sentinels)
     if not views:
         plan.problems.append(
@@ -155,6 +166,8 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan.mend_hosts = [shard.master_host for shard in plan.shards.values() if shard.fenced]
     plan.to_stage = [key for key, step in plan.steps.items() if step.do != "skip"]
     plan.gaps = any(instance.record.get("stopped") for instance in instances)
+    if settings.back:
+        _judge_kept(plan, instances, settings)
     silent = [instance.key for instance in instances if not instance.record.get("answers")]
     plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or plan.mend_hosts or _journals(instances) or silent or plan.problems)
     plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
@@ -169,19 +182,31 @@ def _journals(instances: Sequence[Instance]) -> list[str]:
     return [instance.key for instance in instances if instance.record.get("journal")]
 
 
-def _step(instance: Instance, wanted: str, shard: str = "", address: str = "") -> Step:
+def _judge_kept(plan: Plan, instances: Sequence[Instance], settings: Settings) -> None:
+    """What is kept of the version before. Where nothing goes back, and no upgrade is under way, nothing is missing either."""
+    if not plan.to_stage and not _journals(instances):
+        return
+    for instance in instances:
+        if instance.key in plan.steps:
+            plan.problems += not_kept(instance.host, instance.kind, instance.record, settings.version)
+
+
+def _step(instance: Instance, settings: Settings, shard: str = "", address: str = "") -> Step:
     record = instance.record
     running = str(record.get("version", ""))
+    wanted = version_to_run(record, settings.version) if settings.back else settings.version
     if record.get("stopped"):
         do, why = "finish", "an earlier run stopped it and did not start it again"
     elif not record.get("answers"):
         do, why = "skip", "it does not answer"
+    elif settings.back and running == settings.version == wanted:
+        do, why = "skip", f"it runs {running}, and ran nothing else before" + ("" if before_of(record)[1] else ", as far as is known")
     elif running == wanted:
         do, why = "skip", f"it runs {wanted} already"
     else:
-        do, why = "upgrade", f"it runs {running}"
+        do, why = "back" if settings.back else "upgrade", f"it runs {running}"
     before = record.get("journal") or record
-    return Step(instance.host, instance.kind, do, why, running, shard, address, before.get("config_identity"))
+    return Step(instance.host, instance.kind, do, why, running, shard, address, before.get("config_identity"), wanted)
 
 
 def _matches(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
@@ -224,7 +249,7 @@ def _plan_shard(
     # in the order of the inventory, so that the same deployment always gets the same plan
     known = {address: node for node in nodes for address, member in members.items() if member is node}
     for address, node in known.items():
-        plan.steps[node.key] = _step(node, settings.version, name, address)
+        plan.steps[node.key] = _step(node, settings, name, address)
     shard = ShardPlan(name, replicas=len(members) - 1, sentinels=sentinels)
     shard.nodes = {node.host: address for address, node in known.items()}
     shard.priorities = {node.host: _priority(node) for node in known.values()}
@@ -234,9 +259,13 @@ def _plan_shard(
         return
     plan.shards[name] = shard
     _give_roles(plan, shard, known, settings)
-    if settings.canary:
+    if settings.canary and not settings.back:
         _hold_back(plan, shard, settings)
-    _judge_versions(plan, shard, list(known.values()), settings)
+    if settings.back:
+        records = {node.host: node.record for node in known.values()}
+        plan.problems += cannot_go_back(name, (shard.master_host, records[shard.master_host]), records, settings.version)
+    else:
+        _judge_versions(plan, shard, list(known.values()), settings)
 
 
 def _priority(node: Instance) -> int:
@@ -255,7 +284,7 @@ def _give_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], set
     shard.master_host = known[shard.master].host
     shard.home = _home(known, shard.master)
     shard.home_host = known[shard.home].host
-    shard.handover = plan.steps[known[shard.master].key].do == "upgrade"
+    shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "back")
     final = shard.master
     if shard.handover:
         candidates = [address for address in known if address != shard.master and shard.priorities[known[address].host] > 0]
@@ -271,7 +300,12 @@ def _give_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], set
             )
             shard.handover = False
             return
-        shard.target = min(candidates, key=lambda address: (_eligible_last(known[address]), shard.priorities[known[address].host]))
+
+        def rank(address: str) -> tuple[bool, bool, int]:
+            # whoever goes back should be home at once
+            return _eligible_last(known[address]), settings.back and address != shard.home, shard.priorities[known[address].host]
+
+        shard.target = min(candidates, key=rank)
         shard.target_host = known[shard.target].host
         final = shard.target
     shard.fail_back = settings.fail_back and final != shard.home
@@ -349,7 +383,10 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
 
 
 def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
-    """What an instance's journal notes: all that could not be asked any more once the instance is stopped."""
+    """What an instance's journal notes: all that could not be asked any more once the instance is stopped.
+
+    Of one that goes back it is what the upgrade's journal noted, so that an interrupted rollback is like an interrupted upgrade.
+    """
     noted = (
         "kind",
         "server",
@@ -364,7 +401,9 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
         "service",
         "priority",
     )
-    journal = {name: record[name] for name in noted if name in record}
+    source = record["before"] if plan.get("back") and goes_back(record, plan["version"]) else record
+    journal = {name: source[name] for name in noted if name in source}
+    journal.update({"priority": record["priority"]} if "priority" in record else {})
     shard = plan["shards"].get(step.get("shard"))
     if shard is not None:
         journal.update(shard=step["shard"], address=step["address"], home=shard["home"])

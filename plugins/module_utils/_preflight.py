@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ._carry import inside
 from ._finding import REFUSAL, Finding, named
+from ._goback import set_aside_warning
 from ._modes import chosen_mode
 from ._places import DATA_FOLDER, new_name
 from ._plan import Instance, Plan, ShardPlan, no_way_back, wanted_server
@@ -42,7 +43,7 @@ def preflight(
             findings += _of_instance_and_host(instance, plan, handover_mode)
         staged = [instance for instance in instances if instance.key in plan.to_stage]
         findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
-        findings += [*of_disks(instances, plan), *of_clocks(instances, now_s)]
+        findings += [*([] if plan.back else of_disks(instances, plan)), *of_clocks(instances, now_s)]
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
             findings += [*_of_shard(shard, instances, nodes, plan, max_lag_bytes, handover_mode), *of_restarts(shard, nodes, plan)]
@@ -54,6 +55,8 @@ def _of_instance_and_host(instance: Instance, plan: Plan, handover_mode: str) ->
     if record.get("answers") or record.get("stopped"):
         if instance.key in plan.to_stage:
             yield from named("files", _of_instance(instance))
+            if not plan.back:  # what was put in place once can be taken back
+                yield from named("files", _of_folder(instance))
             yield from named("service-manager", _of_service(instance, str(record.get("folder", ""))))
             if record.get("config_writable"):
                 yield from of_rewriting(instance)
@@ -78,7 +81,11 @@ def _of_shard(
 
 
 def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """A way back that is missing and was accepted is told all the same."""
+    """A way back that is missing and was accepted is told all the same; of a way that is gone back, what it costs."""
+    if plan.back:
+        for node in nodes:
+            yield from set_aside_warning(node.host, node.record, plan.version, shard.master_host)
+        return
     if any(problem.check in ("downgrade", "format") for problem in plan.problems):
         return
     for node in nodes:
@@ -95,7 +102,7 @@ def _pauses(node: Instance, handover_mode: str) -> bool:
 
 
 def _of_instance(instance: Instance) -> Iterator[Finding]:
-    """Its owner, its configuration file and its folders."""
+    """Its owner and its configuration file."""
     record, host = instance.record, instance.host
     owner, ours = record.get("process_owner") or {}, record.get("our_uid")
     if owner and ours not in (None, 0, owner["uid"]):
@@ -126,6 +133,11 @@ def _of_instance(instance: Instance) -> Iterator[Finding]:
             "The server cannot save its configuration before it is stopped (CONFIG REWRITE)",
             "Make the folder writable; mount the folder instead of the file",
         )
+
+
+def _of_folder(instance: Instance) -> Iterator[Finding]:
+    """Whether a new version can be put in place."""
+    record, host = instance.record, instance.host
     folder, activation = str(record.get("folder", "")), record.get("activation") or {}
     if activation.get("method") == "package":
         yield from _of_packages(instance)
@@ -262,6 +274,8 @@ def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
         activation = record.get("activation") or {}
+        if plan.back:
+            continue  # it has been told what goes back
         if instance.key in plan.to_stage and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
         elif instance.key in plan.to_stage and _starts_from_elsewhere(record):

@@ -50,7 +50,7 @@ def of_leftovers(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]
                 WARNING,
             )
     yield from _of_notes(instances, plan)
-    for instance in instances:
+    for instance in [] if plan.back else instances:
         yield from _staged(instance, plan)
 
 

@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 
-__all__ = ["LogFindings", "judge_log", "read_from", "size_of", "tail"]
+__all__ = ["LogFindings", "judge_log", "last_lines", "read_from", "size_of", "tail"]
 
 # A line: "<pid>:<role letter> <day> <month> <year> <time> <level> <text>"; level # is a warning.
 _LINE = re.compile(r"^\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ (?P<level>[.\-*#]) (?P<text>.*)$")
@@ -74,3 +74,8 @@ def read_from(path: str, offset: int) -> str:
 def tail(path: str, offset: int = 0, lines: int = 15) -> list[str]:
     """The last lines that were written since ``offset``."""
     return read_from(path, offset).splitlines()[-lines:]
+
+
+def last_lines(path: str, lines: int = 15, most_bytes: int = 8192) -> list[str]:
+    """The last lines of a log, however long it is."""
+    return tail(path, max(0, size_of(path) - most_bytes), lines)

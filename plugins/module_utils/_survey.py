@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Callable
 
 from ._activation import activation_from, choose, restaged
 from ._configfile import FileIdentity, directives, is_mount_point, read_text
 from ._connection import Server
-from ._errors import ConnectionFailed, PreconditionFailed
+from ._errors import ConnectionFailed, OperationFailed, PreconditionFailed
+from ._folders import version_in
 from ._info import NodeInfo, is_sentinel, node_info, parse_info
 from ._packages import package_record
-from ._process import executable_of, machine_id, owner_of
+from ._process import binary_version, executable_of, machine_id, owner_of
 from ._sentinel import monitored_masters, read_view
 from ._shard import config_values
 from ._symlink import Symlink
@@ -48,7 +49,8 @@ def _absolute_log(path: str, folder: str) -> str:
 class Wanted:
     """What the user has set for an instance: by whom it is started, its version folder, how and what is activated.
 
-    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``.
+    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``. ``back``: what the instance ran before is
+    wanted, too.
     """
 
     manager: str = "auto"
@@ -56,6 +58,7 @@ class Wanted:
     activation: str = "auto"
     version: str = ""
     product: str = ""
+    back: bool = False
 
 
 def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
@@ -176,8 +179,34 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any], wanted: Wanted) -
     }
 
 
-def survey(server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wanted) -> dict[str, Any]:
+def _before(journal: dict[str, Any] | None, before: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What the instance ran before the upgrade, as its journal notes it or, where that is closed, the note of it.
+
+    ``there``: whether it is still kept; ``kept``: where.
+    """
+    noted = journal or before
+    if noted is None or not {"version", "executable", "activation"} <= set(noted):
+        return None
+    activation, executable = activation_from(noted["activation"]), str(noted["executable"])
+    moved = activation.moved(executable)
+    kept = executable if moved else str(noted["activation"].get("kept", ""))
+    there = (_version_of(executable) if moved else version_in(kept)) == noted["version"]
+    return {**noted, "kept": kept, "there": there or (not moved and activation.in_place(noted["version"]))}
+
+
+def _version_of(executable: str) -> str:
+    try:
+        return binary_version(executable)
+    except OperationFailed:
+        return ""
+
+
+def survey(
+    server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wanted, note_of: Callable[[str], dict[str, Any] | None] | None = None
+) -> dict[str, Any]:
     """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
+
+    ``note_of`` gives the note of the version before a running one.
 
     Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``, and
     ``stopped: true`` where the journal tells that an upgrade stopped it.
@@ -199,8 +228,11 @@ def survey(server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wa
         record.update(files_of(node, info, record["service"], wanted))
         record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
+        if wanted.back:
+            record.update(before=_before(journal, note_of(node.version) if note_of else None))
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
-        return {**record, **_stopped(error, journal, wanted)}
+        back = {"before": _before(journal, None)} if wanted.back else {}
+        return {**record, **_stopped(error, journal, wanted), **back}
     return record

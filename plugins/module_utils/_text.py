@@ -10,47 +10,82 @@ from typing import Any, Mapping
 __all__ = ["handover_lines", "plan_lines", "report_lines"]
 
 
-def _arrow(step: Mapping[str, Any], version: str) -> str:
-    if step["do"] == "finish":
-        return f"stopped by an earlier run -> {version}"
-    return f"{step['running']} -> {version}"
+def _arrow(step: Mapping[str, Any]) -> str:
+    return f"{'stopped by an earlier run' if step['do'] == 'finish' else step['running']} -> {step['wanted']}"
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
-    """What will be done, numbered like the plays of upgrade.yml."""
+    """What will be done, numbered like the plays of upgrade.yml, or of rollback.yml."""
     version = plan["version"]
+    names = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
+    if plan.get("back"):
+        return _back_lines(plan, names)
     if plan["nothing_to_do"]:
-        names = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
         return [f"Nothing to do: every instance runs {version}, {names}"]
     steps: dict[str, Any] = plan["steps"]
     lines = [f"Upgrade to {version}, one step after the other:"]
-    for name, shard in plan["shards"].items():
-        if shard["fenced"]:
-            lines.append(f"(3/8) finish    {name}: a handover was cut short, {', '.join(shard['fenced'])} is fenced")
+    lines += _fence_lines(plan)
     for host in plan["sentinel_hosts"]:
-        lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'], version)}")
-    lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps, version)
+        lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}")
+    lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps)
     if plan["held_back"]:
         lines.append(f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['held_back'])}")
-    for name, shard in plan["shards"].items():
-        if shard["handover"]:
-            lines.append(
-                f"(6/8) handover  {name}: {shard['master_host']} ({shard['master']}) -> {shard['target_host']} ({shard['target']})"
-            )
-    lines += _wave_lines("(7/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps, version)
-    for name, shard in plan["shards"].items():
-        if shard["fail_back"]:
-            source = shard["target_host"] if shard["handover"] else shard["master_host"]
-            lines.append(f"(8/8) fail back {name}: {source} -> {shard['home_host']} ({shard['home']})")
-    lines += [f"skipped: {step['host']} ({step['kind']}): {step['why']}" for step in steps.values() if step["do"] == "skip"]
-    return lines + [f"note: {warning}" for warning in plan["warnings"]]
+    lines += _handover_lines(plan, "(6/8)")
+    lines += _wave_lines("(7/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps)
+    return lines + _fail_back_lines(plan, "(8/8)") + _other_lines(plan)
 
 
-def _wave_lines(what: str, hosts: list[str], serial: list[int], steps: Mapping[str, Any], version: str) -> list[str]:
+def _back_lines(plan: Mapping[str, Any], names: str) -> list[str]:
+    """The same for going back: the Sentinels come last."""
+    version, steps = plan["version"], plan["steps"]
+    skipped = _other_lines(plan)
+    if plan["nothing_to_do"]:
+        return [f"Nothing to do: nothing goes back from {version}, {names}", *skipped]
+    lines = [f"Go back from {version}, one step after the other:", *_fence_lines(plan)]
+    lines += [f"(3/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}" for host in plan["first_sentinel_hosts"]]
+    lines += _wave_lines("(4/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps)
+    lines += _handover_lines(plan, "(5/8)")
+    lines += _wave_lines("(6/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps)
+    lines += _fail_back_lines(plan, "(7/8)")
+    lines += [f"(8/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}" for host in plan["sentinel_hosts"]]
+    return lines + skipped
+
+
+def _fence_lines(plan: Mapping[str, Any]) -> list[str]:
+    return [
+        f"(3/8) finish    {name}: a handover was cut short, {', '.join(shard['fenced'])} is fenced"
+        for name, shard in plan["shards"].items()
+        if shard["fenced"]
+    ]
+
+
+def _handover_lines(plan: Mapping[str, Any], number: str) -> list[str]:
+    return [
+        f"{number} handover  {name}: {shard['master_host']} ({shard['master']}) -> {shard['target_host']} ({shard['target']})"
+        for name, shard in plan["shards"].items()
+        if shard["handover"]
+    ]
+
+
+def _fail_back_lines(plan: Mapping[str, Any], number: str) -> list[str]:
+    return [
+        f"{number} fail back {name}: {shard['target_host'] if shard['handover'] else shard['master_host']} -> "
+        f"{shard['home_host']} ({shard['home']})"
+        for name, shard in plan["shards"].items()
+        if shard["fail_back"]
+    ]
+
+
+def _other_lines(plan: Mapping[str, Any]) -> list[str]:
+    skipped = [f"skipped: {step['host']} ({step['kind']}): {step['why']}" for step in plan["steps"].values() if step["do"] == "skip"]
+    return skipped + [f"note: {warning}" for warning in plan["warnings"]]
+
+
+def _wave_lines(what: str, hosts: list[str], serial: list[int], steps: Mapping[str, Any]) -> list[str]:
     lines, begin = [], 0
     for number, size in enumerate(serial, 1):
         wave = hosts[begin : begin + size]
-        text = ", ".join(f"{host}: {_arrow(steps[host + '/redis'], version)}" for host in wave)
+        text = ", ".join(f"{host}: {_arrow(steps[host + '/redis'])}" for host in wave)
         lines.append(f"{what} {'wave ' + str(number) + ': ' if len(serial) > 1 else ''}{text}")
         begin += size
     return lines

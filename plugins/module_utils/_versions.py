@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_downgrade", "rdb_version", "version_key", "way_back", "way_forward"]
+__all__ = ["is_downgrade", "many_part_aof", "rdb_version", "reads_file", "version_key", "way_back", "way_forward"]
 
 # First version of a line, and the RDB version that it writes; RDB_VERSION in the servers' rdb.h.
 _REDIS_RDB: list[tuple[tuple[int, ...], int]] = [((8, 6), 13), ((7, 4), 12), ((7, 2), 11), ((7, 0), 10), ((5, 0), 9)]
@@ -48,3 +48,22 @@ def way_forward(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
 def way_back(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
     """Whether a replica with the running (old) server can follow a master with the wanted (new) one."""
     return _reads(running, wanted)
+
+
+def reads_file(reader: tuple[str, str], head: bytes) -> bool:
+    """Whether a server, given as ``(server, version)``, can load a data file that begins so.
+
+    What has no magic of an RDB is not judged: an append-only file of plain commands, or an empty one.
+    """
+    found = re.match(rb"(REDIS|VALKEY)(\d{3,4})", head)
+    if found is None:
+        return True
+    writer, written = found.group(1), int(found.group(2))
+    if reader[0] == "valkey":
+        return written < _FOREIGN_RDB if writer == b"REDIS" else version_key(reader[1]) >= (9,)
+    return writer == b"REDIS" and written <= rdb_version(*reader)
+
+
+def many_part_aof(reader: tuple[str, str]) -> bool:
+    """Whether a server has its append-only files in a folder of their own (from 7.0 on)."""
+    return reader[0] == "valkey" or version_key(reader[1]) >= (7,)

@@ -41,7 +41,9 @@ options:
     description:
       - V(started) and V(stopped) ensure that the instance serves, or is gone.
       - V(switched) ensures that it runs O(version) from its version folder.
-      - V(previous) ensures that it runs O(version) again, which V(switched) has kept in C(redis.old).
+      - V(previous) ensures that it runs O(version) again, which V(switched) has kept in C(redis.old). Data files that this version
+        cannot read are renamed (C(dump.rdb.set-aside)), never removed; it follows the master that it has followed until then, and gets
+        the data from there. Where O(version) could not read the data of that master either, nothing is touched, and the module fails.
     type: str
     choices: [started, stopped, switched, previous]
     required: true
@@ -225,6 +227,16 @@ log_offset:
   description: The size of the log, in bytes, before anything was done.
   returned: success
   type: int
+log_before:
+  description: The last lines of the log before anything was done.
+  returned: with O(state=switched) and O(state=previous)
+  type: list
+  elements: str
+set_aside:
+  description: The new names of data files that the version that was put back could not read.
+  returned: with O(state=previous), and with O(state=switched) when the old version was put back
+  type: list
+  elements: str
 log_tail:
   description: The last lines of the log.
   returned: when something failed
@@ -234,7 +246,7 @@ log_tail:
 
 import os
 from dataclasses import replace
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -242,9 +254,9 @@ from ..module_utils._activation import Activation, activation_from
 from ..module_utils._address import Address
 from ..module_utils._configfile import FileIdentity
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ..module_utils._folders import Folders
-from ..module_utils._info import NodeInfo
+from ..module_utils._info import NodeInfo, parse_info, server_of
 from ..module_utils._instance import (
     InstanceFiles,
     log_file_of,
@@ -259,7 +271,7 @@ from ..module_utils._instance import (
     switch_version,
 )
 from ..module_utils._process import Owner
-from ..module_utils._serverlog import size_of
+from ..module_utils._serverlog import last_lines, size_of
 from ..module_utils._service import Command, Process, Service, command_words
 from ..module_utils._signals import uninterrupted
 from ..module_utils._systemd import Systemd, service_of, systemd_for
@@ -336,7 +348,9 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     files, clock = files_from(params), Clock()
     result = _log_of(files)
     if params["state"] == "switched":
-        result.update(_log_of(activation_of(params).after(files)))
+        result.update(_log_of(activation_of(params).after(files)), log_before=last_lines(files.log_file))
+    elif params["state"] == "previous":
+        result.update(log_before=last_lines(activation_of(params).after(files).log_file), set_aside=[])
     node = _serving(server, files, params)
     if params["state"] == "stopped":
         return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
@@ -345,7 +359,11 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         is_old = node is not None and (not files.config_file or os.path.realpath(node.config_file) == os.path.realpath(files.config_file))
         files = replace(files, service=service_from(params, node if is_old else None, str(server.address)))
         with uninterrupted():
-            node = _act(server, files, params, clock)
+            if params["state"] == "previous":
+                back = put_back(server, files, activation_of(params), params["version"], params["wait_s"], clock, _asked(params))
+                node, result["set_aside"] = back.node, list(back.set_aside)
+            else:
+                node = _act(server, files, params, clock)
     return {**result, "changed": wrong, "pid": node.pid if node else 0, "version": node.version if node else ""}
 
 
@@ -374,13 +392,26 @@ def _runs_other(node: NodeInfo, files: InstanceFiles, params: dict[str, Any]) ->
     return node.version != params["version"] or not activation_of(params).in_place(params["version"])
 
 
+def _asked(params: dict[str, Any]) -> Callable[[Address], tuple[str, str] | None]:
+    """Tells the server and version of a node that is reached as ours is; None if it does not say."""
+
+    def ask(address: Address) -> tuple[str, str] | None:
+        other = connect(address, login_from(params))
+        try:
+            return server_of(parse_info(other.command("INFO", "server")))
+        except (ConnectionFailed, CommandRefused, AccessDenied):
+            return None
+        finally:
+            other.close()
+
+    return ask
+
+
 def _act(server: Server, files: InstanceFiles, params: dict[str, Any], clock: Clock) -> NodeInfo:
     wait_s = params["wait_s"]
     if params["state"] == "started":
         return start(server, files, wait_s, clock)
     activation = activation_of(params)
-    if params["state"] == "previous":
-        return put_back(server, files, activation, params["version"], wait_s, clock)
     if activation.activated(params["version"]):  # an interrupted run has done it already
         return restart(server, activation.after(files), wait_s, clock)
     identity = FileIdentity(**params["config_identity"]) if params["config_identity"] else None

@@ -39,6 +39,7 @@ options:
       - V(open) ensures that there is a journal that says what is in O(content).
       - V(closed) removes it. If it notes a C(config_file) and its C(config_identity), that file gets its owner, group and
         mode back first, since servers give it mode 0644 whenever they rewrite it, as every failover makes them do.
+      - Of an instance that runs another version than before it is kept beside, as C(<name>.before.json) (O(followed_by)).
     type: str
     choices: [open, closed]
     default: open
@@ -46,6 +47,11 @@ options:
     description: What to note.
     type: dict
     default: {}
+  followed_by:
+    description: With O(state=closed), the version that the instance runs now. If that is not the C(version) that the journal notes,
+      the journal is kept as the note of the version before, from which the playbook C(sentinelops.redis.rollback) goes back.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -78,7 +84,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     existing = read_journal(path)
     if params["state"] == "closed":
         if existing is not None and not check_mode:
-            close_journal(path, existing)
+            close_journal(path, existing, params["followed_by"])
         return {"changed": existing is not None, "diff": _diff(path, existing or {}, {})}
     content = merged(existing, params["content"])
     if content != existing and not check_mode:
@@ -97,6 +103,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
             "content": {"type": "dict", "default": {}},
+            "followed_by": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

@@ -74,6 +74,10 @@ options:
       - An instance that answers and cannot be surveyed gives a record that says why, instead of a failure.
     type: bool
     default: false
+  back:
+    description: Whether to find out as well what the instance ran before the upgrade and whether that is still kept, under C(before).
+    type: bool
+    default: false
   asked_at_s:
     description: The controller's time of day when it started this task, in seconds since 1970, to compare clocks with.
     type: float
@@ -112,7 +116,7 @@ from ..module_utils._address import Address
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._examine import examine, journal_or_reason, not_surveyed
-from ..module_utils._journal import read_journal
+from ..module_utils._journal import read_before, read_journal
 from ..module_utils._service import command_words
 from ..module_utils._survey import Wanted, survey
 from ..module_utils._wait import Clock
@@ -129,6 +133,7 @@ SPEC: dict[str, Any] = {
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
     "examine": {"type": "bool", "default": False},
+    "back": {"type": "bool", "default": False},
     "asked_at_s": {"type": "float", "default": 0},
 }
 
@@ -146,9 +151,8 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
     manager, folder = params["service_manager"], params["folder"] or ""
-    return survey(
-        server, params["kind"], journal, Wanted(manager, folder, params["activation"], params["version"] or "", params["product"])
-    )
+    wanted = Wanted(manager, folder, params["activation"], params["version"] or "", params["product"], params["back"])
+    return survey(server, params["kind"], journal, wanted, lambda running: read_before(params["journal"], running))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deployment import SERVERS, Deployment, Writers
-from states import settled, wait_until
+from states import journals_left, settled, wait_until
 
 from playbooks import WANTED, command, interrupt_when, run
 
@@ -86,7 +86,7 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
     assert done.returncode == 0, done.stdout
     assert set(deployment.versions().values()) == {WANTED}
     assert deployment.masters() == ["redis-1"]
-    assert not (deployment.folder / "journal").exists()
+    assert journals_left(deployment) == []
     for name in deployment.nodes:
         assert deployment.command(name, "CONFIG", "GET", "replica-priority")[1] == "100"
     assert verdict["acknowledged"] > 1000

@@ -61,6 +61,11 @@ def settled(deployment: Deployment) -> bool:
     )
 
 
+def journals_left(deployment: Deployment) -> list[str]:
+    """What is in the folder of the journals, but for the notes of the versions before, which stay."""
+    return sorted(path.name for path in (deployment.folder / "journal").glob("*") if not path.name.endswith(".before.json"))
+
+
 def left_of_trials(folder: Path | str) -> list[Path]:
     """The throw-away folders in which a configuration that names this folder was tried."""
     found = []

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._folders import Folders, version_in
 from ansible_collections.sentinelops.redis.plugins.module_utils._info import NodeInfo
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance import (
     InstanceFiles,
+    PutBack,
     log_file_of,
     put_back,
     refuse_unsafe_stop,
@@ -25,7 +27,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance import
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._process import alive
 from ansible_collections.sentinelops.redis.plugins.module_utils._service import Start
-from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
+from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock, until
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, HANGS, SERVES, ProgramServer, place
 
 OLD, NEW = "7.0.5", "7.0.15"
@@ -59,7 +61,7 @@ class Instance:
         return switch_version(self.server, self.files, self.folders, NEW, identity, wait_s, CLOCK)
 
     def put_back(self) -> NodeInfo:
-        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK)
+        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK).node
 
     def running(self) -> str:
         found = self.server.running()
@@ -367,3 +369,100 @@ def test_a_new_master_is_not_put_back(instance: Instance) -> None:
     with pytest.raises(PreconditionFailed, match="will not be stopped"):
         instance.put_back()
     assert instance.running() == NEW
+
+
+# -- put back, and the data --------------------------------------------------------------------------------------------
+
+MASTER = {"master_host": "10.0.0.1", "master_port": "6379"}
+# a server that ends as real ones do, if there is a file that it cannot read
+REFUSES_DATA = 'if [ -e {data} ]; then echo "Can\'t handle RDB format version 99" >> {log}; exit 1; fi; '
+
+
+@pytest.fixture
+def failed(instance: Instance, tmp_path: Path) -> Instance:
+    """A replica that runs 7.0.15 now and 6.2.14 before; both have their data beside the version folders."""
+    place(instance.active, "6.2.14")
+    instance.config.write_text(f"port 6379\ndir {tmp_path}\nlogfile {instance.log}\nreplicaof 10.0.0.1 6379\n")
+    instance.server.info.update(MASTER)
+    instance.start()
+    instance.switch()
+    return instance
+
+
+def crash(instance: Instance) -> None:
+    instance.server.end_all()
+    until(instance.server.running, lambda found: found is None, deadline_s=WAIT_S, interval_s=0.01, clock=CLOCK)
+
+
+def back(instance: Instance, ask: Callable[[Address], tuple[str, str] | None] = lambda _address: ("redis", "6.2.14")) -> PutBack:
+    return put_back(instance.server, instance.files, instance.folders, "6.2.14", WAIT_S, CLOCK, ask)
+
+
+@pytest.mark.parametrize(("written", "aside"), [(b"REDIS0009", []), (b"REDIS0010", ["dump.rdb.set-aside"])])
+def test_put_back_with_the_data_of_the_new_version(failed: Instance, tmp_path: Path, written: bytes, aside: list[str]) -> None:
+    (tmp_path / "dump.rdb").write_bytes(written)
+    config = failed.config.with_name("redis.conf").read_bytes()
+    done = back(failed)
+    assert (done.node.version, failed.running()) == ("6.2.14", "6.2.14")
+    assert list(done.set_aside) == [str(tmp_path / name) for name in aside]
+    assert sorted(path.name for path in tmp_path.glob("dump.rdb*")) == (aside or ["dump.rdb"])
+    assert failed.config.read_bytes() == config
+
+
+def test_put_back_where_nothing_serves_any_more(failed: Instance, tmp_path: Path) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0010")
+    crash(failed)
+    assert back(failed).set_aside == (str(tmp_path / "dump.rdb.set-aside"),)
+
+
+def test_the_old_version_follows_the_master_of_now(failed: Instance) -> None:
+    failed.server.info.update(master_host="10.0.0.3")
+    back(failed)
+    assert failed.config.read_text().splitlines()[-1] == "replicaof 10.0.0.3 6379"
+
+
+def test_data_that_only_the_start_shows_to_be_unreadable_is_set_aside_then(failed: Instance, tmp_path: Path) -> None:
+    data = tmp_path / "dump.rdb"
+    data.write_bytes(b"REDIS0009 and something that nobody knows")
+    place(Path(failed.folders.kept), "6.2.14", REFUSES_DATA.format(data=data, log=failed.log) + SERVES)
+    assert back(failed).set_aside == (f"{data}.set-aside",)
+    assert failed.running() == "6.2.14"
+
+
+def test_what_ends_for_another_reason_keeps_its_data(failed: Instance, tmp_path: Path) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0009")
+    place(Path(failed.folders.kept), "6.2.14", FAILS)
+    with pytest.raises(OperationFailed, match="FATAL CONFIG FILE ERROR"):
+        back(failed)
+    assert (tmp_path / "dump.rdb").exists()
+
+
+def test_a_master_does_not_come_back_empty(failed: Instance, tmp_path: Path) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0010")
+    failed.server.info.update(role="master")
+    kept = Path(failed.folders.kept) / "redis.conf"
+    kept.write_text(kept.read_text().replace("replicaof 10.0.0.1 6379\n", ""))
+    with pytest.raises(OperationFailed, match="and would come back empty") as caught:
+        back(failed)
+    assert (tmp_path / "dump.rdb").exists()
+    assert caught.value.state == "The instance is down"
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_behind_the_barrier_nothing_is_touched(failed: Instance, tmp_path: Path, serves: bool) -> None:
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0010")
+    if not serves:
+        crash(failed)
+    with pytest.raises(PreconditionFailed, match=r"its master 10\.0\.0\.1:6379 runs 7\.0\.15, whose data 6\.2\.14 cannot read") as caught:
+        back(failed, lambda _address: ("redis", "7.0.15"))
+    assert version_in(failed.folders.active) == NEW
+    assert failed.running() == (NEW if serves else "")
+    assert caught.value.state == "It was left with the new version" + ("" if serves else ", and does not serve")
+
+
+@pytest.mark.parametrize("master", [None, ("redis", "7.0.15")])
+def test_data_of_its_own_may_do_for_a_partial_resynchronisation(failed: Instance, tmp_path: Path, master: tuple[str, str] | None) -> None:
+    """The new version has never served, so what is on disk is the old one's."""
+    (tmp_path / "dump.rdb").write_bytes(b"REDIS0009")
+    crash(failed)
+    assert back(failed, lambda _address: master).node.version == "6.2.14"

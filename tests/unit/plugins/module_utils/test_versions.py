@@ -6,6 +6,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._versions import (
     is_downgrade,
     rdb_version,
+    reads_file,
     version_key,
     way_back,
     way_forward,
@@ -80,3 +81,23 @@ def test_downgrade(running: str, wanted: str, down: bool) -> None:
 @pytest.mark.parametrize(("text", "key"), [("7.0.15", (7, 0, 15)), ("8.6.0-rc1", (8, 6, 0)), ("7.2", (7, 2)), ("", ())])
 def test_version_key(text: str, key: tuple[int, ...]) -> None:
     assert version_key(text) == key
+
+
+@pytest.mark.parametrize(
+    ("reader", "head", "reads"),
+    [
+        (("redis", "6.2.14"), b"REDIS0009\xfa", True),
+        (("redis", "6.2.14"), b"REDIS0010\xfa", False),
+        (("redis", "7.0.15"), b"REDIS0010\xfa", True),
+        (("redis", "7.2.6"), b"REDIS0012\xfa", False),
+        (("redis", "8.0.2"), b"VALKEY080\xfa", False),
+        (("valkey", "8.0.1"), b"REDIS0011\xfa", True),
+        (("valkey", "8.0.1"), b"REDIS0012\xfa", False),
+        (("valkey", "8.0.1"), b"VALKEY080\xfa", False),
+        (("valkey", "9.1.2"), b"VALKEY080\xfa", True),
+        (("redis", "6.2.14"), b"*2\r\n$6\r\nSELECT", True),
+        (("redis", "6.2.14"), b"", True),
+    ],
+)
+def test_reads_file(reader: tuple[str, str], head: bytes, reads: bool) -> None:
+    assert reads_file(reader, head) is reads
