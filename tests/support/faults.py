@@ -78,3 +78,33 @@ def ghost(deployment: Deployment, name: str) -> Iterator[str]:
             command(deployment, sentinel, "SENTINEL", "RESET", MASTER)
             time.sleep(2.5)  # it must have heard of the others again before the next one forgets them
         deployment.wait_until_known()
+
+
+@contextlib.contextmanager
+def forgotten(deployment: Deployment, name: str) -> Iterator[None]:
+    """A Sentinel that no longer monitors the master."""
+    reply = command(deployment, name, "SENTINEL", "MASTER", MASTER)
+    now = dict(zip(reply[::2], reply[1::2], strict=True))
+    command(deployment, name, "SENTINEL", "REMOVE", MASTER)
+    try:
+        yield
+    finally:
+        command(deployment, name, "SENTINEL", "MONITOR", MASTER, now["ip"], now["port"], now["quorum"])
+        for setting in ("down-after-milliseconds", "failover-timeout", "parallel-syncs"):
+            command(deployment, name, "SENTINEL", "SET", MASTER, setting, now[setting])
+        for setting, value in deployment.access.sentinels_own.items():
+            command(deployment, name, "SENTINEL", "SET", MASTER, setting, value)
+        deployment.wait_until_known()
+
+
+@contextlib.contextmanager
+def busy(deployment: Deployment, name: str) -> Iterator[None]:
+    runaway = deployment.administrator(name)
+    with contextlib.suppress(Exception):
+        runaway.hurry(300)
+        runaway.command("EVAL", "while true do end", 0)
+    runaway.close()
+    try:
+        yield
+    finally:
+        command(deployment, name, "SCRIPT", "KILL")

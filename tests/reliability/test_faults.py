@@ -1,0 +1,24 @@
+"""Every fault of the table, met by an upgrade under load."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Places
+from fault import Fault
+from faults import FAULTS
+from runner import Row, endure
+
+
+@pytest.mark.parametrize("fault", [pytest.param(one, id=one.name, marks=[pytest.mark.quick] * one.quick) for one in FAULTS])
+def test_fault(fault: Fault, places: Places, row: Row) -> None:
+    deployment = places.take(fault)
+    whole = False
+    try:
+        endure(fault, deployment, row)
+        whole = True
+    finally:
+        places.give_back(deployment, untouched=whole and fault.shared and not fault.last)
+
+
+def test_names() -> None:
+    assert len({one.name for one in FAULTS}) == len(FAULTS) >= 45
