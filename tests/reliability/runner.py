@@ -31,15 +31,15 @@ class Row:
 
 
 def build(world: World, folder: Path, port: int, **options: Any) -> Deployment:
-    deployment = Deployment(folder, world.version, port, **{"access": world.access(folder / "certificates"), "extra": world.extra, **options})
+    deployment = Deployment(
+        folder, world.version, port, **{"access": world.access(folder / "certificates"), "extra": world.extra, **options}
+    )
     deployment.build()
     return deployment
 
 
 def upgrade(deployment: Deployment, world: World, **given: Any) -> list[str]:
-    return playbooks.command(
-        deployment, "upgrade", wanted=world.wanted, **{**playbooks.reach(deployment), **world.variables, **given}
-    )
+    return playbooks.command(deployment, "upgrade", wanted=world.wanted, **{**playbooks.reach(deployment), **world.variables, **given})
 
 
 def plain(version: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Places
 from fault import Fault
-from faults import FAULTS
+from places import Places
 from runner import Row, endure
+from table import FAULTS
 
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name, marks=[pytest.mark.quick] * one.quick) for one in FAULTS])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -30,11 +31,12 @@ def set_everywhere(deployment: Deployment, names: list[str], words: list[Any], b
 @contextlib.contextmanager
 def stopped(deployment: Deployment, name: str) -> Iterator[None]:
     """Hung: the process exists and does not answer."""
-    deployment.processes[name].send_signal(signal.SIGSTOP)
+    pid = int(deployment.administered_info(name)["process_id"])  # an upgrade may have started another process than the test did
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        deployment.processes[name].send_signal(signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

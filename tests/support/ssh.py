@@ -40,18 +40,24 @@ sys.exit(process.returncode)
 """
 
 
-def over_ssh(deployment: Deployment) -> None:
-    """Rewrites the inventory: every instance is on a host of its own, reached with ssh, or what stands in for it."""
+@contextlib.contextmanager
+def over_ssh(deployment: Deployment) -> Iterator[None]:
+    """In the inventory every instance is on a host of its own, reached with ssh, or what stands in for it."""
     program = deployment.folder / "ssh"
     program.write_text(PROGRAM.format(python=sys.executable), encoding="utf-8")
     program.chmod(0o755)
-    inventory = yaml.safe_load(deployment.inventory.read_text(encoding="utf-8"))
+    before = deployment.inventory.read_text(encoding="utf-8")
+    inventory = yaml.safe_load(before)
     inventory["all"]["vars"] |= {
         "ansible_connection": "ssh",
         "ansible_ssh_executable": str(program),
         "ansible_ssh_transfer_method": "piped",
     }
     deployment.inventory.write_text(yaml.safe_dump(inventory), encoding="utf-8")
+    try:
+        yield
+    finally:
+        deployment.inventory.write_text(before, encoding="utf-8")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,111 @@
+"""What can happen to the controller, to other controllers, and between them and the hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from deployment import Deployment
+from fault import PASSWORDS, Expected, Fault, Moment, gone, said
+from killing import kill_controller
+from runner import upgrade
+from spoils import Spoil
+from ssh import over_ssh, unreachable
+from states import wait_until
+
+import playbooks
+
+DONE = "Every instance runs the wanted version, and the master is where it should be."
+
+
+def killed(*, modules: bool, after_s: float = 0.0) -> Spoil:
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        time.sleep(after_s)
+        kill_controller(deployment, modules=modules)
+        yield
+
+    return spoil
+
+
+def in_play(number: int, task: str) -> Moment:
+    return lambda _deployment, running: task in running.output.partition(f"PLAY [({number}/8)")[2]
+
+
+def killing(name: str, moment: Moment, *, modules: bool, after_s: float = 0.0) -> Fault:
+    return Fault(
+        f"the controller is killed {name}", Expected.KILLED, "PLAY [", moment=moment, then=killed(modules=modules, after_s=after_s)
+    )
+
+
+@contextlib.contextmanager
+def second_controller(deployment: Deployment) -> Iterator[None]:
+    """It is refused, and the first one goes on."""
+    words = upgrade(deployment, PASSWORDS)
+    second = playbooks.subprocess.run(words, capture_output=True, text=True, check=False, stdin=playbooks.subprocess.DEVNULL)
+    assert second.returncode != 0
+    assert "Nothing was touched. - Another run is at work on this deployment" in playbooks.words(second.stdout), second.stdout
+    yield
+
+
+def out_of_reach(name: str) -> Spoil:
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        with over_ssh(deployment), unreachable(deployment, name):
+            yield
+
+    return spoil
+
+
+def lost_for_good(name: str) -> Spoil:
+    """From that moment on until the run has ended; what runs there meanwhile is carried to its end."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        with unreachable(deployment, name):
+            yield
+            wait_until(lambda: not deployment.handing_over(), 120)
+
+    return spoil
+
+
+SWITCH = "Stop, put the new version in place, and start it"
+FAULTS = [
+    killing("while files are staged", in_play(3, "Place the new version"), modules=True, after_s=1),
+    killing("while a Sentinel is restarted", in_play(4, SWITCH), modules=True, after_s=0.5),
+    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), modules=True),
+    killing("and its module goes on with a replica", gone("redis-2", "PLAY [(5/8)"), modules=False),
+    killing("in the handover", in_play(6, "Hand the master role to"), modules=True, after_s=2),
+    killing("and its module goes on with the handover", in_play(6, "Hand the master role to"), modules=False, after_s=2),
+    killing("when the old master has been stopped", gone("redis-1", "PLAY [(7/8)"), modules=True),
+    killing("in the fail back", in_play(8, "Hand the master role to"), modules=True, after_s=2),
+    killing("while journals are closed", in_play(8, "Close the journals"), modules=True),
+    Fault("two controllers at once", Expected.DONE, DONE, moment=said("PLAY [(4/8)"), then=second_controller),
+    Fault("a data node's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("redis-3"), quick=True),
+    Fault("a Sentinel's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("sentinel-2")),
+    Fault(
+        "a host cannot be reached any more in the middle",
+        Expected.STOPPED,
+        "UNREACHABLE!",
+        before=over_ssh,
+        moment=said("PLAY [(5/8)"),
+        then=lost_for_good("redis-3"),
+    ),
+    Fault(
+        "the SSH session is lost while a replica is down",
+        Expected.STOPPED,
+        "UNREACHABLE!",
+        before=over_ssh,
+        moment=gone("redis-2", "PLAY [(5/8)"),
+        then=lost_for_good("redis-2"),
+    ),
+    Fault(
+        "the SSH session is lost in the handover",
+        Expected.STOPPED,
+        "UNREACHABLE!",
+        before=over_ssh,
+        moment=in_play(6, "Hand the master role to"),
+        then=lost_for_good("sentinel-1"),
+    ),
+]
