@@ -10,7 +10,8 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint sanity unit live molecule hosts servers sources bench-handover soak-handover clean
+.PHONY: help demo test test-all lint sanity unit live reliability reliability-quick random-kills molecule hosts servers sources
+.PHONY: bench-handover soak-handover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -18,11 +19,11 @@ help: ## list the targets
 demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is written to (FROM=, TO= choose the versions)
 	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
 
-test: .venv/test ## lint, sanity, unit, live, molecule: all of them, with one summary line at the end
-	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule
+test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule: all of them, with one summary line at the end
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live reliability-quick molecule
 
-test-all: .venv/test ## the same and the tests on hosts; where no hosts can be booted, it says so
-	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule hosts
+test-all: .venv/test ## the same with all of reliability, and the tests on hosts; where no hosts can be booted, it says so
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live reliability molecule hosts
 
 lint: .venv/test $(COLLECTION) ## static checks, on everything
 	scripts/run ruff check
@@ -42,6 +43,15 @@ unit: .venv/test $(COLLECTION) servers ## unit tests
 
 live: .venv/test $(COLLECTION) servers sources ## modules and playbooks on real servers
 	scripts/run pytest tests/live
+
+reliability: .venv/test $(COLLECTION) servers ## put upgrades under load through every fault; prints a table (TABLE=file writes it)
+	scripts/run pytest tests/reliability
+
+reliability-quick: .venv/test $(COLLECTION) servers ## the same with a few of the faults
+	scripts/run pytest tests/reliability -m quick
+
+random-kills: .venv/test $(COLLECTION) servers ## kill upgrades under load at random moments, and run each once more (N=100, SEED=)
+	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/reliability/random_kills.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
 
 molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
 	scripts/run molecule test --scenario-name default

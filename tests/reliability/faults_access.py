@@ -36,14 +36,14 @@ FAULTS = [
     Fault(
         "a wrong password for the data nodes",
         Expected.REFUSED,
-        "WRONGPASS",
+        "cannot be surveyed: INFO: invalid username-password pair",
         given=lambda _deployment: {"redis_upgrade_redis_password": "not-this-one"},
         quick=True,
     ),
     Fault(
         "a wrong password for the Sentinels",
         Expected.REFUSED,
-        "WRONGPASS",
+        "cannot be surveyed: INFO: invalid username-password pair",
         given=lambda _deployment: {"redis_upgrade_sentinel_password": "not-this-one"},
     ),
     Fault("a strange certificate authority", Expected.REFUSED, "certificate verify failed", USERS, given=another_authority),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from deployment import Deployment
 from fault import PASSWORDS, Expected, Fault, Moment, gone, said
-from killing import kill_controller
+from killing import VICTIMS, kill_controller
 from runner import upgrade
 from spoils import Spoil
 from ssh import over_ssh, unreachable
@@ -19,11 +19,11 @@ import playbooks
 DONE = "Every instance runs the wanted version, and the master is where it should be."
 
 
-def killed(*, modules: bool, after_s: float = 0.0) -> Spoil:
+def killed(victims: str, after_s: float) -> Spoil:
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
         time.sleep(after_s)
-        kill_controller(deployment, modules=modules)
+        kill_controller(deployment, victims)
         yield
 
     return spoil
@@ -33,10 +33,8 @@ def in_play(number: int, task: str) -> Moment:
     return lambda _deployment, running: task in running.output.partition(f"PLAY [({number}/8)")[2]
 
 
-def killing(name: str, moment: Moment, *, modules: bool, after_s: float = 0.0) -> Fault:
-    return Fault(
-        f"the controller is killed {name}", Expected.KILLED, "PLAY [", moment=moment, then=killed(modules=modules, after_s=after_s)
-    )
+def killing(name: str, moment: Moment, victims: str, after_s: float = 0.0) -> Fault:
+    return Fault(f"{victims} killed {name}", Expected.KILLED, "PLAY [", moment=moment, then=killed(victims, after_s))
 
 
 @contextlib.contextmanager
@@ -70,17 +68,20 @@ def lost_for_good(name: str) -> Spoil:
     return spoil
 
 
+MAIN, CONTROLLER, EVERYTHING = VICTIMS
+HAND_OVER = "Hand the master role to"
 SWITCH = "Stop, put the new version in place, and start it"
 FAULTS = [
-    killing("while files are staged", in_play(3, "Place the new version"), modules=True, after_s=1),
-    killing("while a Sentinel is restarted", in_play(4, SWITCH), modules=True, after_s=0.5),
-    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), modules=True),
-    killing("and its module goes on with a replica", gone("redis-2", "PLAY [(5/8)"), modules=False),
-    killing("in the handover", in_play(6, "Hand the master role to"), modules=True, after_s=2),
-    killing("and its module goes on with the handover", in_play(6, "Hand the master role to"), modules=False, after_s=2),
-    killing("when the old master has been stopped", gone("redis-1", "PLAY [(7/8)"), modules=True),
-    killing("in the fail back", in_play(8, "Hand the master role to"), modules=True, after_s=2),
-    killing("while journals are closed", in_play(8, "Close the journals"), modules=True),
+    killing("while files are staged", in_play(3, "Place the new version"), EVERYTHING, after_s=1),
+    killing("while a Sentinel is restarted", in_play(4, SWITCH), EVERYTHING, after_s=0.5),
+    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), EVERYTHING),
+    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), CONTROLLER),
+    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), MAIN),
+    killing("in the handover", in_play(6, HAND_OVER), EVERYTHING, after_s=2),
+    killing("in the handover", in_play(6, HAND_OVER), CONTROLLER, after_s=2),
+    killing("when the old master has been stopped", gone("redis-1", "PLAY [(7/8)"), EVERYTHING),
+    killing("in the fail back", in_play(8, HAND_OVER), EVERYTHING, after_s=2),
+    killing("while journals are closed", in_play(8, "Close the journals"), CONTROLLER),
     Fault("two controllers at once", Expected.DONE, DONE, moment=said("PLAY [(4/8)"), then=second_controller),
     Fault("a data node's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("redis-3"), quick=True),
     Fault("a Sentinel's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("sentinel-2")),
@@ -105,7 +106,7 @@ FAULTS = [
         Expected.STOPPED,
         "UNREACHABLE!",
         before=over_ssh,
-        moment=in_play(6, "Hand the master role to"),
+        moment=in_play(6, HAND_OVER),
         then=lost_for_good("sentinel-1"),
     ),
 ]

@@ -15,7 +15,7 @@ PROBE = "sentinelops:probe"
 
 
 def problems(deployment: Deployment, versions: Collection[str]) -> Iterator[str]:
-    """What is wrong: an instance that does not answer, another version, no writable master or two, roles, links, Sentinels that disagree."""
+    """What is wrong: who does not answer, runs another version, takes writes besides the master, or is not in order."""
     found = []
     for name in deployment.ports:
         try:
