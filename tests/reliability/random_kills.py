@@ -22,7 +22,7 @@ from deployment import Deployment, Writers
 from fault import PASSWORDS
 from killing import VICTIMS, kill_controller
 from places import FIRST_PORT
-from runner import WRITERS, WRITES_PER_SECOND, build, plain, upgrade
+from runner import WRITERS, WRITES_PER_SECOND, build, log, plain, upgrade
 from states import wait_until
 
 import playbooks
@@ -53,7 +53,7 @@ def one(deployment: Deployment, moment: random.Random, length_s: float, total: T
     what = f"{victims} killed after {after_s:.1f} s"
     before = judge.kept(deployment)
     with Writers(deployment, writers=WRITERS, writes_per_second=WRITES_PER_SECOND, duration_s=3600) as writers:
-        with playbooks.started(upgrade(deployment, PASSWORDS), deployment.folder / "run.log", deployment.mark) as running:
+        with playbooks.started(upgrade(deployment, PASSWORDS), log(deployment), deployment.mark) as running:
             begun = time.monotonic()
             while running.process.poll() is None and time.monotonic() < begun + after_s:
                 time.sleep(0.02)
@@ -63,7 +63,7 @@ def one(deployment: Deployment, moment: random.Random, length_s: float, total: T
         wait_until(lambda: not deployment.handing_over(), 600)
         judge.await_whole(deployment, WHOLE)
         total.whole += 1
-        with playbooks.started(upgrade(deployment, PASSWORDS), deployment.folder / "again.log", deployment.mark) as running:
+        with playbooks.started(upgrade(deployment, PASSWORDS), log(deployment), deployment.mark) as running:
             begun = time.monotonic()
             assert running.end() == 0, playbooks.words(running.output)
             took_s = time.monotonic() - begun
@@ -83,7 +83,7 @@ def measured(folder: Path) -> float:
     deployment = build(PASSWORDS, folder, FIRST_PORT)
     try:
         begun = time.monotonic()
-        with playbooks.started(upgrade(deployment, PASSWORDS), deployment.folder / "run.log") as running:
+        with playbooks.started(upgrade(deployment, PASSWORDS), log(deployment)) as running:
             assert running.end() == 0, running.output
         return time.monotonic() - begun
     finally:

@@ -42,6 +42,11 @@ def upgrade(deployment: Deployment, world: World, **given: Any) -> list[str]:
     return playbooks.command(deployment, "upgrade", wanted=world.wanted, **{**playbooks.reach(deployment), **world.variables, **given})
 
 
+def log(deployment: Deployment) -> Path:
+    """What the run says; beside the deployment, in which nothing may change."""
+    return deployment.folder.with_name(f"{deployment.folder.name}.log")
+
+
 def plain(version: str) -> str:
     return version.removeprefix("valkey-")
 
@@ -69,7 +74,7 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
     look = _looker(fault)
     with fault.before(deployment):
         looked = look(deployment)
-        with playbooks.started(words, deployment.folder / "run.log", deployment.mark) as running, contextlib.ExitStack() as stack:
+        with playbooks.started(words, log(deployment), deployment.mark) as running, contextlib.ExitStack() as stack:
             if fault.moment is not None:
                 running.wait_for(lambda: fault.moment is None or fault.moment(deployment, running))
                 stack.enter_context(fault.then(deployment))
@@ -79,7 +84,8 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         assert fault.says in output, output
         if fault.shared and not fault.last:
             assert "PLAY [(4/8)" not in output
-            assert look(deployment) == looked
+            now = look(deployment)
+            assert {what: (value, now.get(what)) for what, value in looked.items() if now.get(what) != value} == {}
     secrets = [secret for secret in deployment.access.secrets if secret in output]
     assert secrets == []
     judge.await_whole(deployment, versions)
@@ -98,7 +104,7 @@ def _again(fault: Fault, deployment: Deployment, before: Mapping[str, Any]) -> N
     """One more run completes it, or finds nothing to do."""
     while deployment.handing_over():  # what a killed run has left at work on a host is carried to its end there
         judge.time.sleep(0.2)
-    with playbooks.started(upgrade(deployment, fault.world), deployment.folder / "again.log", deployment.mark) as running:
+    with playbooks.started(upgrade(deployment, fault.world), log(deployment), deployment.mark) as running:
         assert running.end() == 0, playbooks.words(running.output)
         done = "Nothing to do" in running.output
     assert done or fault.expected is not Expected.DONE
