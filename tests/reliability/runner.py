@@ -34,7 +34,11 @@ def build(world: World, folder: Path, port: int, **options: Any) -> Deployment:
     deployment = Deployment(
         folder, world.version, port, **{"access": world.access(folder / "certificates"), "extra": world.extra, **options}
     )
-    deployment.build()
+    try:
+        deployment.build()
+    except BaseException:
+        deployment.remove()
+        raise
     return deployment
 
 
