@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -41,7 +42,7 @@ def killing(name: str, moment: Moment, victims: str, after_s: float = 0.0) -> Fa
 def second_controller(deployment: Deployment) -> Iterator[None]:
     """It is refused, and the first one goes on."""
     words = upgrade(deployment, PASSWORDS)
-    second = playbooks.subprocess.run(words, capture_output=True, text=True, check=False, stdin=playbooks.subprocess.DEVNULL)
+    second = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert second.returncode != 0
     assert "Nothing was touched. - Another run is at work on this deployment" in playbooks.words(second.stdout), second.stdout
     yield

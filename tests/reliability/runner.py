@@ -12,6 +12,7 @@ import judge
 from deployment import Deployment, Writers
 from fault import Expected, Fault, World
 from looking import untouched
+from states import wait_until
 
 import playbooks
 
@@ -106,8 +107,7 @@ def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
 
 def _again(fault: Fault, deployment: Deployment, before: Mapping[str, Any]) -> None:
     """One more run completes it, or finds nothing to do."""
-    while deployment.handing_over():  # what a killed run has left at work on a host is carried to its end there
-        judge.time.sleep(0.2)
+    wait_until(lambda: not deployment.handing_over(), 600)  # what a killed run has left at work on a host is carried to its end there
     with playbooks.started(upgrade(deployment, fault.world), log(deployment), deployment.mark) as running:
         assert running.end() == 0, playbooks.words(running.output)
         done = "Nothing to do" in running.output
