@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fault import Fault
+from page import PAGE, page
 from places import Places
 from runner import Row, endure
 from table import FAULTS
@@ -20,5 +21,11 @@ def test_fault(fault: Fault, places: Places, row: Row) -> None:
         places.give_back(deployment, untouched=whole and fault.shared and not fault.last)
 
 
-def test_names() -> None:
+@pytest.mark.quick
+def test_no_fault_is_there_twice() -> None:
     assert len({one.name for one in FAULTS}) == len(FAULTS) >= 45
+
+
+@pytest.mark.quick
+def test_the_page_says_what_is_tested() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "make it again: see its head"
