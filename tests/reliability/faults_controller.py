@@ -44,7 +44,9 @@ def second_controller(deployment: Deployment) -> Iterator[None]:
     words = upgrade(deployment, PASSWORDS)
     second = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert second.returncode != 0
-    assert "Nothing was touched. - Another run is at work on this deployment" in playbooks.words(second.stdout), second.stdout
+    said_so = playbooks.words(second.stdout)
+    assert "Nothing was touched." in said_so
+    assert "Another run is at work on this deployment" in said_so, said_so
     yield
 
 
@@ -57,11 +59,12 @@ def out_of_reach(name: str) -> Spoil:
     return spoil
 
 
-def lost_for_good(name: str) -> Spoil:
-    """From that moment on until the run has ended; what runs there meanwhile is carried to its end."""
+def lost_for_good(name: str, after_s: float = 0.0) -> Spoil:
+    """From then on until the run has ended; what runs there meanwhile is carried to its end."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
+        time.sleep(after_s)
         with unreachable(deployment, name):
             yield
             wait_until(lambda: not deployment.handing_over(), 120)
@@ -108,6 +111,6 @@ FAULTS = [
         "UNREACHABLE!",
         before=over_ssh,
         moment=in_play(6, HAND_OVER),
-        then=lost_for_good("sentinel-1"),
+        then=lost_for_good("sentinel-1", after_s=1.5),
     ),
 ]

@@ -65,7 +65,8 @@ def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
         wait_until(lambda: "+failover-state-wait-promotion" in log.read_text(encoding="utf-8"))
         for name in ("redis-2", "redis-3"):
             deployment.processes[name].kill()
-            deployment.processes[name].wait()
+    for name in ("redis-2", "redis-3"):
+        deployment.processes[name].wait()
     try:
         yield
     finally:
@@ -152,7 +153,7 @@ FAULTS = [
     Fault(
         "the leading Sentinel crashes after its election (SIMULATE-FAILURE)",
         Expected.STOPPED,
-        "the failover",
+        "accepted the failover and gave it up",
         moment=HANDOVER,
         then=crashing("crash-after-election"),
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
@@ -28,11 +28,15 @@ def problems(deployment: Deployment, versions: Collection[str]) -> Iterator[str]
     yield from found
     if found:
         return
+    yield from _not_served(deployment)
+    if not settled(deployment):
+        yield "roles, links or Sentinels are not in order"
+
+
+def _not_served(deployment: Deployment) -> Iterator[str]:
     writable = [name for name in deployment.nodes if takes_writes(deployment, name)]
     if len(writable) != 1:
         yield f"writes are taken by {' and '.join(writable) or 'nobody'}"
-    if not settled(deployment):
-        yield "roles, links or Sentinels are not in order"
 
 
 def takes_writes(deployment: Deployment, name: str) -> bool:
@@ -42,12 +46,21 @@ def takes_writes(deployment: Deployment, name: str) -> bool:
     return False
 
 
-def await_whole(deployment: Deployment, versions: Collection[str], seconds: float = 90) -> None:
-    """Sentinels need their time, for example to see that a node is back."""
+def _await_none(look: Callable[[], Iterator[str]], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while found := list(problems(deployment, versions)):
+    while found := list(look()):
         assert time.monotonic() < deadline, found
         time.sleep(0.3)
+
+
+def await_whole(deployment: Deployment, versions: Collection[str], seconds: float = 90) -> None:
+    """Sentinels need their time, for example to see that a node is back."""
+    _await_none(lambda: problems(deployment, versions), seconds)
+
+
+def await_served(deployment: Deployment, seconds: float = 90) -> None:
+    """One node takes writes, whatever the others do."""
+    _await_none(lambda: _not_served(deployment), seconds)
 
 
 def kept(deployment: Deployment) -> dict[str, Any]:
