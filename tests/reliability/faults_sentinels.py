@@ -7,30 +7,37 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 from deployment import MASTER, Deployment
 from fault import Expected, Fault, answers, said
 from faults import command, ghost, set_everywhere, stopped
-from spoils import Spoil, failing_over, sentinel_set, together
+from spoils import Spoil, failing_over, sentinel_set
 from states import settled, wait_until
 
 ALL = "sentinel-1 sentinel-2 sentinel-3"
 
 
-def down(name: str) -> Spoil:
+def down(*names: str) -> Spoil:
     """Stopped, and started again in the end."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
-        os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGTERM)
-        wait_until(lambda: not answers(deployment, name))
+        for name in names:
+            os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGTERM)
+            wait_until(partial(_is_down, deployment, name))
         try:
             yield
         finally:
-            deployment.start(name)
+            for name in names:
+                deployment.start(name)
             wait_until(lambda: settled(deployment), 90)
 
     return spoil
+
+
+def _is_down(deployment: Deployment, name: str) -> bool:
+    return not answers(deployment, name)
 
 
 @contextlib.contextmanager
@@ -115,7 +122,7 @@ FAULTS = [
         "the quorum is lost: two of three Sentinels are down",
         Expected.REFUSED,
         "sentinel-3: the Sentinel does not answer",
-        before=together(down("sentinel-2"), down("sentinel-3")),
+        before=down("sentinel-2", "sentinel-3"),
         silent=("sentinel-2", "sentinel-3"),
     ),
     Fault("the quorum is out of reach", Expected.REFUSED, "NOQUORUM", before=sentinel_set(ALL, "quorum", 4, 2)),
@@ -147,7 +154,7 @@ FAULTS = [
         Expected.STOPPED,
         "no answer",
         moment=HANDOVER,
-        then=together(down("sentinel-2"), down("sentinel-3")),
+        then=down("sentinel-2", "sentinel-3"),
         given=lambda _deployment: {"redis_upgrade_handover_wait_s": 10},
     ),
     Fault(
