@@ -10,19 +10,20 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint sanity unit live live-extended molecule hosts servers sources bench-handover soak-handover clean
+.PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
+.PHONY: servers sources bench-handover soak-handover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is written to (FROM=, TO= choose the versions)
 	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
 
-test: .venv/test ## lint, sanity, unit, live, molecule: all of them, with one summary line at the end
-	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live molecule
+test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule: all of them, with one summary line at the end
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live reliability-quick molecule
 
-test-all: .venv/test ## the same, more live tests, and the tests on hosts; where no hosts can be booted, it says so
-	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live live-extended molecule hosts
+test-all: .venv/test ## the same, more live tests, every fault, and the tests on hosts; where no hosts can be booted, it says so
+	@.venv/bin/python scripts/suites.py "$(MAKE)" lint sanity unit live live-extended reliability molecule hosts
 
 lint: .venv/test $(COLLECTION) ## static checks, on everything
 	scripts/run ruff check
@@ -45,6 +46,15 @@ live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 
 live-extended: .venv/test $(COLLECTION) servers sources ## more of them: sources, every finding of the preflight, control, layouts of the README
 	scripts/run pytest tests/live -m extended
+
+reliability: .venv/test $(COLLECTION) servers ## put upgrades under load through every fault; prints a table (TABLE=file writes it)
+	scripts/run pytest tests/reliability
+
+reliability-quick: .venv/test $(COLLECTION) servers ## the same with a few of the faults
+	scripts/run pytest tests/reliability -m quick
+
+random-kills: .venv/test $(COLLECTION) servers ## kill upgrades under load at random moments, and run each once more (N=100, SEED=)
+	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/reliability/random_kills.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
 
 molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
 	scripts/run molecule test --scenario-name default

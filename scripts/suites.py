@@ -19,7 +19,7 @@ from dataclasses import dataclass
 SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s\b")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 NOT_RUN = re.compile(r"not run: .+")
-BY_PYTEST = {"unit", "live", "molecule", "hosts"}
+BY_PYTEST = {"unit", "live", "live-extended", "reliability", "reliability-quick", "molecule", "hosts"}
 
 
 @dataclass
@@ -66,7 +66,7 @@ def main() -> int:
 
     print("\n==== summary ====")
     for suite, result in results.items():
-        print(f"{suite:10}", result)
+        print(f"{suite:17}", result)
     numbers = ", ".join(f"{total[outcome]} {outcome}" for outcome in ("failed", "error", "passed", "skipped") if total[outcome])
     print(f"==== {numbers} in {time.monotonic() - start:.1f}s ====", flush=True)
     return 1 if total["failed"] + total["error"] else 0

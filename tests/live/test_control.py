@@ -16,7 +16,7 @@ import pytest
 from deployment import Deployment, Writers
 from states import journals_left, settled, wait_until
 
-from playbooks import WANTED, command, in_terminal, run, started
+from playbooks import WANTED, command, in_terminal, run, started, words
 
 pytestmark = pytest.mark.extended
 
@@ -36,11 +36,6 @@ def upgraded(deployment: Deployment) -> list[str]:
 
 def locks(deployment: Deployment) -> list[Path]:
     return sorted((deployment.folder / "journal").glob("*.lock.json"))
-
-
-def words(output: str) -> str:
-    """The output without its line breaks, which fall where they like."""
-    return " ".join(output.replace("\\n", " ").split())
 
 
 def hook(folder: Path, name: str, *tasks: dict[str, Any]) -> dict[str, str]:

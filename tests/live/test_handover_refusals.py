@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from access import with_users
 from deployment import MASTER, Deployment, Writers
-from faults import CLIENT_RIGHTS, NODE_RIGHTS, SENTINEL_RIGHTS, command, ghost, not_applying, set_everywhere, stopped, without
+from faults import (
+    CLIENT_RIGHTS,
+    NODE_RIGHTS,
+    SENTINEL_RIGHTS,
+    busy,
+    command,
+    forgotten,
+    ghost,
+    not_applying,
+    set_everywhere,
+    stopped,
+    without,
+)
 from states import settings, settled, snapshot, wait_until
 
 Build = Callable[..., Deployment]
@@ -108,23 +120,6 @@ def test_another_replica_that_hangs(deployment: Deployment) -> None:
     refuse(deployment, stopped(deployment, OTHER), f"data node {deployment.address(OTHER)}: no answer", inside=False)
 
 
-@contextlib.contextmanager
-def forgotten(deployment: Deployment, name: str) -> Iterator[None]:
-    """A Sentinel that no longer monitors the master."""
-    reply = command(deployment, name, "SENTINEL", "MASTER", MASTER)
-    now = dict(zip(reply[::2], reply[1::2], strict=True))
-    command(deployment, name, "SENTINEL", "REMOVE", MASTER)
-    try:
-        yield
-    finally:
-        command(deployment, name, "SENTINEL", "MONITOR", MASTER, now["ip"], now["port"], now["quorum"])
-        for setting in ("down-after-milliseconds", "failover-timeout", "parallel-syncs"):
-            command(deployment, name, "SENTINEL", "SET", MASTER, setting, now[setting])
-        for setting, value in deployment.access.sentinels_own.items():
-            command(deployment, name, "SENTINEL", "SET", MASTER, setting, value)
-        deployment.wait_until_known()
-
-
 def test_a_sentinel_that_was_removed(deployment: Deployment) -> None:
     refuse(deployment, forgotten(deployment, "sentinel-2"), "No such master with that name", inside=False)
 
@@ -156,19 +151,6 @@ def test_a_lag_that_is_too_large_to_begin_with(deployment: Deployment) -> None:
         result = deployment.hand_over(TARGET, wait_s=1, max_lag_bytes=1000)
     assert f"replica {deployment.address(OTHER)} lags " in result["msg"]
     assert deployment.masters() == ["redis-1"]
-
-
-@contextlib.contextmanager
-def busy(deployment: Deployment, name: str) -> Iterator[None]:
-    runaway = deployment.administrator(name)
-    with contextlib.suppress(Exception):
-        runaway.hurry(300)
-        runaway.command("EVAL", "while true do end", 0)
-    runaway.close()
-    try:
-        yield
-    finally:
-        command(deployment, name, "SCRIPT", "KILL")
 
 
 def test_a_script_that_runs_and_runs(deployment: Deployment) -> None:

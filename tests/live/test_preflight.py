@@ -15,18 +15,36 @@ from typing import Any
 import pytest
 from access import OPS_PASSWORD, documented_rights, with_users
 from ansible_collections.sentinelops.redis.plugins.module_utils._finding import CHECKS
-from ansible_collections.sentinelops.redis.plugins.module_utils._journal import write_journal
 from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
 from deployment import MASTER, Deployment
-from faults import command, ghost, not_applying, set_everywhere, stopped, without
+from faults import command, ghost, stopped, without
 from looking import Look, judge, look_at, survey, survey_all, untouched
+from spoils import (
+    MOUNTED,
+    NO_FILE,
+    READ_ONLY,
+    Spoil,
+    an_unfinished_run,
+    append_only,
+    config,
+    cut_off,
+    failing_over,
+    file_in_journal,
+    following,
+    half_staged,
+    hung,
+    lagging,
+    loading,
+    restarted,
+    sentinel_set,
+    together,
+)
 from states import settled, wait_until
 
 pytestmark = pytest.mark.extended
 
 VERSION = "7.0.15"
 Build = Callable[..., Deployment]
-Spoil = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -44,96 +62,6 @@ def _in_order(deployment: Deployment) -> None:
 
 
 # -- faults -----------------------------------------------------------------------------------------------------------
-
-
-def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Spoil:
-    """CONFIG SET on some data nodes, and back to what it was."""
-
-    @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
-        settings = {name.replace("_", "-"): value for name, value in values.items()}
-        before = {(node, name): command(deployment, node, "CONFIG", "GET", name)[1] for node in names.split() for name in settings}
-        for node, name in before:
-            command(deployment, node, "CONFIG", "SET", name, settings[name])
-        try:
-            yield
-        finally:
-            for (node, name), value in before.items():
-                command(deployment, node, "CONFIG", "SET", name, value)
-
-    return spoil
-
-
-def sentinel_set(names: str, setting: str, value: int, back: int) -> Spoil:
-    words = ["SENTINEL", "SET", MASTER, setting]
-    return lambda deployment: set_everywhere(deployment, names.split(), [*words, value], [*words, back])
-
-
-def hung(name: str, for_s: float) -> Spoil:
-    """SIGSTOP, and time enough for others to notice."""
-
-    @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
-        with stopped(deployment, name):
-            time.sleep(for_s)
-            yield
-
-    return spoil
-
-
-def following(name: str, whom: str) -> Spoil:
-    """A replica that was told to follow another one (or NO ONE) than the master, until Sentinel puts that right."""
-
-    @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
-        where = ["NO", "ONE"] if whom == "no one" else [deployment.access.host, deployment.nodes[whom]]
-        command(deployment, name, "REPLICAOF", *where)
-        try:
-            yield
-        finally:
-            command(deployment, name, "REPLICAOF", deployment.access.host, deployment.nodes["redis-1"])
-
-    return spoil
-
-
-@contextlib.contextmanager
-def cut_off(deployment: Deployment) -> Iterator[None]:
-    """redis-3 does not get in at its master any more."""
-    with config("redis-3", masterauth="wrong")(deployment):
-        command(deployment, "redis-1", "CLIENT", "KILL", "TYPE", "replica")
-        wait_until(lambda: deployment.administered_info("redis-3")["master_link_status"] == "down")
-        yield
-
-
-@contextlib.contextmanager
-def loading(deployment: Deployment) -> Iterator[None]:
-    """redis-3 reads its data again, slowly."""
-    command(deployment, "redis-3", "DEBUG", "POPULATE", 3000)
-    with config("redis-3", key_load_delay=20000, loading_process_events_interval_bytes=1024)(deployment):
-        reloading = deployment.administrator("redis-3")
-        reloading.hurry(500)
-        with contextlib.suppress(Exception):
-            reloading.command("DEBUG", "RELOAD")
-        reloading.close()
-        try:
-            yield
-        finally:
-            command(deployment, "redis-3", "CONFIG", "SET", "key-load-delay", 0)
-            wait_until(lambda: deployment.administered_info("redis-3")["loading"] == "0", 120)
-    command(deployment, "redis-1", "FLUSHALL")
-
-
-@contextlib.contextmanager
-def failing_over(deployment: Deployment) -> Iterator[None]:
-    """FAILOVER on the master, to a replica that hangs."""
-    target = (deployment.access.host, deployment.nodes["redis-3"])
-    with stopped(deployment, "redis-3"):
-        command(deployment, "redis-1", "SET", "something", "new")
-        command(deployment, "redis-1", "FAILOVER", "TO", *target, "TIMEOUT", 600000)
-        try:
-            yield
-        finally:
-            command(deployment, "redis-1", "FAILOVER", "ABORT")
 
 
 @contextlib.contextmanager
@@ -157,25 +85,6 @@ def written_to(deployment: Deployment) -> Iterator[None]:
         writer.join()
 
 
-def together(*spoils: Spoil) -> Spoil:
-    @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            for one in spoils:
-                stack.enter_context(one(deployment))
-            yield
-
-    return spoil
-
-
-@contextlib.contextmanager
-def lagging(deployment: Deployment) -> Iterator[None]:
-    with not_applying(deployment, "redis-3"):
-        command(deployment, "redis-1", "SET", "large", "x" * 100000)
-        yield
-    command(deployment, "redis-1", "DEL", "large")
-
-
 @contextlib.contextmanager
 def unable_to_save(deployment: Deployment) -> Iterator[None]:
     gone = deployment.folder / "redis-3" / "gone"
@@ -192,69 +101,11 @@ def unable_to_save(deployment: Deployment) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def append_only(deployment: Deployment) -> Iterator[None]:
-    with config("redis-2", appendonly="yes")(deployment):
-        wait_until(lambda: deployment.administered_info("redis-2")["aof_rewrite_in_progress"] == "0")
-        wait_until(lambda: deployment.administered_info("redis-2")["aof_rewrite_scheduled"] == "0")
-        yield
-
-
-@contextlib.contextmanager
 def own_data_folder(deployment: Deployment) -> Iterator[None]:
     folder = deployment.folder / "redis-3" / "data"
     folder.mkdir(exist_ok=True)
     with config("redis-3", dir=str(folder))(deployment):
         yield
-
-
-def restarted(name: str, script: str) -> Spoil:
-    """Started by a shell script, in which CONF is the configuration file, SERVER the server; as usual again in the end."""
-
-    @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
-        conf, server = deployment.config(name), deployment.folder / name / "redis" / "redis-server"
-        deployment.stop(name)
-        words = ["unshare", "--map-root-user", "--mount", "sh", "-ec", f"CONF={conf} SERVER={server}; {script}"]
-        deployment.processes[name] = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-        wait_until(lambda: deployment.processes[name].poll() is None and settled(deployment))
-        try:
-            yield
-        finally:
-            deployment.stop(name)
-            deployment.start(name)
-            wait_until(lambda: settled(deployment))
-
-    return spoil
-
-
-READ_ONLY = "F=$(dirname $CONF); mount --bind $F $F; mount -o remount,bind,ro $F; exec $SERVER $CONF"
-MOUNTED = "mount --bind $CONF $CONF; exec $SERVER $CONF"
-NO_FILE = "exec $SERVER - < $CONF"
-
-
-def file_in_journal(name: str, content: str) -> Spoil:
-    @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
-        path = deployment.folder / "journal" / name.format(**{key.replace("-", "_"): port for key, port in deployment.ports.items()})
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-        try:
-            yield
-        finally:
-            path.unlink()
-
-    return spoil
-
-
-@contextlib.contextmanager
-def an_unfinished_run(deployment: Deployment) -> Iterator[None]:
-    """Its journal, which says that redis-2 had another priority before."""
-    path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
-    write_journal(str(path), {"schema": 1, "kind": "redis", "version": VERSION, "priority": 50, "home": deployment.address("redis-1")})
-    try:
-        yield
-    finally:
-        path.unlink()
 
 
 @contextlib.contextmanager
@@ -265,18 +116,6 @@ def another_handover(deployment: Deployment) -> Iterator[None]:
         yield
     finally:
         note.release()
-
-
-@contextlib.contextmanager
-def half_staged(deployment: Deployment) -> Iterator[None]:
-    folder = deployment.folder / "redis-2" / "redis.new"
-    folder.mkdir()
-    (folder / "redis-server").write_text("half")
-    try:
-        yield
-    finally:
-        (folder / "redis-server").unlink()
-        folder.rmdir()
 
 
 NOTE = '{"schema": 1, "changes": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", "before": 70, "during": 1}]}'

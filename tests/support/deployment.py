@@ -74,6 +74,16 @@ def start_module(name: str, environment: dict[str, str], /, **arguments: Any) ->
     return process
 
 
+def _processes() -> list[int]:
+    return [int(process.name) for process in Path("/proc").iterdir() if process.name.isdigit()]
+
+
+def _environment_has(pid: int, word: bytes) -> bool:
+    with contextlib.suppress(OSError):
+        return word in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
+
+
 class Deployment:
     """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels from ``port + 100`` on."""
 
@@ -260,20 +270,21 @@ class Deployment:
         return start_module("redis_sentinel_failover", self.mark, **self.handover_options(name, **options))
 
     def handing_over(self) -> list[int]:
-        """The ids of all processes that were started with ``mark`` and still run: modules, standbys, ansible-playbook."""
-        found = []
-        for process in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if process.name.isdigit() and f"HANDOVER_OF={self.folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
-                    found.append(int(process.name))
-        return found
+        """The ids of all processes that were started with ``mark`` and still run: modules, standbys, ansible-playbook; no servers."""
+        mark = f"HANDOVER_OF={self.folder}".encode()
+        return [pid for pid in _processes() if _environment_has(pid, mark) and not self._runs_from_here(pid)]
+
+    def _runs_from_here(self, pid: int) -> bool:
+        with contextlib.suppress(OSError):
+            return str(Path(f"/proc/{pid}/exe").readlink()).startswith(f"{self.folder}/")
+        return False
 
     def remove(self) -> None:
         """End every process that runs from our folder, by its id, and delete the folder."""
-        for process in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if process.name.isdigit() and str((process / "exe").readlink()).startswith(f"{self.folder}/"):
-                    os.kill(int(process.name), signal.SIGKILL)
+        for pid in _processes():
+            if self._runs_from_here(pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         for started in self.processes.values():
             started.wait()
         shutil.rmtree(self.folder, ignore_errors=True)

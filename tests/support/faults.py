@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -30,11 +31,12 @@ def set_everywhere(deployment: Deployment, names: list[str], words: list[Any], b
 @contextlib.contextmanager
 def stopped(deployment: Deployment, name: str) -> Iterator[None]:
     """Hung: the process exists and does not answer."""
-    deployment.processes[name].send_signal(signal.SIGSTOP)
+    pid = int(deployment.administered_info(name)["process_id"])  # an upgrade may have started another process than the test did
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        deployment.processes[name].send_signal(signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -78,3 +80,33 @@ def ghost(deployment: Deployment, name: str) -> Iterator[str]:
             command(deployment, sentinel, "SENTINEL", "RESET", MASTER)
             time.sleep(2.5)  # it must have heard of the others again before the next one forgets them
         deployment.wait_until_known()
+
+
+@contextlib.contextmanager
+def forgotten(deployment: Deployment, name: str) -> Iterator[None]:
+    """A Sentinel that no longer monitors the master."""
+    reply = command(deployment, name, "SENTINEL", "MASTER", MASTER)
+    now = dict(zip(reply[::2], reply[1::2], strict=True))
+    command(deployment, name, "SENTINEL", "REMOVE", MASTER)
+    try:
+        yield
+    finally:
+        command(deployment, name, "SENTINEL", "MONITOR", MASTER, now["ip"], now["port"], now["quorum"])
+        for setting in ("down-after-milliseconds", "failover-timeout", "parallel-syncs"):
+            command(deployment, name, "SENTINEL", "SET", MASTER, setting, now[setting])
+        for setting, value in deployment.access.sentinels_own.items():
+            command(deployment, name, "SENTINEL", "SET", MASTER, setting, value)
+        deployment.wait_until_known()
+
+
+@contextlib.contextmanager
+def busy(deployment: Deployment, name: str) -> Iterator[None]:
+    runaway = deployment.administrator(name)
+    with contextlib.suppress(Exception):
+        runaway.hurry(300)
+        runaway.command("EVAL", "while true do end", 0)
+    runaway.close()
+    try:
+        yield
+    finally:
+        command(deployment, name, "SCRIPT", "KILL")

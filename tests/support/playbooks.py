@@ -36,6 +36,22 @@ def run(where: Deployment | Path, playbook: str, *arguments: str, **variables: A
     return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
+def reach(deployment: Deployment) -> dict[str, Any]:
+    """The variables with which the playbooks get in where servers want passwords, users or certificates."""
+    found: dict[str, Any] = {"redis_upgrade_login_host": deployment.access.host}
+    for kind, login in (("redis", deployment.access.nodes), ("sentinel", deployment.access.sentinels)):
+        for name in ("user", "password"):
+            if name in login:
+                found[f"redis_upgrade_{kind}_{name}"] = {"__ansible_unsafe": login[name]}
+    certificates = {name: value for name, value in deployment.access.nodes.items() if name not in ("user", "password")}
+    return {**found, **{f"redis_upgrade_{name}": value for name, value in certificates.items()}}
+
+
+def words(output: str) -> str:
+    """The output without its line breaks, which fall where they like."""
+    return " ".join(output.replace("\\n", " ").split())
+
+
 def interrupt_when(deployment: Deployment, text: str) -> str:
     """Run the upgrade and press Ctrl-C, again and again, from the moment that a line has the text; returns the output."""
     process = subprocess.Popen(
@@ -78,10 +94,12 @@ class Running:
 
 
 @contextlib.contextmanager
-def started(words: list[str], log: Path) -> Iterator[Running]:
+def started(words: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[Running]:
     """The playbook in the background, in a session of its own."""
     with log.open("wb") as file:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment
+        )
     try:
         yield Running(process, log)
     finally:

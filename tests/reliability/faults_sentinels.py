@@ -1,0 +1,174 @@
+"""What can be the matter with Sentinels."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+from deployment import MASTER, Deployment
+from fault import Expected, Fault, answers, said
+from faults import command, ghost, set_everywhere, stopped
+from spoils import Spoil, failing_over, sentinel_set
+from states import settled, wait_until
+
+ALL = "sentinel-1 sentinel-2 sentinel-3"
+
+
+def down(*names: str) -> Spoil:
+    """Stopped, and started again in the end."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        for name in names:
+            os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGTERM)
+            wait_until(partial(_is_down, deployment, name))
+        try:
+            yield
+        finally:
+            for name in names:
+                deployment.start(name)
+            wait_until(lambda: settled(deployment), 90)
+
+    return spoil
+
+
+def _is_down(deployment: Deployment, name: str) -> bool:
+    return not answers(deployment, name)
+
+
+@contextlib.contextmanager
+def tilt(deployment: Deployment) -> Iterator[None]:
+    """sentinel-2 stands still for more than two seconds now and then; each time it mistrusts its clock for half a minute."""
+    over, begun = threading.Event(), threading.Event()
+
+    def stand_still() -> None:
+        while not over.is_set():
+            with stopped(deployment, "sentinel-2"):
+                over.wait(2.6)
+            begun.set()
+            over.wait(20)
+
+    thread = threading.Thread(target=stand_still)
+    thread.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        wait_until(lambda: deployment.administered_info("sentinel-2")["sentinel_tilt"] == "0", 60)
+
+
+@contextlib.contextmanager
+def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
+    """A Sentinel fails over to a replica that dies at that moment, and waits for its promotion."""
+    with stopped(deployment, "redis-2"), stopped(deployment, "redis-3"):
+        command(deployment, "sentinel-1", "SENTINEL", "FAILOVER", MASTER)
+        log = deployment.folder / "sentinel-1" / "log"
+        wait_until(lambda: "+failover-state-wait-promotion" in log.read_text(encoding="utf-8"))
+        for name in ("redis-2", "redis-3"):
+            deployment.processes[name].kill()
+    for name in ("redis-2", "redis-3"):
+        deployment.processes[name].wait()
+    try:
+        yield
+    finally:
+        with set_everywhere(
+            deployment,
+            ["sentinel-1"],
+            ["SENTINEL", "SET", MASTER, "failover-timeout", 1000],
+            ["SENTINEL", "SET", MASTER, "failover-timeout", 60000],
+        ):
+            for name in ("redis-2", "redis-3"):
+                deployment.start(name)
+            wait_until(lambda: settled(deployment), 90)
+
+
+def crashing(when: str) -> Spoil:
+    """Whichever Sentinel leads the next failover crashes in the middle of it, and is started again in the end."""
+
+    @contextlib.contextmanager
+    def spoil(deployment: Deployment) -> Iterator[None]:
+        for name in deployment.sentinels:
+            command(deployment, name, "SENTINEL", "SIMULATE-FAILURE", when)
+        try:
+            yield
+        finally:
+            crashed = [name for name in deployment.sentinels if not answers(deployment, name)]
+            for name in crashed:
+                deployment.start(name)
+            for name in set(deployment.sentinels) - set(crashed):
+                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")  # of nothing
+            assert len(crashed) == 1, crashed
+
+    return spoil
+
+
+HANDOVER = said("PLAY [(6/8)")
+FAULTS = [
+    Fault(
+        "a Sentinel is down before the start",
+        Expected.REFUSED,
+        "sentinel-2: the Sentinel does not answer",
+        before=down("sentinel-2"),
+        silent=("sentinel-2",),
+        quick=True,
+    ),
+    Fault(
+        "the quorum is lost: two of three Sentinels are down",
+        Expected.REFUSED,
+        "sentinel-3: the Sentinel does not answer",
+        before=down("sentinel-2", "sentinel-3"),
+        silent=("sentinel-2", "sentinel-3"),
+    ),
+    Fault("the quorum is out of reach", Expected.REFUSED, "NOQUORUM", before=sentinel_set(ALL, "quorum", 4, 2)),
+    Fault("Sentinels disagree", Expected.REFUSED, "disagree on the quorum", before=sentinel_set("sentinel-2", "quorum", 1, 2)),
+    Fault(
+        "a ghost Sentinel",
+        Expected.REFUSED,
+        "it knows 4 Sentinels, the inventory has 3",
+        before=lambda deployment: ghost(deployment, "sentinel-4"),
+    ),
+    Fault("a ghost replica", Expected.REFUSED, "which the inventory does not have", before=lambda deployment: ghost(deployment, "redis-4")),
+    Fault("a Sentinel in TILT", Expected.REFUSED, "it is in TILT", before=tilt),
+    Fault(
+        "a failover of the master's own in progress",
+        Expected.REFUSED,
+        "begun with FAILOVER is in progress",
+        before=failing_over,
+        silent=("redis-3",),
+    ),
+    Fault(
+        "a failover of a Sentinel in progress",
+        Expected.REFUSED,
+        "a failover is in progress",
+        before=failover_that_stands_still,
+        silent=("redis-2", "redis-3"),
+    ),
+    Fault(
+        "the quorum is lost before the handover",
+        Expected.STOPPED,
+        "no answer",
+        moment=HANDOVER,
+        then=down("sentinel-2", "sentinel-3"),
+        given=lambda _deployment: {"redis_upgrade_handover_wait_s": 10},
+    ),
+    Fault(
+        "the leading Sentinel crashes after its election (SIMULATE-FAILURE)",
+        Expected.STOPPED,
+        "accepted the failover and gave it up",
+        moment=HANDOVER,
+        then=crashing("crash-after-election"),
+    ),
+    Fault(
+        "the leading Sentinel crashes after the promotion (SIMULATE-FAILURE)",
+        Expected.STOPPED,
+        "the failover",
+        moment=HANDOVER,
+        then=crashing("crash-after-promotion"),
+    ),
+]

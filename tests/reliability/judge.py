@@ -1,0 +1,83 @@
+"""Whether a deployment is whole: one judge for all faults."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from deployment import Deployment
+from states import left_of_trials, settings, settled
+
+PROBE = "sentinelops:probe"
+
+
+def problems(deployment: Deployment, versions: Collection[str]) -> Iterator[str]:
+    """What is wrong: who does not answer, runs another version, takes writes besides the master, or is not in order."""
+    found = []
+    for name in deployment.ports:
+        try:
+            info = deployment.administered_info(name)
+        except SentinelOpsError as error:
+            found.append(f"{name} does not answer: {error.message}")
+            continue
+        if (version := info.get("valkey_version") or info["redis_version"]) not in versions:
+            found.append(f"{name} runs {version}")
+    yield from found
+    if found:
+        return
+    yield from _not_served(deployment)
+    if not settled(deployment):
+        yield "roles, links or Sentinels are not in order"
+
+
+def _not_served(deployment: Deployment) -> Iterator[str]:
+    writable = [name for name in deployment.nodes if takes_writes(deployment, name)]
+    if len(writable) != 1:
+        yield f"writes are taken by {' and '.join(writable) or 'nobody'}"
+
+
+def takes_writes(deployment: Deployment, name: str) -> bool:
+    with contextlib.suppress(SentinelOpsError):
+        deployment.administer(name, "SET", PROBE, name, "PX", 1000)
+        return True
+    return False
+
+
+def _await_none(look: Callable[[], Iterator[str]], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while found := list(look()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
+
+
+def await_whole(deployment: Deployment, versions: Collection[str], seconds: float = 90) -> None:
+    """Sentinels need their time, for example to see that a node is back."""
+    _await_none(lambda: problems(deployment, versions), seconds)
+
+
+def await_served(deployment: Deployment, seconds: float = 90) -> None:
+    """One node takes writes, whatever the others do."""
+    _await_none(lambda: _not_served(deployment), seconds)
+
+
+def kept(deployment: Deployment) -> dict[str, Any]:
+    """What an upgrade must leave as it was: who is master, and all that a handover changes meanwhile."""
+    return {"master": [name for name in deployment.nodes if deployment.administer(name, "ROLE")[0] == "master"], **settings(deployment)}
+
+
+def left_behind(deployment: Deployment) -> list[str]:
+    """What a finished upgrade must not leave: journals, notes, locks, throw-away folders, staged versions."""
+    journal = deployment.folder / "journal"
+    found = [*(journal.iterdir() if journal.exists() else ()), *left_of_trials(deployment.folder), *deployment.folder.glob("*/redis.new")]
+    return sorted(map(str, found))
+
+
+def lost(verdict: dict[str, Any], may_lose: int) -> int:
+    """How many acknowledged writes are gone; asserted to be none, or no more than the servers' own replication loses."""
+    assert verdict["acknowledged"] > 100, verdict
+    assert verdict["lost"] <= may_lose, f"{verdict['lost']} of {verdict['acknowledged']} acknowledged writes are lost"
+    assert (verdict["unexpected"], verdict["duplicates"]) == (0, 0), verdict
+    return int(verdict["lost"])

@@ -1,0 +1,121 @@
+"""Puts a deployment through a fault: writers, the run that meets it, the judge, the run after it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import judge
+from deployment import Deployment, Writers
+from fault import Expected, Fault, World
+from looking import untouched
+from states import wait_until
+
+import playbooks
+
+WRITERS = 2
+WRITES_PER_SECOND = 100
+
+
+@dataclass
+class Row:
+    """A line of the table."""
+
+    fault: str
+    happened: str = "failed"
+    acknowledged: int = 0
+    lost: str = "?"
+    rerun: str = "-"
+
+
+def build(world: World, folder: Path, port: int, **options: Any) -> Deployment:
+    deployment = Deployment(
+        folder, world.version, port, **{"access": world.access(folder / "certificates"), "extra": world.extra, **options}
+    )
+    try:
+        deployment.build()
+    except BaseException:
+        deployment.remove()
+        raise
+    return deployment
+
+
+def upgrade(deployment: Deployment, world: World, **given: Any) -> list[str]:
+    return playbooks.command(deployment, "upgrade", wanted=world.wanted, **{**playbooks.reach(deployment), **world.variables, **given})
+
+
+def log(deployment: Deployment) -> Path:
+    """What the run says; beside the deployment, in which nothing may change."""
+    return deployment.folder.with_name(f"{deployment.folder.name}.log")
+
+
+def plain(version: str) -> str:
+    return version.removeprefix("valkey-")
+
+
+def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
+    """Fills in the row; raises AssertionError if the upgrade has not made of the fault what it must."""
+    before = judge.kept(deployment)
+    with Writers(deployment, writers=WRITERS, writes_per_second=WRITES_PER_SECOND, duration_s=3600) as writers:
+        _meet(fault, deployment)
+        row.happened = fault.expected.value
+        if fault.shared and not fault.last:
+            row.rerun = "by the last one"
+        else:
+            _again(fault, deployment, before)
+            row.rerun = "completes"
+        verdict = writers.verdict()
+    number = judge.lost(verdict, int(fault.may_lose_s * WRITERS * WRITES_PER_SECOND))
+    row.acknowledged, row.lost = verdict["acknowledged"], f"{number}{' (replication)' if fault.may_lose_s else ''}"
+
+
+def _meet(fault: Fault, deployment: Deployment) -> None:
+    """The run that meets the fault; and that it ended as it should, said what it should, and left the deployment whole."""
+    versions = {plain(fault.world.version), plain(fault.world.wanted)}
+    words = upgrade(deployment, fault.world, **fault.given(deployment))
+    look = _looker(fault)
+    with fault.before(deployment):
+        looked = look(deployment)
+        with playbooks.started(words, log(deployment), deployment.mark) as running, contextlib.ExitStack() as stack:
+            if fault.moment is not None:
+                running.wait_for(lambda: fault.moment is None or fault.moment(deployment, running))
+                stack.enter_context(fault.then(deployment))
+            code = running.end()
+            output = playbooks.words(running.output)
+        assert (code == 0) == (fault.expected is Expected.DONE), output
+        assert fault.says in output, output
+        if fault.shared and not fault.last:
+            assert "TASK" not in output.partition("PLAY [(4/8)")[2], output
+            now = look(deployment)
+            assert {what: (value, now.get(what)) for what, value in looked.items() if now.get(what) != value} == {}
+    secrets = [secret for secret in deployment.access.secrets if secret in output]
+    assert secrets == []
+    if fault.expected is Expected.KILLED:  # what was killed may have stopped an instance, which the next run starts
+        wait_until(lambda: not deployment.handing_over(), 600)
+        judge.await_served(deployment)
+    else:
+        judge.await_whole(deployment, versions)
+    for name in fault.old:
+        assert deployment.administered_info(name)["redis_version"] == plain(fault.world.version)
+
+
+def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
+    """What must be the same after a refusal: all that there is, or, where files were staged, what runs."""
+    if fault.expected is Expected.REFUSED:
+        return lambda deployment: untouched(deployment, fault.silent)
+    return lambda deployment: {name: deployment.administered_info(name)["process_id"] for name in deployment.ports}
+
+
+def _again(fault: Fault, deployment: Deployment, before: Mapping[str, Any]) -> None:
+    """One more run completes it, or finds nothing to do."""
+    wait_until(lambda: not deployment.handing_over(), 600)  # what a killed run has left at work on a host is carried to its end there
+    with playbooks.started(upgrade(deployment, fault.world), log(deployment), deployment.mark) as running:
+        assert running.end() == 0, playbooks.words(running.output)
+        done = "Nothing to do" in running.output
+    assert done or fault.expected is not Expected.DONE
+    judge.await_whole(deployment, {plain(fault.world.wanted)})
+    assert judge.kept(deployment) == before
+    assert judge.left_behind(deployment) == []
