@@ -55,7 +55,7 @@ class Instance:
         return switch_version(self.server, self.files, self.folders, NEW, None, wait_s, CLOCK)
 
     def put_back(self) -> NodeInfo:
-        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK)
+        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK).node
 
     @property
     def drop_in(self) -> Path:
@@ -219,7 +219,7 @@ def test_the_next_upgrade_after_that(packaged: Instance, tmp_path: Path) -> None
     place(packaged.staged, "8.0.2")
     files = replace(packaged.files, executable=str(tmp_path / "redis" / "redis-server"))
     assert switch_version(packaged.server, files, packaged.folders, "8.0.2", None, WAIT_S, CLOCK).version == "8.0.2"
-    assert put_back(packaged.server, files, packaged.folders, NEW, WAIT_S, CLOCK).version == NEW
+    assert put_back(packaged.server, files, packaged.folders, NEW, WAIT_S, CLOCK).node.version == NEW
     assert packaged.drop_in.read_text() == before, "it was there before that upgrade"
 
 
