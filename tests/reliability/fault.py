@@ -15,6 +15,9 @@ from spoils import Spoil
 
 from playbooks import Running
 
+# What a run says that has come to its end.
+DONE = "Every instance runs the version that it should run, and the master is where it should be."
+
 Moment = Callable[[Deployment, Running], bool]
 
 

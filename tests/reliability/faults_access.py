@@ -6,12 +6,11 @@ from typing import Any
 
 from access import CertificateAuthority, documented_rights
 from deployment import Deployment
-from fault import PASSWORDS, USERS, Expected, Fault
+from fault import DONE, PASSWORDS, USERS, Expected, Fault
 from faults import without
 
 RIGHTS = documented_rights()
 USEFUL = ("sentinel|set", "sentinel|debug")  # without which it goes on
-DONE = "Every instance runs the wanted version, and the master is where it should be."
 
 
 def another_authority(deployment: Deployment) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from deployment import Deployment
-from fault import PASSWORDS, Expected, Fault, Moment, gone, said
+from fault import DONE, PASSWORDS, Expected, Fault, Moment, gone, said
 from killing import VICTIMS, kill_controller
 from runner import upgrade
 from spoils import Spoil
@@ -16,8 +16,6 @@ from ssh import over_ssh, unreachable
 from states import wait_until
 
 import playbooks
-
-DONE = "Every instance runs the wanted version, and the master is where it should be."
 
 
 def killed(victims: str, after_s: float) -> Spoil:

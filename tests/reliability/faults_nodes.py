@@ -11,12 +11,11 @@ from collections.abc import Iterator
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import SERVERS, Deployment
-from fault import Expected, Fault, answers, gone, said
+from fault import DONE, Expected, Fault, answers, gone, said
 from faults import busy, command, not_applying, stopped
 from spoils import NO_FILE, READ_ONLY, Spoil, config, cut_off, file_in_journal, hung, restarted
 from states import wait_until
 
-DONE = "Every instance runs the wanted version, and the master is where it should be."
 HANDOVER = said("PLAY [(6/8)")
 SHORT = {"redis_upgrade_handover_wait_s": 10}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import Deployment
-from states import left_of_trials, settings, settled
+from states import journals_left, left_of_trials, settings, settled
 
 PROBE = "sentinelops:probe"
 
@@ -70,9 +70,8 @@ def kept(deployment: Deployment) -> dict[str, Any]:
 
 def left_behind(deployment: Deployment) -> list[str]:
     """What a finished upgrade must not leave: journals, notes, locks, throw-away folders, staged versions."""
-    journal = deployment.folder / "journal"
-    found = [*(journal.iterdir() if journal.exists() else ()), *left_of_trials(deployment.folder), *deployment.folder.glob("*/redis.new")]
-    return sorted(map(str, found))
+    found = [*left_of_trials(deployment.folder), *deployment.folder.glob("*/redis.new")]
+    return sorted([*journals_left(deployment), *map(str, found)])
 
 
 def lost(verdict: dict[str, Any], may_lose: int) -> int:
