@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Any
 
+from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import mended_sentinel_config
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from deployment import Deployment
+from deployment import Deployment, server_in
 from states import journals_left, left_of_trials, settings, settled
 
 PROBE = "sentinelops:probe"
@@ -66,6 +69,24 @@ def await_served(deployment: Deployment, seconds: float = 90) -> None:
 def kept(deployment: Deployment) -> dict[str, Any]:
     """What an upgrade must leave as it was: who is master, and all that a handover changes meanwhile."""
     return {"master": [name for name in deployment.nodes if deployment.administer(name, "ROLE")[0] == "master"], **settings(deployment)}
+
+
+def installed(deployment: Deployment, name: str) -> dict[str, Any]:
+    """What an instance that was put back must have again: the program, and its configuration with owner and mode.
+
+    What a Sentinel writes into its file by itself may stand in another order, with other epochs and quotes.
+    """
+    file = deployment.config(name)
+    text, found = file.read_text(encoding="utf-8"), file.stat()
+    lines = sorted(line for line in mended_sentinel_config(text).splitlines() if "epoch" not in line)
+    program = server_in(deployment.folder / name / "redis")
+    return {
+        "executable": Path(f"/proc/{deployment.administered_info(name)['process_id']}/exe").resolve() == program.resolve(),
+        "program": hashlib.sha256(program.read_bytes()).hexdigest(),
+        "configuration": lines if name in deployment.sentinels else text,
+        "mode": oct(found.st_mode),
+        "owner": (found.st_uid, found.st_gid),
+    }
 
 
 def left_behind(deployment: Deployment) -> list[str]:

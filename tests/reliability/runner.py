@@ -18,6 +18,7 @@ import playbooks
 
 WRITERS = 2
 WRITES_PER_SECOND = 100
+REWRITE = (("CONFIG", "REWRITE"), ("SENTINEL", "FLUSHCONFIG"))
 
 
 @dataclass
@@ -77,6 +78,9 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
     versions = {plain(fault.world.version), plain(fault.world.wanted)}
     words = upgrade(deployment, fault.world, **fault.given(deployment))
     look = _looker(fault)
+    for name in fault.old:
+        deployment.administer(name, *REWRITE[name in deployment.sentinels])  # the upgrade does that, too
+    installed = {name: judge.installed(deployment, name) for name in fault.old}
     with fault.before(deployment):
         looked = look(deployment)
         with playbooks.started(words, log(deployment), deployment.mark) as running, contextlib.ExitStack() as stack:
@@ -90,7 +94,9 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         if fault.shared and not fault.last:
             assert "TASK" not in output.partition("PLAY [(4/8)")[2], output
             now = look(deployment)
-            assert {what: (value, now.get(what)) for what, value in looked.items() if now.get(what) != value} == {}
+            changed = {what: (value, now.get(what)) for what, value in looked.items() if now.get(what) != value}
+            assert not changed, f"touched: {changed}"
+            assert fault.expected is Expected.UNSTAGED or not list((deployment.folder / "journal").glob("*.lock.json"))
     secrets = [secret for secret in deployment.access.secrets if secret in output]
     assert secrets == []
     if fault.expected is Expected.KILLED:  # what was killed may have stopped an instance, which the next run starts
@@ -100,6 +106,8 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         judge.await_whole(deployment, versions)
     for name in fault.old:
         assert deployment.administered_info(name)["redis_version"] == plain(fault.world.version)
+        now = judge.installed(deployment, name)
+        assert now == installed[name], f"{name} was {installed[name]}, is {now}"
 
 
 def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from access import Access
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import mended_sentinel_config
 from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Login, Server, connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._info import parse_info
@@ -212,7 +213,10 @@ class Deployment:
         return {"all": {"vars": variables, "children": groups}}
 
     def start(self, name: str) -> None:
-        mode = ["--sentinel"] if name in self.sentinels else []
+        mode = []
+        if name in self.sentinels:  # it may have written secrets that it cannot read, which whoever starts it by hand has to mend
+            mode = ["--sentinel"]
+            self.config(name).write_text(mended_sentinel_config(self.config(name).read_text(encoding="utf-8")), encoding="utf-8")
         server = server_in(self.folder / name / "redis")
         self.processes[name] = subprocess.Popen(
             [server, self.config(name), *mode], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True

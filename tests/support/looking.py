@@ -98,7 +98,8 @@ def look_at(deployment: Deployment, look: Look) -> dict[str, Any]:
 def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, Any]:
     """All that a preflight must leave as it is: processes, settings, roles, and files with their times of change.
 
-    ``silent``: instances that do not answer now. Logs, data files and what Sentinels write by themselves are left out.
+    ``silent``: instances that do not answer now. Logs, data files, what Sentinels write by themselves, and locks, which come and
+    go with each run, are left out.
     """
     found: dict[str, Any] = {}
     for name in deployment.nodes:
@@ -109,7 +110,9 @@ def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, A
     found["files"] = {
         str(path): (path.stat().st_mtime_ns, path.stat().st_mode, path.stat().st_uid)
         for path in sorted(Path(deployment.folder).rglob("*"))
-        if path.is_file() and path.name not in ("log", "sentinel.conf") and path.suffix not in (".rdb", ".aof", ".manifest")
+        if path.is_file()
+        and path.name not in ("log", "sentinel.conf")
+        and not path.name.endswith((".rdb", ".aof", ".manifest", ".lock.json"))
     }
     if not silent:
         found["everything else"] = snapshot(deployment)
