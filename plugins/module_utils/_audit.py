@@ -12,9 +12,10 @@ from typing import Any, Callable, Sequence
 
 from ._address import Address
 from ._checker import History, Verdict, check, gaps_ms, longest_gap_ms, outcome_of, total
-from ._connection import Connector, Login, SentinelClient, Server, again_if_lost
+from ._connection import Connector, Login, Server, again_if_lost
 from ._errors import CommandRefused, ConditionNotMet, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ._info import node_info, parse_info
+from ._redis_py import SentinelClient
 from ._sentinel import parse_replica
 from ._wait import Clock, until
 

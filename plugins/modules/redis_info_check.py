@@ -174,9 +174,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._address import Address
 from ..module_utils._conditions import Finding, Observation, Wanted, judge
-from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
+from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
 from ..module_utils._info import node_info, parse_info
+from ..module_utils._redis_py import require_redis_py
 from ..module_utils._sentinel import read_view
 from ..module_utils._serverlog import judge_log, read_from
 from ..module_utils._wait import Clock, until

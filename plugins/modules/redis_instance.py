@@ -253,7 +253,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._activation import Activation, activation_from
 from ..module_utils._address import Address
 from ..module_utils._configfile import FileIdentity
-from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from, require_redis_py
+from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ..module_utils._folders import Folders
 from ..module_utils._info import NodeInfo, parse_info, server_of
@@ -271,6 +271,7 @@ from ..module_utils._instance import (
     switch_version,
 )
 from ..module_utils._process import Owner
+from ..module_utils._redis_py import require_redis_py
 from ..module_utils._serverlog import last_lines, size_of
 from ..module_utils._service import Command, Process, Service, command_words
 from ..module_utils._signals import uninterrupted

@@ -206,13 +206,13 @@ from ..module_utils._connection import (
     connect,
     login_from,
     node_login_from,
-    require_redis_py,
 )
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._guard import Guard
 from ..module_utils._handover import Handover, HandoverRequest
 from ..module_utils._modes import MODES
 from ..module_utils._note import HandoverNote
+from ..module_utils._redis_py import require_redis_py
 from ..module_utils._sentinel import master_name_of, sentinel_set
 from ..module_utils._shard import ShardServers
 from ..module_utils._wait import Clock

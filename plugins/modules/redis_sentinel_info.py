@@ -98,8 +98,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._address import Address
-from ..module_utils._connection import CONNECTION_SPEC, connect, login_from, require_redis_py
+from ..module_utils._connection import CONNECTION_SPEC, connect, login_from
 from ..module_utils._errors import SentinelOpsError
+from ..module_utils._redis_py import require_redis_py
 from ..module_utils._sentinel import disagreements, monitored_masters, read_view, sentinel_set
 
 SPEC: dict[str, Any] = {

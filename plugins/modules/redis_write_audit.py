@@ -204,9 +204,9 @@ from ..module_utils._connection import (
     connect,
     login_from,
     node_login_from,
-    require_redis_py,
 )
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._redis_py import require_redis_py
 from ..module_utils._sentinel import sentinel_set
 from ..module_utils._wait import Clock
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import redis.exceptions
-from ansible_collections.sentinelops.redis.plugins.module_utils import _connection
+from ansible_collections.sentinelops.redis.plugins.module_utils import _redis_py
 from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._connection import (
     CONNECTION_SPEC,
@@ -19,9 +19,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._connection impo
     Login,
     connect,
     login_from,
-    mapped,
     node_login_from,
-    require_redis_py,
     transaction,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
@@ -31,6 +29,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
     PreconditionFailed,
     SentinelOpsError,
 )
+from ansible_collections.sentinelops.redis.plugins.module_utils._redis_py import mapped, require_redis_py
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import HangUp, Listening, Refusal, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import VERSIONS, recorded
 
@@ -374,7 +373,7 @@ def test_redis_py_is_here() -> None:
     ],
 )
 def test_redis_py_is_missing_or_too_old(version: str | None, trouble: str | None, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_connection, "REDIS_IMPORT_ERROR", trouble)
+    monkeypatch.setattr(_redis_py, "REDIS_IMPORT_ERROR", trouble)
     if version is None:
         monkeypatch.delitem(sys.modules, "redis")
     else:
