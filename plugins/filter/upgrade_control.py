@@ -38,14 +38,12 @@ def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: st
 
 
 def upgrade_gate(plan: Mapping[str, Any], keys: Sequence[str], confirm: str = "never", pause_s: int = 0) -> dict[str, Any]:
-    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, and in ``stop`` what to say if it may not."""
+    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, in ``stop`` what to say if it may not; ``holds`` if any of these."""
     gate = question(plan, keys, confirm, int(pause_s))
     deadline = plan.get("deadline") or {}
     late = deadline and time.time() >= deadline["at_s"]
-    return {
-        **gate,
-        "stop": upgrade_stop(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.") if late else [],
-    }
+    stop = upgrade_stop(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.") if late else []
+    return {**gate, "stop": stop, "holds": bool(stop or gate["ask"] or gate["pause_s"] > 0)}
 
 
 def upgrade_stop(plan: Mapping[str, Any], keys: Sequence[str], reason: str, after: bool = False) -> list[str]:

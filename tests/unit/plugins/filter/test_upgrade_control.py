@@ -30,15 +30,17 @@ def test_no_step_is_begun_after_the_deadline(in_s: float, stops: bool) -> None:
     plan = {**PLAN, "deadline": {"at_s": time.time() + in_s, "text": "2026-11-22 23:30:00+01:00"}}
     gate = upgrade_gate(plan, KEYS, "all", 30)
     assert gate["pause_s"] == 30
+    assert gate["holds"]
     assert gate["ask"].startswith("Next: the replica redis-2.")
     reason = "The deadline 2026-11-22 23:30:00+01:00 has passed, so nothing new is begun."
     assert gate["stop"] == (upgrade_stop(plan, KEYS, reason) if stops else [])
-    assert upgrade_gate(plan, ["other/redis"], "all", 30) == {"pause_s": 0, "ask": "", "stop": []}
+    assert upgrade_gate(plan, ["other/redis"], "all", 30) == {"pause_s": 0, "ask": "", "stop": [], "holds": False}
 
 
 @pytest.mark.parametrize("deadline", [{}, None])
 def test_without_a_deadline(deadline: Any) -> None:
-    assert upgrade_gate({**PLAN, "deadline": deadline}, KEYS)["stop"] == []
+    gate = upgrade_gate({**PLAN, "deadline": deadline}, KEYS)
+    assert (gate["stop"], gate["holds"]) == ([], False)
 
 
 def answer(held: bool, run: dict[str, Any]) -> dict[str, Any]:
