@@ -12,8 +12,8 @@ short_description: Ensure that a folder holds a given server version
 version_added: 0.1.0
 description:
   - Copies a built server version from a folder on the same host, if O(source) is given, and then runs the server with
-    C(--version). It fails if there is none, if it is built for another machine, if it does not run on this host, or if it has
-    another version.
+    C(--version). It fails if there is none, if it is built for another machine, if it does not run on this host, if it has
+    another version, or if there is no room for it.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
@@ -42,6 +42,10 @@ options:
         already are left alone, and files that are only in O(path) stay. The server comes last.
       - Without it, O(path) is only checked.
     type: path
+  spare_bytes:
+    description: How much must stay free on the file system of O(path) besides what is copied, in bytes. Else nothing is copied.
+    type: int
+    default: 0
   origin:
     description:
       - What the version in O(source) comes from, for example the checksum of an archive. With it, O(source) is not copied, but takes the
@@ -88,13 +92,14 @@ from ..module_utils._elf import machine_here, machine_of
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._folders import NO_SERVER, copy_version, origin_of, put_in_place, server_in, to_update
 from ..module_utils._process import binary_version
-from ..module_utils._room import require_machine
+from ..module_utils._room import free_bytes, require_machine, require_room
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "version": {"type": "str", "required": True},
     "source": {"type": "path"},
     "origin": {"type": "str"},
+    "spare_bytes": {"type": "int", "default": 0},
 }
 
 
@@ -124,6 +129,9 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if source:
         require_version(source, wanted)
         copied = to_update(source, path)
+        if copied:
+            needed = sum(os.path.getsize(os.path.join(source, name)) for name in copied)
+            require_room(path, needed, params["spare_bytes"], free_bytes(path))
         if not check_mode:
             copy_version(source, path, copied)
     executable = require_version(source if copied and check_mode else path, wanted)
