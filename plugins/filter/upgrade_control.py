@@ -38,7 +38,7 @@ def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: st
 
 
 def upgrade_gate(plan: Mapping[str, Any], keys: Sequence[str], confirm: str = "never", pause_s: int = 0) -> dict[str, Any]:
-    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, in ``stop`` what to say if it may not; ``holds`` if any of these."""
+    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, ``stop``: what to say if it may not; ``holds``: any of these."""
     gate = question(plan, keys, confirm, int(pause_s))
     deadline = plan.get("deadline") or {}
     late = deadline and time.time() >= deadline["at_s"]

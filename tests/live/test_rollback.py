@@ -114,6 +114,7 @@ def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deploymen
     assert no_loss(verdict), verdict
 
 
+@pytest.mark.extended
 def test_the_canary_goes_on_with_a_better_build_and_comes_back(patch: Deployment) -> None:
     done = run(patch, "upgrade", redis_upgrade_canary=1)
     assert done.returncode == 0, done.stdout
@@ -165,6 +166,7 @@ def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment) -
 BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}
 
 
+@pytest.mark.extended
 def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment, tmp_path: Path) -> None:
     source = unlinked(tmp_path / "unlinked", "7.0.15")
     with under_load(barrier) as writers:
@@ -182,6 +184,7 @@ def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment,
     assert no_loss(verdict), verdict
 
 
+@pytest.mark.extended
 def test_before_the_handover_a_canary_comes_back_over_the_barrier(barrier: Deployment) -> None:
     done = run(barrier, "upgrade", **BARRIER, redis_upgrade_canary=1)
     assert done.returncode == 0, done.stdout
