@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
-HOST_SCENARIOS := systemd packages releases
+HOST_SCENARIOS := systemd packages releases outages
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip

@@ -1,0 +1,73 @@
+"""After two upgrades that lost a host, and one that went through: nothing is lost, and nothing is left of the interruptions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from access import OPS_PASSWORD
+
+testinfra_hosts = ["ansible://redis"]
+
+# by the inventory, which is that of the scenario systemd
+NEW, HOME, HOME_ADDRESS = "8.0.2", "node-1", "192.0.2.11"
+UNITS = {"redis-server": 6379, "redis-sentinel": 26379}
+
+each_unit = pytest.mark.parametrize("unit", UNITS)
+
+
+def command(host: Any, port: int, words: str) -> list[str]:
+    output = str(host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} redis-cli --user ops -p {port} {words}"))
+    return [line.strip() for line in output.splitlines()]
+
+
+def info(host: Any, port: int) -> dict[str, str]:
+    lines = (line.partition(":") for line in command(host, port, "info"))
+    return {name: value for name, colon, value in lines if colon}
+
+
+@each_unit
+def test_it_runs_the_new_version_as_the_service_that_it_was(host: Any, unit: str) -> None:
+    fields = info(host, UNITS[unit])
+    assert fields["redis_version"] == NEW
+    service = host.service(unit)
+    assert service.is_running
+    assert service.is_enabled
+    assert service.systemd_properties["MainPID"] == fields["process_id"]
+
+
+def test_home_is_the_master_and_the_others_follow_it(host: Any) -> None:
+    fields = info(host, 6379)
+    if host.backend.host == HOME:
+        assert (fields["role"], fields["connected_slaves"]) == ("master", "2")
+    else:
+        assert (fields["role"], fields["master_host"], fields["master_link_status"]) == ("slave", HOME_ADDRESS, "up")
+    assert command(host, 26379, "sentinel get-master-addr-by-name mymaster") == [HOME_ADDRESS, "6379"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [
+        ("replica-priority", "100"),
+        ("min-replicas-to-write", "0"),
+        ("min-replicas-max-lag", "10"),
+        ("repl-ping-replica-period", "10"),
+    ],
+)
+def test_what_a_handover_changes_is_as_before(host: Any, parameter: str, value: str) -> None:
+    assert command(host, 6379, f"config get {parameter}") == [parameter, value]
+
+
+def test_no_journal_and_no_lock_is_left(host: Any) -> None:
+    left = host.file("/var/lib/sentinelops-redis").listdir()
+    assert sorted(left) == ["redis-6379.before.json", "sentinel-26379.before.json"]
+
+
+def test_no_write_was_lost(host: Any) -> None:
+    files = host.run("ls /var/tmp/audit-*.json").stdout.split()
+    assert len(files) == (host.backend.host == HOME)
+    for file in files:
+        verdict = json.loads(host.file(file).content_string)
+        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0), verdict
+        assert verdict["acknowledged"] > 1000
