@@ -14,6 +14,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._control import 
     hook_variables,
     judge_lock,
     left_out,
+    lost_lines,
     question,
     stop_lines,
 )
@@ -37,12 +38,24 @@ def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: st
     return judge_lock(asked, override, fate)
 
 
-def upgrade_gate(plan: Mapping[str, Any], keys: Sequence[str], confirm: str = "never", pause_s: int = 0) -> dict[str, Any]:
-    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, ``stop``: what to say if it may not; ``holds``: any of these."""
+def upgrade_gate(
+    plan: Mapping[str, Any],
+    keys: Sequence[str],
+    confirm: str = "never",
+    pause_s: int = 0,
+    done: Sequence[str] | None = None,
+    lost_hosts: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, ``stop``: what to say if it may not; ``holds``: any of these.
+
+    ``done``: the steps that have come to their end in this run (None: not known).
+    """
     gate = question(plan, keys, confirm, int(pause_s))
     deadline = plan.get("deadline") or {}
     late = deadline and time.time() >= deadline["at_s"]
-    stop = upgrade_stop(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.") if late else []
+    stop = [] if done is None else lost_lines(plan, keys, done, lost_hosts)
+    if late and not stop:
+        stop = upgrade_stop(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.")
     return {**gate, "stop": stop, "holds": bool(stop or gate["ask"] or gate["pause_s"] > 0)}
 
 
@@ -60,7 +73,8 @@ def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, fail
     """What a run says that stops because an instance failed, and was put back or could not be."""
     texts = {name: str(failed.get(name) or "") for name in ("reason", "before", "second")}
     lists = {name: [str(item) for item in failed.get(name) or []] for name in ("log", "set_aside")}
-    return failure_lines(plan, keys, key, Failure(**texts, log=lists["log"], set_aside=lists["set_aside"]))
+    untouched = bool(failed.get("untouched"))
+    return failure_lines(plan, keys, key, Failure(**texts, log=lists["log"], set_aside=lists["set_aside"], untouched=untouched))
 
 
 class FilterModule:

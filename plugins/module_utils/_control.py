@@ -25,6 +25,7 @@ __all__ = [
     "hook_variables",
     "judge_lock",
     "left_out",
+    "lost_lines",
     "operator_findings",
     "question",
     "steps_to_do",
@@ -38,7 +39,8 @@ Record = Mapping[str, Any]
 class Failure:
     """What went wrong with an instance: why, the server's last words, and what came of bringing it back.
 
-    ``before``: the version that it has run before this step; ``second``: why that could not be put back, empty if it was.
+    ``before``: the version that it has run before this step; ``second``: why that could not be put back, empty if it was;
+    ``untouched``: it was not stopped at all.
     """
 
     reason: str
@@ -46,6 +48,7 @@ class Failure:
     log: Sequence[str] = ()
     set_aside: Sequence[str] = ()
     second: str = ""
+    untouched: bool = False
 
 
 HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
@@ -54,8 +57,12 @@ CONFIRM = ("never", "nodes", "handover", "all")
 
 @dataclass(frozen=True)
 class StepToDo:
-    """A disruptive step: ``host/sentinel``, ``host/redis``, or ``host/handover`` for the handover to that host."""
+    """A disruptive step: ``host/sentinel``, ``host/redis``, or ``host/handover`` for the handover to that host.
 
+    ``play``: of those with the same number, several may be under way at once.
+    """
+
+    play: int
     key: str
     text: str
     shard: str = ""
@@ -64,18 +71,21 @@ class StepToDo:
 
 def steps_to_do(plan: Record) -> list[StepToDo]:
     """All disruptive steps of a plan, in the order in which they are done: going back, the Sentinels come last."""
-    sentinels = [StepToDo(f"{host}/sentinel", f"the Sentinel of {host}") for host in plan["sentinel_hosts"]]
-    first = [StepToDo(f"{host}/sentinel", f"the Sentinel of {host}") for host in plan.get("first_sentinel_hosts", [])]
-    steps = first if plan.get("back") else sentinels
-    steps += [StepToDo(f"{host}/redis", f"the replica {host}") for host in plan["replica_hosts"]]
+    back = bool(plan.get("back"))
+    sentinels = [StepToDo(9 if back else 4, f"{host}/sentinel", f"the Sentinel of {host}") for host in plan["sentinel_hosts"]]
+    first = [StepToDo(4, f"{host}/sentinel", f"the Sentinel of {host}") for host in plan.get("first_sentinel_hosts", [])]
+    steps = first if back else sentinels
+    steps += [StepToDo(5, f"{host}/redis", f"the replica {host}") for host in plan["replica_hosts"]]
     for name, shard in plan["shards"].items():
         if shard["handover"]:
-            steps.append(StepToDo(f"{shard['target_host']}/handover", f"the handover of {name} to {shard['target_host']}", name, "target"))
-    steps += [StepToDo(f"{host}/redis", f"{host}, the old master") for host in plan["old_master_hosts"]]
+            host = shard["target_host"]
+            steps.append(StepToDo(6, f"{host}/handover", f"the handover of {name} to {host}", name, "target"))
+    steps += [StepToDo(7, f"{host}/redis", f"{host}, the old master") for host in plan["old_master_hosts"]]
     for name, shard in plan["shards"].items():
         if shard["fail_back"]:
-            steps.append(StepToDo(f"{shard['home_host']}/handover", f"the fail back of {name} to {shard['home_host']}", name, "home"))
-    return steps + sentinels if plan.get("back") else steps
+            host = shard["home_host"]
+            steps.append(StepToDo(8, f"{host}/handover", f"the fail back of {name} to {host}", name, "home"))
+    return steps + sentinels if back else steps
 
 
 def _planned(plan: Record, keys: Sequence[str]) -> list[int]:
@@ -109,6 +119,39 @@ def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: 
     ]
 
 
+def lost_lines(plan: Record, keys: Sequence[str], done: Sequence[str], lost_hosts: Sequence[str]) -> list[str]:
+    """What a run says that does not begin a step, since an earlier one has not come to its end: its host was lost on the way.
+
+    ansible-core (2.17 to 2.19) goes on with the next batch, and the next play, after a host could not be reached any more.
+    ``done``: the keys of the steps that have come to their end in this run. ``lost_hosts``: that are no more in the present play.
+    """
+    planned = _planned(plan, keys)
+    if not planned:
+        return []
+    steps = steps_to_do(plan)
+    play = steps[planned[0]].play
+    lost = [step for step in steps if step.key not in done and (step.play < play or (step.play == play and _host(step) in lost_hosts))]
+    if not lost:
+        return []
+    lines = [
+        f"Nothing new is begun, since this has not come to its end: {_listed(lost)}. The host was lost on the way, see above.",
+        f"Done in this run: {_listed([step for step in steps if step.key in done])}.",
+        f"Left: {_listed([step for step in steps if step.key not in done])}.",
+        "What was at work on that host may have ended well, or have left its instance stopped; all others serve.",
+        f"See that the host is there again, and run the {_run(plan)} again: it surveys afresh, and finishes what was begun.",
+    ]
+    if any(step.new_master for step in lost):
+        lines.insert(
+            -1,
+            "A handover that was begun is finished, or taken back, by its standby process: ask a Sentinel who is master.",
+        )
+    return lines
+
+
+def _host(step: StepToDo) -> str:
+    return step.key.partition("/")[0]
+
+
 def _run(plan: Record) -> str:
     return "rollback" if plan.get("back") else "upgrade"
 
@@ -133,7 +176,9 @@ def failure_lines(plan: Record, keys: Sequence[str], key: str, failed: Failure) 
     lines = [f"{host} ({kind}) could not {'go back to' if back else 'be upgraded to'} {step['wanted']}.", failed.reason]
     if failed.log:
         lines += ["The last lines of its log:", *(f"    {line}" for line in failed.log)]
-    if failed.second:
+    if failed.untouched:
+        lines.append(f"It was not stopped, and goes on with {failed.before}.")
+    elif failed.second:
         lines += [
             f"It could not be brought back to {failed.before}: {failed.second}",
             "The other instances are as they were, or done already. Look at this one before anything else: the deployment has one less.",

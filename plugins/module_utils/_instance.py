@@ -136,6 +136,7 @@ def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
             node=str(server.address),
             state="It goes on serving",
             advice="Hand the master role over first (redis_sentinel_failover)",
+            untouched=True,
         )
 
 
@@ -154,6 +155,7 @@ def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
             node=str(server.address),
             state="It goes on watching",
             advice="Wait until the failover has ended, or bring the other Sentinels back, and run again",
+            untouched=True,
         )
 
 

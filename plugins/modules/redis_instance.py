@@ -237,6 +237,10 @@ set_aside:
   returned: with O(state=previous), and with O(state=switched) when the old version was put back
   type: list
   elements: str
+untouched:
+  description: Whether it was refused to stop the instance, which therefore serves as before.
+  returned: when it was
+  type: bool
 log_tail:
   description: The last lines of the log.
   returned: when something failed

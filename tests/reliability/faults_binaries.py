@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,28 +11,17 @@ from binaries import AARCH64, pack, small_disk
 from deployment import SERVERS, Deployment
 from fault import PASSWORDS, Expected, Fault
 from spoils import Spoil
+from spoilt import spoilt_build
 
 NEW = SERVERS / PASSWORDS.wanted
 NOTHING = "Nothing was placed and no server was touched"
 Given = Callable[[Deployment], dict[str, Any]]
 
-# It says its version, takes every configuration that is tried, and runs as a Sentinel; as a data node it does something else.
-PROGRAM = """#!/bin/sh
-real=$(dirname "$0")/real-server
-case "$*" in *{only}*) ;; *) exec "$real" "$@" ;; esac
-case "$*" in *redis-trial-*|*--version*) exec "$real" "$@" ;; esac
-{instead}
-"""
-
 
 def spoilt_server(instead: str, only: str = "redis.conf") -> Given:
     def given(deployment: Deployment) -> dict[str, Any]:
-        folder = deployment.folder / "spoilt"
-        shutil.copytree(NEW, folder)
-        (folder / "redis-server").rename(folder / "real-server")
-        (folder / "redis-server").write_text(PROGRAM.format(only=only, instead=instead), encoding="utf-8")
-        (folder / "redis-server").chmod(0o755)
-        return {"redis_binaries_source": str(folder), "redis_upgrade_wait_s": 20}
+        source = spoilt_build(deployment.folder / "spoilt", PASSWORDS.wanted, instead, only)
+        return {"redis_binaries_source": source, "redis_upgrade_wait_s": 20}
 
     return given
 

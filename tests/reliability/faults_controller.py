@@ -90,7 +90,7 @@ FAULTS = [
     Fault(
         "a host cannot be reached any more in the middle",
         Expected.STOPPED,
-        "UNREACHABLE!",
+        "Nothing new is begun, since this has not come to its end: the replica redis-3.",
         before=over_ssh,
         moment=said("PLAY [(5/8)"),
         then=lost_for_good("redis-3"),
@@ -98,7 +98,7 @@ FAULTS = [
     Fault(
         "the SSH session is lost while a replica is down",
         Expected.STOPPED,
-        "UNREACHABLE!",
+        "Nothing new is begun, since this has not come to its end: the replica redis-2.",
         before=over_ssh,
         moment=gone("redis-2", "PLAY [(5/8)"),
         then=lost_for_good("redis-2"),
@@ -106,7 +106,7 @@ FAULTS = [
     Fault(
         "the SSH session is lost in the handover",
         Expected.STOPPED,
-        "UNREACHABLE!",
+        "Nothing new is begun, since this has not come to its end: the handover of mymaster to redis-2.",
         before=over_ssh,
         moment=in_play(6, HAND_OVER),
         then=lost_for_good("sentinel-1", after_s=1.5),

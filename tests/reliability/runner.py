@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
         else:
             _again(fault, deployment, before)
             row.rerun = "completes"
+        time.sleep(2)  # whatever has held writes up is over: they are seen to go on
         verdict = writers.verdict()
     number = judge.lost(verdict, int(fault.may_lose_s * WRITERS * WRITES_PER_SECOND))
     row.acknowledged, row.lost = verdict["acknowledged"], f"{number}{' (replication)' if fault.may_lose_s else ''}"

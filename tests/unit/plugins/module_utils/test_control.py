@@ -9,6 +9,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._control import 
     hook_variables,
     judge_lock,
     left_out,
+    lost_lines,
     operator_findings,
     question,
     steps_to_do,
@@ -64,6 +65,37 @@ def test_a_wave_is_done_as_a_whole_or_not_at_all() -> None:
         "The master of one is one-2 (10.0.1.2:6379); it was one-1 when the upgrade began.",
         "The master of two is two-1 (10.0.2.1:6379).",
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "done", "lost_hosts", "lost"),
+    [
+        (KEYS[3:4], KEYS[:3], [], ""),
+        (KEYS[3:4], KEYS[:2], [], "the Sentinel of sentinel-3"),
+        (KEYS[4:5], KEYS[:3], [], ""),  # the same play: it may be under way
+        (KEYS[4:5], KEYS[:3], ["redis-2"], "the replica redis-2"),
+        (KEYS[4:5], KEYS[:4], ["redis-2"], ""),  # its step had come to its end
+        (KEYS[5:6], KEYS[:3], [], "the replica redis-2, the replica redis-3"),
+        (KEYS[6:7], KEYS[:5], [], "the handover of mymaster to redis-2"),
+        (KEYS[7:8], KEYS[:7], [], ""),
+        (["other/redis"], [], ["redis-2"], ""),
+    ],
+)
+def test_nothing_is_begun_after_a_step_whose_host_was_lost(keys: list[str], done: list[str], lost_hosts: list[str], lost: str) -> None:
+    lines = lost_lines(PLAN, keys, done, lost_hosts)
+    assert bool(lines) is bool(lost)
+    if lost:
+        assert lines[0] == f"Nothing new is begun, since this has not come to its end: {lost}. The host was lost on the way, see above."
+        assert lines[1].startswith(f"Done in this run: {steps_to_do(PLAN)[0].text}, ")
+        assert lost in lines[2]
+        assert any("ask a Sentinel who is master" in line for line in lines) is ("handover" in lost)
+        assert lines[-1].endswith("and finishes what was begun.")
+
+
+def test_one_of_a_wave_was_lost() -> None:
+    done = ["sentinel-1/sentinel", "sentinel-2/sentinel", "sentinel-3/sentinel", "two-2/redis"]
+    assert "the replica one-2. The host" in lost_lines(TWO, ["one-3/redis"], done, ["one-2"])[0]
+    assert lost_lines(TWO, ["one-2/redis", "two-2/redis"], done[:3], []) == []
 
 
 def test_what_a_canary_leaves_is_told_apart() -> None:

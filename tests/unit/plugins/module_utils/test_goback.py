@@ -244,6 +244,13 @@ def test_a_node_that_could_not_be_put_back() -> None:
     assert not [line for line in lines if "healthy" in line]
 
 
+def test_a_node_that_was_not_stopped() -> None:
+    plan = half_upgraded(replicas=False).plan().as_dict()
+    lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("It is a master.", OLD, untouched=True))
+    assert lines[1:3] == ["It is a master.", f"It was not stopped, and goes on with {OLD}."]
+    assert "The deployment serves." in lines
+
+
 def test_one_that_could_not_go_back() -> None:
     plan = back(upgraded()).as_dict()
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", NEW))
