@@ -122,7 +122,7 @@ def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: 
 def lost_lines(plan: Record, keys: Sequence[str], done: Sequence[str], lost_hosts: Sequence[str]) -> list[str]:
     """What a run says that does not begin a step, since an earlier one has not come to its end: its host was lost on the way.
 
-    ansible-core (2.17 to 2.19) goes on with the next batch, and the next play, after a host could not be reached any more.
+    ansible-core (2.17 to 2.19; its issue 82834) goes on with the next batch and play after a host could not be reached any more.
     ``done``: the keys of the steps that have come to their end in this run. ``lost_hosts``: that are no more in the present play.
     """
     planned = _planned(plan, keys)

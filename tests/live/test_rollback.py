@@ -90,6 +90,7 @@ def test_nothing_to_go_back_to(patch: Deployment) -> None:
     assert journals_left(patch) == []
 
 
+@pytest.mark.extended
 def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deployment, tmp_path: Path) -> None:
     patch.command("redis-2", "CONFIG", "REWRITE")  # the upgrade does that, too
     before = config(patch, "redis-2")
