@@ -92,8 +92,8 @@ def said(text: str) -> Moment:
 
 
 def gone(name: str, after: str) -> Moment:
-    """When the instance has been stopped, once the run has said something."""
-    return lambda deployment, running: running.said(after) and not answers(deployment, name)
+    """When the process that the instance has had until now has ended, once the run has said something."""
+    return lambda deployment, running: running.said(after) and deployment.processes[name].poll() is not None
 
 
 def answers(deployment: Deployment, name: str) -> bool:

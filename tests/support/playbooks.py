@@ -87,7 +87,7 @@ class Running:
         while not happened():
             assert self.process.poll() is None, self.output
             assert time.monotonic() < deadline, self.output
-            time.sleep(0.1)
+            time.sleep(0.02)
 
     def end(self, seconds: float = 900) -> int:
         return self.process.wait(seconds)
