@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from deployment import Deployment, Writers, server_in
+from spoilt import spoilt_build
 from states import settled, wait_until
 
 from playbooks import WANTED, interrupt_when, run
@@ -59,12 +60,9 @@ def test_two_instances_that_run_through_the_same_link(deployment: Deployment) ->
 
 
 def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Path) -> None:
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    server_in(broken).write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Redis server v=6.2.14 sha=0" || exit 1\n', encoding="utf-8")
-    server_in(broken).chmod(0o755)
+    broken = spoilt_build(tmp_path / "broken", WANTED, "exit 1", only="/redis/")
     before = links(deployment)
-    done = run(deployment, "upgrade", redis_binaries_source=str(broken))
+    done = run(deployment, "upgrade", redis_binaries_source=broken)
     assert done.returncode != 0
     assert "was put back and serves again" in done.stdout, done.stdout
     assert "It runs its old version 6.2.9 again and was proved healthy" in done.stdout
@@ -79,7 +77,7 @@ def test_upgraded_through_interruptions(deployment: Deployment) -> None:
             file.write("# ours\n")
     state = {name: state_of(deployment.config(name)) for name in deployment.sentinels}
     with Writers(deployment) as writers:
-        for moment in ("Restart the Sentinel with the new version", "Stop, put the new version in place, and start it"):
+        for moment in ("Keep that this step has come to its end", "Stop, put the new version in place, and start it"):
             output = interrupt_when(deployment, moment)
             assert moment in output, output
             wait_until(lambda: settled(deployment), 60)

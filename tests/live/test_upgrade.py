@@ -67,7 +67,7 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
     """One upgrade, interrupted at the beginning of each play (that is, after the one before) and in the middle of two."""
     moments = [
         "PLAY [(4/8)",
-        "Restart the Sentinel with the new version",
+        "Keep that this step has come to its end",
         "PLAY [(5/8)",
         "Stop, put the new version in place, and start it",  # where two are left: one that has begun is finished
         "PLAY [(6/8)",
