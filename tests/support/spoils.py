@@ -44,9 +44,13 @@ def hung(name: str, for_s: float) -> Spoil:
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
-        with stopped(deployment, name):
-            time.sleep(for_s)
-            yield
+        try:
+            with stopped(deployment, name):
+                time.sleep(for_s)
+                yield
+        finally:
+            if name in deployment.sentinels:  # it mistrusts its clock now, for half a minute
+                wait_until(lambda: deployment.administered_info(name)["sentinel_tilt"] == "0", 60)
 
     return spoil
 
