@@ -19,6 +19,8 @@ from layout import SHARDS, Shop
 
 import playbooks
 
+pytestmark = pytest.mark.extended
+
 VERSION, WANTED = "6.2.9", "6.2.14"
 PORT = 26701  # on addresses of its own
 
