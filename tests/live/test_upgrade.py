@@ -63,6 +63,7 @@ def test_missing_groups_are_refused(tmp_path: Path, deployment: Deployment) -> N
     assert "The inventory needs a group 'redis'" in done.stdout
 
 
+@pytest.mark.extended
 def test_interrupted_after_every_play_and_started_again(deployment: Deployment) -> None:
     """One upgrade, interrupted at the beginning of each play (that is, after the one before) and in the middle of two."""
     moments = [
