@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from deployment import SERVERS, Deployment, Writers
 from states import journals_left, settled, wait_until
 
