@@ -106,6 +106,7 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         judge.await_served(deployment)
     else:
         judge.await_whole(deployment, versions)
+        deployment.wait_until_known()  # Sentinels see every ten seconds that a link is up again; until then the next run is refused
     for name in fault.old:
         assert deployment.administered_info(name)["redis_version"] == plain(fault.world.version)
         now = judge.installed(deployment, name)
