@@ -14,7 +14,7 @@ import pytest
 from deployment import SERVERS, Deployment, Writers
 from states import journals_left, settled, wait_until
 
-from playbooks import WANTED, run
+from playbooks import WANTED, run, words
 
 SENTINELS = ["sentinel-1", "sentinel-2", "sentinel-3"]
 NODES = ["redis-1", "redis-2", "redis-3"]
@@ -37,10 +37,6 @@ def unlinked(folder: Path, version: str, before: str = ":") -> str:
     server.write_text(UNLINKED.format(before=before), encoding="utf-8")
     server.chmod(0o755)
     return str(folder)
-
-
-def words(output: str) -> str:
-    return " ".join(output.replace("\\n", " ").split())
 
 
 def config(deployment: Deployment, name: str) -> dict[str, Any]:
