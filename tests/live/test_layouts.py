@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import layout
 import pytest
 from deployment import Writers
 from layout import SHARDS, Shop
@@ -66,18 +66,12 @@ class Upgraded:
 
 @pytest.fixture(scope="module")
 def upgraded() -> Iterator[Upgraded]:
-    folder = Path(tempfile.mkdtemp(prefix="shop-", dir="/tmp"))
-    folder.chmod(0o755)  # the servers' user may enter it
-    shop = Shop(folder, VERSION, PORT)
-    try:
-        shop.build()
+    with layout.shop(VERSION, PORT) as shop:
         before = like(shop)
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
             first = playbooks.run(shop.inventory, "upgrade", wanted=WANTED)
             verdicts = {"cache": one.verdict(), "sessions": two.verdict()}
         yield Upgraded(shop, before, verdicts, first, playbooks.run(shop.inventory, "upgrade", wanted=WANTED))
-    finally:
-        shop.remove()
 
 
 def test_both_shards_are_upgraded_by_the_documented_inventory(upgraded: Upgraded) -> None:

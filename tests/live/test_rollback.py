@@ -5,13 +5,13 @@ Two deployments go through one story each; each test begins where the one before
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import SERVERS, Deployment, Writers
+from deployment import Deployment, Writers
+from spoilt import spoilt_build
 from states import journals_left, settled, wait_until
 
 from playbooks import WANTED, run, words
@@ -20,23 +20,8 @@ SENTINELS = ["sentinel-1", "sentinel-2", "sentinel-3"]
 NODES = ["redis-1", "redis-2", "redis-3"]
 
 # The real server, whose link to its master never comes up: it logs in there as somebody unknown.
-UNLINKED = """#!/bin/sh
-case "$1" in
-  */redis.conf) {before}; exec "$0.real" "$@" --masteruser nobody --masterauth wrong ;;
-esac
-exec "$0.real" "$@"
-"""
-CRASHES = "( sleep 3; kill -9 $$ ) > /dev/null 2>&1 & :"
-
-
-def unlinked(folder: Path, version: str, before: str = ":") -> str:
-    """A build whose data node cannot do its work."""
-    shutil.copytree(SERVERS / version, folder)
-    server = folder / "redis-server"
-    shutil.move(server, folder / "redis-server.real")
-    server.write_text(UNLINKED.format(before=before), encoding="utf-8")
-    server.chmod(0o755)
-    return str(folder)
+UNLINKED = 'exec "$real" "$@" --masteruser nobody --masterauth wrong'
+CRASHES = "( sleep 3; kill -9 $$ ) > /dev/null 2>&1 &"
 
 
 def config(deployment: Deployment, name: str) -> dict[str, Any]:
@@ -90,7 +75,7 @@ def test_nothing_to_go_back_to(patch: Deployment) -> None:
 def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deployment, tmp_path: Path) -> None:
     patch.command("redis-2", "CONFIG", "REWRITE")  # the upgrade does that, too
     before = config(patch, "redis-2")
-    source = unlinked(tmp_path / "crashes", WANTED, CRASHES)
+    source = spoilt_build(tmp_path / "crashes", WANTED, f"{CRASHES}\n{UNLINKED}")
     with under_load(patch) as writers:
         done = run(patch, "upgrade", redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
         verdict = writers.verdict()
@@ -165,7 +150,7 @@ BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}
 
 @pytest.mark.extended
 def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment, tmp_path: Path) -> None:
-    source = unlinked(tmp_path / "unlinked", "7.0.15")
+    source = spoilt_build(tmp_path / "unlinked", "7.0.15", UNLINKED)
     with under_load(barrier) as writers:
         done = run(barrier, "upgrade", **BARRIER, redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
         verdict = writers.verdict()

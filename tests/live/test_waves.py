@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
+import layout
 import pytest
 from deployment import Writers
-from layout import Shop
 from spoilt import spoilt_build
 
 import playbooks
@@ -18,32 +14,21 @@ VERSION, WANTED = "6.2.9", "6.2.14"
 PORT = 26751  # on addresses of its own
 
 
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    folder = Path(tempfile.mkdtemp(prefix="waves-", dir="/tmp"))
-    folder.chmod(0o755)  # the servers' user may enter it
-    shop = Shop(folder, VERSION, PORT)
-    try:
-        shop.build()
-        yield shop
-    finally:
-        shop.remove()
-
-
-def test_one_of_a_wave_fails(shop: Shop) -> None:
-    source = spoilt_build(shop.folder / "spoilt", WANTED, "exit 1", only="/cache-")
-    with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
-        failed = playbooks.run(shop.inventory, "upgrade", redis_binaries_source=source)
-        between = shop.versions()
-        again = playbooks.run(shop.inventory, "upgrade")
-        verdicts = [one.verdict(), two.verdict()]
-    said = playbooks.words(failed.stdout)
-    assert failed.returncode != 0
-    assert said.count("could not be upgraded to 6.2.14. ") == 1, said
-    assert "It runs its old version 6.2.9 again and was proved healthy." in said
-    assert "undefined" not in said
-    assert {name for name, version in between.items() if version == WANTED} == {*shop.sentinels, "sessions-1"}
-    assert again.returncode == 0, again.stdout
-    assert set(shop.versions().values()) == {WANTED}
-    assert shop.masters() == ["cache-1", "sessions-2"]
-    assert [(verdict["lost"], verdict["unexpected"]) for verdict in verdicts] == [(0, 0), (0, 0)]
+def test_one_of_a_wave_fails() -> None:
+    with layout.shop(VERSION, PORT) as shop:
+        source = spoilt_build(shop.folder / "spoilt", WANTED, "exit 1", only="/cache-")
+        with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
+            failed = playbooks.run(shop.inventory, "upgrade", redis_binaries_source=source)
+            between = shop.versions()
+            again = playbooks.run(shop.inventory, "upgrade")
+            verdicts = [one.verdict(), two.verdict()]
+        said = playbooks.words(failed.stdout)
+        assert failed.returncode != 0
+        assert said.count("could not be upgraded to 6.2.14. ") == 1, said
+        assert "It runs its old version 6.2.9 again and was proved healthy." in said
+        assert "undefined" not in said
+        assert {name for name, version in between.items() if version == WANTED} == {*shop.sentinels, "sessions-1"}
+        assert again.returncode == 0, again.stdout
+        assert set(shop.versions().values()) == {WANTED}
+        assert shop.masters() == ["cache-1", "sessions-2"]
+        assert [(verdict["lost"], verdict["unexpected"]) for verdict in verdicts] == [(0, 0), (0, 0)]

@@ -5,11 +5,14 @@ Each host is an address of 127.0.0.0/8, on which its servers listen and on no ot
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +31,19 @@ def documented_inventories() -> dict[str, str]:
     """The README's inventories by the name in their first line, ``# inventory: NAME``."""
     blocks = re.findall(r"^```yaml\n# inventory: (.*?)\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     return dict(blocks)
+
+
+@contextlib.contextmanager
+def shop(version: str, port: int) -> Iterator[Shop]:
+    """A built one, in a folder that the servers' user may enter; removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="shop-"))
+    folder.chmod(0o755)
+    found = Shop(folder, version, port)
+    try:
+        found.build()
+        yield found
+    finally:
+        found.remove()
 
 
 class Shop(Deployment):
