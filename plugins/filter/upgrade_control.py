@@ -71,10 +71,10 @@ def upgrade_hook(plan: Mapping[str, Any], name: str, keys: Sequence[str], key: s
 
 def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, failed: Mapping[str, Any]) -> list[str]:
     """What a run says that stops because an instance failed, and was put back or could not be."""
-    texts = {name: str(failed.get(name) or "") for name in ("reason", "before", "second")}
-    lists = {name: [str(item) for item in failed.get(name) or []] for name in ("log", "set_aside")}
-    untouched = bool(failed.get("untouched"))
-    return failure_lines(plan, keys, key, Failure(**texts, log=lists["log"], set_aside=lists["set_aside"], untouched=untouched))
+    given: dict[str, Any] = {name: str(failed.get(name) or "") for name in ("reason", "before", "second")}
+    given |= {name: [str(item) for item in failed.get(name) or []] for name in ("log", "set_aside")}
+    given |= {name: bool(failed.get(name)) for name in ("untouched", "left")}
+    return failure_lines(plan, keys, key, Failure(**given))
 
 
 class FilterModule:

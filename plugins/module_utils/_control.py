@@ -40,7 +40,7 @@ class Failure:
     """What went wrong with an instance: why, the server's last words, and what came of bringing it back.
 
     ``before``: the version that it has run before this step; ``second``: why that could not be put back, empty if it was;
-    ``untouched``: it was not stopped at all.
+    ``untouched``: it was not stopped at all; ``left``: for the second, it was refused to stop it, so it goes on with what it was to run.
     """
 
     reason: str
@@ -49,6 +49,7 @@ class Failure:
     set_aside: Sequence[str] = ()
     second: str = ""
     untouched: bool = False
+    left: bool = False
 
 
 HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
@@ -156,15 +157,17 @@ def _run(plan: Record) -> str:
     return "rollback" if plan.get("back") else "upgrade"
 
 
-def _progress(plan: Record, position: int) -> list[str]:
-    """What is done and what is left after so many steps, and who is master."""
+def _progress(plan: Record, position: int, was: bool = False) -> list[str]:
+    """What is done and what is left after so many steps, and who is master; or who was, where that may have changed since."""
     steps = steps_to_do(plan)
     done, left = steps[:position], steps[position:]
     waiting = f", but for what waits for a run without redis_upgrade_canary: {', '.join(plan['held_back'])}" if plan["held_back"] else ""
     lines = [f"Done in this run: {_listed(done)}.", f"Left: {_listed(left)}{waiting}."]
     for name, (host, address) in _masters(plan, done).items():
         home = plan["shards"][name]["home_host"]
-        lines.append(f"The master of {name} is {host} ({address})" + ("." if host == home else f"; it was {home} when the upgrade began."))
+        is_now = f"is {host} ({address})" + ("" if host == home else f"; it was {home} when the upgrade began")
+        ask = f"ask a Sentinel who it is now (SENTINEL GET-MASTER-ADDR-BY-NAME {name})"
+        lines.append(f"The master of {name} {f'was {host} ({address}) until this step; {ask}' if was else is_now}.")
     return lines
 
 
@@ -178,6 +181,8 @@ def failure_lines(plan: Record, keys: Sequence[str], key: str, failed: Failure) 
         lines += ["The last lines of its log:", *(f"    {line}" for line in failed.log)]
     if failed.untouched:
         lines.append(f"It was not stopped, and goes on with {failed.before}.")
+    elif failed.left:
+        lines.append(f"It was not brought back to {failed.before}, and goes on with {step['wanted']}: {failed.second}")
     elif failed.second:
         lines += [
             f"It could not be brought back to {failed.before}: {failed.second}",
@@ -189,8 +194,8 @@ def failure_lines(plan: Record, keys: Sequence[str], key: str, failed: Failure) 
     if failed.set_aside:
         gets = "" if failed.second else " It has the data of the master."
         lines.append(f"Data files that {failed.before} cannot read were set aside: {', '.join(failed.set_aside)}.{gets}")
-    lines += _progress(plan, planned[0] if planned else 0)
-    lines.append(f"The deployment serves{', without this instance' if failed.second else ''}.")
+    lines += _progress(plan, planned[0] if planned else 0, was=failed.untouched or failed.left)
+    lines.append(f"The deployment serves{', without this instance' if failed.second and not failed.left else ''}.")
     lines.append(f"Mend the cause and run the {_run(plan)} again, it goes on from here.")
     return lines if back else [*lines, "Or go back to the old version everywhere: sentinelops.redis.rollback."]
 

@@ -129,8 +129,8 @@ def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
         for master in monitored_masters(server):
             _refuse_needed_sentinel(server, read_view(server, master.name))
         return
-    replicas = ", ".join(replica.address for replica in node.replicas)
-    if node.is_master and replicas:
+    if node.is_master:
+        replicas = ", ".join(replica.address for replica in node.replicas) or "nobody"
         raise PreconditionFailed(
             f"it is a master, followed by {replicas}, and will not be stopped",
             node=str(server.address),

@@ -23,8 +23,8 @@ description:
     (O(activation)). This happens in one call, so that the server is down for a moment only and is not
     left stopped if the controller dies.
   - Refuses to stop a Sentinel without which no failover could be agreed on, or while one is in progress.
-  - Refuses to stop a master that has replicas, since that is an outage and, without persistence, empties the
-    replicas at the next start.
+  - Refuses to stop a master, since that is an outage and, without persistence, empties it, and its replicas, at the
+    next start. One that nobody follows may be the only one that is left.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -168,7 +168,7 @@ options:
       - Required with O(service_manager=command).
     type: raw
   force:
-    description: With O(state=stopped), stop it even if it is a master with replicas, or a Sentinel that is needed.
+    description: With O(state=stopped), stop it even if it is a master, or a Sentinel that is needed.
     type: bool
     default: false
   wait_s:

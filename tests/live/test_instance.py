@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 from deployment import MASTER, Deployment, run_module
+from states import wait_until
 
 
-def test_a_master_with_replicas_is_not_stopped(deployment: Deployment) -> None:
+def test_a_master_is_not_stopped(deployment: Deployment) -> None:
     before = deployment.pids()
     result = run_module("redis_instance", state="stopped", login_port=deployment.ports["redis-1"])
     assert "it is a master, followed by" in result["msg"]
@@ -24,3 +25,14 @@ def test_a_sentinel_that_is_needed_is_not_stopped(deployment: Deployment) -> Non
     result = run_module("redis_instance", state="stopped", sentinel=True, login_port=deployment.ports["sentinel-1"])
     assert "it reaches 1 of the 2 other Sentinels of mymaster, and 2 are needed for a failover" in result["msg"]
     assert deployment.info("sentinel-1")["process_id"] == pid
+
+
+def test_a_master_that_nobody_follows_is_not_stopped(deployment: Deployment) -> None:
+    """It may be the only one that is left."""
+    for name in ("redis-2", "redis-3"):
+        deployment.processes[name].kill()
+    wait_until(lambda: deployment.info("redis-1")["connected_slaves"] == "0", 20)
+    pid = deployment.info("redis-1")["process_id"]
+    result = run_module("redis_instance", state="stopped", login_port=deployment.ports["redis-1"])
+    assert "it is a master, followed by nobody, and will not be stopped" in result["msg"]
+    assert deployment.info("redis-1")["process_id"] == pid

@@ -249,6 +249,19 @@ def test_a_node_that_was_not_stopped() -> None:
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("It is a master.", OLD, untouched=True))
     assert lines[1:3] == ["It is a master.", f"It was not stopped, and goes on with {OLD}."]
     assert "The deployment serves." in lines
+    assert not [line for line in lines if line.startswith("The master of mymaster is")], "Sentinels may have failed over"
+    assert (
+        "The master of mymaster was redis-1 (10.0.0.1:6379) until this step; ask a Sentinel who it is now "
+        "(SENTINEL GET-MASTER-ADDR-BY-NAME mymaster)." in lines
+    )
+
+
+def test_a_node_that_was_not_stopped_to_be_put_back() -> None:
+    plan = half_upgraded(replicas=False).plan().as_dict()
+    lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("No replica.", OLD, second="It is a master.", left=True))
+    assert lines[1:3] == ["No replica.", f"It was not brought back to {OLD}, and goes on with {NEW}: It is a master."]
+    assert "The deployment serves." in lines
+    assert [line for line in lines if line.startswith("The master of mymaster was redis-1")]
 
 
 def test_one_that_could_not_go_back() -> None:
