@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, SERVERS, Deployment
-from fault import DONE, Expected, Fault, gone, said
+from fault import DONE, Expected, Fault, answers, gone, said
 from faults import busy, command, not_applying, stopped
 from spoils import NO_FILE, READ_ONLY, Spoil, config, cut_off, file_in_journal, hung, restarted
 from states import wait_until
@@ -48,23 +48,41 @@ def busy_for_a_while(deployment: Deployment) -> Iterator[None]:
     yield
 
 
-@contextlib.contextmanager
-def dead_master(deployment: Deployment) -> Iterator[None]:
-    """SIGKILL; once all Sentinels name another master, the old one is started again.
-
-    Started before that, it is a master again for as long as a Sentinel waits until it makes a replica of it (10 s, Redis 6.2), and what
-    clients write to it meanwhile is gone. No upgrade has a part in that.
-    """
-    os.kill(int(deployment.administered_info("redis-1")["process_id"]), signal.SIGKILL)
-    deployment.processes["redis-1"].wait()
+def kill(deployment: Deployment, *names: str) -> None:
+    """SIGKILL for data nodes, among them the master; returns when all Sentinels name another one."""
     was = str(deployment.ports["redis-1"])
+    for name in names:
+        os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGKILL)
+        deployment.processes[name].wait()
 
     def named() -> set[str]:
         return {deployment.administer(name, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)[1] for name in deployment.sentinels}
 
     wait_until(lambda: was not in named(), 90)
+
+
+@contextlib.contextmanager
+def dead_master(deployment: Deployment) -> Iterator[None]:
+    """Once all Sentinels name another master, the old one is started again.
+
+    Started before that, it is a master again for as long as a Sentinel waits until it makes a replica of it (10 s, Redis 6.2), and what
+    clients write to it meanwhile is gone. No upgrade has a part in that.
+    """
+    kill(deployment, "redis-1")
     deployment.start("redis-1")
     yield
+
+
+@contextlib.contextmanager
+def last_one_left(deployment: Deployment) -> Iterator[None]:
+    """The replica that has been restarted just now becomes the master, and nobody follows it until the run is over."""
+    kill(deployment, "redis-1", "redis-3")
+    yield
+    others = ("redis-1", "redis-3")
+    for name in others:
+        deployment.start(name)
+    master = deployment.ports["redis-2"]
+    wait_until(lambda: all(answers(deployment, name) and deployment.administer(name, "ROLE")[2] == master for name in others), 120)
 
 
 @contextlib.contextmanager
@@ -175,6 +193,15 @@ FAULTS = [
         moment=gone("redis-2", "PLAY [(5/8)"),
         then=dead_master,
         may_lose_s=1,
+    ),
+    Fault(
+        "all other nodes die while a replica is upgraded",
+        Expected.STOPPED,
+        "it is a master, followed by nobody, and will not be stopped",
+        moment=gone("redis-2", "PLAY [(5/8)"),
+        then=last_one_left,
+        may_lose_s=1,
+        given=lambda _deployment: {"redis_upgrade_wait_s": 20},
     ),
     Fault('save "": nothing is saved', Expected.DONE, "no persistence", options={"extra": 'save ""\n'}),
     Fault("an append-only file", Expected.DONE, "starts from its append-only file", options={"extra": "appendonly yes\n"}),
