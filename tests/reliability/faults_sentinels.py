@@ -60,7 +60,7 @@ def tilt(deployment: Deployment) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        wait_until(lambda: deployment.administered_info("sentinel-2")["sentinel_tilt"] == "0", 60)
+        wait_until(lambda: not deployment.in_tilt("sentinel-2"), 60)
 
 
 @contextlib.contextmanager

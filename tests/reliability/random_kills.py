@@ -23,7 +23,7 @@ from fault import PASSWORDS
 from killing import VICTIMS, kill_controller
 from places import FIRST_PORT
 from runner import WRITERS, WRITES_PER_SECOND, build, log, plain, upgrade
-from states import wait_until
+from states import calm, wait_until
 
 import playbooks
 
@@ -61,6 +61,7 @@ def one(deployment: Deployment, moment: random.Random, length_s: float, total: T
         wait_until(lambda: not deployment.handing_over(), 600)
         judge.await_served(deployment)
         total.served += 1
+        wait_until(lambda: calm(deployment), 120)
         with playbooks.started(upgrade(deployment, PASSWORDS), log(deployment), deployment.mark) as running:
             begun = time.monotonic()
             assert running.end() == 0, playbooks.words(running.output)

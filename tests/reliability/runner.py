@@ -13,7 +13,7 @@ import judge
 from deployment import Deployment, Writers
 from fault import Expected, Fault, World
 from looking import untouched
-from states import wait_until
+from states import calm, wait_until
 
 import playbooks
 
@@ -123,6 +123,7 @@ def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
 def _again(fault: Fault, deployment: Deployment, before: Mapping[str, Any]) -> None:
     """One more run completes it, or finds nothing to do."""
     wait_until(lambda: not deployment.handing_over(), 600)  # what a killed run has left at work on a host is carried to its end there
+    wait_until(lambda: calm(deployment), 120)
     with playbooks.started(upgrade(deployment, fault.world), log(deployment), deployment.mark) as running:
         assert running.end() == 0, playbooks.words(running.output)
         done = "Nothing to do" in running.output

@@ -228,13 +228,18 @@ class Deployment:
         self.processes[name].wait(30)
 
     def wait_until_known(self, seconds: float = 120) -> None:
+        """Until every Sentinel knows all others and sees all links, and none is in TILT, into which a machine that is too busy puts it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(SentinelOpsError):
-                if all(self._known(name) for name in self.sentinels):
+                if all(self._known(name) and not self.in_tilt(name) for name in self.sentinels):
                     return
             time.sleep(0.1)
         raise TimeoutError("the Sentinels did not find the whole deployment")
+
+    def in_tilt(self, name: str) -> bool:
+        """For 30 s after it has found that it was not run for two; it does not act then, and no run begins."""
+        return bool(self.administered_info(name)["sentinel_tilt"] != "0")
 
     def _known(self, name: str) -> bool:
         reply = self.command(name, "SENTINEL", "MASTER", MASTER)

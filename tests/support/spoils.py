@@ -50,7 +50,7 @@ def hung(name: str, for_s: float) -> Spoil:
                 yield
         finally:
             if name in deployment.sentinels:  # it mistrusts its clock now, for half a minute
-                wait_until(lambda: deployment.administered_info(name)["sentinel_tilt"] == "0", 60)
+                wait_until(lambda: not deployment.in_tilt(name), 60)
 
     return spoil
 

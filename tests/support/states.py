@@ -61,6 +61,15 @@ def settled(deployment: Deployment) -> bool:
     )
 
 
+def calm(deployment: Deployment) -> bool:
+    """No Sentinel that answers is in TILT."""
+    for name in deployment.sentinels:
+        with contextlib.suppress(SentinelOpsError):
+            if deployment.in_tilt(name):
+                return False
+    return True
+
+
 def journals_left(deployment: Deployment) -> list[str]:
     """What is in the folder of the journals, but for the notes of the versions before, which stay."""
     return sorted(path.name for path in (deployment.folder / "journal").glob("*") if not path.name.endswith(".before.json"))
