@@ -117,7 +117,7 @@ def main() -> int:
                 print(f"{number:4}: {what}; completed by one run in {took_s:.0f} s", flush=True)
             except (AssertionError, TimeoutError) as error:
                 failures.append(number)
-                print(f"{number:4}: FAILED: {error}", flush=True)
+                print(f"{number:4}: FAILED: ... {str(error)[-1500:]}", flush=True)  # a run says at its end why it ended
             finally:
                 deployment.remove()
     print(f"{total}; SEED={arguments.seed}{f'; failed: {failures}' if failures else ''}")
