@@ -48,6 +48,9 @@ from ._writestop import WriteStop
 __all__ = ["Handover", "HandoverRequest", "Outcome"]
 
 MAX_REST_S = 4.0  # between two attempts
+# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the others find out, after two INFO periods (10 s) and
+# that time, that their master is a replica, and fail over once more. The target must be steered to until then, lest they choose another one.
+SETTLE_S = 50.0
 
 
 class GuardLike(Protocol):
@@ -382,10 +385,11 @@ class Handover:
                     found.append(f"{node.address} does not follow {target} yet")
             return found
 
-        waited = until(pending, lambda found: not found, deadline_s=30.0, interval_s=0.1, clock=self.clock)
+        settle_s = SETTLE_S + self.shard.down_after_ms / 1000
+        waited = until(pending, lambda found: not found, deadline_s=settle_s, interval_s=0.1, clock=self.clock)
         if not waited.satisfied:
             raise OperationFailed(
-                f"the handover is done but has not settled within 30 s: {'; '.join(waited.seen)}",
+                f"the handover is done but has not settled within {settle_s:g} s: {'; '.join(waited.seen)}",
                 node=target,
                 state=f"{target} is the master and takes writes",
                 advice="Do not stop a node before this is mended",

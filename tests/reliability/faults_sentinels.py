@@ -89,20 +89,30 @@ def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
 
 
 def crashing(when: str) -> Spoil:
-    """Whichever Sentinel leads the next failover crashes in the middle of it, and is started again in the end."""
+    """The Sentinel that leads the next failover crashes in the middle of it, whichever that is; it is started again in the end."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
+        over, crashed = threading.Event(), []
+
+        def spare_the_others() -> None:
+            """As soon as one has crashed: they may fail over in its place."""
+            while not crashed and not over.wait(0.1):
+                crashed.extend(name for name in deployment.sentinels if not answers(deployment, name))
+            for name in set(deployment.sentinels) - set(crashed):
+                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")  # of nothing
+
         for name in deployment.sentinels:
             command(deployment, name, "SENTINEL", "SIMULATE-FAILURE", when)
+        watcher = threading.Thread(target=spare_the_others)
+        watcher.start()
         try:
             yield
         finally:
-            crashed = [name for name in deployment.sentinels if not answers(deployment, name)]
+            over.set()
+            watcher.join()
             for name in crashed:
                 deployment.start(name)
-            for name in set(deployment.sentinels) - set(crashed):
-                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")  # of nothing
             assert len(crashed) == 1, crashed
 
     return spoil
@@ -167,7 +177,7 @@ FAULTS = [
     Fault(
         "the leading Sentinel crashes after the promotion (SIMULATE-FAILURE)",
         Expected.STOPPED,
-        "the failover",
+        "the handover is done but has not settled",
         moment=HANDOVER,
         then=crashing("crash-after-promotion"),
     ),
