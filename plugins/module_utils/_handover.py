@@ -16,6 +16,7 @@ import contextlib
 import os
 from typing import Any, Callable, Mapping, Protocol
 
+from ._changes import Change
 from ._connection import Server
 from ._election import alignment_wait_ms, will_promote
 from ._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
@@ -48,8 +49,8 @@ from ._writestop import WriteStop
 __all__ = ["Handover", "HandoverRequest", "Outcome"]
 
 MAX_REST_S = 4.0  # between two attempts
-# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the others find out, after two INFO periods (10 s) and
-# that time, that their master is a replica, and fail over once more. The target must be steered to until then, lest they choose another one.
+# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the others find out, after two INFO periods (10 s)
+# and that time, that their master is a replica, and fail over once more.
 SETTLE_S = 50.0
 
 
@@ -95,6 +96,8 @@ class Handover:
         self._paused_at_ms = 0.0
         self._missed = ""
         self._accepted = False
+        self._rivals_kept_out = False
+        self._stop_changes: list[Change] = []
         self._in_critical_section = contextlib.ExitStack()
 
     # -- survey and judgement -------------------------------------------------------------------------------------
@@ -372,6 +375,7 @@ class Handover:
 
         def pending() -> list[str]:
             self.shard = read_shard(self.servers, name)
+            self._keep_rivals_out_if_forgotten()
             found = [*self.shard.unreachable]
             for view in self.shard.views:
                 if view.master.failover_in_progress:
@@ -403,6 +407,30 @@ class Handover:
             )
         self.outcome.full_resyncs = self._target_state().info.sync_full - sync_full_before
         self.story.tell("settled: no failover in progress, every replica is linked to the new master")
+
+    def _keep_rivals_out_if_forgotten(self) -> None:
+        """No Sentinel knows of the promotion: the leading one has died, and the others will fail over once more.
+
+        They must choose the same node. Another one would be a second master beside it; and since a FAILOVER that was asked for needs
+        no votes, it would have the same epoch as the one that the dead Sentinel has kept, and Sentinels would disagree for good (6.2).
+        """
+        steering, target = self._steering, self.outcome.new_master
+        views = [view.master for view in self.shard.views]
+        forgotten = views and not any(view.failover_in_progress or self.servers.names.of(view.address) == target for view in views)
+        if steering is None or not forgotten or self._rivals_kept_out:
+            return
+        self._rivals_kept_out = True
+        rivals = [node.address for node in self.shard.nodes if node.address not in (target, self.outcome.old_master)]
+        steering.plan_to_keep_out(*rivals)
+        try:
+            self._note_changes(steering)
+        except SentinelOpsError as error:
+            self.outcome.warnings.append(f"{', '.join(rivals)} may still be promoted: {error}")
+            steering.plan_to_keep_out()  # nobody, since nobody would know what to put back
+            return
+        self._write_down("settling", kept_out=rivals)
+        self.outcome.warnings += steering.keep_out()
+        self.story.tell(f"no Sentinel knows of the promotion: {', '.join(rivals) or 'nobody'} must not be chosen when they fail over again")
 
     # -- all of it ------------------------------------------------------------------------------------------------
 
@@ -440,8 +468,8 @@ class Handover:
         sync_full_before = self._target_state().info.sync_full
         leaders = [index for index, view in enumerate(self.shard.views) if self.outcome.mode != "coordinated" or can_coordinate(view)]
         steering = self._steering = Steering(self.servers, self.shard, self.request.master_name, self.target, leaders)
-        if self._disk_note:
-            self._disk_note.write([*steering.changes, *self._write_stop().changes()])
+        self._stop_changes = self._write_stop().changes()
+        self._note_changes(steering)
         self.servers.hurry(self._urgent_ms())
         if self._new_guard is not None:
             self._guard = self._new_guard(self._take_over)
@@ -459,6 +487,11 @@ class Handover:
             if self._guard is not None:
                 self._guard.dismiss()
         self.story.tell("restored: priorities and Sentinel settings are as before")
+
+    def _note_changes(self, steering: Steering) -> None:
+        """For whoever finds what is left if everything of ours dies; before it is changed."""
+        if self._disk_note:
+            self._disk_note.write([*steering.changes, *self._stop_changes])
 
     def _restore(self, steering: Steering) -> None:
         rewritten = [self.outcome.old_master] if self._accepted else []
@@ -493,7 +526,8 @@ class Handover:
             return
         phase, sync_full_before = state["phase"], self._target_state().info.sync_full
         self.servers, self._guard = self.servers.again(), None
-        steering = self._steering.with_servers(self.servers)
+        steering = self._steering = self._steering.with_servers(self.servers)
+        steering.plan_to_keep_out(*state.get("kept_out", ()))
         try:
             if phase in ("pausing", "failing over"):
                 self._adopt(phase, state)

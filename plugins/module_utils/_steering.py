@@ -9,6 +9,7 @@ import copy
 from typing import Sequence
 
 from ._changes import INFO_PERIOD_MS, Change, info_period_ms, put_back
+from ._connection import all_of
 from ._election import to_outrank
 from ._errors import AccessDenied, CommandRefused, ConnectionFailed
 from ._shard import Shard, ShardServers
@@ -37,6 +38,7 @@ class Steering:
         if quick is not None:
             self._leaders = [index for index in self._leaders if str(servers.sentinels[index].address) == quick.address]
         self._priorities = _priorities(shard, target)
+        self._kept_out: list[Change] = []
         self._tuning = ([quick] if quick else []) + self._failover_settings(shard)
         self._restored = False
 
@@ -73,7 +75,7 @@ class Steering:
     @property
     def changes(self) -> Sequence[Change]:
         """All that is changed, and what it was before."""
-        return [*self._priorities, *self._tuning]
+        return [*self._priorities, *self._kept_out, *self._tuning]
 
     def priority_before(self, address: str) -> int:
         return self._before[address]
@@ -83,6 +85,15 @@ class Steering:
         for change in self._priorities:
             if change.before != change.during:
                 self._servers.node(change.address).command(*change.words(change.during, self._name))
+
+    def plan_to_keep_out(self, *rivals: str) -> None:
+        """From now on the priority of these replicas is among what is put back. Known before anything is changed."""
+        self._kept_out = [Change("node", address, "replica-priority", self._before[address], 0) for address in rivals]
+
+    def keep_out(self) -> list[str]:
+        """Lets no Sentinel choose those that are to be kept out: replica-priority 0. Returns what could not be done."""
+        commands = [(self._servers.node(change.address), change.words(change.during, self._name)) for change in self._kept_out]
+        return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in all_of(server, [words])]
 
     def tune(self) -> list[str]:
         """Prepares the Sentinels that may lead; returns what was done, a sentence each. One that refuses goes on as usual."""

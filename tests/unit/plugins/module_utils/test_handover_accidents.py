@@ -426,6 +426,34 @@ def test_another_replica_is_promoted_by_a_sentinel_that_dies(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
+def test_the_leading_sentinel_dies_after_the_promotion(mode: str) -> None:
+    """The others fail over once more, later, and must choose the same node."""
+    deployment = Deployment()
+    promote, rival = deployment.target.promote, deployment.replicas[1]
+    kept_out_until_s = 0.0
+
+    def promote_and_end() -> None:
+        promote()
+        for sentinel in deployment.sentinels:
+            sentinel.alive = sentinel.alive and not sentinel.running
+
+    def look(_seconds: float) -> None:
+        nonlocal kept_out_until_s
+        if rival.config["replica-priority"] == "0":
+            kept_out_until_s = deployment.clock.now_s()
+
+    deployment.target.promote = promote_and_end  # type: ignore[method-assign]
+    deployment.clock.on_step.append(look)
+    begun_s = deployment.clock.now_s()
+    with pytest.raises(OperationFailed, match="has not settled within 55 s") as caught:
+        deployment.hand_over(mode=mode)
+    assert kept_out_until_s - begun_s > 45, "down-after-milliseconds, two INFO periods, a failover"
+    assert rival.config["replica-priority"] == "100"
+    assert "must not be chosen when they fail over again" in str(caught.value.facts["timeline"])
+    assert deployment.lost_bytes == 0 or mode == "plain"
+
+
+@pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
 def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> None:
     """Before the target's new priority was read a tie was won by its offset; the election reads the others once more."""
     deployment = Deployment(version="6.2.14")
