@@ -30,6 +30,7 @@ __all__ = [
     "log_file_of",
     "put_back",
     "refuse_unsafe_stop",
+    "refuse_while_replicas_are_missing",
     "restart",
     "running_now",
     "runs_previous",
@@ -38,6 +39,9 @@ __all__ = [
     "stop",
     "switch_version",
 ]
+
+
+ONLINE_WITHIN_S = 5.0
 
 
 def serving(server: Server, *config_files: str) -> NodeInfo | None:
@@ -136,6 +140,37 @@ def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
             node=str(server.address),
             state="It goes on serving",
             advice="Hand the master role over first (redis_sentinel_failover)",
+            untouched=True,
+        )
+
+
+def refuse_while_replicas_are_missing(
+    server: Server, node: NodeInfo, wanted: int, ask: Callable[[Address], NodeInfo | None], clock: Clock
+) -> None:
+    """Raises PreconditionFailed for a replica whose master has fewer than so many replicas online, this one included.
+
+    One that was restarted before it may have crashed since it was proved. ``ask`` tells what the node at an address is like (None: not
+    known, then nothing is refused). A master calls a replica online a moment after that has its link.
+    """
+    master = _master_of(node)
+    if master is None:
+        return
+
+    def online() -> list[str] | None:
+        found = ask(master)
+        return None if found is None else sorted(replica.address for replica in found.replicas if replica.state == "online")
+
+    def enough(seen: list[str] | None) -> bool:
+        return seen is None or len(seen) >= wanted
+
+    waited = until(online, enough, deadline_s=ONLINE_WITHIN_S, interval_s=0.25, clock=clock)
+    if not waited.satisfied:
+        found = ", ".join(waited.seen or []) or "none"
+        raise PreconditionFailed(
+            f"its master {master} should have {wanted} replicas, and has {found}, so this one will not be stopped",
+            node=str(server.address),
+            state="It goes on serving",
+            advice="See what has become of the other replicas (their logs), and run again",
             untouched=True,
         )
 

@@ -167,6 +167,12 @@ options:
         end of the process.
       - Required with O(service_manager=command).
     type: raw
+  replicas:
+    description:
+      - With O(state=switched) and O(state=previous), how many replicas the master of a replica must have online, this one included;
+        otherwise it is not stopped. What was restarted before it may have crashed since.
+      - Not looked at by default, for a master, and where that master does not answer.
+    type: int
   force:
     description: With O(state=stopped), stop it even if it is a master, or a Sentinel that is needed.
     type: bool
@@ -260,12 +266,13 @@ from ..module_utils._configfile import FileIdentity
 from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ..module_utils._folders import Folders
-from ..module_utils._info import NodeInfo, parse_info, server_of
+from ..module_utils._info import NodeInfo, node_info, parse_info
 from ..module_utils._instance import (
     InstanceFiles,
     log_file_of,
     put_back,
     refuse_unsafe_stop,
+    refuse_while_replicas_are_missing,
     restart,
     running_now,
     runs_previous,
@@ -315,6 +322,7 @@ SPEC: dict[str, Any] = {
     "unit": {"type": "str"},
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
+    "replicas": {"type": "int"},
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }
@@ -360,6 +368,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["state"] == "stopped":
         return {**result, **_ensure_stopped(server, files, node, params, check_mode)}
     wrong = node is None or _runs_other(node, files, params)
+    if wrong and node is not None and params["replicas"]:
+        refuse_while_replicas_are_missing(server, node, params["replicas"], lambda address: _info_of(address, params), clock)
     if wrong and not check_mode:
         is_old = node is not None and (not files.config_file or os.path.realpath(node.config_file) == os.path.realpath(files.config_file))
         files = replace(files, service=service_from(params, node if is_old else None, str(server.address)))
@@ -401,15 +411,21 @@ def _asked(params: dict[str, Any]) -> Callable[[Address], tuple[str, str] | None
     """Tells the server and version of a node that is reached as ours is; None if it does not say."""
 
     def ask(address: Address) -> tuple[str, str] | None:
-        other = connect(address, login_from(params))
-        try:
-            return server_of(parse_info(other.command("INFO", "server")))
-        except (ConnectionFailed, CommandRefused, AccessDenied):
-            return None
-        finally:
-            other.close()
+        found = _info_of(address, params)
+        return (found.server, found.version) if found else None
 
     return ask
+
+
+def _info_of(address: Address, params: dict[str, Any]) -> NodeInfo | None:
+    """What a node is like that is reached as ours is; None if it does not say."""
+    other = connect(address, login_from(params))
+    try:
+        return node_info(parse_info(other.command("INFO")))
+    except (ConnectionFailed, CommandRefused, AccessDenied):
+        return None
+    finally:
+        other.close()
 
 
 def _act(server: Server, files: InstanceFiles, params: dict[str, Any], clock: Clock) -> NodeInfo:

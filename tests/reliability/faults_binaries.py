@@ -119,7 +119,7 @@ FAULTS = [
         "the new server crashes after its start",
         Expected.PUT_BACK,
         BACK,
-        given=spoilt_server('(sleep 1.5; kill -KILL $$) & exec "$real" "$@"'),
+        given=spoilt_server('(sleep 0.5; kill -KILL $$) & exec "$real" "$@"'),
         old=("redis-2",),
     ),
     Fault(

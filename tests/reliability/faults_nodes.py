@@ -74,6 +74,14 @@ def dead_master(deployment: Deployment) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def dead_replica(deployment: Deployment) -> Iterator[None]:
+    """The one that has been upgraded and proved; it is started again when the run is over."""
+    os.kill(int(deployment.administered_info("redis-2")["process_id"]), signal.SIGKILL)
+    yield
+    deployment.start("redis-2")
+
+
+@contextlib.contextmanager
 def last_one_left(deployment: Deployment) -> Iterator[None]:
     """The replica that has been restarted just now becomes the master, and nobody follows it until the run is over."""
     kill(deployment, "redis-1", "redis-3")
@@ -186,6 +194,13 @@ FAULTS = [
     ),
     Fault("a script keeps the master busy when the handover is to begin", Expected.DONE, DONE, moment=HANDOVER, then=busy_for_a_while),
     Fault("long transactions during the handovers", Expected.DONE, DONE, moment=HANDOVER, then=long_transactions),
+    Fault(
+        "a replica dies after it was upgraded",
+        Expected.STOPPED,
+        "should have 2 replicas, and has",
+        moment=said("Run the hook after the data node"),
+        then=dead_replica,
+    ),
     Fault(
         "the master dies while a replica is upgraded",
         Expected.STOPPED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -12,13 +13,14 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._address import 
 from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._folders import Folders, version_in
-from ansible_collections.sentinelops.redis.plugins.module_utils._info import NodeInfo
+from ansible_collections.sentinelops.redis.plugins.module_utils._info import NodeInfo, node_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance import (
     InstanceFiles,
     PutBack,
     log_file_of,
     put_back,
     refuse_unsafe_stop,
+    refuse_while_replicas_are_missing,
     restart,
     serving,
     start,
@@ -28,10 +30,12 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance import
 from ansible_collections.sentinelops.redis.plugins.module_utils._process import alive
 from ansible_collections.sentinelops.redis.plugins.module_utils._service import Start
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock, until
+from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, HANGS, SERVES, ProgramServer, place
 
 OLD, NEW = "7.0.5", "7.0.15"
 CLOCK, WAIT_S = Clock(), 5
+MASTER = {"master_host": "10.0.0.1", "master_port": "6379"}
 
 
 class Instance:
@@ -138,6 +142,34 @@ def test_a_master_is_not_stopped(instance: Instance, role: str, replicas: bool, 
     else:
         refuse_unsafe_stop(instance.server, node, sentinel=False)
     assert instance.running() == OLD
+
+
+def master_with(*states: str) -> NodeInfo:
+    lines = {f"slave{number}": f"ip=10.0.0.{number},port=6379,state={state},offset=1,lag=0" for number, state in enumerate(states, 2)}
+    return node_info({"redis_version": OLD, "process_id": "1", "role": "master", **lines})
+
+
+@pytest.mark.parametrize(
+    ("master", "refused"),
+    [
+        (master_with("online", "online"), ""),
+        (master_with("online", "wait_bgsave"), r"should have 2 replicas, and has 10\.0\.0\.2:6379, so this one will not be stopped"),
+        (master_with(), "should have 2 replicas, and has none"),
+        (None, ""),
+    ],
+)
+def test_a_replica_is_not_stopped_while_another_one_is_missing(instance: Instance, master: NodeInfo | None, refused: str) -> None:
+    """What was restarted before it may have crashed since."""
+    instance.server.info.update(MASTER)
+    node = instance.start()
+    with pytest.raises(PreconditionFailed, match=refused) if refused else contextlib.nullcontext():
+        refuse_while_replicas_are_missing(instance.server, node, 2, {Address("10.0.0.1", 6379): master}.get, FakeClock())
+    assert instance.running() == OLD
+
+
+def test_a_master_has_no_master_to_ask(instance: Instance) -> None:
+    instance.server.info.update(role="master")
+    refuse_while_replicas_are_missing(instance.server, instance.start(), 2, lambda _address: pytest.fail("asked"), FakeClock())
 
 
 @pytest.mark.parametrize(
@@ -376,7 +408,6 @@ def test_a_new_master_is_not_put_back(instance: Instance) -> None:
 
 # -- put back, and the data --------------------------------------------------------------------------------------------
 
-MASTER = {"master_host": "10.0.0.1", "master_port": "6379"}
 # a server that ends as real ones do, if there is a file that it cannot read
 REFUSES_DATA = 'if [ -e {data} ]; then echo "Can\'t handle RDB format version 99" >> {log}; exit 1; fi; '
 
