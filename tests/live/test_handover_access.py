@@ -26,7 +26,10 @@ CASES: dict[str, tuple[str, Callable[[Path], Access]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+QUICK = ("passwords", "Valkey")  # each case takes a quarter of a minute, mostly waiting for Sentinels; the others are in make test-all
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.extended] * (case not in QUICK)) for case in CASES])
 def test_nothing_is_lost(build: Build, tmp_path: Path, case: str) -> None:
     version, access = CASES[case]
     deployment = build(version, access=access(tmp_path / "certificates"))

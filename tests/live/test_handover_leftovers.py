@@ -83,6 +83,7 @@ def test_what_someone_has_set_since_is_theirs(deployment: Deployment) -> None:
     deployment.command(target, "CONFIG", "SET", "replica-priority", 100)
 
 
+@pytest.mark.extended
 def test_the_upgrade_finishes_it_before_it_begins(deployment: Deployment) -> None:
     home = deployment.masters()[0]
     kill_everything(deployment, lambda: bool(fenced(deployment)), deployment.other_than_master(), mode="fence")
@@ -108,6 +109,7 @@ def test_two_at_once(deployment: Deployment) -> None:
     assert deployment.masters() == [target]
 
 
+@pytest.mark.extended
 def test_a_target_that_dies_when_it_is_to_be_promoted(deployment: Deployment) -> None:
     """Sentinel gives the failover up soon, and the old master goes on."""
     before, target = settings(deployment), deployment.other_than_master()
