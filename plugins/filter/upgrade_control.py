@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._control import (
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import (
     Failure,
     failure_lines,
     hook_variables,
@@ -18,7 +18,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._control import 
     question,
     stop_lines,
 )
-from ansible_collections.sentinelops.redis.plugins.module_utils._controller import fate
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import fate
 
 
 def upgrade_left_out(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str = "") -> list[str]:

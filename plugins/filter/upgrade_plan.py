@@ -11,14 +11,14 @@ from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.sentinelops.redis.plugins.module_utils._control import operator_findings
-from ansible_collections.sentinelops.redis.plugins.module_utils._controller import has_terminal, main_pid
-from ansible_collections.sentinelops.redis.plugins.module_utils._deadline import parse_deadline
-from ansible_collections.sentinelops.redis.plugins.module_utils._finding import REFUSAL, preflight_result
-from ansible_collections.sentinelops.redis.plugins.module_utils._plan import Instance, Settings, journal_of, make_plan
-from ansible_collections.sentinelops.redis.plugins.module_utils._preflight import moves, preflight
-from ansible_collections.sentinelops.redis.plugins.module_utils._report import make_report
-from ansible_collections.sentinelops.redis.plugins.module_utils._text import handover_lines, plan_lines
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, preflight_result
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Instance, Settings, journal_of, make_plan
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import moves, preflight
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import operator_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
 
 SURVEYED = "__redis_upgrade_surveyed"
 

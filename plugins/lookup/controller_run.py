@@ -30,7 +30,7 @@ _raw:
 from typing import Any
 
 from ansible.plugins.lookup import LookupBase
-from ansible_collections.sentinelops.redis.plugins.module_utils._controller import main_pid, run_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import main_pid, run_of
 
 
 class LookupModule(LookupBase):

@@ -68,12 +68,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address
-from ..module_utils._configfile import FileIdentity, difference, is_mount_point, read_text
-from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
-from ..module_utils._info import is_sentinel, parse_info
-from ..module_utils._redis_py import require_redis_py
+from ..module_utils._server.address import Address
+from ..module_utils._server.config_file import FileIdentity, difference, is_mount_point, read_text
+from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.info import is_sentinel, parse_info
+from ..module_utils._server.redis_py import require_redis_py
 
 _SECRETS = re.compile(
     r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-(?:client-)?key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"

@@ -52,11 +52,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address
-from ..module_utils._connection import CONNECTION_SPEC, connect, login_from
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._redis_py import require_redis_py
-from ..module_utils._shard import config_values
+from ..module_utils._server.address import Address
+from ..module_utils._server.connection import CONNECTION_SPEC, connect, login_from
+from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._topology.shard import config_values
 
 SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
 

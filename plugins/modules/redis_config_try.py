@@ -144,9 +144,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._folders import server_in
-from ..module_utils._process import Owner
-from ..module_utils._trial import Trial, surroundings_of, try_config
+from ..module_utils._host.process import Owner
+from ..module_utils._install.folders import server_in
+from ..module_utils._instance.config_trial import Trial, surroundings_of, try_config
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {

@@ -172,14 +172,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address
-from ..module_utils._conditions import Finding, Observation, Wanted, judge
-from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
-from ..module_utils._info import node_info, parse_info
-from ..module_utils._redis_py import require_redis_py
-from ..module_utils._sentinel import read_view
-from ..module_utils._serverlog import judge_log, read_from
+from ..module_utils._server.address import Address
+from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.info import node_info, parse_info
+from ..module_utils._server.log import judge_log, read_from
+from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._topology.conditions import Finding, Observation, Wanted, judge
+from ..module_utils._topology.sentinel import read_view
 from ..module_utils._wait import Clock, until
 
 CONDITIONS: dict[str, Any] = {

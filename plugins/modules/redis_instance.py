@@ -260,14 +260,13 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._activation import Activation, activation_from
-from ..module_utils._address import Address
-from ..module_utils._configfile import FileIdentity
-from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
-from ..module_utils._folders import Folders
-from ..module_utils._info import NodeInfo, node_info, parse_info
-from ..module_utils._instance import (
+from ..module_utils._host.process import Owner
+from ..module_utils._host.service import Command, Process, Service, command_words
+from ..module_utils._host.systemd import Systemd, service_of, systemd_for
+from ..module_utils._install.activation import Activation, activation_from
+from ..module_utils._install.folders import Folders
+from ..module_utils._instance.lifecycle import (
     InstanceFiles,
     log_file_of,
     put_back,
@@ -281,12 +280,13 @@ from ..module_utils._instance import (
     stop,
     switch_version,
 )
-from ..module_utils._process import Owner
-from ..module_utils._redis_py import require_redis_py
-from ..module_utils._serverlog import last_lines, size_of
-from ..module_utils._service import Command, Process, Service, command_words
+from ..module_utils._server.address import Address
+from ..module_utils._server.config_file import FileIdentity
+from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.info import NodeInfo, node_info, parse_info
+from ..module_utils._server.log import last_lines, size_of
+from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._signals import uninterrupted
-from ..module_utils._systemd import Systemd, service_of, systemd_for
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {

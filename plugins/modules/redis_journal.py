@@ -76,7 +76,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._journal import close_journal, merged, read_journal, write_journal
+from ..module_utils._records.journal import close_journal, merged, read_journal, write_journal
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -89,7 +89,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._runlock import Moment, Record, RunLock, age_s, now, taker
+from ..module_utils._records.run_lock import Moment, Record, RunLock, age_s, now, taker
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

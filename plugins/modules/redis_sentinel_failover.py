@@ -199,22 +199,22 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address, is_run_id
-from ..module_utils._connection import (
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._handover.handover import Handover, HandoverRequest
+from ..module_utils._handover.modes import MODES
+from ..module_utils._handover.undo_file import HandoverNote
+from ..module_utils._host.standby import Guard
+from ..module_utils._server.address import Address, is_run_id
+from ..module_utils._server.connection import (
     CONNECTION_SPEC,
     NODE_LOGIN_SPEC,
     connect,
     login_from,
     node_login_from,
 )
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._guard import Guard
-from ..module_utils._handover import Handover, HandoverRequest
-from ..module_utils._modes import MODES
-from ..module_utils._note import HandoverNote
-from ..module_utils._redis_py import require_redis_py
-from ..module_utils._sentinel import master_name_of, sentinel_set
-from ..module_utils._shard import ShardServers
+from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._topology.sentinel import master_name_of, sentinel_set
+from ..module_utils._topology.shard import ShardServers
 from ..module_utils._wait import Clock
 
 MAX_CATCH_UP_MS = 2000  # a fence that stands for three seconds without a failover is taken for a dead handover's

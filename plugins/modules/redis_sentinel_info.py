@@ -97,11 +97,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address
-from ..module_utils._connection import CONNECTION_SPEC, connect, login_from
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._redis_py import require_redis_py
-from ..module_utils._sentinel import disagreements, monitored_masters, read_view, sentinel_set
+from ..module_utils._server.address import Address
+from ..module_utils._server.connection import CONNECTION_SPEC, connect, login_from
+from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._topology.sentinel import disagreements, monitored_masters, read_view, sentinel_set
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,

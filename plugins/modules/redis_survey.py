@@ -112,14 +112,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._address import Address
-from ..module_utils._connection import CONNECTION_SPEC, Server, connect, login_from
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._examine import examine, journal_or_reason, not_surveyed
-from ..module_utils._journal import read_before, read_journal
-from ..module_utils._redis_py import require_redis_py
-from ..module_utils._service import command_words
-from ..module_utils._survey import Wanted, survey
+from ..module_utils._host.service import command_words
+from ..module_utils._records.journal import read_before, read_journal
+from ..module_utils._server.address import Address
+from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._survey.readiness_facts import examine, journal_or_reason, not_surveyed
+from ..module_utils._survey.survey import Wanted, survey
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {

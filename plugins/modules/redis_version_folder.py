@@ -88,11 +88,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._elf import machine_here, machine_of
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._folders import NO_SERVER, copy_version, origin_of, put_in_place, server_in, to_update
-from ..module_utils._process import binary_version
-from ..module_utils._room import free_bytes, require_machine, require_room
+from ..module_utils._host.disk_space import free_bytes, require_machine, require_room
+from ..module_utils._host.process import binary_version
+from ..module_utils._install.elf import machine_here, machine_of
+from ..module_utils._install.folders import NO_SERVER, copy_version, origin_of, put_in_place, server_in, to_update
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},

@@ -74,9 +74,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._built import archive_contents, check_sum, folder_contents
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._folders import NO_SERVER
+from ..module_utils._install.build import archive_contents, check_sum, folder_contents
+from ..module_utils._install.folders import NO_SERVER
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},

@@ -73,10 +73,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._elf import machine_here
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._folders import origin_of
-from ..module_utils._room import free_bytes, require_machine, require_room
+from ..module_utils._host.disk_space import free_bytes, require_machine, require_room
+from ..module_utils._install.elf import machine_here
+from ..module_utils._install.folders import origin_of
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from access import OPS_PASSWORD, documented_rights, with_users
-from ansible_collections.sentinelops.redis.plugins.module_utils._finding import CHECKS
-from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS
 from deployment import MASTER, Deployment
 from faults import command, ghost, stopped, without
 from looking import Look, judge, look_at, survey, survey_all, untouched

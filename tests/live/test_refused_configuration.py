@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._trial import HostFiles
-from ansible_collections.sentinelops.redis.plugins.module_utils._trialconfig import Place, trial_config
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial import HostFiles
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial_files import Place, trial_config
 from deployment import MASTER, SERVERS, Deployment, run_module
 from states import left_of_trials
 

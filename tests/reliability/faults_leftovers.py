@@ -6,7 +6,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._journal import write_journal
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import write_journal
 from deployment import SERVERS, Deployment
 from fault import DONE, Expected, Fault
 from faults import command

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import mended_sentinel_config
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import mended_sentinel_config
 from deployment import Deployment, server_in
 from states import journals_left, left_of_trials, settings, settled
 

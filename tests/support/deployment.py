@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 from access import Access
-from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._configfile import mended_sentinel_config
-from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Login, Server, connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from ansible_collections.sentinelops.redis.plugins.module_utils._info import parse_info
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import mended_sentinel_config
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Login, Server, connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import parse_info
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = ROOT / ".cache" / "servers"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._journal import write_journal
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import write_journal
 from deployment import MASTER, Deployment
 from faults import command, not_applying, set_everywhere, stopped
 from states import settled, wait_until

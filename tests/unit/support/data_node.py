@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._versions import version_key
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import version_key
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 
 FENCE = "2147483647"  # of a node that had min-replicas-to-write 0

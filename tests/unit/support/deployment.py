@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Server
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover import Handover, HandoverRequest, NewGuard, Outcome
-from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
-from ansible_collections.sentinelops.redis.plugins.module_utils._shard import ShardServers
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import Handover, HandoverRequest, NewGuard, Outcome
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Server
+from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import ShardServers
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import Unreachable

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._connection import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Server
 
 Answer = Callable[[list[str]], Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._versions import version_key
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import version_key
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode, versions
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 

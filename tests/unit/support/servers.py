@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
     AccessDenied,
     CommandRefused,
     ConnectionFailed,
     SentinelOpsError,
 )
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 
 COMMAND_TAKES_S = 0.001

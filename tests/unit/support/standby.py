@@ -7,9 +7,9 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._changes import Change
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from ansible_collections.sentinelops.redis.plugins.module_utils._note import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import Change
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Killed, Wire
 

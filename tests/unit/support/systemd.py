@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._service import Host, Ran
-from ansible_collections.sentinelops.redis.plugins.module_utils._units import exec_start
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Host, Ran
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.unit_files import exec_start
 
 # recorded: systemctl show --property=... redis-server.service
 SHOWN = """\

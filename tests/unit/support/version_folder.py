@@ -11,9 +11,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused, ConnectionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._process import alive
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import alive
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 
 PROGRAM = """#!/bin/sh
 if [ "$1" = --version ]; then echo "{product} v={version} sha=00000000:0 malloc=jemalloc-5.2.1 bits=64 build=ae4d7c971a948f0"; exit; fi

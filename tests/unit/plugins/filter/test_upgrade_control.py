@@ -17,7 +17,7 @@ from ansible_collections.sentinelops.redis.plugins.filter.upgrade_control import
     upgrade_stop,
 )
 from ansible_collections.sentinelops.redis.plugins.lookup.controller_run import LookupModule
-from ansible_collections.sentinelops.redis.plugins.module_utils._controller import run_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import run_of
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import PLUGINS
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import three_and_three
 

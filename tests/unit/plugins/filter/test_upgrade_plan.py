@@ -14,7 +14,7 @@ from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import (
     upgrade_plan,
     upgrade_report,
 )
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover import Outcome
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import Outcome
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
 
 SETTINGS = {"version": NEW, "master_name": "", "fail_back": True, "accept_no_way_back": False, "control_host": "", "max_lag_bytes": 1048576}

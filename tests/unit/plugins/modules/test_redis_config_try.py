@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils import _trial
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance import config_trial
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.trial_server import ANSWERS, write_server
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, place
@@ -57,7 +57,7 @@ def test_there_is_no_new_version(runner: Runner, tmp_path: Path, config: Path) -
 
 def test_there_is_no_room_for_it(runner: Runner, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_server(tmp_path, tmp_path / "seen", ANSWERS.format(reply=b"+PONG"))
-    monkeypatch.setattr(_trial, "_TEMPORARY", str(tmp_path / "gone"))
+    monkeypatch.setattr(config_trial, "_TEMPORARY", str(tmp_path / "gone"))
     result = runner.run(NAME, folder=str(tmp_path), config_file=str(config))
     assert result["failed"]
     assert "cannot be tried: [Errno 2] No such file or directory" in result["msg"]

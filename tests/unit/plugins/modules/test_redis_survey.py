@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._journal import write_journal
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import write_journal
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import answers_of, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, recorded

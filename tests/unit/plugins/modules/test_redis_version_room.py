@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._elf import machine_here
-from ansible_collections.sentinelops.redis.plugins.module_utils._folders import put_in_place
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.elf import machine_here
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import put_in_place
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wanted of a handover, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._wait import Clock
+
+__all__ = ["HandoverRequest", "Outcome", "Story"]
+
+
+@dataclass(frozen=True)
+class HandoverRequest:
+    """What is wanted. ``mode`` is ``auto`` or one of MODES; durations carry their unit."""
+
+    master_name: str
+    target: str
+    mode: str = "pause"
+    align: bool = True
+    wanted_version: str = ""
+    max_lag_bytes: int = 1048576
+    wait_s: float = 60.0
+    catch_up_ms: int = 300
+
+
+@dataclass
+class Outcome:
+    """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
+
+    changed: bool = False
+    begun_at: str = ""
+    mode: str = "pause"
+    mode_reason: str = ""
+    old_master: str = ""
+    new_master: str = ""
+    leader: str = ""
+    attempts: int = 0
+    aligned: bool = False
+    pause_ms: float = 0.0
+    full_resyncs: int = 0
+    mended: list[str] = field(default_factory=list)
+    timeline: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def as_result(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+class Story:
+    """Tells the outcome's timeline, in milliseconds since the beginning."""
+
+    def __init__(self, outcome: Outcome, clock: Clock) -> None:
+        self._outcome = outcome
+        self._clock = clock
+        self._start_s = clock.now_s()
+        outcome.begun_at = clock.utc()
+
+    @property
+    def elapsed_s(self) -> float:
+        return self._clock.now_s() - self._start_s
+
+    def tell(self, event: str) -> float:
+        """Notes an event; returns when it was, in milliseconds."""
+        at_ms = self.elapsed_s * 1000
+        self._outcome.timeline.append({"at_ms": round(at_ms, 1), "event": event})
+        return at_ms

@@ -1,0 +1,265 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Units of systemd as a service manager: finding the one that owns a process, stopping it, starting it from elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from typing import Any, Iterator
+
+from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from .._server.config_file import read_text
+from .._server.connection import Server
+from .._wait import Clock, until
+from .process import version_folder
+from .service import THIS_HOST, Host, Start
+from .unit_files import (
+    PROPERTIES,
+    ExecStart,
+    Unit,
+    choose,
+    drop_in,
+    exec_start,
+    expanded,
+    is_plain,
+    is_server_program,
+    parse_unit,
+    unit_in_cgroup,
+)
+
+__all__ = ["DROP_IN", "Systemd", "service_of", "systemd_for"]
+
+UNITS = "/etc/systemd/system"
+RUNTIME_UNITS = "/run/systemd/system"  # gone with the next boot
+DROP_IN = "zz-sentinelops-redis.conf"  # after what the administrator may have, since that is kept in it
+_HELD = "# Written by the Ansible collection sentinelops.redis while it stops the server\n[Service]\nRestart=no\n"
+_NO_SYSTEMD = b"compiled without libsystemd support"  # what such servers say when started with "supervised systemd"
+_SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def show(unit: str, host: Host) -> Unit:
+    """What systemd says of a unit. Raises OperationFailed if it says nothing, or knows no such unit."""
+    done = host.run(["systemctl", "show", "--no-pager", f"--property={','.join(PROPERTIES)}", "--", unit], 30)
+    if done.code:
+        raise OperationFailed(f"systemctl show {unit} ended with {done.code}: {done.errors}")
+    found = parse_unit(done.output)
+    if found.loaded == "not-found":
+        raise OperationFailed(f"systemd knows no unit {unit}", advice="Check its name (systemctl list-units)")
+    return found
+
+
+class SystemdAttempt:
+    """A start that systemd was asked for."""
+
+    def __init__(self, service: Systemd, since_s: float) -> None:
+        self._service, self._since_s = service, since_s
+        self._unit = service.unit()
+
+    def failure(self) -> str:
+        self._unit = unit = self._service.unit()
+        if unit.restarts:
+            return f"its unit {unit.name} ended, and systemd has started it again"
+        if unit.active == "failed" or unit.sub == "auto-restart":
+            return f"its unit {unit.name} failed ({unit.result})"
+        if unit.active == "inactive" and not unit.job:
+            return f"its unit {unit.name} ended at once"
+        return ""
+
+    def pending(self) -> str:
+        return "" if self._unit.active == "active" else f"its unit is {self._unit.active} ({self._unit.sub}, Type={self._unit.type})"
+
+    def owns(self, pid: int) -> bool:
+        found = unit_in_cgroup(self._service.host.cgroup(pid))
+        return pid == self._unit.main_pid or (found is not None and found.name == self._unit.name)
+
+    def printed(self) -> str:
+        # by _SYSTEMD_UNIT, since --unit has also what systemd itself says
+        words = ["journalctl", f"_SYSTEMD_UNIT={self._unit.name}", "--since", f"@{self._since_s:.3f}", "--lines", "20", "--output", "cat"]
+        return self._service.host.run([*words, "--no-pager", "--quiet"], 30).output.strip()
+
+    def end(self) -> None:
+        self._service.host.run(["systemctl", "stop", "--", self._unit.name], 120)
+
+
+@dataclass(frozen=True)
+class Systemd:
+    """A unit of systemd. Whether it is enabled is never touched; user and limits are the unit's."""
+
+    name: str
+    host: Host = THIS_HOST
+    units: str = UNITS
+    runtime_units: str = RUNTIME_UNITS
+
+    @property
+    def drop_in_file(self) -> str:
+        return os.path.join(self.units, f"{self.name}.d", DROP_IN)
+
+    @property
+    def held_file(self) -> str:
+        return os.path.join(self.runtime_units, f"{self.name}.d", DROP_IN.replace(".conf", "-stop.conf"))
+
+    def unit(self) -> Unit:
+        return show(self.name, self.host)
+
+    def examine(self, binary: str, moved: bool) -> None:
+        unit, why, advice = self.unit(), "", ""
+        if unit.type.startswith("notify") and _is_silent(binary):
+            why = f"{binary} is built without libsystemd: its unit {unit.name} (Type={unit.type}) would wait in vain to hear from it"
+            advice = "Build it with USE_SYSTEMD=yes, or give the unit Type=simple"
+        elif moved and not is_plain(binary):
+            why, advice = f"the path {binary} would need quotes in a unit file", "Choose a version folder with plain letters"
+        elif moved and self._own_command(unit) is None:
+            why = (
+                f"its unit {unit.name} starts {unit.program or 'several programs'}, which is no server by its name, so it cannot be made "
+                f"to start the new version, {os.path.basename(binary)} at another place"
+            )
+            advice = "Let ExecStart name the server in its version folder"
+        if why:
+            raise PreconditionFailed(why, state="The version in use was not touched", advice=advice)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile systemd does not start the unit again when its process ends (Restart=no until the next boot, at most)."""
+        if self.unit().restart in ("always", "on-success") and _ensure_file(self.held_file, _HELD):
+            self._reload()
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if _ensure_file(self.held_file, None):
+            self._reload()
+
+    def ask_to_end(self, server: Server, wait_s: float) -> None:
+        # systemctl stop would kill a server that saves for longer than TimeoutStopSec, or goes on because it cannot save
+        server.command("SHUTDOWN")
+
+    def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
+        """Tells systemd that the unit shall be down, and waits until it is."""
+        if not ended:
+            self._refuse_another()
+        self._systemctl("stop", timeout_s=wait_s)
+        down = until(self.unit, lambda unit: unit.active in ("inactive", "failed"), deadline_s=wait_s, interval_s=0.05, clock=clock)
+        if not down.satisfied:
+            raise OperationFailed(f"its unit {self.name} is still {down.seen.active} {wait_s:g} s after systemctl stop")
+
+    def _refuse_another(self) -> None:
+        """Nothing answers, so the unit must not be in order; one that fails again and again is, for moments."""
+        unit = self.unit()
+        if (unit.active, unit.sub) == ("active", "running") and not unit.restarts:
+            raise PreconditionFailed(
+                f"its unit {unit.name} runs (pid {unit.main_pid}), but nothing answers here",
+                state="It was left alone",
+                advice="Check the port and the address, and that it is the right unit",
+            )
+
+    def start(self, what: Start) -> SystemdAttempt:
+        self._release()  # a run that was killed may have left it
+        if what.executable:
+            self._point_to(what)
+        self.host.run(["systemctl", "reset-failed", "--", self.name], 30)  # StartLimitBurst= counts our starts, too
+        since_s = time.time()
+        self._systemctl("start", "--no-block")
+        return SystemdAttempt(self, since_s)
+
+    def _point_to(self, what: Start) -> None:
+        """Makes the unit start this executable: by a drop-in, or by none where it does so by itself."""
+        unit = self.unit()
+        own = self._own_command(unit)
+        if own is None:
+            return  # a script starts the server, and knows from where
+        text = None
+        if not _same_file(_resolved(own.program, self.name), what.executable):
+            text = drop_in(own, what.executable, version_folder(what.executable), what.sentinel, unit.no_exec)
+        if _ensure_file(self.drop_in_file, text) or unit.needs_reload:
+            self._reload()
+
+    def _reload(self) -> None:
+        done = self.host.run(["systemctl", "daemon-reload"], 120)
+        if done.code:
+            raise OperationFailed(f"systemctl daemon-reload ended with {done.code}: {done.errors}")
+
+    def _own_command(self, unit: Unit) -> ExecStart | None:
+        """What the unit starts without our drop-in; None if that is not a server."""
+        found = exec_start([read_text(path) for path in unit.files if path != self.drop_in_file and os.path.isfile(path)])
+        return found if found is not None and is_server_program(found.program) else None
+
+    def _systemctl(self, *words: str, timeout_s: float = 60) -> None:
+        done = self.host.run(["systemctl", *words, "--", self.name], timeout_s)
+        if done.code:
+            raise OperationFailed(
+                f"systemctl {' '.join(words)} {self.name} ended with {done.code}: {done.errors or done.output.strip()}",
+                advice=f"See systemctl status {self.name}",
+            )
+
+
+def _is_silent(binary: str) -> bool:
+    """Whether a server cannot tell systemd that it is ready (no libsystemd; Redis 5.0 needs none)."""
+    with open(binary, "rb") as file:
+        return _NO_SYSTEMD in file.read()
+
+
+def _resolved(program: str, unit: str) -> str:
+    path = expanded(program, unit)
+    return path if os.path.isabs(path) else shutil.which(path, path=_SEARCHED) or path
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _ensure_file(path: str, text: str | None) -> bool:
+    """Writes a drop-in, or removes it (None) with its folder if that is empty then; returns whether anything changed."""
+    now = read_text(path) if os.path.isfile(path) else None
+    if now == text:
+        return False
+    if text is None:
+        os.remove(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.dirname(path))
+        return True
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(path + ".partial", "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path + ".partial", 0o644)
+    os.replace(path + ".partial", path)
+    return True
+
+
+# -- which one --------------------------------------------------------------------------------------------------------
+
+
+def service_of(pid: int, wanted: str, host: Host = THIS_HOST) -> dict[str, Any]:
+    """How the running process is stopped and started; see ``choose`` for the record."""
+    booted = wanted in ("auto", "systemd") and host.booted_by_systemd()
+    cgroup = unit_in_cgroup(host.cgroup(pid)) if booted else None
+    unit, trouble = None, ""
+    if cgroup is not None and not cgroup.of_user:
+        try:
+            unit = show(cgroup.name, host)
+        except SentinelOpsError as error:
+            trouble = error.message
+    return choose(wanted, pid, host.parent(pid), booted, cgroup, unit, trouble)
+
+
+def systemd_for(unit: str, pid: int | None, node: str, host: Host = THIS_HOST) -> Systemd:
+    """The unit that is to be used for the process (None: it does not run). Raises PreconditionFailed if it has another."""
+    if not host.booted_by_systemd():
+        raise PreconditionFailed("systemd does not run this host", node=node, state="It was left alone", advice="Give no unit")
+    service = Systemd(unit, host)
+    name = service.unit().name  # of an alias, the unit's own
+    found = unit_in_cgroup(host.cgroup(pid)) if pid is not None else None
+    if pid is not None and (found is None or found.of_user or found.name != name):
+        raise PreconditionFailed(
+            f"its process {pid} does not belong to the unit {name}, but to {found.name if found else 'none'}",
+            node=node,
+            state="It was left alone",
+            advice="Survey it again, or correct the unit",
+        )
+    return Systemd(name, host)

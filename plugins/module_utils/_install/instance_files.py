@@ -1,0 +1,33 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files of one instance, and by whom it is stopped and started."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from .._host.service import Process, Service
+from .._server.config_file import directives, read_text
+
+__all__ = ["InstanceFiles", "log_file_of"]
+
+
+@dataclass(frozen=True)
+class InstanceFiles:
+    """From what an instance is started, where it logs (empty: not to a file), and by whom it is stopped and started."""
+
+    executable: str
+    config_file: str
+    sentinel: bool
+    log_file: str
+    service: Service = field(default_factory=Process)
+
+
+def log_file_of(config_file: str) -> str:
+    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log goes to stdout."""
+    lines = directives(read_text(config_file))
+    path = (lines.get("logfile") or [[""]])[-1][0]
+    folder = (lines.get("dir") or [[os.path.dirname(config_file)]])[-1][0]
+    return os.path.join(folder, path) if path else ""

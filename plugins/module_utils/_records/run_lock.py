@@ -1,0 +1,155 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lock of a run: a record beside a Sentinel's journal that says which run is at work there, with a lease that it renews.
+
+A lease is judged by the clock of the host that holds the record, never by the controller's. A run that has lost its record
+must stop: another one has taken it over, or has done so and ended since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from dataclasses import dataclass
+from typing import Any, Iterator, Mapping, Sequence
+
+from .._errors import PreconditionFailed
+from .journal import SCHEMA, read_journal, write_journal
+
+__all__ = ["Moment", "RunLock", "age_s", "now", "taker", "who"]
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A point in time on one host: seconds since 1970, seconds since its boot (suspend included), and which boot that was."""
+
+    wall_s: float
+    since_boot_s: float
+    boot_id: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"wall_s": self.wall_s, "since_boot_s": self.since_boot_s, "boot_id": self.boot_id}
+
+
+def now() -> Moment:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot_id = file.read().strip()
+    except OSError:
+        boot_id = ""
+    return Moment(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME), boot_id)
+
+
+def age_s(record: Record, moment: Moment) -> float:
+    """How long ago the record was renewed.
+
+    Within one boot the clock that nobody sets tells. After a reboot the wall clock does; if that was set back it is at least
+    as long as the host is up. So a record grows old whatever happens to the clocks, and none is held for ever.
+    """
+    then = record["renewed"]
+    if then["boot_id"] and then["boot_id"] == moment.boot_id:
+        return max(0.0, moment.since_boot_s - float(then["since_boot_s"]))
+    wall = moment.wall_s - float(then["wall_s"])
+    return wall if wall >= 0 else moment.since_boot_s
+
+
+def taker(record: Record | None, run: str, moment: Moment, instead_of: Sequence[str] = ()) -> str:
+    """By what right a run may take the lock: ``free``, ``own``, ``expired`` or ``override``; empty if it may not."""
+    if record is None:
+        return "free"
+    holder = str(record["run"]["id"])
+    if holder == run:
+        return "own"
+    if holder in instead_of:
+        return "override"
+    return "expired" if age_s(record, moment) >= float(record["lease_s"]) else ""
+
+
+def who(run: Mapping[str, Any]) -> str:
+    """``alice@bastion, process 4711, run 3f2a9c1e``"""
+    return f"{run['user']}@{run['controller']}, process {run['pid']}, run {run['id']}"
+
+
+class RunLock:
+    """The lock file of one Sentinel. Reading, judging and writing it is one step, whoever else tries at the same time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._folder = os.path.dirname(path)
+
+    def read(self) -> dict[str, Any] | None:
+        return read_journal(self._path)
+
+    def take(self, run: Mapping[str, Any], lease_s: float, instead_of: Sequence[str] = ()) -> tuple[str, dict[str, Any] | None]:
+        """Takes the lock if it may be taken; returns the right (see ``taker``) and the record that was there before."""
+        with self._alone():
+            found, moment = self.read(), now()
+            right = taker(found, str(run["id"]), moment, instead_of)
+            if right:
+                since = found["since_s"] if found is not None and right == "own" else moment.wall_s
+                self._write(run, lease_s, since, moment)
+        return right, found
+
+    def renew(self, run: Mapping[str, Any], lease_s: float) -> None:
+        """Renews the lease; raises PreconditionFailed if the lock is not this run's any more."""
+        found = None
+        if os.path.isdir(self._folder):
+            with self._alone():
+                found = self.read()
+                if found is not None and found["run"]["id"] == run["id"]:
+                    self._write(run, lease_s, found["since_s"], now())
+                    return
+        by = f"{who(found['run'])} has taken it over" if found else f"{self._path} is gone, so another run has taken it over and ended"
+        raise PreconditionFailed(
+            f"this run ({run['id']}) has lost its lock: {by}",
+            state="What this run has done so far is complete, and nothing new was begun",
+            advice="Let the other run end, then run again: it surveys afresh and does what is left",
+        )
+
+    def release(self, run: Mapping[str, Any]) -> bool:
+        """Removes the lock if it is this run's, and its folder if that is empty; whether it was there."""
+        if not os.path.isdir(self._folder):
+            return False
+        with self._alone():
+            found = self.read()
+            if found is None or found["run"]["id"] != run["id"]:
+                return False
+            os.remove(self._path)
+            with contextlib.suppress(OSError):  # the journals of an upgrade that has not ended are there
+                os.rmdir(self._folder)
+        return True
+
+    def _write(self, run: Mapping[str, Any], lease_s: float, since_s: float, moment: Moment) -> None:
+        record = {"schema": SCHEMA, "run": dict(run), "since_s": since_s, "renewed": moment.as_dict(), "lease_s": lease_s}
+        write_journal(self._path, record)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Until the end of the block nobody else takes, renews or releases a lock in this folder."""
+        descriptor = self._locked_folder()
+        while descriptor is None:
+            with contextlib.suppress(FileExistsError):  # not exist_ok, which looks once more whether it is there: it may be gone again
+                os.makedirs(self._folder, mode=0o700)
+            descriptor = self._locked_folder()
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _locked_folder(self) -> int | None:
+        """A descriptor of the folder, locked; None if it was removed meanwhile."""
+        try:
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(descriptor).st_ino == os.stat(self._folder).st_ino:
+                return descriptor
+        os.close(descriptor)
+        return None

@@ -1,0 +1,125 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The data files of a stopped data node: which of them its (older) server cannot read, and setting those aside.
+
+A file that is set aside keeps its folder and gets another name; none is ever removed or replaced.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from dataclasses import dataclass
+from typing import Sequence
+
+from .config_file import directives, read_text, write_text
+from .versions import many_part_aof, reads_file
+
+__all__ = ["DataFiles", "data_files", "data_was_refused", "followed", "set_aside", "unreadable", "with_master"]
+
+_FOLLOW = ("replicaof", "slaveof")
+# What servers say when they end because of their data (rdb.c, aof.c).
+_REFUSED = re.compile(
+    r"Can't handle RDB format|Wrong signature trying to load|Short read or OOM loading DB|Internal error in RDB|"
+    r"Fatal error loading the DB|Bad file format reading the append only file|Unexpected end of file reading the append only|"
+    r"Unknown command '.*' reading the append only|RDB file was saved with checksum|Unrecoverable error reading the append only|"
+    r"Error (?:loading data|reading the RDB preamble)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """Where a server has its data; ``appends``: whether it starts from the append-only files, which then are the whole truth."""
+
+    rdb: str
+    aof: str
+    aof_folder: str
+    appends: bool
+
+    def all(self) -> list[str]:
+        """Those from which it would start."""
+        return [path for path in ([self.aof, self.aof_folder] if self.appends else [self.rdb]) if os.path.exists(path)]
+
+
+def _lines(config_file: str) -> dict[str, list[list[str]]]:
+    """The directives of a configuration file; where an included file has the same one, the file's own counts."""
+    found: dict[str, list[list[str]]] = {}
+    own = directives(read_text(config_file))
+    for words in own.get("include", []):
+        for path in sorted(glob.glob(os.path.join(os.path.dirname(config_file), *words[:1]))):
+            if os.path.isfile(path):
+                found.update(directives(read_text(path)))
+    return {**found, **own}
+
+
+def data_files(config_file: str) -> DataFiles:
+    """What a configuration says of the data files; names that it does not set are the servers' defaults."""
+    lines = _lines(config_file)
+
+    def value(name: str, default: str) -> str:
+        words = (lines.get(name) or [[default]])[-1]
+        return words[0] if words and words[0] else default
+
+    folder = os.path.normpath(os.path.join(os.path.dirname(config_file), value("dir", ".")))
+    return DataFiles(
+        rdb=os.path.join(folder, value("dbfilename", "dump.rdb")),
+        aof=os.path.join(folder, value("appendfilename", "appendonly.aof")),
+        aof_folder=os.path.join(folder, value("appenddirname", "appendonlydir")),
+        appends=value("appendonly", "no").lower() == "yes",
+    )
+
+
+def followed(config_file: str) -> str:
+    """The master that a configuration file names, as ``host port``; empty for a master's own file."""
+    lines = _lines(config_file)
+    named = [words for name in _FOLLOW for words in lines.get(name, [])]
+    return " ".join(named[-1]) if named and [word.lower() for word in named[-1]] != ["no", "one"] else ""
+
+
+def with_master(config_file: str, master: str) -> bool:
+    """Makes a configuration file name this master (``host port``); returns whether that had to be changed."""
+    if followed(config_file) == master:
+        return False
+    kept = [line for line in read_text(config_file).splitlines(keepends=True) if (line.split() or [""])[0].lower() not in _FOLLOW]
+    text = "".join(kept)
+    write_text(config_file, f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}replicaof {master}\n")
+    return True
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(16)
+
+
+def unreadable(data: DataFiles, reader: tuple[str, str]) -> list[str]:
+    """The files and folders that this server (``("redis", "6.2.14")``) would have to load, and cannot."""
+    found = []
+    for path in data.all():
+        if path == data.aof_folder:
+            files = [os.path.join(path, name) for name in sorted(os.listdir(path))]
+            readable = many_part_aof(reader) and all(reads_file(reader, _head(file)) for file in files if os.path.isfile(file))
+        else:
+            readable = reads_file(reader, _head(path))
+        if not readable:
+            found.append(path)
+    return found
+
+
+def set_aside(paths: Sequence[str]) -> list[str]:
+    """Renames files and folders; returns their new names, which nobody had before."""
+    renamed = []
+    for path in paths:
+        aside, number = f"{path}.set-aside", 2
+        while os.path.lexists(aside):
+            aside, number = f"{path}.set-aside-{number}", number + 1
+        os.rename(path, aside)
+        renamed.append(aside)
+    return renamed
+
+
+def data_was_refused(log: Sequence[str]) -> bool:
+    """Whether a server's last words say that it has ended because of its data."""
+    return any(_REFUSED.search(line) for line in log)

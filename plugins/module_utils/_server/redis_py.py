@@ -1,0 +1,223 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections to servers with redis-py: the only file that imports it.
+
+It is used below its client classes, as a connection that sends one command and reads one reply: replies stay as the
+server sent them (text, numbers, lists), nothing is retried, and what happened to a command is always known.
+redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import sys
+import traceback
+from typing import Any, Sequence
+
+from .._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed
+from .address import Address
+from .connection import Login
+
+REDIS_IMPORT_ERROR: str | None = None
+try:
+    import redis
+    import redis.exceptions
+    import redis.sentinel
+    from redis.backoff import NoBackoff
+    from redis.connection import Connection as PlainTransport
+    from redis.connection import SSLConnection as TlsTransport
+    from redis.retry import Retry
+except ImportError:
+    REDIS_IMPORT_ERROR = traceback.format_exc()
+
+__all__ = ["Connection", "SentinelClient", "mapped", "require_redis_py"]
+
+OLDEST_REDIS_PY = (4, 3)
+
+
+def require_redis_py() -> None:
+    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py, or has one that is too old."""
+    found = str(getattr(sys.modules.get("redis"), "__version__", ""))
+    numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:2])
+    if REDIS_IMPORT_ERROR is None and numbers >= OLDEST_REDIS_PY:
+        return
+    oldest = ".".join(map(str, OLDEST_REDIS_PY))
+    what = f"is version {found}, and {oldest} is the oldest that will do" if found else "is missing"
+    if found and numbers >= OLDEST_REDIS_PY:
+        what = f"is version {found}, and cannot be imported ({str(REDIS_IMPORT_ERROR).strip().splitlines()[-1]})"
+    raise PreconditionFailed(
+        f"the Python package redis {what}, for {sys.executable}, the interpreter that Ansible uses on this host",
+        state="Nothing was touched",
+        advice="Install it: the package python3-redis of the distribution (Debian 12, Ubuntu 24.04, Fedora or newer), or with "
+        f"{sys.executable} -m pip install 'redis>={oldest}'; the role sentinelops.redis.redis_upgrade does it with "
+        "tasks_from: requirements. Or set ansible_python_interpreter to one that has it",
+        **({"exception": REDIS_IMPORT_ERROR} if REDIS_IMPORT_ERROR else {}),
+    )
+
+
+def _options(login: Login) -> dict[str, Any]:
+    """Keyword arguments of redis-py's connections and clients, but for the address and TLS."""
+    seconds = login.timeout_ms / 1000
+    options: dict[str, Any] = {
+        "username": login.user,
+        "password": login.password,
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "decode_responses": True,
+        "encoding_errors": "backslashreplace",
+        "retry": Retry(NoBackoff(), 0),
+        "health_check_interval": 0,
+    }
+    if int(redis.__version__.split(".", maxsplit=1)[0]) >= 5:
+        options["protocol"] = 2  # newer releases ask for RESP3 maps; lists are what every server version sends
+    return options
+
+
+def _tls_options(login: Login) -> dict[str, Any]:
+    return {
+        "ssl_cert_reqs": "required" if login.validate_certs else "none",
+        "ssl_check_hostname": login.validate_certs,
+        "ssl_ca_certs": login.ca_certs,
+        "ssl_certfile": login.client_cert_file,
+        "ssl_keyfile": login.client_key_file,
+    }
+
+
+def _client_options(login: Login) -> dict[str, Any]:
+    return {**_options(login), **({"ssl": True, **_tls_options(login)} if login.tls else {})}
+
+
+def _transport(address: Address, login: Login) -> Any:
+    options = {"host": address.host, "port": address.port, **_options(login)}
+    return TlsTransport(**options, **_tls_options(login)) if login.tls else PlainTransport(**options)
+
+
+_HUNG_UP = ("EOF occurred", "closed by server", "reset by peer", "Broken pipe")
+_CHECK_PASSWORD = "Check user and password"
+_CHECK_CA = "Check ca_certs (the authority that signed the server's certificate) and the name or address that the certificate is for"
+_NO_TLS = "Nothing speaks TLS on this port: check the port, or set tls to false"
+_UNKNOWN_CLIENT_CERT = "The server does not trust the authority that signed client_cert_file"
+_GIVE_CLIENT_CERT = "If the server wants a client certificate, give client_cert_file and client_key_file"
+_GIVE_RIGHT = "Give the user this right with ACL SETUSER; the README lists all rights that are needed"
+_ACCESS_ADVICE = {
+    "NOAUTH": "Give the password (and the user)",
+    "Authentication required": "Give the password (and the user)",
+    "WRONGPASS": _CHECK_PASSWORD,
+    "invalid password": _CHECK_PASSWORD,
+    "invalid username-password": _CHECK_PASSWORD,
+    "without any password configured": "The server has no password: give none",
+    "NOPERM": _GIVE_RIGHT,
+    "certificate required": _GIVE_CLIENT_CERT,
+    "certificate verify failed": _CHECK_CA,
+    "unknown ca": _UNKNOWN_CLIENT_CERT,
+    "decrypt error": _UNKNOWN_CLIENT_CERT,
+    "bad certificate": _UNKNOWN_CLIENT_CERT,
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+    "wrong version number": _NO_TLS,
+}
+
+
+_CODES = {
+    "ReadOnlyError": "READONLY",
+    "OutOfMemoryError": "OOM",  # not in 4.3, which leaves the code where it is
+    "BusyLoadingError": "LOADING",
+    "MasterDownError": "MASTERDOWN",
+    "NoPermissionError": "NOPERM",
+}
+
+
+def _code_of(error: Exception) -> str:
+    """redis-py cuts the code off the errors for which it has an exception of its own."""
+    kinds = ((getattr(redis.exceptions, name, None), code) for name, code in _CODES.items())
+    return next((code for kind, code in kinds if kind and isinstance(error, kind)), "")
+
+
+def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exception:
+    """Our error for one of redis-py's; anything that is not one of its errors comes back as it is."""
+    text = str(error)
+    code = _code_of(error)
+    reply = text if text.startswith(code) else f"{code} {text}"
+    if isinstance(error, (redis.exceptions.RedisError, ssl.SSLError)):
+        advice = next((advice for part, advice in _ACCESS_ADVICE.items() if part in reply), "")
+        if advice:
+            return AccessDenied(f"{command}: {reply}", node=node, advice=advice)
+    if code or isinstance(error, redis.exceptions.ResponseError):
+        return CommandRefused(reply, node=node, command=command)
+    if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)):
+        refused = isinstance(error.__cause__ or error.__context__, ConnectionRefusedError) or "onnection refused" in text
+        return ConnectionFailed(f"no answer to {command}: {text}", node=node, sent=sent, refused=refused)
+    return error
+
+
+class Connection:
+    """One connection to one server, opened at the first command, never retried."""
+
+    def __init__(self, address: Address, login: Login) -> None:
+        self.address = address
+        self._transport = _transport(address, login)
+        self._login = login
+        self._has_answered = False
+
+    def command(self, *words: Any) -> Any:
+        """See Server.command. Only the first word of a command goes into messages: the rest may be a secret."""
+        sent = False
+        try:
+            self._transport.connect()
+            sent = True
+            self._transport.send_command(*words)
+            reply = self._transport.read_response()
+            self._has_answered = True
+            return reply
+        except Exception as error:
+            reason = mapped(error, node=str(self.address), command=str(words[0]), sent=sent)
+            if not isinstance(reason, CommandRefused):
+                self.close()
+            raise self._first_of_all(reason) from error
+
+    def _first_of_all(self, reason: Exception) -> Exception:
+        """A server that hangs up before it has ever answered tells by that what it misses."""
+        if not isinstance(reason, ConnectionFailed) or self._has_answered:
+            return reason
+        if self._login.tls and "Timeout" in reason.message:
+            reason.advice = "If nothing speaks TLS on this port, set tls to false"
+        elif any(word in reason.message for word in _HUNG_UP):
+            if not self._login.tls:
+                reason.advice = "If this port speaks TLS, set tls to true"
+            elif not self._login.client_cert_file:
+                return AccessDenied(reason.message, node=reason.node, advice=_GIVE_CLIENT_CERT)
+        return reason
+
+    def hurry(self, timeout_ms: int) -> None:
+        self.close()
+        self._transport.socket_timeout = self._transport.socket_connect_timeout = timeout_ms / 1000
+
+    def close(self) -> None:
+        self._transport.disconnect()
+
+
+class SentinelClient:
+    """redis-py's own Sentinel-aware client, as applications use it, with its retries switched off.
+
+    It asks SENTINEL MASTERS whenever it has to connect.
+    """
+
+    def __init__(self, sentinels: Sequence[Address], name: str, login: Login, node_login: Login) -> None:
+        self._name = name
+        self._client = redis.sentinel.Sentinel(
+            [(address.host, address.port) for address in sentinels],
+            sentinel_kwargs=_client_options(login),
+            **_client_options(node_login),
+        ).master_for(name)
+
+    def command(self, *words: Any) -> Any:
+        try:
+            return self._client.execute_command(*words)
+        except Exception as error:
+            # "Error 111 connecting to ..." and "No master found": raised before the command was sent
+            sent = not ("connecting to" in str(error) or isinstance(error, redis.sentinel.MasterNotFoundError))
+            raise mapped(error, node=self._name, command=str(words[0]), sent=sent) from error
+
+    def close(self) -> None:
+        self._client.close()

@@ -1,0 +1,329 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One shard as it is now: every Sentinel's view and every data node's own state; and what speaks against a handover."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import Sequence
+
+from .._errors import AccessDenied, ConnectionFailed, PreconditionFailed, SentinelOpsError
+from .._server.address import Address, is_run_id, same_node
+from .._server.connection import Connector, Server
+from .._server.info import NodeInfo, node_info, parse_info
+from .election import ineligible_because
+from .fence import PING_PERIOD, is_fence
+from .sentinel import ReplicaView, SentinelView, disagreements, read_view
+
+__all__ = [
+    "NodeState",
+    "Shard",
+    "ShardServers",
+    "named_node",
+    "not_ready",
+    "pause_refusals",
+    "read_shard",
+    "refusals",
+    "renamed_replica",
+]
+
+MAX_HELLO_AGE_MS = 3000  # hellos come every 2 s
+MIN_PAUSE_BUDGET_MS = 1000
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """A data node's INFO and the settings that a handover touches."""
+
+    address: str
+    info: NodeInfo
+    priority: int
+    min_replicas_to_write: int
+    min_replicas_max_lag: int
+    ping_period_s: int
+
+    @property
+    def fenced(self) -> bool:
+        return is_fence(self.min_replicas_to_write)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer.
+
+    ``denied``: those of them that did not let us in, which no waiting mends. Each node has one name throughout, whatever
+    names and addresses different Sentinels have for it.
+    """
+
+    views: tuple[SentinelView, ...]
+    nodes: tuple[NodeState, ...]
+    unreachable: tuple[str, ...]
+    denied: tuple[str, ...] = ()
+
+    @property
+    def master(self) -> str:
+        """The address that the first Sentinel names."""
+        return self.views[0].master.address if self.views else ""
+
+    @property
+    def down_after_ms(self) -> int:
+        """The shortest down-after-milliseconds of all Sentinels."""
+        return min(view.master.down_after_ms for view in self.views)
+
+    def node(self, address: str) -> NodeState | None:
+        return next((node for node in self.nodes if node.address == address), None)
+
+
+class Names:
+    """One name (``host:port``) per data node: nodes are told apart by their run id, not by how someone writes their address."""
+
+    def __init__(self) -> None:
+        self._of_text: dict[str, str] = {}
+        self._of_run_id: dict[str, str] = {}
+
+    def learn(self, text: str, run_id: str) -> str:
+        """Notes that this text leads to the process with this run id; returns the name of that node."""
+        name = self._of_text.get(text) or self._of_run_id.get(run_id) or text
+        self._of_text[text] = self._of_run_id[run_id] = name
+        return name
+
+    def of(self, text: str) -> str:
+        """The name of the node that this text leads to; the text itself if it is not known."""
+        if text in self._of_text:
+            return self._of_text[text]
+        return next((name for known, name in self._of_text.items() if same_node(known, text)), text)
+
+
+class ShardServers:
+    """Connections to the Sentinels and data nodes of one shard, each opened once."""
+
+    def __init__(self, sentinels: Sequence[Address], to_sentinel: Connector, to_node: Connector) -> None:
+        self.sentinels: list[Server] = [to_sentinel(address) for address in sentinels]
+        self._to_sentinel = to_sentinel
+        self._to_node = to_node
+        self._nodes: dict[str, Server] = {}
+        self._timeout_ms = 0
+        self.names = Names()
+
+    def again(self) -> ShardServers:
+        """The same servers over new connections, for another process; those of this one are left alone."""
+        other = ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
+        other.names = self.names
+        if self._timeout_ms:
+            other.hurry(self._timeout_ms)
+        return other
+
+    def node(self, address: str) -> Server:
+        if address not in self._nodes:
+            self._nodes[address] = self._to_node(Address.parse(address))
+            if self._timeout_ms:
+                self._nodes[address].hurry(self._timeout_ms)
+        return self._nodes[address]
+
+    def sentinel(self, address: str) -> Server:
+        """The Sentinel of this set at an address (``host:port``)."""
+        return next(sentinel for sentinel in self.sentinels if str(sentinel.address) == address)
+
+    def hurry(self, timeout_ms: int) -> None:
+        """Waits for no reply longer than this from now on, and opens all connections anew, so that nothing later waits for that."""
+        self._timeout_ms = timeout_ms
+        for server in [*self.sentinels, *self._nodes.values()]:
+            server.hurry(timeout_ms)
+            with contextlib.suppress(SentinelOpsError):
+                server.command("INFO", "server")
+
+    def close(self) -> None:
+        for server in [*self.sentinels, *self._nodes.values()]:
+            server.close()
+
+
+def config_values(server: Server, *names: str) -> dict[str, str]:
+    """CONFIG GET, one name at a time (several names in one call need Redis 7.0)."""
+    values: dict[str, str] = {}
+    for name in names:
+        reply = server.command("CONFIG", "GET", name)
+        values.update(zip(reply[::2], reply[1::2]))
+    return values
+
+
+def _read_node(server: Server) -> NodeState:
+    values = config_values(server, "replica-priority", "min-replicas-to-write", "min-replicas-max-lag", PING_PERIOD)
+    info = node_info(parse_info(server.command("INFO")))
+    server.command("ROLE")  # the promotion is watched with it: the right to it must not be missing then
+    return NodeState(
+        address=str(server.address),
+        info=info,
+        priority=int(values.get("replica-priority", "100")),
+        min_replicas_to_write=int(values.get("min-replicas-to-write", "0")),
+        min_replicas_max_lag=int(values.get("min-replicas-max-lag", "10")),
+        ping_period_s=int(values.get(PING_PERIOD, "10")),
+    )
+
+
+def _read_again_if_lost(server: Server) -> NodeState:
+    """A connection may have been closed by a role change just then; one that gets no reply is not tried again."""
+    try:
+        return _read_node(server)
+    except ConnectionFailed as error:
+        if error.refused or "Timeout" in error.message:
+            raise
+        return _read_node(server)
+
+
+def read_shard(servers: ShardServers, name: str) -> Shard:
+    """Asks every Sentinel, then every data node that any of them names."""
+    views: list[SentinelView] = []
+    nodes: dict[str, NodeState] = {}
+    failed: list[tuple[str, SentinelOpsError]] = []
+    for sentinel in servers.sentinels:
+        try:
+            views.append(read_view(sentinel, name))
+        except SentinelOpsError as error:
+            failed.append(("Sentinel", error))
+    named = {address for view in views for address in (view.master.address, *(r.address for r in view.replicas))}
+    for address in sorted(named):
+        try:
+            state = _read_again_if_lost(servers.node(address))
+            known_as = servers.names.learn(address, state.info.run_id)
+            nodes.setdefault(known_as, replace(state, address=known_as))
+        except SentinelOpsError as error:
+            failed.append(("data node", error))
+    return Shard(
+        tuple(_renamed(view, servers.names) for view in views),
+        tuple(_with_named_master(node, servers.names) for node in nodes.values()),
+        tuple(f"{kind} {error}" for kind, error in failed),
+        tuple(f"{kind} {error}" for kind, error in failed if isinstance(error, AccessDenied)),
+    )
+
+
+def _with_named_master(node: NodeState, names: Names) -> NodeState:
+    master = names.of(node.info.master) if node.info.master else ""
+    return replace(node, info=replace(node.info, master=master))
+
+
+def renamed_replica(replica: ReplicaView, names: Names) -> ReplicaView:
+    """The same replica, under the one name that its node has here."""
+    return replace(replica, address=names.of(replica.address))
+
+
+def _renamed(view: SentinelView, names: Names) -> SentinelView:
+    master = replace(view.master, address=names.of(view.master.address))
+    return replace(view, master=master, replicas=tuple(renamed_replica(replica, names) for replica in view.replicas))
+
+
+def named_node(servers: ShardServers, shard: Shard, text: str) -> str:
+    """The name of the node that ``text`` leads to: a run id, its address, or else whoever answers there."""
+    if is_run_id(text):
+        return next((node.address for node in shard.nodes if node.info.run_id == text), text)
+    name = servers.names.of(text)
+    if shard.node(name) is None:
+        with contextlib.suppress(SentinelOpsError):
+            run_id = parse_info(servers.node(text).command("INFO", "server")).get("run_id", "")
+            if any(node.info.run_id == run_id for node in shard.nodes):
+                return servers.names.learn(text, run_id)
+    return name
+
+
+def pause_budget_ms(down_after_ms: int) -> int:
+    """How long a pause may be before Sentinels could take the master for dead (PUBLISH is paused too)."""
+    return min(down_after_ms - 1000, 4000)
+
+
+def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
+    """What excludes a handover to ``target`` and does not pass by waiting; a sentence each."""
+    found: list[str] = list(shard.denied)
+    if not shard.views:
+        return found or [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
+    node = shard.node(target)
+    if node is None:
+        known = ", ".join(node.address for node in shard.nodes)
+        found.append(f"the target {target} is not a data node that the Sentinels know and that answers (they know {known})")
+        found += [text for text in shard.unreachable if text not in found]
+    else:
+        if wanted_version and node.info.version != wanted_version:
+            found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
+        if node.priority == 0 and target != shard.master:
+            found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
+    return found
+
+
+def pause_refusals(shard: Shard) -> list[str]:
+    """Why a pause that is long enough would look like a dead master to the Sentinels."""
+    down_after = shard.down_after_ms
+    if pause_budget_ms(down_after) >= MIN_PAUSE_BUDGET_MS:
+        return []
+    return [
+        f"down-after-milliseconds is {down_after}: a pause may last {max(0, pause_budget_ms(down_after))} ms, "
+        f"and the handover needs {MIN_PAUSE_BUDGET_MS} ms; raise it with SENTINEL SET to 2000 or more, or use mode fence"
+    ]
+
+
+def _sentinel_unready(view: SentinelView, sentinels: int) -> list[str]:
+    found: list[str] = []
+    if view.tilt:
+        found.append(f"Sentinel {view.address} is in TILT")
+    if view.master.failover_in_progress:
+        found.append(f"Sentinel {view.address} has a failover in progress")
+    bad = [flag for flag in view.master.flags if flag in ("s_down", "o_down", "disconnected")]
+    if bad:
+        found.append(f"Sentinel {view.address} flags the master {', '.join(bad)}")
+    if not view.quorum_ok:
+        found.append(f"Sentinel {view.address}: {view.quorum_reply}")
+    if view.master.other_sentinels + 1 != sentinels:
+        found.append(
+            f"Sentinel {view.address} knows {view.master.other_sentinels + 1} Sentinels, {sentinels} were asked: "
+            "one is missing, or one is a ghost (SENTINEL RESET on each removes ghosts)"
+        )
+    for peer in view.peers:
+        if peer.hello_age_ms > MAX_HELLO_AGE_MS or "disconnected" in peer.flags or "s_down" in peer.flags:
+            age = "never" if peer.hello_age_ms >= 10**9 else f"{peer.hello_age_ms} ms ago"
+            found.append(f"Sentinel {view.address} last heard of Sentinel {peer.address} {age} (flags {','.join(peer.flags)})")
+    return found
+
+
+def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
+    found: list[str] = []
+    masters = [node.address for node in shard.nodes if node.info.is_master]
+    if masters != [shard.master]:
+        found.append(f"the Sentinels name {shard.master}, and role:master is seen on {', '.join(masters) or 'no node'}")
+    head = max((node.info.offset for node in shard.nodes if node.info.is_master), default=0)
+    for node in shard.nodes:
+        info = node.info
+        if node.fenced:
+            found.append(f"{node.address} is fenced, by a handover that is under way or was cut short just now")
+        if info.loading:
+            found.append(f"{node.address} is loading its data")
+        if info.is_master:
+            continue
+        if not info.link_up:
+            found.append(f"the link of replica {node.address} to its master is down")
+        elif not same_node(info.master, shard.master):
+            found.append(f"replica {node.address} follows {info.master}, not the master {shard.master}")
+        elif head - info.offset > max_lag_bytes:
+            found.append(f"replica {node.address} lags {head - info.offset} bytes (at most {max_lag_bytes})")
+    return found
+
+
+def not_ready(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
+    """What must pass before a handover may begin, and may pass by itself; a sentence each."""
+    found = [*shard.unreachable, *disagreements(shard.views)]
+    for view in shard.views:
+        found += _sentinel_unready(view, len(shard.views) + sum(text.startswith("Sentinel") for text in shard.unreachable))
+        replica = view.replica(target)
+        if replica is not None and view.master.address != target:
+            why = ineligible_because(replica)
+            if why:
+                found.append(f"Sentinel {view.address} would not promote {target}: {why}")
+    return found + _nodes_unready(shard, max_lag_bytes)
+
+
+def refuse(problems: Sequence[str], master: str) -> PreconditionFailed:
+    """The error for a handover that was not begun."""
+    return PreconditionFailed(
+        "the handover was not begun: " + "; ".join(problems),
+        state=f"Nothing was changed, {master or 'the master'} keeps its role",
+        advice="Mend what is named and run again",
+        problems=list(problems),
+    )

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report: what was done, and what is not as it should be, from the plan and a survey made afterwards. Pure."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, Sequence
+
+from .plan import Instance, Plan, Settings, make_plan
+from .rendering import report_lines
+
+__all__ = ["make_report"]
+
+HANDOVER_FIELDS = (
+    "begun_at",
+    "old_master",
+    "new_master",
+    "mode",
+    "pause_ms",
+    "aligned",
+    "attempts",
+    "full_resyncs",
+    "leader",
+    "timeline",
+)
+
+
+def make_report(
+    plan: Mapping[str, Any], instances: Sequence[Instance], settings: Settings, handovers: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The report: ``instances``, ``shards``, ``handovers`` in order, ``problems``, and the text in ``lines``."""
+    now = {instance.key: instance.record for instance in instances}
+    after = make_plan(instances, settings)
+    report: dict[str, Any] = {
+        "version": plan["version"],
+        "instances": [_row(step, now.get(key, {})) for key, step in plan["steps"].items()],
+        "shards": {
+            name: {"before": shard["master_host"], "now": after.shards[name].master_host, "home": shard["home_host"]}
+            for name, shard in plan["shards"].items()
+            if name in after.shards
+        },
+        "handovers": [
+            {key: handover[key] for key in HANDOVER_FIELDS}
+            for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
+            if handover.get("changed") and handover["old_master"] != handover["new_master"]
+        ],
+        "held_back": after.held_back,
+        "problems": _problems(after, settings),
+    }
+    report["lines"] = report_lines(report)
+    return report
+
+
+def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "host": step["host"],
+        "kind": step["kind"],
+        "shard": step["shard"],
+        "before": step["running"],
+        "now": record["version"] if record.get("answers") else "does not answer",
+        "role": record.get("role", "unknown"),
+    }
+
+
+def _problems(after: Plan, settings: Settings) -> list[str]:
+    """What a plan made now would still have to do."""
+    found = [str(problem) for problem in after.problems]
+    found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]
+    found += [
+        f"shard {shard.name}: the master is {shard.master_host}, home is {shard.home_host}"
+        for shard in after.shards.values()
+        if settings.fail_back and not settings.canary and shard.master_host != shard.home_host
+    ]
+    return found

@@ -1,0 +1,221 @@
+"""The note of a handover on disk, and the lock that keeps a second one from beginning."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import Change
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+
+CHANGES = [
+    Change("node", "10.0.0.2:6379", "replica-priority", 100, 1),
+    Change("sentinel", "10.0.0.1:26379", "info-period", 10000, 1000),
+]
+WHO = {"pid": 4711, "since": "2026-01-31T23:59:59.123Z", "target": "10.0.0.2:6379"}
+
+# A process that takes the lock, says so, and waits to be told to end; a child of its own may hold the lock longer.
+HOLDER = """
+import os, sys, time
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+
+note = HandoverNote(sys.argv[1], "mymaster")
+note.take({"pid": os.getpid(), "target": "10.0.0.2:6379"})
+if sys.argv[2] == "with a standby" and os.fork() == 0:
+    sys.stdin.readline()
+    note.release()
+    os._exit(0)
+print("taken", flush=True)
+sys.stdin.readline() if sys.argv[2] == "alone" else time.sleep(60)
+"""
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> HandoverNote:
+    return HandoverNote(str(tmp_path), "mymaster")
+
+
+def held_by_another(folder: Path, how: str = "alone") -> subprocess.Popen[str]:
+    """A process that holds the lock until it is killed or its input ends."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    arguments = [sys.executable, "-c", HOLDER, str(folder), how]
+    process = subprocess.Popen(arguments, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "taken\n"
+    return process
+
+
+def test_there_is_none(note: HandoverNote) -> None:
+    assert note.left_behind() == []
+
+
+def test_what_is_written_is_read_by_the_next_one(note: HandoverNote, tmp_path: Path) -> None:
+    note.write(CHANGES)
+    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == CHANGES
+    note.write([])
+    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == []
+
+
+def test_nothing_is_left_of_one_that_was_erased(note: HandoverNote, tmp_path: Path) -> None:
+    note.write(CHANGES)
+    note.erase()
+    note.erase()
+    assert note.left_behind() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_for_one_makes_nothing(tmp_path: Path) -> None:
+    assert HandoverNote(str(tmp_path / "journal"), "mymaster").left_behind() == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+    note = HandoverNote(str(tmp_path / "journal"), "mymaster")
+    note.take(WHO)
+    note.write(CHANGES)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").iterdir()}
+    assert modes == {"handover-mymaster.json": 0o600, "handover-mymaster.json.lock": 0o600}
+    assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o700
+    note.release()
+
+
+@pytest.mark.parametrize("name", ["shard-1", "a b", "../up", "a/b", "ä", "x" * 200])
+def test_whatever_the_master_is_called(tmp_path: Path, name: str) -> None:
+    note = HandoverNote(str(tmp_path), name)
+    note.take(WHO)
+    note.write(CHANGES)
+    assert note.left_behind() == CHANGES
+    assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
+    note.release()
+
+
+def test_two_masters_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
+    one, other = HandoverNote(str(tmp_path), "one"), HandoverNote(str(tmp_path), "other")
+    one.take(WHO)
+    other.take(WHO)
+    one.write(CHANGES)
+    assert other.left_behind() == []
+    one.release()
+    other.release()
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema": 99}', "[]"])
+def test_one_that_cannot_be_read(note: HandoverNote, tmp_path: Path, text: str) -> None:
+    (tmp_path / "handover-mymaster.json").write_text(text)
+    with pytest.raises(PreconditionFailed, match=r"handover-mymaster\.json"):
+        note.left_behind()
+
+
+# -- the lock ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_lock_is_gone_when_it_is_released(note: HandoverNote, tmp_path: Path) -> None:
+    for _time in range(2):
+        note.take(WHO)
+        assert [path.name for path in tmp_path.iterdir()] == ["handover-mymaster.json.lock"]
+        note.release()
+        note.release()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_note_outlives_the_lock(note: HandoverNote, tmp_path: Path) -> None:
+    note.take(WHO)
+    note.write(CHANGES)
+    note.release()
+    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == CHANGES
+
+
+def test_a_second_one_in_this_process_is_refused(note: HandoverNote, tmp_path: Path) -> None:
+    note.take(WHO)
+    with pytest.raises(PreconditionFailed) as caught:
+        HandoverNote(str(tmp_path), "mymaster").take({"pid": 1})
+    assert "another handover of this master is under way on this host" in str(caught.value)
+    assert "Nothing was changed by this one" in str(caught.value)
+    for part in ("4711", "2026-01-31T23:59:59.123Z", "10.0.0.2:6379"):
+        assert part in str(caught.value), "it says who holds it"
+    assert json.loads((tmp_path / "handover-mymaster.json.lock").read_text()) == WHO, "it is still the first one's"
+    note.release()
+    HandoverNote(str(tmp_path), "mymaster").take(WHO)
+
+
+def test_another_process_holds_it(note: HandoverNote, tmp_path: Path) -> None:
+    with held_by_another(tmp_path) as process:
+        with pytest.raises(PreconditionFailed, match=f'"pid": {process.pid}'):
+            note.take(WHO)
+        process.communicate("end\n", timeout=20)
+    note.take(WHO)
+    assert json.loads((tmp_path / "handover-mymaster.json.lock").read_text()) == WHO
+    note.release()
+
+
+def test_the_lock_of_a_process_that_was_killed_is_nobody_s(note: HandoverNote, tmp_path: Path) -> None:
+    with held_by_another(tmp_path) as process:
+        process.kill()
+        process.wait(timeout=20)
+    assert (tmp_path / "handover-mymaster.json.lock").exists()
+    note.take(WHO)
+    note.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_standby_of_a_process_that_was_killed_holds_it_on(note: HandoverNote, tmp_path: Path) -> None:
+    with held_by_another(tmp_path, "with a standby") as process:
+        process.kill()
+        process.wait(timeout=20)
+        with pytest.raises(PreconditionFailed, match=f'"pid": {process.pid}'):
+            note.take(WHO)
+        assert process.stdin
+        process.stdin.write("end\n")
+        process.stdin.close()
+        assert process.stdout
+        process.stdout.read()  # until the standby has ended
+    assert list(tmp_path.iterdir()) == []
+    note.take(WHO)
+    note.release()
+
+
+def test_a_holder_that_has_not_said_who_it_is(note: HandoverNote, tmp_path: Path) -> None:
+    note.take(WHO)
+    (tmp_path / "handover-mymaster.json.lock").write_text("")
+    with pytest.raises(PreconditionFailed, match="it has only begun"):
+        HandoverNote(str(tmp_path), "mymaster").take({"pid": 1})
+    note.release()
+
+
+# -- a folder that cannot be written ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> HandoverNote:
+    """Its folder would have to be where a file is; whoever runs the tests may be root, who may write everywhere else."""
+    (tmp_path / "file").write_text("")
+    return HandoverNote(str(tmp_path / "file" / "journal"), "mymaster")
+
+
+def test_a_lock_that_cannot_be_written(nowhere: HandoverNote) -> None:
+    with pytest.raises(PreconditionFailed) as caught:
+        nowhere.take(WHO)
+    assert "file/journal/handover-mymaster.json, which cannot be written: Not a directory" in str(caught.value)
+    assert "Nothing was changed" in str(caught.value)
+    assert "journal_folder" in str(caught.value)
+    nowhere.release()
+
+
+def test_a_note_that_cannot_be_written(note: HandoverNote, tmp_path: Path) -> None:
+    note.take(WHO)
+    (tmp_path / "handover-mymaster.json.partial").mkdir()
+    with pytest.raises(PreconditionFailed, match="cannot be written: Is a directory"):
+        note.write(CHANGES)
+    note.release()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """/proc takes no files, not even root's."""
+    with pytest.raises(PreconditionFailed, match="cannot be written: No such file or directory"):
+        HandoverNote("/proc", "mymaster").take(WHO)

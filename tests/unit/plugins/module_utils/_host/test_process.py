@@ -1,0 +1,187 @@
+"""Processes on this host, and what a server's executable says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import (
+    Owner,
+    alive,
+    binary_version,
+    executable_of,
+    machine_id,
+    owner_of,
+    start_detached,
+    version_folder,
+)
+from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+NO_SUCH_PID = 2**22 + 1  # beyond the largest that Linux gives
+
+
+def test_alive() -> None:
+    assert alive(os.getpid())
+    assert not alive(NO_SUCH_PID)
+
+
+def test_a_zombie_is_not_alive() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    assert alive(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert not alive(process.pid)
+    process.wait()
+    assert not alive(process.pid)
+
+
+def test_the_executable_of_a_process_is_what_the_kernel_says() -> None:
+    assert executable_of(os.getpid(), "redis-server") == os.path.realpath(sys.executable)
+    assert executable_of(NO_SUCH_PID, "/opt/redis/redis-server") == "/opt/redis/redis-server"
+
+
+def test_an_executable_that_was_replaced_meanwhile(tmp_path: Path) -> None:
+    """The folders were swapped and the old file removed: /proc adds ' (deleted)'."""
+    program = tmp_path / "redis-server"
+    program.write_bytes(Path("/bin/sleep").read_bytes())
+    program.chmod(0o755)
+    process = subprocess.Popen([str(program), "60"])
+    try:
+        program.unlink()
+        assert executable_of(process.pid, "?") == str(program)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize(
+    ("executable", "folder"),
+    [
+        ("/opt/redis-6379/redis/redis-server", "/opt/redis-6379/redis"),
+        ("/opt/redis/src/redis-server", "/opt/redis"),
+        ("/opt/redis/bin/valkey-server", "/opt/redis"),
+        ("/usr/bin/redis-server", "/usr"),
+        ("/redis-server", "/"),
+        ("", ""),
+    ],
+)
+def test_version_folder(executable: str, folder: str) -> None:
+    assert version_folder(executable) == folder
+
+
+@pytest.mark.parametrize("product", ["Redis server", "Valkey server", "Server"])
+@pytest.mark.parametrize("version", ["6.2.14", "8.6.0-rc1"])
+def test_binary_version(tmp_path: Path, product: str, version: str) -> None:
+    assert binary_version(str(place(tmp_path, version, product=product) / "redis-server")) == version
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("#!/bin/sh\necho hello\n", "printed: hello"),
+        ("#!/bin/sh\necho Redis server v=7.0.15; exit 3\n", "ended with 3"),
+        ("#!/no/such/interpreter\n", "cannot be run"),
+        ("\x7fELF nonsense", "cannot be run"),
+    ],
+)
+def test_an_executable_that_does_not_tell_its_version(tmp_path: Path, script: str, reason: str) -> None:
+    program = tmp_path / "redis-server"
+    program.write_text(script)
+    program.chmod(0o755)
+    with pytest.raises(OperationFailed, match=reason):
+        binary_version(str(program))
+
+
+def test_no_executable(tmp_path: Path) -> None:
+    with pytest.raises(OperationFailed, match="cannot be run"):
+        binary_version(str(tmp_path / "redis-server"))
+
+
+def test_a_started_program_is_in_a_session_of_its_own(tmp_path: Path) -> None:
+    with (tmp_path / "output").open("w+b") as output:
+        started = start_detached(["/bin/sh", "-c", "echo last words; pwd; exec sleep 60"], str(tmp_path), output)
+        try:
+            assert started.ended() is None
+            assert os.getsid(started.process.pid) == started.process.pid != os.getsid(0)
+        finally:
+            started.process.kill()
+            started.process.wait()
+
+
+def living_in_group(group: int) -> list[int]:
+    """The processes of a group that have not ended; those that nobody has waited for do not count."""
+    found = []
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit() and os.getpgid(int(name)) == group and alive(int(name)):
+                found.append(int(name))
+    return found
+
+
+@pytest.mark.parametrize("script", ["exec sleep 60", "sleep 60 & wait", "trap '' TERM; sleep 60 & wait; sleep 60"])
+def test_a_started_program_is_ended_with_all_that_it_started(tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "output").open("w+b") as output:
+        started = start_detached(["/bin/sh", "-c", f"echo begun; {script}"], str(tmp_path), output)
+        while not started.printed():
+            time.sleep(0.005)
+        wait = started.process.wait
+        monkeypatch.setattr(started.process, "wait", lambda _seconds=None: wait(0.1))  # not 5 s for one that ignores SIGTERM
+        started.end()
+        assert started.ended() is not None
+        deadline = time.monotonic() + 5  # one that was sent SIGTERM takes its time on a busy machine
+        while living_in_group(started.process.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        started.end()
+
+
+def test_whom_a_process_runs_as() -> None:
+    assert owner_of(os.getpid()) == (os.geteuid(), os.getegid())
+    assert owner_of(NO_SUCH_PID) is None
+
+
+def test_aliases_of_one_machine_have_its_id_in_common() -> None:
+    assert machine_id("/") == machine_id("/") != ""
+
+
+@root
+@pytest.mark.parametrize("uid", [65534, 54321], ids=["a user with a name", "a user id without a name"])
+def test_a_program_is_started_as_another_user(tmp_path: Path, uid: int) -> None:
+    ours = os.getgroups()
+    os.setgroups([0, 54322])
+    try:
+        with (tmp_path / "output").open("w+b") as output:
+            started = start_detached(["/bin/sh", "-c", "id -u; id -g; id -G"], "/", output, Owner(uid, 54321))
+            started.process.wait()
+            user, group, groups = started.printed().splitlines()
+    finally:
+        os.setgroups(ours)
+    assert (user, group) == (str(uid), "54321")
+    assert not {"0", "54322"} & set(groups.split()), "none of ours is left"
+
+
+@root
+def test_a_user_that_one_cannot_become(tmp_path: Path) -> None:
+    """As root in a container without the right to change users."""
+    with (tmp_path / "output").open("w+b") as output, pytest.raises(OperationFailed):
+        start_detached(["/bin/true"], "/", output, Owner(2**40, 2**40))
+
+
+def test_what_a_program_printed_and_how_it_ended(tmp_path: Path) -> None:
+    with (tmp_path / "output").open("w+b") as output:
+        started = start_detached(["/bin/sh", "-c", "pwd; echo last words >&2; exit 7"], str(tmp_path), output)
+        started.process.wait()
+        assert started.ended() == 7
+        assert started.printed() == f"{tmp_path}\nlast words"
+
+
+def test_a_program_that_cannot_be_started(tmp_path: Path) -> None:
+    with (tmp_path / "output").open("w+b") as output, pytest.raises(OperationFailed, match="cannot be started"):
+        start_detached([str(tmp_path / "missing")], str(tmp_path), output)

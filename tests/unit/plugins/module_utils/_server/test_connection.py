@@ -1,0 +1,390 @@
+"""What becomes of replies, errors and lost connections on the way through redis-py."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis.exceptions
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
+    AccessDenied,
+    CommandRefused,
+    ConnectionFailed,
+    PreconditionFailed,
+    SentinelOpsError,
+)
+from ansible_collections.sentinelops.redis.plugins.module_utils._server import redis_py
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import (
+    CONNECTION_SPEC,
+    NODE_LOGIN_SPEC,
+    Login,
+    connect,
+    login_from,
+    node_login_from,
+    transaction,
+)
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.redis_py import mapped, require_redis_py
+from ansible_collections.sentinelops.redis.tests.unit.support.loopback import HangUp, Listening, Refusal, listening
+from ansible_collections.sentinelops.redis.tests.unit.support.recorded import VERSIONS, recorded
+
+NODE = "10.0.0.1:6379"
+PASSWORD, KEY_NAME, VALUE = "s3cret-password", "s3cret-key", "s3cret-value"
+
+
+def told(error: Exception) -> str:
+    """All that anybody gets to see of an error."""
+    return f"{error} {error.as_result() if isinstance(error, SentinelOpsError) else ''}"
+
+
+# -- redis-py's exceptions --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "part"),
+    [
+        (redis.exceptions.AuthenticationError("Authentication required."), AccessDenied, "Give the password"),
+        (
+            redis.exceptions.AuthenticationError("invalid username-password pair or user is disabled."),
+            AccessDenied,
+            "Check user and password",
+        ),
+        (redis.exceptions.AuthenticationError("invalid password"), AccessDenied, "Check user and password"),
+        (
+            redis.exceptions.AuthenticationError("AUTH <password> called without any password configured for the default user."),
+            AccessDenied,
+            "The server has no password: give none",
+        ),
+        (redis.exceptions.NoPermissionError("this user has no permissions to run the 'get' command"), AccessDenied, "ACL SETUSER"),
+        (redis.exceptions.ResponseError("NOPERM this user may not"), AccessDenied, "ACL SETUSER"),
+        (redis.exceptions.ReadOnlyError("You can't write against a read only replica."), CommandRefused, "READONLY You can't write"),
+        (redis.exceptions.BusyLoadingError("Redis is loading the dataset in memory"), CommandRefused, "LOADING Redis is loading"),
+        (redis.exceptions.ResponseError("NOREPLICAS Not enough good replicas to write."), CommandRefused, "NOREPLICAS"),
+        (redis.exceptions.ResponseError("INPROG Failover already in progress"), CommandRefused, "INPROG"),
+        (redis.exceptions.ExecAbortError("Transaction discarded because of previous errors."), CommandRefused, "Transaction discarded"),
+        (redis.exceptions.ConnectionError("Connection closed by server."), ConnectionFailed, "no answer to CONFIG: Connection closed"),
+        (redis.exceptions.TimeoutError("Timeout reading from socket"), ConnectionFailed, "no answer to CONFIG: Timeout"),
+        (OSError("Network is unreachable"), ConnectionFailed, "Network is unreachable"),
+        (redis.exceptions.ConnectionError("certificate verify failed: self-signed certificate"), AccessDenied, "Check ca_certs"),
+        (ssl.SSLError(1, "tlsv13 alert certificate required"), AccessDenied, "client_cert_file"),
+        (ssl.SSLError(1, "tlsv1 alert unknown ca"), AccessDenied, "does not trust the authority"),
+        (ssl.SSLError(1, "WRONG_VERSION_NUMBER] wrong version number"), AccessDenied, "Nothing speaks TLS on this port"),
+        (ssl.SSLError(8, "EOF occurred in violation of protocol"), ConnectionFailed, "EOF occurred in violation"),
+    ],
+)
+def test_an_error_of_redis_py(error: Exception, kind: type[SentinelOpsError], part: str) -> None:
+    found = mapped(error, node=NODE, command="CONFIG", sent=True)
+    assert isinstance(found, kind)
+    assert part in told(found)
+    assert NODE in str(found)
+    assert "CONFIG" in str(found)
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_whether_the_command_was_sent_is_kept(sent: bool) -> None:
+    found = mapped(redis.exceptions.ConnectionError("gone"), node=NODE, command="RPUSH", sent=sent)
+    assert isinstance(found, ConnectionFailed)
+    assert found.sent is sent
+
+
+def test_an_older_redis_py_has_fewer_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(redis.exceptions, "OutOfMemoryError")  # as 4.3, the one of Debian 12
+    found = mapped(redis.exceptions.ResponseError("OOM command not allowed"), node=NODE, command="RPUSH", sent=True)
+    assert isinstance(found, CommandRefused)
+    assert found.reply == "OOM command not allowed"
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ValueError("y"), redis.exceptions.DataError("z")])
+def test_what_is_no_error_of_a_server_comes_back_as_it_is(error: Exception) -> None:
+    assert mapped(error, node=NODE, command="GET", sent=True) is error
+
+
+# -- replies of real servers, over a socket ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["READONLY", "NOREPLICAS", "No such master", "INPROG", "NOGOODSLAVE"])
+def test_a_refusal_is_whole(version: str, name: str) -> None:
+    reply = recorded(version, "errors")[name]
+    with listening(lambda words: Refusal(reply)) as server, pytest.raises(CommandRefused) as caught:
+        connect(server.address, Login()).command("SENTINEL", "FAILOVER", "mymaster")
+    assert caught.value.reply in (reply, reply.removeprefix("ERR "))
+    assert caught.value.command == "SENTINEL"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["OOM", "MASTERDOWN"])
+def test_a_refusal_whose_code_redis_py_knows_is_whole(version: str, name: str) -> None:
+    reply = recorded(version, "errors")[name]
+    with listening(lambda words: Refusal(reply)) as server, pytest.raises(CommandRefused) as caught:
+        connect(server.address, Login()).command("RPUSH", "key", "1")
+    assert caught.value.reply == reply
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["NOAUTH", "WRONGPASS", "NOPERM command", "NOPERM key", "AUTH without password"])
+def test_a_lack_of_rights(version: str, name: str) -> None:
+    reply = recorded(version, "errors")[name]
+    with listening(lambda words: Refusal(reply)) as server, pytest.raises(AccessDenied) as caught:
+        connect(server.address, Login()).command("GET", KEY_NAME)
+    assert caught.value.advice
+    assert "s3cret" not in told(caught.value)
+
+
+@pytest.mark.parametrize("reply", ["NOPERM No permissions to access a key", "NOPERM No permissions to access a channel"])
+def test_a_lack_of_rights_in_the_words_of_redis_7_2(reply: str) -> None:
+    with listening(lambda words: Refusal(reply)) as server, pytest.raises(AccessDenied):
+        connect(server.address, Login()).command("GET", "key")
+
+
+@pytest.mark.parametrize(
+    "reply", ["text", "", 7, 0, None, [], ["a", 1, None, ["b"]], "caf\u00e9"], ids=["text", "empty", "7", "0", "nil", "[]", "list", "utf-8"]
+)
+def test_a_reply_is_as_the_server_sent_it(reply: Any) -> None:
+    with listening(lambda words: reply) as server:
+        assert connect(server.address, Login()).command("ANY") == reply
+
+
+def test_commands_are_sent_word_by_word() -> None:
+    with listening(lambda words: "OK") as server:
+        connection = connect(server.address, Login())
+        connection.command("CONFIG", "SET", "requirepass", "a b\r\n'c\"")
+        connection.command("CLIENT", "PAUSE", 4000, "WRITE")
+        connection.close()
+    assert server.said[-2:] == [["CONFIG", "SET", "requirepass", "a b\r\n'c\""], ["CLIENT", "PAUSE", "4000", "WRITE"]]
+
+
+@pytest.mark.parametrize(
+    ("login", "auth"),
+    [
+        (Login(), []),
+        (Login(password=PASSWORD), [["AUTH", PASSWORD]]),
+        (Login(user="ops", password=PASSWORD), [["AUTH", "ops", PASSWORD]]),
+    ],
+)
+def test_logging_in(login: Login, auth: list[list[str]]) -> None:
+    with listening(lambda words: "OK") as server:
+        connect(server.address, login).command("PING")
+    assert [words for words in server.said if words[0] == "AUTH"] == auth
+
+
+# -- secrets ------------------------------------------------------------------------------------------------------------
+
+
+def refuse_auth(words: list[str]) -> Any:
+    return Refusal("WRONGPASS invalid username-password pair or user is disabled.") if words[0] == "AUTH" else "OK"
+
+
+def hang_up(words: list[str]) -> Any:
+    raise HangUp
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [refuse_auth, hang_up, lambda words: Refusal("NOAUTH Authentication required."), lambda words: Refusal("ERR nonsense")],
+    ids=["wrong password", "hung up", "no password", "refused"],
+)
+def test_no_secret_is_in_an_error(answer: Any) -> None:
+    login = Login(user="ops", password=PASSWORD)
+    with listening(answer) as server, pytest.raises(SentinelOpsError) as caught:
+        connect(server.address, login).command("CONFIG", "SET", "masterauth", VALUE)
+    assert "s3cret" not in told(caught.value)
+    assert "s3cret" not in repr(login)
+
+
+# -- lost connections -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def closed_port() -> Iterator[Address]:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # nobody else gets it, and it does not listen
+        yield Address("127.0.0.1", held.getsockname()[1])
+
+
+def test_nobody_listens(closed_port: Address) -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        connect(closed_port, Login()).command("PING")
+    assert (caught.value.sent, caught.value.refused) == (False, True)
+    assert str(closed_port) in str(caught.value)
+
+
+def test_the_server_hangs_up() -> None:
+    with listening(hang_up) as server, pytest.raises(ConnectionFailed) as caught:
+        connect(server.address, Login()).command("RPUSH", "key", "1")
+    assert (caught.value.sent, caught.value.refused) == (True, False)
+
+
+def test_the_server_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ConnectionFailed) as caught:
+        connect(Address("127.0.0.1", silent.getsockname()[1]), Login(timeout_ms=50)).command("PING")
+    assert "Timeout" in str(caught.value)
+    assert not caught.value.refused
+
+
+def slow(words: list[str]) -> str:
+    time.sleep(0.2)
+    return "PONG"
+
+
+def test_someone_in_a_hurry_waits_no_longer() -> None:
+    with listening(slow) as server:
+        connection = connect(server.address, Login(timeout_ms=5000))
+        assert connection.command("PING") == "PONG"
+        connection.hurry(50)
+        begun_s = time.monotonic()
+        with pytest.raises(ConnectionFailed, match="Timeout") as caught:
+            connection.command("PING")
+        assert time.monotonic() - begun_s < 0.19
+        assert (caught.value.sent, caught.value.refused) == (True, False)
+        connection.hurry(2000)
+        assert connection.command("PING") == "PONG"
+
+
+def test_someone_in_a_hurry_connects_anew() -> None:
+    """So that nothing later has to be waited for, the name server included."""
+    with listening(lambda words: "PONG") as server:
+        connection = connect(server.address, Login())
+        for _time in range(2):
+            connection.command("PING")
+        connection.hurry(500)
+        connection.command("PING")
+        assert [said.count(["PING"]) for said in server.said_on] == [2, 1]
+
+
+def test_nothing_is_retried() -> None:
+    with listening(hang_up) as server:
+        connection = connect(server.address, Login())
+        with pytest.raises(ConnectionFailed):
+            connection.command("SHUTDOWN")
+    assert [words for words in server.said if words[0] == "SHUTDOWN"] == [["SHUTDOWN"]]
+
+
+def test_the_next_command_connects_again() -> None:
+    answers = iter([HangUp(), "PONG"])
+
+    def answer(words: list[str]) -> Any:
+        reply = next(answers)
+        if isinstance(reply, HangUp):
+            raise reply
+        return reply
+
+    with listening(answer) as server:
+        connection = connect(server.address, Login())
+        with pytest.raises(ConnectionFailed):
+            connection.command("PING")
+        assert connection.command("PING") == "PONG"
+
+
+def test_after_a_refusal_the_connection_stays() -> None:
+    replies = iter([Refusal("ERR unknown command"), "PONG"])
+    with listening(lambda words: next(replies)) as server:
+        connection = connect(server.address, Login())
+        with pytest.raises(CommandRefused):
+            connection.command("NONSENSE")
+        assert connection.command("PING") == "PONG"
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+
+def in_a_transaction(server: Listening) -> list[Any]:
+    return transaction(connect(server.address, Login()), ["CLIENT", "PAUSE", 4000, "WRITE"], ["INFO", "replication"])
+
+
+def test_a_transaction() -> None:
+    replies = iter(["OK", "QUEUED", "QUEUED", ["OK", "role:master\r\n"]])
+    with listening(lambda words: next(replies)) as server:
+        assert in_a_transaction(server) == ["OK", "role:master\r\n"]
+    sent = [words for words in server.said if words[0] != "CLIENT" or words[1] != "SETINFO"]
+    assert sent == [["MULTI"], ["CLIENT", "PAUSE", "4000", "WRITE"], ["INFO", "replication"], ["EXEC"]]
+
+
+def test_an_error_within_a_transaction_is_raised() -> None:
+    replies = iter(["OK", "QUEUED", "QUEUED", [Refusal("ERR syntax error"), "role:master\r\n"]])
+    with listening(lambda words: next(replies)) as server, pytest.raises(CommandRefused, match="syntax error") as caught:
+        in_a_transaction(server)
+    assert caught.value.command == "CLIENT"
+
+
+@pytest.mark.parametrize("refused", [1, 3])
+def test_a_transaction_that_is_refused(refused: int) -> None:
+    replies = iter(Refusal("ERR no") if number == refused else "QUEUED" for number in range(4))
+    with listening(lambda words: next(replies)) as server, pytest.raises(CommandRefused):
+        in_a_transaction(server)
+
+
+def test_after_a_command_that_could_not_be_queued_the_transaction_is_ended() -> None:
+    replies = iter(["OK", Refusal("BUSY Redis is busy running a script."), "OK", "OK"])
+    with listening(lambda words: next(replies)) as server:
+        connection = connect(server.address, Login())
+        with pytest.raises(CommandRefused):
+            transaction(connection, ["CLIENT", "PAUSE", 4000, "WRITE"])
+        connection.command("CLIENT", "UNPAUSE")
+    after = [words[0] for words in server.said][server.said.index(["CLIENT", "PAUSE", "4000", "WRITE"]) + 1 :]
+    assert "DISCARD" in after or "CLIENT" in after[1:], "discarded, or on a new connection"
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+
+OPTIONS = {name: option.get("default") for name, option in {**CONNECTION_SPEC, **NODE_LOGIN_SPEC}.items()}
+
+
+def test_the_login_of_a_module_without_options() -> None:
+    assert login_from(OPTIONS) == Login()
+
+
+def test_an_empty_user_or_password_is_none() -> None:
+    """As a role passes on what the inventory leaves empty."""
+    assert login_from({**OPTIONS, "login_user": "", "login_password": ""}) == Login()
+
+
+def test_the_login_to_the_data_nodes() -> None:
+    params = {**OPTIONS, "login_user": "s", "login_password": "sp", "node_login_user": "n", "node_login_password": "np", "tls": True}
+    assert login_from(params) == Login(user="s", password="sp", tls=True)
+    assert node_login_from(params) == Login(user="n", password="np", tls=True)
+
+
+@pytest.mark.parametrize("empty", [None, ""])
+def test_the_nodes_have_the_tls_options_of_the_sentinels_but_for_their_own(empty: str | None) -> None:
+    params = {**OPTIONS, "tls": True, "ca_certs": "/ca", "client_cert_file": "/cert", "client_key_file": empty}
+    assert node_login_from({**params, "node_ca_certs": empty}) == Login(tls=True, ca_certs="/ca", client_cert_file="/cert")
+    own = {"node_tls": False, "node_validate_certs": False, "node_ca_certs": "/other"}
+    assert node_login_from({**params, **own}) == Login(validate_certs=False, ca_certs="/other", client_cert_file="/cert")
+    assert login_from({**params, **own}) == Login(tls=True, ca_certs="/ca", client_cert_file="/cert")
+
+
+def test_redis_py_is_here() -> None:
+    require_redis_py()
+
+
+@pytest.mark.parametrize(
+    ("version", "trouble", "reason"),
+    [
+        (None, "ImportError: No module named 'redis'", "the Python package redis is missing, for "),
+        ("3.5.3", "ImportError: No module named 'redis.backoff'", "is version 3.5.3, and 4.3 is the oldest that will do, for "),
+        ("4.2.2", None, "is version 4.2.2, and 4.3 is the oldest that will do, for "),
+        ("5.0.1", "Traceback:\nImportError: async_timeout", "is version 5.0.1, and cannot be imported (ImportError: async_timeout), for "),
+    ],
+)
+def test_redis_py_is_missing_or_too_old(version: str | None, trouble: str | None, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_py, "REDIS_IMPORT_ERROR", trouble)
+    if version is None:
+        monkeypatch.delitem(sys.modules, "redis")
+    else:
+        monkeypatch.setattr(redis, "__version__", version)
+    with pytest.raises(PreconditionFailed) as refused:
+        require_redis_py()
+    assert reason + sys.executable in str(refused.value)
+    assert "Nothing was touched. Install it: the package python3-redis" in str(refused.value)
+
+
+@pytest.mark.parametrize("version", ["4.3.0", "4.10.1", "5.0.0rc1", "8.1.0"])
+def test_redis_py_is_new_enough(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis, "__version__", version)
+    require_redis_py()
