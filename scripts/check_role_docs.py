@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # | `name` | `default`, or: required | meaning |
 ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?:`(?P<default>.+?)`|required) \| (?P<meaning>.*\S) \|$", re.MULTILINE)
 NAME = re.compile(r"\b\w+\b")
-TASK_FILE = re.compile(r"[\w{} ]+\.yml\b")
+TASK_FILE = re.compile(r"[\w{}/ ]+\.yml\b")
 # tasks/restart.yml serves both kinds of instances and names both logins; an entry point passes it an instance of its own kind.
 NEVER_USED = {"sentinel": "redis_upgrade_redis_", "replica": "redis_upgrade_sentinel_"}
 # What the role tells the task files of the user, and is no option.
@@ -93,7 +93,11 @@ def text_of(role: Path, entry: str) -> str:
         text += (content := (role / "tasks" / name).read_text(encoding="utf-8"))
         for reference in TASK_FILE.findall(content):
             computed = "}" in reference
-            waiting += [path.name for path in (role / "tasks").iterdir() if path.name not in entries] if computed else [reference.strip()]
+            if computed:
+                names = (str(path.relative_to(role / "tasks")) for path in (role / "tasks").rglob("*.yml"))
+                waiting += [other for other in names if other not in entries]
+            else:
+                waiting.append(reference.strip())
     if ".j2" in text:
         text += "".join(path.read_text(encoding="utf-8") for path in sorted((role / "templates").iterdir()))
     return text

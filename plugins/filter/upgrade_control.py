@@ -13,17 +13,17 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages im
     failure_lines,
     hook_variables,
     judge_lock,
-    left_out,
     lost_lines,
+    missing_hosts,
     question,
     stop_lines,
 )
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import fate
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import run_state
 
 
-def upgrade_left_out(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str = "") -> list[str]:
+def upgrade_missing_hosts(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str = "") -> list[str]:
     """What to say if a play does not have all hosts of some groups."""
-    return left_out(groups, wanted, in_play, limit)
+    return missing_hosts(groups, wanted, in_play, limit)
 
 
 def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: str = "") -> dict[str, Any]:
@@ -35,7 +35,7 @@ def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: st
             if "held" in answer:
                 asked[str(host)] = answer
                 break
-    return judge_lock(asked, override, fate)
+    return judge_lock(asked, override, run_state)
 
 
 def upgrade_gate(
@@ -55,11 +55,11 @@ def upgrade_gate(
     late = deadline and time.time() >= deadline["at_s"]
     stop = [] if done is None else lost_lines(plan, keys, done, lost_hosts)
     if late and not stop:
-        stop = upgrade_stop(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.")
+        stop = upgrade_stop_message(plan, keys, f"The deadline {deadline['text']} has passed, so nothing new is begun.")
     return {**gate, "stop": stop, "holds": bool(stop or gate["ask"] or gate["pause_s"] > 0)}
 
 
-def upgrade_stop(plan: Mapping[str, Any], keys: Sequence[str], reason: str, after: bool = False) -> list[str]:
+def upgrade_stop_message(plan: Mapping[str, Any], keys: Sequence[str], reason: str, after: bool = False) -> list[str]:
     """What a run says that stops between two steps; nothing if the plan has no such step."""
     return stop_lines(plan, keys, [reason], after)
 
@@ -85,7 +85,7 @@ class FilterModule:
             "upgrade_failure": upgrade_failure,
             "upgrade_gate": upgrade_gate,
             "upgrade_hook": upgrade_hook,
-            "upgrade_left_out": upgrade_left_out,
+            "upgrade_missing_hosts": upgrade_missing_hosts,
             "upgrade_lock": upgrade_lock,
-            "upgrade_stop": upgrade_stop,
+            "upgrade_stop_message": upgrade_stop_message,
         }

@@ -15,7 +15,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import 
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Instance, Settings, journal_of, make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import moves, preflight
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import operator_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
@@ -52,9 +52,9 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         master_names=(names,) if isinstance(names, str) else tuple(names),
         fail_back=boolean(settings.get("fail_back", True)),
         accept_no_way_back=boolean(settings.get("accept_no_way_back", False)),
-        control_host=str(settings.get("control_host") or ""),
+        handover_host=str(settings.get("handover_host") or ""),
         canary=int(settings.get("canary") or 0),
-        back=boolean(settings.get("back", False)),
+        rollback=boolean(settings.get("rollback", False)),
     )
 
 
@@ -76,7 +76,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     plan = make_plan(instances, _settings(settings))
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
     findings = preflight(instances, plan, max_lag_bytes, mode, time.time())
-    plan.warnings += moves(instances, plan)
+    plan.warnings += relocations(instances, plan)
     deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
     if deadline is not None:
         plan.warnings.append(f"no step is begun after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")

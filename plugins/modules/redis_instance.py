@@ -273,9 +273,9 @@ from ..module_utils._instance.lifecycle import (
     refuse_unsafe_stop,
     refuse_while_replicas_are_missing,
     restart,
+    running_instance,
     running_now,
     runs_previous,
-    serving,
     start,
     stop,
     switch_version,
@@ -390,7 +390,7 @@ def _serving(server: Server, files: InstanceFiles, params: dict[str, Any]) -> No
     """What serves: for a version that is switched, from the files before or after that."""
     if params["state"] in ("switched", "previous"):
         return running_now(server, files, activation_of(params))[0]
-    return serving(server, files.config_file)
+    return running_instance(server, files.config_file)
 
 
 def activation_of(params: dict[str, Any]) -> Activation:

@@ -202,8 +202,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._handover.handover import Handover, HandoverRequest
 from ..module_utils._handover.modes import MODES
-from ..module_utils._handover.undo_file import HandoverNote
-from ..module_utils._host.standby import Guard
+from ..module_utils._handover.undo_file import UndoFile
+from ..module_utils._host.standby import Standby
 from ..module_utils._server.address import Address, is_run_id
 from ..module_utils._server.connection import (
     CONNECTION_SPEC,
@@ -276,8 +276,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     except SentinelOpsError as error:
         error.state = error.state or "Nothing was changed"
         raise
-    note = HandoverNote(params["journal_folder"], f"{name}-{params['login_port']}")  # a host may have Sentinels of several deployments
-    handover = Handover(servers, request_from(params, name), Clock(), Guard.standing_by, note)
+    note = UndoFile(params["journal_folder"], f"{name}-{params['login_port']}")  # a host may have Sentinels of several deployments
+    handover = Handover(servers, request_from(params, name), Clock(), Standby.standing_by, note)
     is_master = handover.survey()
     needed = not is_master or bool(handover.leftovers)
     if needed and not check_mode:

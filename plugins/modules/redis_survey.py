@@ -74,7 +74,7 @@ options:
       - An instance that answers and cannot be surveyed gives a record that says why, instead of a failure.
     type: bool
     default: false
-  back:
+  rollback:
     description: Whether to find out as well what the instance ran before the upgrade and whether that is still kept, under C(before).
     type: bool
     default: false
@@ -134,7 +134,7 @@ SPEC: dict[str, Any] = {
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
     "examine": {"type": "bool", "default": False},
-    "back": {"type": "bool", "default": False},
+    "rollback": {"type": "bool", "default": False},
     "asked_at_s": {"type": "float", "default": 0},
 }
 
@@ -152,7 +152,7 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
     manager, folder = params["service_manager"], params["folder"] or ""
-    wanted = Wanted(manager, folder, params["activation"], params["version"] or "", params["product"], params["back"])
+    wanted = Wanted(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
     return survey(server, params["kind"], journal, wanted, lambda running: read_before(params["journal"], running))
 
 

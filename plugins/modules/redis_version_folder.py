@@ -50,7 +50,7 @@ options:
     description:
       - What the version in O(source) comes from, for example the checksum of an archive. With it, O(source) is not copied, but takes the
         place of O(path), which is removed, if its server is right; so O(path) is never there in part. Both must be on one file system.
-      - It is written into the folder, so that M(sentinelops.redis.redis_version_room) finds it.
+      - It is written into the folder, so that M(sentinelops.redis.redis_disk_space) finds it.
     type: str
 """
 

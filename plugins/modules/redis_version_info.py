@@ -75,7 +75,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._install.build import archive_contents, check_sum, folder_contents
+from ..module_utils._install.build import archive_contents, folder_contents, verify_checksum
 from ..module_utils._install.folders import NO_SERVER
 
 SPEC: dict[str, Any] = {
@@ -91,7 +91,7 @@ def examine(params: dict[str, Any]) -> dict[str, Any]:
     if not os.path.exists(path):
         raise PreconditionFailed(f"{path} does not exist", state=state, advice="Correct redis_binaries_source")
     is_folder = os.path.isdir(path)
-    checksum = "" if is_folder else check_sum(path, params["checksum"] or "")
+    checksum = "" if is_folder else verify_checksum(path, params["checksum"] or "")
     contents = folder_contents(path) if is_folder else archive_contents(path)
     if params["built"] and not contents.server:
         raise PreconditionFailed(f"{path} {NO_SERVER}", state=state, advice="Give the folder or archive of a built server version")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from access import OPS_PASSWORD, documented_rights, with_users
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS
 from deployment import MASTER, Deployment
 from faults import command, ghost, stopped, without
@@ -110,7 +110,7 @@ def own_data_folder(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def another_handover(deployment: Deployment) -> Iterator[None]:
-    note = HandoverNote(str(deployment.folder / "journal"), MASTER)
+    note = UndoFile(str(deployment.folder / "journal"), MASTER)
     note.take({"pid": 1})
     try:
         yield

@@ -23,7 +23,7 @@ def steered_priority(deployment: Deployment) -> Iterator[None]:
     """A journal knows what it was."""
     path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
     home = deployment.address("redis-1")
-    write_journal(str(path), {"schema": 1, "kind": "redis", "version": deployment.version, "priority": 100, "home": home})
+    write_journal(str(path), {"schema": 1, "kind": "redis", "version": deployment.version, "priority": 100, "original_master": home})
     command(deployment, "redis-2", "CONFIG", "SET", "replica-priority", 1)
     yield
 

@@ -103,7 +103,7 @@ def forgotten(deployment: Deployment, name: str) -> Iterator[None]:
 def busy(deployment: Deployment, name: str) -> Iterator[None]:
     runaway = deployment.administrator(name)
     with contextlib.suppress(Exception):
-        runaway.hurry(300)
+        runaway.set_timeout(300)
         runaway.command("EVAL", "while true do end", 0)
     runaway.close()
     try:

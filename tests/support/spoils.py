@@ -85,7 +85,7 @@ def loading(deployment: Deployment) -> Iterator[None]:
     command(deployment, "redis-3", "DEBUG", "POPULATE", 3000)
     with config("redis-3", key_load_delay=20000, loading_process_events_interval_bytes=1024)(deployment):
         reloading = deployment.administrator("redis-3")
-        reloading.hurry(500)
+        reloading.set_timeout(500)
         with contextlib.suppress(Exception):
             reloading.command("DEBUG", "RELOAD")
         reloading.close()
@@ -181,7 +181,8 @@ def an_unfinished_run(deployment: Deployment) -> Iterator[None]:
     """Its journal, which says that redis-2 had another priority before."""
     path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
     write_journal(
-        str(path), {"schema": 1, "kind": "redis", "version": deployment.version, "priority": 50, "home": deployment.address("redis-1")}
+        str(path),
+        {"schema": 1, "kind": "redis", "version": deployment.version, "priority": 50, "original_master": deployment.address("redis-1")},
     )
     try:
         yield

@@ -12,7 +12,7 @@ from typing import Any, Callable, Sequence
 
 from .._errors import CommandRefused, ConditionNotMet, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from .._server.address import Address
-from .._server.connection import Connector, Login, Server, again_if_lost
+from .._server.connection import Connector, Login, Server, retry_once
 from .._server.info import node_info, parse_info
 from .._server.redis_py import SentinelClient
 from .._topology.sentinel import parse_replica
@@ -210,7 +210,7 @@ class Audit:
     def _final(self, server: Server, key: str) -> list[int]:
         values: list[int] = []
         while True:
-            chunk = again_if_lost(server, "LRANGE", key, len(values), len(values) + READ_CHUNK - 1)
+            chunk = retry_once(server, "LRANGE", key, len(values), len(values) + READ_CHUNK - 1)
             values += [int(value) for value in chunk]
             if len(chunk) < READ_CHUNK:
                 return values

@@ -27,26 +27,26 @@ from .._topology.shard import (
     NodeState,
     Shard,
     ShardServers,
+    handover_refused,
     named_node,
-    not_ready,
     pause_budget_ms,
     pause_refusals,
+    permanent_problems,
     read_shard,
-    refusals,
-    refuse,
     renamed_replica,
+    transient_problems,
 )
 from .._wait import Clock, until
 from .leftovers import Leftovers
 from .modes import can_coordinate, chosen_mode, mode_refusals, mode_warnings
-from .overrides import Change
-from .promotion import RoleChange
-from .result import HandoverRequest, Outcome, Story
+from .overrides import SettingOverride
+from .promotion import Promotion
+from .result import HandoverRequest, HandoverResult, Timeline
 from .steering import STEERED_PRIORITY, Steering
-from .undo_file import HandoverNote
+from .undo_file import UndoFile
 from .write_stop import WriteStop
 
-__all__ = ["Handover", "HandoverRequest", "Outcome"]
+__all__ = ["Handover", "HandoverRequest", "HandoverResult"]
 
 MAX_REST_S = 4.0  # between two attempts
 # With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the others find out, after two INFO periods (10 s)
@@ -54,7 +54,7 @@ MAX_REST_S = 4.0  # between two attempts
 SETTLE_S = 50.0
 
 
-class GuardLike(Protocol):
+class StandbyLike(Protocol):
     """A standby process (see _host/standby)."""
 
     def note(self, **state: Any) -> None: ...
@@ -62,10 +62,10 @@ class GuardLike(Protocol):
     def dismiss(self) -> None: ...
 
 
-NewGuard = Callable[[Callable[[Mapping[str, Any]], None]], GuardLike]
+NewStandby = Callable[[Callable[[Mapping[str, Any]], None]], StandbyLike]
 
 
-class _Missed(Exception):
+class AttemptFailed(Exception):
     """This attempt was taken back; another one may do."""
 
 
@@ -77,19 +77,19 @@ class Handover:
         servers: ShardServers,
         request: HandoverRequest,
         clock: Clock,
-        new_guard: NewGuard | None = None,
-        note: HandoverNote | None = None,
+        new_standby: NewStandby | None = None,
+        note: UndoFile | None = None,
     ) -> None:
         self.servers = servers
         self.request = request
         self.clock = clock
-        self.outcome = Outcome()
-        self.story = Story(self.outcome, clock)
+        self.outcome = HandoverResult()
+        self.story = Timeline(self.outcome, clock)
         self.shard = Shard((), (), ())
         self.target = request.target
         self.leftovers = Leftovers()
-        self._new_guard = new_guard
-        self._guard: GuardLike | None = None
+        self._new_standby = new_standby
+        self._standby: StandbyLike | None = None
         self._disk_note = note
         self._steering: Steering | None = None
         self._stop: WriteStop | None = None
@@ -97,7 +97,7 @@ class Handover:
         self._missed = ""
         self._accepted = False
         self._rivals_kept_out = False
-        self._stop_changes: list[Change] = []
+        self._stop_changes: list[SettingOverride] = []
         self._in_critical_section = contextlib.ExitStack()
 
     # -- survey and judgement -------------------------------------------------------------------------------------
@@ -123,11 +123,11 @@ class Handover:
 
     def _judge(self) -> None:
         """Refuses what no waiting mends; chooses the mode."""
-        problems = refusals(self.shard, self.target, self.request.wanted_version)
+        problems = permanent_problems(self.shard, self.target, self.request.wanted_version)
         if not problems and self.shard.master != self.target:
             problems = self._excluded_by_mode()
         if problems:
-            raise refuse(problems, self.shard.master)
+            raise handover_refused(problems, self.shard.master)
 
     def _await_readiness(self) -> None:
         """Until all is in order for a handover, or the time is up; PreconditionFailed says what is not."""
@@ -135,11 +135,11 @@ class Handover:
 
         def observe() -> list[str]:
             self._read()
-            return not_ready(self.shard, self.target, self.request.max_lag_bytes)
+            return transient_problems(self.shard, self.target, self.request.max_lag_bytes)
 
         waited = until(observe, lambda found: not found, deadline_s=self._left_s(), interval_s=0.25, clock=self.clock)
         if waited.seen:
-            raise refuse(waited.seen, self.shard.master)
+            raise handover_refused(waited.seen, self.shard.master)
         if self.shard.master != judged or not self.outcome.mode_reason:
             self._judge()
         self.outcome.old_master, self.outcome.new_master = self.shard.master, self.target
@@ -304,7 +304,7 @@ class Handover:
         )
         if not waited.satisfied:
             self.story.tell(f"not caught up within {self.request.catch_up_ms} ms: {'; '.join(waited.seen)}")
-            raise _Missed("; ".join(waited.seen))
+            raise AttemptFailed("; ".join(waited.seen))
         self.story.tell(f"caught up: every replica has all writes (offset {offset})")
 
     def _fail_over(self, leader: Server) -> None:
@@ -321,7 +321,7 @@ class Handover:
             self.outcome.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
         except CommandRefused as refused:
             self.story.tell(f"Sentinel {leader.address} refused: {refused.reply}")
-            raise _Missed(refused.reply) from refused
+            raise AttemptFailed(refused.reply) from refused
         self.story.tell(f"failover accepted by Sentinel {leader.address}")
 
     def _until_accepted(self, steering: Steering) -> Server:
@@ -333,7 +333,7 @@ class Handover:
         while True:
             try:
                 return self._attempt(steering)
-            except (_Missed, ConnectionFailed, CommandRefused) as missed:
+            except (AttemptFailed, ConnectionFailed, CommandRefused) as missed:
                 self._missed = str(missed)
                 self._give_up_if_late()
             self.clock.sleep_s(rest_s)
@@ -345,7 +345,7 @@ class Handover:
 
         def observe() -> list[str]:
             shard = read_shard(self.servers, self.request.master_name)
-            found = not_ready(shard, target, self.request.max_lag_bytes)
+            found = transient_problems(shard, target, self.request.max_lag_bytes)
             return found + [f"{shard.master} is the master now"] * bool(shard.master and shard.master != master)
 
         waited = until(observe, lambda found: not found, deadline_s=self._left_s(), interval_s=0.25, clock=self.clock)
@@ -359,7 +359,7 @@ class Handover:
         """From the accepted SENTINEL FAILOVER on; in mode plain there is nothing to finish."""
         if self.outcome.mode != "plain":
             nodes = [node.address for node in self.shard.nodes]
-            change = RoleChange(
+            change = Promotion(
                 self.servers, nodes, self.request, self.outcome, self.clock, self.story, self._stop, self._take_back, self._released
             )
             change.follow(leader)
@@ -434,7 +434,7 @@ class Handover:
 
     # -- all of it ------------------------------------------------------------------------------------------------
 
-    def run(self) -> Outcome:
+    def run(self) -> HandoverResult:
         """Puts back what was left, then the whole handover; call ``survey()`` first.
 
         Raises OperationFailed or PreconditionFailed, with what state the deployment is in.
@@ -470,9 +470,9 @@ class Handover:
         steering = self._steering = Steering(self.servers, self.shard, self.request.master_name, self.target, leaders)
         self._stop_changes = self._write_stop().changes()
         self._note_changes(steering)
-        self.servers.hurry(self._urgent_ms())
-        if self._new_guard is not None:
-            self._guard = self._new_guard(self._take_over)
+        self.servers.set_timeout(self._urgent_ms())
+        if self._new_standby is not None:
+            self._standby = self._new_standby(self._take_over)
         try:
             self._write_down("steering")
             self._steer(steering)
@@ -484,8 +484,8 @@ class Handover:
             self._restore(steering)
             self._in_critical_section.close()
             self._erase_note()
-            if self._guard is not None:
-                self._guard.dismiss()
+            if self._standby is not None:
+                self._standby.dismiss()
         self.story.tell("restored: priorities and Sentinel settings are as before")
 
     def _note_changes(self, steering: Steering) -> None:
@@ -517,15 +517,15 @@ class Handover:
 
     def _write_down(self, phase: str, **facts: Any) -> None:
         """Tells the standby what it would have to finish, before that is begun."""
-        if self._guard is not None:
-            self._guard.note(phase=phase, leader=self.outcome.leader, **facts)
+        if self._standby is not None:
+            self._standby.note(phase=phase, leader=self.outcome.leader, **facts)
 
     def _take_over(self, state: Mapping[str, Any]) -> None:
         """What the standby does when the process that began this handover is dead."""
         if self._steering is None:
             return
         phase, sync_full_before = state["phase"], self._target_state().info.sync_full
-        self.servers, self._guard = self.servers.again(), None
+        self.servers, self._standby = self.servers.again(), None
         steering = self._steering = self._steering.with_servers(self.servers)
         steering.plan_to_keep_out(*state.get("kept_out", ()))
         try:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from .._errors import PreconditionFailed
-from .._server.connection import again_if_lost
-from .._topology.fence import PING_PERIOD, before_fence, before_hush, is_hush
+from .._server.connection import retry_once
+from .._topology.fence import PING_PERIOD, before_fence, before_ping_delay, is_ping_delay
 from .._topology.sentinel import disagreements
 from .._topology.shard import NodeState, Shard, ShardServers, read_shard
 from .._wait import Clock, until
-from .overrides import Change, put_back, still_changed
+from .overrides import SettingOverride, restore_overrides, still_overridden
 
 __all__ = ["Leftovers"]
 
@@ -32,19 +32,19 @@ class Leftovers:
     """
 
     fenced: tuple[NodeState, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[SettingOverride, ...] = ()
     unsaved: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, servers: ShardServers, name: str, shard: Shard, noted: Sequence[Change]) -> Leftovers:
+    def of(cls, servers: ShardServers, name: str, shard: Shard, noted: Sequence[SettingOverride]) -> Leftovers:
         fenced = tuple(node for node in shard.nodes if node.fenced)
         lifted_anyway = {(node.address, setting) for node in fenced for setting in ("min-replicas-to-write", "min-replicas-max-lag")}
         hushed = [
-            Change("node", node.address, PING_PERIOD, before_hush(node.ping_period_s), node.ping_period_s)
+            SettingOverride("node", node.address, PING_PERIOD, before_ping_delay(node.ping_period_s), node.ping_period_s)
             for node in shard.nodes
-            if is_hush(node.ping_period_s)
+            if is_ping_delay(node.ping_period_s)
         ]
-        found = dict.fromkeys([*hushed, *still_changed(servers, name, noted)])
+        found = dict.fromkeys([*hushed, *still_overridden(servers, name, noted)])
         changed = [one for one in found if (one.address, one.setting) not in lifted_anyway]
         unsaved = sorted({one.address for one in noted if one.kind == "node" and shard.node(one.address)})
         return cls(fenced, tuple(changed), tuple(unsaved))
@@ -94,7 +94,7 @@ class Leftovers:
         done = []
         for node in [node for node in shard.nodes if node.fenced]:
             done += _lift(servers, node, shard.master)
-        failed = put_back(servers, name, self.changes, *self.unsaved)
+        failed = restore_overrides(servers, name, self.changes, *self.unsaved)
         done += [
             f"{change.setting} of {change.address} is {change.before} again (an earlier handover had set {change.during})"
             for change in self.changes
@@ -126,11 +126,11 @@ def _lift(servers: ShardServers, node: NodeState, master: str) -> list[str]:
     server = servers.node(node.address)
     if node.info.is_master and node.address != master:
         host, port = servers.node(master).address
-        again_if_lost(server, "REPLICAOF", host, port)
+        retry_once(server, "REPLICAOF", host, port)
         done.append(f"{node.address} follows {master}: an earlier handover had not come to that")
     to_write, max_lag = before_fence(node.min_replicas_to_write, node.min_replicas_max_lag)
     for setting, value in (("min-replicas-to-write", to_write), ("min-replicas-max-lag", max_lag)):
-        again_if_lost(server, "CONFIG", "SET", setting, value)
-    again_if_lost(server, "CONFIG", "REWRITE")
+        retry_once(server, "CONFIG", "SET", setting, value)
+    retry_once(server, "CONFIG", "REWRITE")
     done.append(f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is {to_write} again")
     return done

@@ -10,17 +10,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Mapping, Sequence
 
 from .._errors import SentinelOpsError
-from .._server.connection import Server, all_of
+from .._server.connection import Server, send_all
 from .._topology.sentinel import parse_master
 from .._topology.shard import ShardServers, config_values
 
-__all__ = ["INFO_PERIOD_MS", "Change", "info_period_ms", "put_back"]
+__all__ = ["INFO_PERIOD_MS", "SettingOverride", "info_period_ms", "restore_overrides"]
 
 INFO_PERIOD_MS = 10000  # how often Sentinels ask data nodes for INFO
 
 
 @dataclass(frozen=True)
-class Change:
+class SettingOverride:
     """One number, on one server, before and during the handover.
 
     ``kind`` is ``node`` or ``sentinel``; ``setting`` is replica-priority there, and info-period, failover-timeout or
@@ -37,7 +37,7 @@ class Change:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Change:
+    def from_dict(cls, fields: Mapping[str, Any]) -> SettingOverride:
         return cls(**{name: fields[name] for name in ("kind", "address", "setting", "before", "during")})
 
     def server(self, servers: ShardServers) -> Server:
@@ -71,7 +71,7 @@ def info_period_ms(sentinel: Server) -> int:
     return int(values.get("info-period", INFO_PERIOD_MS))
 
 
-def put_back(servers: ShardServers, master_name: str, changes: Sequence[Change], *rewritten_too: str) -> list[str]:
+def restore_overrides(servers: ShardServers, master_name: str, changes: Sequence[SettingOverride], *rewritten_too: str) -> list[str]:
     """Sets everything to what it was and has the nodes save it; returns what could not be put back, a sentence each.
 
     ``rewritten_too``: further nodes that have something to save.
@@ -82,11 +82,11 @@ def put_back(servers: ShardServers, master_name: str, changes: Sequence[Change],
     return [
         f"not restored on {server.address} ({' '.join(map(str, words))}): {error}"
         for server, words in commands
-        for error in all_of(server, [words])
+        for error in send_all(server, [words])
     ]
 
 
-def still_changed(servers: ShardServers, master_name: str, changes: Sequence[Change]) -> list[Change]:
+def still_overridden(servers: ShardServers, master_name: str, changes: Sequence[SettingOverride]) -> list[SettingOverride]:
     """Those that are still as the handover set them; what someone has set since is theirs."""
     found = []
     for change in changes:

@@ -12,14 +12,14 @@ from typing import Callable, Sequence
 
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
 from .._server.address import Address
-from .._server.connection import Server, all_of
+from .._server.connection import Server, send_all
 from .._topology.sentinel import parse_master
 from .._topology.shard import ShardServers
 from .._wait import Clock, until
-from .result import HandoverRequest, Outcome, Story
+from .result import HandoverRequest, HandoverResult, Timeline
 from .write_stop import WriteStop
 
-__all__ = ["RoleChange", "has_role"]
+__all__ = ["Promotion", "has_role"]
 
 PROMOTION_S = 60.0  # how long a promotion that was accepted, and neither happened nor was given up, is waited for
 GIVEN_UP = 9  # three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be reached
@@ -34,7 +34,7 @@ def has_role(server: Server, role: str) -> bool:
         return False  # Sentinel closes the target's connections as it promotes it
 
 
-class RoleChange:
+class Promotion:
     """The role moves from ``outcome.old_master`` to ``outcome.new_master``. Use: ``follow(leader)``.
 
     ``nodes``: the addresses of all data nodes.
@@ -47,9 +47,9 @@ class RoleChange:
         servers: ShardServers,
         nodes: Sequence[str],
         request: HandoverRequest,
-        outcome: Outcome,
+        outcome: HandoverResult,
         clock: Clock,
-        story: Story,
+        story: Timeline,
         stop: WriteStop | None,
         take_back: Callable[[], None],
         released: Callable[[], None],
@@ -232,7 +232,7 @@ class RoleChange:
             )
             return
         kills = [["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"]]
-        failed = self.stop.end(*kills) if self.stop else all_of(self._old, kills)
+        failed = self.stop.end(*kills) if self.stop else send_all(self._old, kills)
         self._released()
         self.outcome.warnings += [f"releasing the old master: {error}" for error in failed]
         self._story.tell(f"released: the clients of {self._old.address} were disconnected, they find {self.outcome.new_master}")

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._wait import Clock
 
-__all__ = ["HandoverRequest", "Outcome", "Story"]
+__all__ = ["HandoverRequest", "HandoverResult", "Timeline"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class HandoverRequest:
 
 
 @dataclass
-class Outcome:
+class HandoverResult:
     """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
 
     changed: bool = False
@@ -50,10 +50,10 @@ class Outcome:
         return dict(vars(self))
 
 
-class Story:
+class Timeline:
     """Tells the outcome's timeline, in milliseconds since the beginning."""
 
-    def __init__(self, outcome: Outcome, clock: Clock) -> None:
+    def __init__(self, outcome: HandoverResult, clock: Clock) -> None:
         self._outcome = outcome
         self._clock = clock
         self._start_s = clock.now_s()

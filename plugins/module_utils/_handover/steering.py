@@ -9,10 +9,10 @@ import copy
 from typing import Sequence
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
-from .._server.connection import all_of
+from .._server.connection import send_all
 from .._topology.election import to_outrank
 from .._topology.shard import Shard, ShardServers
-from .overrides import INFO_PERIOD_MS, Change, info_period_ms, put_back
+from .overrides import INFO_PERIOD_MS, SettingOverride, info_period_ms, restore_overrides
 
 __all__ = ["FAILOVER_TIMEOUT_MS", "INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STEERED_PRIORITY", "Steering"]
 
@@ -38,11 +38,11 @@ class Steering:
         if quick is not None:
             self._leaders = [index for index in self._leaders if str(servers.sentinels[index].address) == quick.address]
         self._priorities = _priorities(shard, target)
-        self._kept_out: list[Change] = []
+        self._kept_out: list[SettingOverride] = []
         self._tuning = ([quick] if quick else []) + self._failover_settings(shard)
         self._restored = False
 
-    def _quickest(self) -> Change | None:
+    def _quickest(self) -> SettingOverride | None:
         """A Sentinel whose INFO period can be changed (7.0 on)."""
         for index in self._leaders:
             sentinel = self._servers.sentinels[index]
@@ -51,19 +51,19 @@ class Steering:
             except (CommandRefused, AccessDenied, ConnectionFailed):
                 continue
             before_ms = period_ms if period_ms != QUICK_INFO_PERIOD_MS else INFO_PERIOD_MS
-            return Change("sentinel", str(sentinel.address), "info-period", before_ms, QUICK_INFO_PERIOD_MS)
+            return SettingOverride("sentinel", str(sentinel.address), "info-period", before_ms, QUICK_INFO_PERIOD_MS)
         return None
 
-    def _failover_settings(self, shard: Shard) -> list[Change]:
+    def _failover_settings(self, shard: Shard) -> list[SettingOverride]:
         """A shorter failover-timeout, and all replicas reconfigured at once: they have all writes, so that costs little."""
         found = []
         others = len(shard.nodes) - 2
         for index in self._leaders:
             view, address = shard.views[index].master, str(self._servers.sentinels[index].address)
             if view.failover_timeout_ms > FAILOVER_TIMEOUT_MS:
-                found.append(Change("sentinel", address, "failover-timeout", view.failover_timeout_ms, FAILOVER_TIMEOUT_MS))
+                found.append(SettingOverride("sentinel", address, "failover-timeout", view.failover_timeout_ms, FAILOVER_TIMEOUT_MS))
             if 0 < view.parallel_syncs < others:
-                found.append(Change("sentinel", address, "parallel-syncs", view.parallel_syncs, others))
+                found.append(SettingOverride("sentinel", address, "parallel-syncs", view.parallel_syncs, others))
         return found
 
     def with_servers(self, servers: ShardServers) -> Steering:
@@ -73,7 +73,7 @@ class Steering:
         return other
 
     @property
-    def changes(self) -> Sequence[Change]:
+    def changes(self) -> Sequence[SettingOverride]:
         """All that is changed, and what it was before."""
         return [*self._priorities, *self._kept_out, *self._tuning]
 
@@ -88,12 +88,12 @@ class Steering:
 
     def plan_to_keep_out(self, *rivals: str) -> None:
         """From now on the priority of these replicas is among what is put back. Known before anything is changed."""
-        self._kept_out = [Change("node", address, "replica-priority", self._before[address], 0) for address in rivals]
+        self._kept_out = [SettingOverride("node", address, "replica-priority", self._before[address], 0) for address in rivals]
 
     def keep_out(self) -> list[str]:
         """Lets no Sentinel choose those that are to be kept out: replica-priority 0. Returns what could not be done."""
         commands = [(self._servers.node(change.address), change.words(change.during, self._name)) for change in self._kept_out]
-        return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in all_of(server, [words])]
+        return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in send_all(server, [words])]
 
     def tune(self) -> list[str]:
         """Prepares the Sentinels that may lead; returns what was done, a sentence each. One that refuses goes on as usual."""
@@ -119,15 +119,15 @@ class Steering:
         if self._restored:
             return []
         self._restored = True
-        return put_back(self._servers, self._name, self.changes, *rewritten_too)
+        return restore_overrides(self._servers, self._name, self.changes, *rewritten_too)
 
 
-def _priorities(shard: Shard, target: str) -> list[Change]:
+def _priorities(shard: Shard, target: str) -> list[SettingOverride]:
     tied = to_outrank(shard.views[0].replicas, target)
     wanted = {node.address: STEERED_PRIORITY + 1 for node in shard.nodes if node.address in tied and node.priority == STEERED_PRIORITY}
     wanted[target] = STEERED_PRIORITY
     return [
-        Change("node", node.address, "replica-priority", node.priority, wanted[node.address])
+        SettingOverride("node", node.address, "replica-priority", node.priority, wanted[node.address])
         for node in shard.nodes
         if node.address in wanted
     ]

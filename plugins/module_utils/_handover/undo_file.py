@@ -18,12 +18,12 @@ from typing import Any, Mapping, Sequence
 
 from .._errors import PreconditionFailed
 from .._records.journal import SCHEMA, read_journal, write_journal
-from .overrides import Change
+from .overrides import SettingOverride
 
-__all__ = ["HandoverNote"]
+__all__ = ["UndoFile"]
 
 
-class HandoverNote:
+class UndoFile:
     """The note of one master name, in a folder. ``take()`` it before anything is changed, ``erase()`` it when all is as before.
 
     ``master_name``: with what tells deployments of the same name apart.
@@ -71,12 +71,12 @@ class HandoverNote:
         os.close(descriptor)
         return None
 
-    def left_behind(self) -> list[Change]:
+    def left_behind(self) -> list[SettingOverride]:
         """What an earlier handover has changed and not put back, as it noted it."""
         found = read_journal(self._path)
-        return [Change.from_dict(fields) for fields in found["changes"]] if found else []
+        return [SettingOverride.from_dict(fields) for fields in found["changes"]] if found else []
 
-    def write(self, changes: Sequence[Change]) -> None:
+    def write(self, changes: Sequence[SettingOverride]) -> None:
         try:
             write_journal(self._path, {"schema": SCHEMA, "changes": [change.as_dict() for change in changes]})
         except OSError as error:

@@ -14,12 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 from .._errors import ConnectionFailed, SentinelOpsError
-from .._server.connection import Server, all_of, transaction
+from .._server.connection import Server, send_all, transaction
 from .._server.info import node_info, parse_info
-from .._topology.fence import PING_PERIOD, before_fence, before_hush, fence_for, hush_for, is_fence
+from .._topology.fence import PING_PERIOD, before_fence, before_ping_delay, fence_for, is_fence, ping_delay_for
 from .._topology.shard import NodeState, config_values
 from .._wait import Clock
-from .overrides import Change
+from .overrides import SettingOverride
 
 __all__ = ["WriteStop"]
 
@@ -41,7 +41,7 @@ class WriteStop:
         to_write, max_lag = before.min_replicas_to_write, before.min_replicas_max_lag
         if before.fenced:  # never take a fence for what was there before
             to_write, max_lag = before_fence(to_write, max_lag)
-        period_s = before_hush(before.ping_period_s)
+        period_s = before_ping_delay(before.ping_period_s)
         self._before = replace(before, min_replicas_to_write=to_write, min_replicas_max_lag=max_lag, ping_period_s=period_s)
         self._hushed = False
         self._fence_value = fence_for(to_write, max_lag)
@@ -61,17 +61,17 @@ class WriteStop:
 
     def _hush(self) -> list[Any]:
         self._hushed = True  # it is undone in the end, also if the answer is lost
-        return ["CONFIG", "SET", PING_PERIOD, hush_for(self._before.ping_period_s)]
+        return ["CONFIG", "SET", PING_PERIOD, ping_delay_for(self._before.ping_period_s)]
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[SettingOverride]:
         """What a hush and a fence change, for the note that outlives this process."""
         address, before = str(self.server.address), self._before
         found = [
-            Change("node", address, PING_PERIOD, before.ping_period_s, hush_for(before.ping_period_s)),
-            Change("node", address, "min-replicas-to-write", before.min_replicas_to_write, self._fence_value),
+            SettingOverride("node", address, PING_PERIOD, before.ping_period_s, ping_delay_for(before.ping_period_s)),
+            SettingOverride("node", address, "min-replicas-to-write", before.min_replicas_to_write, self._fence_value),
         ]
         if before.min_replicas_max_lag == 0:
-            found.append(Change("node", address, "min-replicas-max-lag", 0, FENCED_MAX_LAG))
+            found.append(SettingOverride("node", address, "min-replicas-max-lag", 0, FENCED_MAX_LAG))
         return found
 
     def ends_soon(self) -> bool:
@@ -105,6 +105,6 @@ class WriteStop:
         commands += before_the_pause_ends
         if self.paused_until_s:
             commands.append(["CLIENT", "UNPAUSE"])
-        failed = all_of(self.server, commands)
+        failed = send_all(self.server, commands)
         self.fenced = self._to_lift = self._hushed = False
         return failed

@@ -17,12 +17,12 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["Guard"]
+__all__ = ["Standby"]
 
 _FAREWELL = {"phase": "done"}
 
 
-class Guard:
+class Standby:
     """The standby of this process; ``dismiss()`` it when all is done."""
 
     def __init__(self, pid: int, pipe: int) -> None:
@@ -30,7 +30,7 @@ class Guard:
         self._pipe = pipe
 
     @classmethod
-    def standing_by(cls, take_over: Callable[[Mapping[str, Any]], None]) -> Guard:
+    def standing_by(cls, take_over: Callable[[Mapping[str, Any]], None]) -> Standby:
         """Starts the standby. ``take_over`` runs in it with the last note, on connections that it has to open itself."""
         reading, writing = os.pipe()
         pid = os.fork()

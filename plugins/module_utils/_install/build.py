@@ -18,7 +18,7 @@ from .._errors import PreconditionFailed
 from .elf import HEADER_BYTES, machine_in, machine_of
 from .folders import SERVER_PLACES, server_in
 
-__all__ = ["Contents", "archive_contents", "check_sum", "folder_contents"]
+__all__ = ["Contents", "archive_contents", "folder_contents", "verify_checksum"]
 
 STATE = "Nothing was placed and no server was touched"
 _BLOCK = 4096  # what file systems give a file at least
@@ -37,7 +37,7 @@ class Contents:
     machine: str
 
 
-def check_sum(path: str, wanted: str) -> str:
+def verify_checksum(path: str, wanted: str) -> str:
     """The SHA-256 checksum of a file; raises PreconditionFailed unless it is the wanted one (``sha256:`` may precede it)."""
     if not wanted:
         raise PreconditionFailed(f"no checksum was given for {path}", state=STATE, advice="Set redis_binaries_checksum to its SHA-256")

@@ -14,7 +14,7 @@ from typing import Callable
 
 from .._server.config_file import FileIdentity, directives, read_text
 
-__all__ = ["Carrier", "carry_file", "inside", "named_files", "own_like"]
+__all__ = ["ConfigCopier", "carry_file", "inside", "named_files", "own_like"]
 
 _PROGRAMS = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")  # what a new version brings itself
 
@@ -62,7 +62,7 @@ def own_like(source: str, target: str) -> None:
 
 
 @dataclass(frozen=True)
-class Carrier:
+class ConfigCopier:
     """What of a configuration lies in a version folder, and carrying that into the folder of the next version.
 
     ``name`` is what the instance calls its folder, ``source`` where the files are now, ``target`` where the next version is.

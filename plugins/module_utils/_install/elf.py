@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["HEADER_BYTES", "Target", "machine_here", "machine_in", "machine_of", "target_of"]
+__all__ = ["HEADER_BYTES", "BuildTarget", "machine_here", "machine_in", "machine_of", "target_of"]
 
 HEADER_BYTES = 20
 # e_machine of the ELF header, and the name that `uname -m` has for it
@@ -25,7 +25,7 @@ _MACHINES = {
 }
 
 
-class Target(NamedTuple):
+class BuildTarget(NamedTuple):
     """What a program is built for. Two programs run on the same machine if these are equal."""
 
     number: int
@@ -40,12 +40,12 @@ class Target(NamedTuple):
         return name if self.bits == usual else f"{name} ({self.bits} bits)"
 
 
-def target_of(header: bytes) -> Target | None:
+def target_of(header: bytes) -> BuildTarget | None:
     """What the first 20 bytes of a file say; None if it is no ELF file (a script, for example)."""
     if len(header) < HEADER_BYTES or header[:4] != b"\x7fELF" or header[4] not in (1, 2) or header[5] not in (1, 2):
         return None
     little_endian = header[5] == 1
-    return Target(int.from_bytes(header[18:20], "little" if little_endian else "big"), 32 * header[4], little_endian)
+    return BuildTarget(int.from_bytes(header[18:20], "little" if little_endian else "big"), 32 * header[4], little_endian)
 
 
 def machine_in(header: bytes) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import binary_version
 from .._server.config_file import FileIdentity, read_text
-from .copy_files import Carrier, inside, own_like
+from .copy_files import ConfigCopier, inside, own_like
 from .instance_files import InstanceFiles
 
 __all__ = [
@@ -167,8 +167,8 @@ class Folders:
         return bool(executable) and not inside(executable, self.active)
 
     @property
-    def _carrier(self) -> Carrier:
-        return Carrier(self.active, self.in_use(), self.staged)
+    def _carrier(self) -> ConfigCopier:
+        return ConfigCopier(self.active, self.in_use(), self.staged)
 
     def now_at(self, path: str) -> str:
         """Where a file is while the folder has another name; files elsewhere stay where they are."""

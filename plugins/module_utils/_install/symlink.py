@@ -18,7 +18,7 @@ from typing import Iterator, Sequence
 from .._errors import OperationFailed
 from .._host.process import version_folder
 from .._server.config_file import FileIdentity
-from .copy_files import Carrier, inside, own_like
+from .copy_files import ConfigCopier, inside, own_like
 from .folders import require_version_in, server_in, started_from, version_in
 from .instance_files import InstanceFiles
 
@@ -101,10 +101,10 @@ class Symlink:
         return target_of(self.link) == self.staged and self.in_place(version)
 
     @property
-    def _carrier(self) -> Carrier:
+    def _carrier(self) -> ConfigCopier:
         releases = [path for path in (self.in_use(), self.kept) if path]
         aliases = dict.fromkeys([*releases, *map(os.path.realpath, releases)])
-        return Carrier(self.link, self.in_use(), self.staged, tuple(aliases))
+        return ConfigCopier(self.link, self.in_use(), self.staged, tuple(aliases))
 
     def named(self, path: str) -> str:
         """A path through the link, if it is in a release that is in use."""

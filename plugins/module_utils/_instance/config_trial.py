@@ -25,7 +25,7 @@ from typing import Any
 from .._errors import PreconditionFailed
 from .._host.process import Owner, Started, executable_of, start_detached
 from .._host.service import THIS_HOST, Host
-from .._host.standby import Guard
+from .._host.standby import Standby
 from .._server.config_file import read_text
 from .._wait import Clock, until
 from .config_trial_files import Place, TrialConfig, explain, trial_config
@@ -95,7 +95,7 @@ class Trial:
 
 
 @contextlib.contextmanager
-def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Guard]]:
+def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Standby]]:
     """A folder of the owner, which is removed in the end; also if we are killed, together with what was noted as started."""
     folder = tempfile.mkdtemp(prefix="redis-trial-", dir=_TEMPORARY)
 
@@ -106,15 +106,15 @@ def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Gua
                 os.killpg(pid, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
 
-    guard = Guard.standing_by(clean_up)
-    guard.note(phase="trial")
+    standby = Standby.standing_by(clean_up)
+    standby.note(phase="trial")
     try:
         if owner is not None and os.geteuid() == 0:
             os.chown(folder, owner.uid, owner.gid)
-        yield folder, guard
+        yield folder, standby
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        guard.dismiss()
+        standby.dismiss()
 
 
 @contextlib.contextmanager
@@ -159,7 +159,7 @@ def try_config(trial: Trial, where: Surroundings, wait_s: float, clock: Clock) -
 
     Returns the files that it has read, those that stand for others under their real names.
     """
-    with _throw_away(where.owner, trial.executable) as (folder, guard), _dead_port() as port:
+    with _throw_away(where.owner, trial.executable) as (folder, standby), _dead_port() as port:
         nothing = shutil.which("true") or ""
         place = Place(folder, port, nothing, where.folder, trial.version_folder, trial.new_folder)
         config = trial_config(trial.config_file, trial.sentinel, HostFiles(), place)
@@ -170,15 +170,15 @@ def try_config(trial: Trial, where: Surroundings, wait_s: float, clock: Clock) -
                 advice="Check the path, and that the module runs as root or as the user of the server (become)",
             )
         _write(config, where.owner)
-        _run(trial, config, place, where, guard, wait_s, clock)
+        _run(trial, config, place, where, standby, wait_s, clock)
         return sorted({file.source for file in config.files})
 
 
-def _run(trial: Trial, config: TrialConfig, place: Place, where: Surroundings, guard: Guard, wait_s: float, clock: Clock) -> None:
+def _run(trial: Trial, config: TrialConfig, place: Place, where: Surroundings, standby: Standby, wait_s: float, clock: Clock) -> None:
     with tempfile.TemporaryFile() as output:
         arguments = trial.arguments(config.files[0].path)
         started = start_detached(arguments, where.folder, output, where.owner, where.environment, dies_with_us=True)
-        guard.note(phase="trial", pid=started.process.pid)
+        standby.note(phase="trial", pid=started.process.pid)
         try:
             waited = until(
                 lambda: (started.ended(), _answers(place.socket)),

@@ -20,7 +20,7 @@ from .._server.connection import Server
 from .._server.data_files import data_files, data_was_refused, followed, set_aside, unreadable, with_master
 from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import judge_log, size_of, tail
-from .._server.versions import way_back
+from .._server.versions import can_downgrade
 from .._topology.sentinel import SentinelView, monitored_masters, read_view
 from .._wait import Clock, until
 
@@ -32,9 +32,9 @@ __all__ = [
     "refuse_unsafe_stop",
     "refuse_while_replicas_are_missing",
     "restart",
+    "running_instance",
     "running_now",
     "runs_previous",
-    "serving",
     "start",
     "stop",
     "switch_version",
@@ -44,7 +44,7 @@ __all__ = [
 ONLINE_WITHIN_S = 5.0
 
 
-def serving(server: Server, *config_files: str) -> NodeInfo | None:
+def running_instance(server: Server, *config_files: str) -> NodeInfo | None:
     """The instance's INFO if one answers, else None.
 
     Something that is not a Redis server, or one with another configuration file than the expected ones, is an error.
@@ -274,7 +274,7 @@ def switch_version(
 def running_now(server: Server, files: InstanceFiles, activation: Activation) -> tuple[NodeInfo | None, InstanceFiles]:
     """What serves now (None: nothing), and from which files: those before the activation, or those after it."""
     new = activation.after(files)
-    node = serving(server, files.config_file, new.config_file)
+    node = running_instance(server, files.config_file, new.config_file)
     is_new = node is not None and not _is_same_file(node.config_file, files.config_file)
     return node, new if is_new else files
 
@@ -385,7 +385,7 @@ def _refuse_barrier(server: Server, node: NodeInfo | None, files: InstanceFiles,
     if master is None or (node is None and not unreadable(data_files(files.config_file), old)):
         return  # what is on disk may do for a partial resynchronisation, which crosses such a barrier
     theirs = ask(master)
-    if theirs is not None and not way_back(old, theirs):
+    if theirs is not None and not can_downgrade(old, theirs):
         raise PreconditionFailed(
             f"{old[1]} cannot be put back: its master {master} runs {theirs[1]}, whose data {old[1]} cannot read, so it could not follow",
             node=str(server.address),
@@ -419,5 +419,5 @@ def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, o
 
 def restart(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
     """Stops the instance if it runs, and starts it."""
-    _ensure_down(server, serving(server, files.config_file), files, wait_s, clock)
+    _ensure_down(server, running_instance(server, files.config_file), files, wait_s, clock)
     return start(server, files, wait_s, clock)

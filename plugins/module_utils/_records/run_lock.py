@@ -19,7 +19,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from .._errors import PreconditionFailed
 from .journal import SCHEMA, read_journal, write_journal
 
-__all__ = ["Moment", "RunLock", "age_s", "now", "taker", "who"]
+__all__ = ["Moment", "RunLock", "age_s", "describe_run", "now", "taker"]
 
 Record = Mapping[str, Any]
 
@@ -70,7 +70,7 @@ def taker(record: Record | None, run: str, moment: Moment, instead_of: Sequence[
     return "expired" if age_s(record, moment) >= float(record["lease_s"]) else ""
 
 
-def who(run: Mapping[str, Any]) -> str:
+def describe_run(run: Mapping[str, Any]) -> str:
     """``alice@bastion, process 4711, run 3f2a9c1e``"""
     return f"{run['user']}@{run['controller']}, process {run['pid']}, run {run['id']}"
 
@@ -104,7 +104,11 @@ class RunLock:
                 if found is not None and found["run"]["id"] == run["id"]:
                     self._write(run, lease_s, found["since_s"], now())
                     return
-        by = f"{who(found['run'])} has taken it over" if found else f"{self._path} is gone, so another run has taken it over and ended"
+        by = (
+            f"{describe_run(found['run'])} has taken it over"
+            if found
+            else f"{self._path} is gone, so another run has taken it over and ended"
+        )
         raise PreconditionFailed(
             f"this run ({run['id']}) has lost its lock: {by}",
             state="What this run has done so far is complete, and nothing new was begun",

@@ -21,11 +21,11 @@ __all__ = [
     "Connector",
     "Login",
     "Server",
-    "again_if_lost",
-    "all_of",
     "connect",
     "login_from",
     "node_login_from",
+    "retry_once",
+    "send_all",
     "transaction",
 ]
 
@@ -100,7 +100,7 @@ class Server(Protocol):
     def command(self, *words: Any) -> Any:
         """Sends one command and returns its reply; raises ConnectionFailed, AccessDenied or CommandRefused."""
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """From the next command on, waits no longer than this for a connection or a reply."""
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ def transaction(server: Server, *commands: list[Any]) -> list[Any]:
     return replies
 
 
-def again_if_lost(server: Server, *words: Any) -> Any:
+def retry_once(server: Server, *words: Any) -> Any:
     """For commands that may be sent twice: sends it once more if the connection broke."""
     try:
         return server.command(*words)
@@ -143,12 +143,12 @@ def again_if_lost(server: Server, *words: Any) -> Any:
         return server.command(*words)
 
 
-def all_of(server: Server, commands: Sequence[list[Any]]) -> list[SentinelOpsError]:
+def send_all(server: Server, commands: Sequence[list[Any]]) -> list[SentinelOpsError]:
     """Sends every command, also if one before it has failed; returns what failed."""
     failed = []
     for words in commands:
         try:
-            again_if_lost(server, *words)
+            retry_once(server, *words)
         except SentinelOpsError as error:
             failed.append(error)
     return failed

@@ -189,7 +189,7 @@ class Connection:
                 return AccessDenied(reason.message, node=reason.node, advice=_GIVE_CLIENT_CERT)
         return reason
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         self.close()
         self._transport.socket_timeout = self._transport.socket_connect_timeout = timeout_ms / 1000
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_downgrade", "many_part_aof", "rdb_version", "reads_file", "version_key", "way_back", "way_forward"]
+__all__ = ["can_downgrade", "can_replicate", "is_downgrade", "many_part_aof", "rdb_version", "reads_file", "version_key"]
 
 # First version of a line, and the RDB version that it writes; RDB_VERSION in the servers' rdb.h.
 _REDIS_RDB: list[tuple[tuple[int, ...], int]] = [((8, 6), 13), ((7, 4), 12), ((7, 2), 11), ((7, 0), 10), ((5, 0), 9)]
@@ -40,12 +40,12 @@ def _reads(reader: tuple[str, str], writer: tuple[str, str]) -> bool:
     return sent <= rdb_version(*reader)
 
 
-def way_forward(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
+def can_replicate(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
     """Whether a replica with the wanted server can follow a master with the running one."""
     return _reads(wanted, running)
 
 
-def way_back(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
+def can_downgrade(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
     """Whether a replica with the running (old) server can follow a master with the wanted (new) one."""
     return _reads(running, wanted)
 

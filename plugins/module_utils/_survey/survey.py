@@ -49,7 +49,7 @@ def _absolute_log(path: str, folder: str) -> str:
 class Wanted:
     """What the user has set for an instance: by whom it is started, its version folder, how and what is activated.
 
-    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``. ``back``: what the instance ran before is
+    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``. ``rollback``: what the instance ran before is
     wanted, too.
     """
 
@@ -58,7 +58,7 @@ class Wanted:
     activation: str = "auto"
     version: str = ""
     product: str = ""
-    back: bool = False
+    rollback: bool = False
 
 
 def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
@@ -228,11 +228,11 @@ def survey(
         record.update(files_of(node, info, record["service"], wanted))
         record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
-        if wanted.back:
+        if wanted.rollback:
             record.update(before=_before(journal, note_of(node.version) if note_of else None))
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
-        back = {"before": _before(journal, None)} if wanted.back else {}
+        back = {"before": _before(journal, None)} if wanted.rollback else {}
         return {**record, **_stopped(error, journal, wanted), **back}
     return record

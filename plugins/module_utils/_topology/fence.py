@@ -12,12 +12,12 @@ that the new master has not got any more would cost every other node a full resy
 
 from __future__ import annotations
 
-__all__ = ["FENCE", "PING_PERIOD", "before_fence", "before_hush", "fence_for", "hush_for", "is_fence", "is_hush"]
+__all__ = ["FENCE", "PING_PERIOD", "before_fence", "before_ping_delay", "fence_for", "is_fence", "is_ping_delay", "ping_delay_for"]
 
 FENCE = 2147483647  # the largest value that the servers take
 _LOWEST = 2000000000  # a fence is above it
 PING_PERIOD = "repl-ping-replica-period"  # in seconds, 10 by default
-_HUSH = 1000000  # seconds, added to the period
+_PING_DELAY = 1000000  # seconds, added to the period
 
 
 def fence_for(to_write: int, max_lag: int) -> int:
@@ -35,15 +35,15 @@ def before_fence(to_write: int, max_lag: int) -> tuple[int, int]:
     return (FENCE - to_write) // 2, 0 if (FENCE - to_write) % 2 else max_lag
 
 
-def hush_for(period_s: int) -> int:
+def ping_delay_for(period_s: int) -> int:
     """The repl-ping-replica-period to set on a node that has this one now."""
-    return _HUSH + period_s
+    return _PING_DELAY + period_s
 
 
-def is_hush(period_s: int) -> bool:
-    return period_s > _HUSH
+def is_ping_delay(period_s: int) -> bool:
+    return period_s > _PING_DELAY
 
 
-def before_hush(period_s: int) -> int:
+def before_ping_delay(period_s: int) -> int:
     """The repl-ping-replica-period as it was before this hush was set, or as it is if it is none."""
-    return period_s - _HUSH if is_hush(period_s) else period_s
+    return period_s - _PING_DELAY if is_ping_delay(period_s) else period_s

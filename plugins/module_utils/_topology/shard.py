@@ -22,11 +22,11 @@ __all__ = [
     "Shard",
     "ShardServers",
     "named_node",
-    "not_ready",
     "pause_refusals",
+    "permanent_problems",
     "read_shard",
-    "refusals",
     "renamed_replica",
+    "transient_problems",
 ]
 
 MAX_HELLO_AGE_MS = 3000  # hellos come every 2 s
@@ -112,25 +112,25 @@ class ShardServers:
         other = ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
         other.names = self.names
         if self._timeout_ms:
-            other.hurry(self._timeout_ms)
+            other.set_timeout(self._timeout_ms)
         return other
 
     def node(self, address: str) -> Server:
         if address not in self._nodes:
             self._nodes[address] = self._to_node(Address.parse(address))
             if self._timeout_ms:
-                self._nodes[address].hurry(self._timeout_ms)
+                self._nodes[address].set_timeout(self._timeout_ms)
         return self._nodes[address]
 
     def sentinel(self, address: str) -> Server:
         """The Sentinel of this set at an address (``host:port``)."""
         return next(sentinel for sentinel in self.sentinels if str(sentinel.address) == address)
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """Waits for no reply longer than this from now on, and opens all connections anew, so that nothing later waits for that."""
         self._timeout_ms = timeout_ms
         for server in [*self.sentinels, *self._nodes.values()]:
-            server.hurry(timeout_ms)
+            server.set_timeout(timeout_ms)
             with contextlib.suppress(SentinelOpsError):
                 server.command("INFO", "server")
 
@@ -231,7 +231,7 @@ def pause_budget_ms(down_after_ms: int) -> int:
     return min(down_after_ms - 1000, 4000)
 
 
-def refusals(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
+def permanent_problems(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
     """What excludes a handover to ``target`` and does not pass by waiting; a sentence each."""
     found: list[str] = list(shard.denied)
     if not shard.views:
@@ -306,7 +306,7 @@ def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
     return found
 
 
-def not_ready(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
+def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
     """What must pass before a handover may begin, and may pass by itself; a sentence each."""
     found = [*shard.unreachable, *disagreements(shard.views)]
     for view in shard.views:
@@ -319,7 +319,7 @@ def not_ready(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
     return found + _nodes_unready(shard, max_lag_bytes)
 
 
-def refuse(problems: Sequence[str], master: str) -> PreconditionFailed:
+def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed:
     """The error for a handover that was not begun."""
     return PreconditionFailed(
         "the handover was not begun: " + "; ".join(problems),

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, Mapping, Sequence
 
-from ...module_utils._server.versions import is_downgrade, way_back, way_forward
+from ...module_utils._server.versions import can_downgrade, can_replicate, is_downgrade
 from ...module_utils._topology.fence import is_fence
 from ...module_utils._topology.sentinel import SentinelView, view_from_dict
 from .._finding import REFUSAL, WARNING, Finding
-from .rollback import before_of, cannot_go_back, goes_back, not_kept, version_to_run
+from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 
 __all__ = ["Instance", "Plan", "Settings", "ShardPlan", "Step", "journal_of", "make_plan", "no_way_back", "wanted_server"]
 
@@ -46,7 +46,7 @@ class Instance:
 class Settings:
     """What the user wants. ``master_names`` empty means every master that the Sentinels monitor.
 
-    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through to the end. ``back``: the
+    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through to the end. ``rollback``: the
     version is left again, for the one that each instance ran before.
     """
 
@@ -54,14 +54,14 @@ class Settings:
     master_names: tuple[str, ...] = ()
     fail_back: bool = True
     accept_no_way_back: bool = False
-    control_host: str = ""
+    handover_host: str = ""
     canary: int = 0
-    back: bool = False
+    rollback: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
-    """What is done to one instance: ``upgrade``, ``back``, ``finish`` (an earlier run stopped it) or ``skip``.
+    """What is done to one instance: ``upgrade``, ``rollback``, ``resume`` (an earlier run stopped it) or ``skip``.
 
     ``wanted``: the version that it runs then.
     ``config_identity``: owner, group and mode of its configuration file before the upgrade (see FileIdentity).
@@ -85,8 +85,8 @@ class ShardPlan:
     name: str
     master: str = ""
     master_host: str = ""
-    home: str = ""
-    home_host: str = ""
+    original_master: str = ""
+    original_master_host: str = ""
     target: str = ""
     target_host: str = ""
     handover: bool = False
@@ -102,14 +102,17 @@ class ShardPlan:
 class Plan:
     """What the plays carry out; ``*_serial`` are the batch sizes of a play over ``*_hosts``.
 
-    ``mend_hosts``: masters of shards in which a handover was cut short, which is finished first. ``touched_hosts`` are all hosts
-    unless there is nothing to do. ``gaps``: an earlier run left an instance stopped, so that not every node can be reached until it
-    has been started again. ``held_back``: what a canary leaves for the next run, for a person to read. ``back``: ``version`` is left;
-    then Sentinels that an earlier run stopped are in ``first_sentinel_hosts``, and the others come last.
+    ``recovery_hosts``: masters of shards whose interrupted handover is finished first.
+    ``touched_hosts``: all hosts, unless there is nothing to do.
+    ``has_stopped_instances``: an earlier run left an instance stopped; until it is started again
+    not every node can be reached.
+    ``deferred``: what a canary leaves for the next run, for a person to read.
+    ``rollback``: instances leave ``version``. Sentinels that an earlier run stopped are then in
+    ``first_sentinel_hosts``, and the others come last.
     """
 
     version: str
-    control_host: str = ""
+    handover_host: str = ""
     shards: dict[str, ShardPlan] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     sentinel_hosts: list[str] = field(default_factory=list)
@@ -119,15 +122,15 @@ class Plan:
     old_master_hosts: list[str] = field(default_factory=list)
     old_master_serial: list[int] = field(default_factory=list)
     fail_back_hosts: list[str] = field(default_factory=list)
-    mend_hosts: list[str] = field(default_factory=list)
-    to_stage: list[str] = field(default_factory=list)
+    recovery_hosts: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
     problems: list[Finding] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     touched_hosts: list[str] = field(default_factory=list)
-    held_back: list[str] = field(default_factory=list)
-    gaps: bool = False
+    deferred: list[str] = field(default_factory=list)
+    has_stopped_instances: bool = False
     nothing_to_do: bool = False
-    back: bool = False
+    rollback: bool = False
     first_sentinel_hosts: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -136,18 +139,18 @@ class Plan:
 
 def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     """The plan for all instances of a deployment; what stands against it is in ``problems``."""
-    plan = Plan(settings.version, back=settings.back)
+    plan = Plan(settings.version, rollback=settings.rollback)
     sentinels = [instance for instance in instances if instance.kind == "sentinel"]
     nodes = [instance for instance in instances if instance.kind == "redis"]
-    plan.control_host = settings.control_host or next((s.host for s in sentinels if s.record.get("answers")), "")
+    plan.handover_host = settings.handover_host or next((s.host for s in sentinels if s.record.get("answers")), "")
     for instance in sentinels:
         plan.steps[instance.key] = _step(instance, settings)
     pending = [plan.steps[s.key] for s in sentinels if plan.steps[s.key].do != "skip"]
     # one that an earlier run stopped comes first: until it is back no other one can be done without
-    plan.sentinel_hosts = [step.host for step in sorted(pending, key=lambda step: step.do != "finish")]
-    if settings.back:
-        plan.first_sentinel_hosts = [step.host for step in pending if step.do == "finish"]
-        plan.sentinel_hosts = [step.host for step in pending if step.do != "finish"]
+    plan.sentinel_hosts = [step.host for step in sorted(pending, key=lambda step: step.do != "resume")]
+    if settings.rollback:
+        plan.first_sentinel_hosts = [step.host for step in pending if step.do == "resume"]
+        plan.sentinel_hosts = [step.host for step in pending if step.do != "resume"]
     views = _views(sentinels)
     if not views:
         plan.problems.append(
@@ -162,14 +165,15 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     moving = [shard for shard in plan.shards.values() if shard.handover]
     plan.handover_hosts = [shard.target_host for shard in moving]
     plan.old_master_hosts, plan.old_master_serial = _waves([[shard.master_host] for shard in moving])
-    plan.fail_back_hosts = [shard.home_host for shard in plan.shards.values() if shard.fail_back]
-    plan.mend_hosts = [shard.master_host for shard in plan.shards.values() if shard.fenced]
-    plan.to_stage = [key for key, step in plan.steps.items() if step.do != "skip"]
-    plan.gaps = any(instance.record.get("stopped") for instance in instances)
-    if settings.back:
+    plan.fail_back_hosts = [shard.original_master_host for shard in plan.shards.values() if shard.fail_back]
+    plan.recovery_hosts = [shard.master_host for shard in plan.shards.values() if shard.fenced]
+    plan.pending = [key for key, step in plan.steps.items() if step.do != "skip"]
+    plan.has_stopped_instances = any(instance.record.get("stopped") for instance in instances)
+    if settings.rollback:
         _judge_kept(plan, instances, settings)
     silent = [instance.key for instance in instances if not instance.record.get("answers")]
-    plan.nothing_to_do = not (plan.to_stage or plan.fail_back_hosts or plan.mend_hosts or _journals(instances) or silent or plan.problems)
+    work = [plan.pending, plan.fail_back_hosts, plan.recovery_hosts, _journals(instances), silent, plan.problems]
+    plan.nothing_to_do = not any(work)
     plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
     return plan
 
@@ -184,27 +188,30 @@ def _journals(instances: Sequence[Instance]) -> list[str]:
 
 def _judge_kept(plan: Plan, instances: Sequence[Instance], settings: Settings) -> None:
     """What is kept of the version before. Where nothing goes back, and no upgrade is under way, nothing is missing either."""
-    if not plan.to_stage and not _journals(instances):
+    if not plan.pending and not _journals(instances):
         return
     for instance in instances:
         if instance.key in plan.steps:
-            plan.problems += not_kept(instance.host, instance.kind, instance.record, settings.version)
+            plan.problems += missing_previous(instance.host, instance.kind, instance.record, settings.version)
 
 
 def _step(instance: Instance, settings: Settings, shard: str = "", address: str = "") -> Step:
     record = instance.record
     running = str(record.get("version", ""))
-    wanted = version_to_run(record, settings.version) if settings.back else settings.version
+    wanted = version_to_run(record, settings.version) if settings.rollback else settings.version
     if record.get("stopped"):
-        do, why = "finish", "an earlier run stopped it and did not start it again"
+        do, why = "resume", "an earlier run stopped it and did not start it again"
     elif not record.get("answers"):
         do, why = "skip", "it does not answer"
-    elif settings.back and running == settings.version == wanted:
-        do, why = "skip", f"it runs {running}, and ran nothing else before" + ("" if before_of(record)[1] else ", as far as is known")
+    elif settings.rollback and running == settings.version == wanted:
+        do, why = (
+            "skip",
+            f"it runs {running}, and ran nothing else before" + ("" if previous_version(record)[1] else ", as far as is known"),
+        )
     elif running == wanted:
         do, why = "skip", f"it runs {wanted} already"
     else:
-        do, why = "back" if settings.back else "upgrade", f"it runs {running}"
+        do, why = "rollback" if settings.rollback else "upgrade", f"it runs {running}"
     before = record.get("journal") or record
     return Step(instance.host, instance.kind, do, why, running, shard, address, before.get("config_identity"), wanted)
 
@@ -259,11 +266,11 @@ def _plan_shard(
         return
     plan.shards[name] = shard
     _give_roles(plan, shard, known, settings)
-    if settings.canary and not settings.back:
-        _hold_back(plan, shard, settings)
-    if settings.back:
+    if settings.canary and not settings.rollback:
+        _defer(plan, shard, settings)
+    if settings.rollback:
         records = {node.host: node.record for node in known.values()}
-        plan.problems += cannot_go_back(name, (shard.master_host, records[shard.master_host]), records, settings.version)
+        plan.problems += rollback_barriers(name, (shard.master_host, records[shard.master_host]), records, settings.version)
     else:
         _judge_versions(plan, shard, list(known.values()), settings)
 
@@ -274,17 +281,17 @@ def _priority(node: Instance) -> int:
     return int(journal.get("priority") or node.record.get("priority", 100))
 
 
-def _home(known: Mapping[str, Instance], master: str) -> str:
+def _original_master(known: Mapping[str, Instance], master: str) -> str:
     """The node that was master when the upgrade began: an unfinished run's journal tells, else it is the master now."""
-    noted = [str((node.record.get("journal") or {}).get("home", "")) for node in known.values()]
+    noted = [str((node.record.get("journal") or {}).get("original_master", "")) for node in known.values()]
     return next((address for address in noted if address in known), master)
 
 
 def _give_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], settings: Settings) -> None:
     shard.master_host = known[shard.master].host
-    shard.home = _home(known, shard.master)
-    shard.home_host = known[shard.home].host
-    shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "back")
+    shard.original_master = _original_master(known, shard.master)
+    shard.original_master_host = known[shard.original_master].host
+    shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "rollback")
     final = shard.master
     if shard.handover:
         candidates = [address for address in known if address != shard.master and shard.priorities[known[address].host] > 0]
@@ -303,12 +310,16 @@ def _give_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], set
 
         def rank(address: str) -> tuple[bool, bool, int]:
             # whoever goes back should be home at once
-            return _eligible_last(known[address]), settings.back and address != shard.home, shard.priorities[known[address].host]
+            return (
+                _eligible_last(known[address]),
+                settings.rollback and address != shard.original_master,
+                shard.priorities[known[address].host],
+            )
 
         shard.target = min(candidates, key=rank)
         shard.target_host = known[shard.target].host
         final = shard.target
-    shard.fail_back = settings.fail_back and final != shard.home
+    shard.fail_back = settings.fail_back and final != shard.original_master
 
 
 def _eligible_last(node: Instance) -> bool:
@@ -323,10 +334,10 @@ def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
         for step in plan.steps.values()
         if step.kind == "redis" and step.shard == shard.name and step.do != "skip" and step.host != shard.master_host
     ]
-    return [step.host for step in sorted(pending, key=lambda step: (step.do != "finish", step.host != shard.target_host))]
+    return [step.host for step in sorted(pending, key=lambda step: (step.do != "resume", step.host != shard.target_host))]
 
 
-def _hold_back(plan: Plan, shard: ShardPlan, settings: Settings) -> None:
+def _defer(plan: Plan, shard: ShardPlan, settings: Settings) -> None:
     """Leaves of the shard's steps only what a canary needs. What an earlier run has stopped is started in any case."""
     own = {key: step for key, step in plan.steps.items() if step.kind == "redis" and step.shard == shard.name}
     upgraded = sum(step.running == settings.version and step.do == "skip" for step in own.values())
@@ -334,9 +345,9 @@ def _hold_back(plan: Plan, shard: ShardPlan, settings: Settings) -> None:
     for key, step in own.items():
         if step.do == "upgrade" and step.host not in chosen:
             plan.steps[key] = replace(step, do="skip", why=f"it runs {step.running}, and waits for a run without redis_upgrade_canary")
-            plan.held_back.append(step.host)
+            plan.deferred.append(step.host)
     if shard.fail_back and not shard.handover:
-        plan.held_back.append(f"the fail back of {shard.name} to {shard.home_host}")
+        plan.deferred.append(f"the fail back of {shard.name} to {shard.original_master_host}")
     shard.handover = shard.fail_back = False
 
 
@@ -367,7 +378,7 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
                     "downgrade",
                 )
             )
-        elif not way_forward((server, running), wanted):
+        elif not can_replicate((server, running), wanted):
             plan.problems.append(
                 Finding(
                     node.host,
@@ -377,7 +388,7 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
                     "format",
                 )
             )
-        elif not way_back((server, running), wanted) and not settings.accept_no_way_back:
+        elif not can_downgrade((server, running), wanted) and not settings.accept_no_way_back:
             plan.problems.append(no_way_back(shard.name, running, settings.version, accepted=False))
             return
 
@@ -401,12 +412,12 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
         "service",
         "priority",
     )
-    source = record["before"] if plan.get("back") and goes_back(record, plan["version"]) else record
+    source = record["before"] if plan.get("rollback") and rolls_back(record, plan["version"]) else record
     journal = {name: source[name] for name in noted if name in source}
     journal.update({"priority": record["priority"]} if "priority" in record else {})
     shard = plan["shards"].get(step.get("shard"))
     if shard is not None:
-        journal.update(shard=step["shard"], address=step["address"], home=shard["home"])
+        journal.update(shard=step["shard"], address=step["address"], original_master=shard["original_master"])
     return journal
 
 

@@ -11,14 +11,14 @@ __all__ = ["handover_lines", "plan_lines", "report_lines"]
 
 
 def _arrow(step: Mapping[str, Any]) -> str:
-    return f"{'stopped by an earlier run' if step['do'] == 'finish' else step['running']} -> {step['wanted']}"
+    return f"{'stopped by an earlier run' if step['do'] == 'resume' else step['running']} -> {step['wanted']}"
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """What will be done, numbered like the plays of upgrade.yml, or of rollback.yml."""
     version = plan["version"]
     names = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
-    if plan.get("back"):
+    if plan.get("rollback"):
         return _back_lines(plan, names)
     if plan["nothing_to_do"]:
         return [f"Nothing to do: every instance runs {version}, {names}"]
@@ -28,8 +28,8 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     for host in plan["sentinel_hosts"]:
         lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}")
     lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps)
-    if plan["held_back"]:
-        lines.append(f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['held_back'])}")
+    if plan["deferred"]:
+        lines.append(f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['deferred'])}")
     lines += _handover_lines(plan, "(6/8)")
     lines += _wave_lines("(7/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps)
     return lines + _fail_back_lines(plan, "(8/8)") + _other_lines(plan)
@@ -70,7 +70,7 @@ def _handover_lines(plan: Mapping[str, Any], number: str) -> list[str]:
 def _fail_back_lines(plan: Mapping[str, Any], number: str) -> list[str]:
     return [
         f"{number} fail back {name}: {shard['target_host'] if shard['handover'] else shard['master_host']} -> "
-        f"{shard['home_host']} ({shard['home']})"
+        f"{shard['original_master_host']} ({shard['original_master']})"
         for name, shard in plan["shards"].items()
         if shard["fail_back"]
     ]
@@ -97,7 +97,7 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
     for row in report["instances"]:
         lines.append(f"{row['host'] + ' (' + row['kind'] + ')':<28} {row['before'] or 'stopped':<10} {row['now']:<10} {row['role']}")
     for name, shard in report["shards"].items():
-        lines.append(f"shard {name}: the master was {shard['before']}, is {shard['now']}, home is {shard['home']}")
+        lines.append(f"shard {name}: the master was {shard['before']}, is {shard['now']}, home is {shard['original_master']}")
     for handover in report["handovers"]:
         lines.append(
             f"handover {handover['old_master']} -> {handover['new_master']}: writes paused for {handover['pause_ms']:.0f} ms, "
@@ -105,9 +105,9 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         )
     if not report["handovers"]:
         lines.append("no handover was needed")
-    if report["held_back"]:
+    if report["deferred"]:
         lines.append(
-            f"stopped after the canary, as wanted. Left: {', '.join(report['held_back'])}. The deployment serves with both versions. "
+            f"stopped after the canary, as wanted. Left: {', '.join(report['deferred'])}. The deployment serves with both versions. "
             "Run the upgrade without redis_upgrade_canary to go on"
         )
     return lines

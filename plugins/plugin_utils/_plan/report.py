@@ -36,7 +36,7 @@ def make_report(
         "version": plan["version"],
         "instances": [_row(step, now.get(key, {})) for key, step in plan["steps"].items()],
         "shards": {
-            name: {"before": shard["master_host"], "now": after.shards[name].master_host, "home": shard["home_host"]}
+            name: {"before": shard["master_host"], "now": after.shards[name].master_host, "original_master": shard["original_master_host"]}
             for name, shard in plan["shards"].items()
             if name in after.shards
         },
@@ -45,7 +45,7 @@ def make_report(
             for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
             if handover.get("changed") and handover["old_master"] != handover["new_master"]
         ],
-        "held_back": after.held_back,
+        "deferred": after.deferred,
         "problems": _problems(after, settings),
     }
     report["lines"] = report_lines(report)
@@ -68,8 +68,8 @@ def _problems(after: Plan, settings: Settings) -> list[str]:
     found = [str(problem) for problem in after.problems]
     found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]
     found += [
-        f"shard {shard.name}: the master is {shard.master_host}, home is {shard.home_host}"
+        f"shard {shard.name}: the master is {shard.master_host}, home is {shard.original_master_host}"
         for shard in after.shards.values()
-        if settings.fail_back and not settings.canary and shard.master_host != shard.home_host
+        if settings.fail_back and not settings.canary and shard.master_host != shard.original_master_host
     ]
     return found

@@ -12,44 +12,52 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
-from ...module_utils._server.versions import rdb_version, way_back
+from ...module_utils._server.versions import can_downgrade, rdb_version
 from .._finding import WARNING, Finding
 
-__all__ = ["before_of", "cannot_go_back", "goes_back", "not_kept", "nothing_noted", "set_aside_warning", "version_to_run"]
+__all__ = [
+    "has_no_record",
+    "missing_previous",
+    "previous_version",
+    "rollback_barriers",
+    "rolls_back",
+    "set_aside_warning",
+    "version_to_run",
+]
 
 Record = Mapping[str, Any]
 
 
-def before_of(record: Record) -> tuple[str, str]:
+def previous_version(record: Record) -> tuple[str, str]:
     """``(server, version)`` that the instance ran before the upgrade; version empty if that is not known."""
     before = record.get("before") or {}
     return str(before.get("server") or record.get("server", "redis")), str(before.get("version", ""))
 
 
-def goes_back(record: Record, left: str) -> bool:
+def rolls_back(record: Record, left: str) -> bool:
     """Whether the instance runs the version that is to be ``left``, and ran another one before."""
-    return bool(record.get("answers")) and record.get("version") == left and before_of(record)[1] not in ("", left)
+    return bool(record.get("answers")) and record.get("version") == left and previous_version(record)[1] not in ("", left)
 
 
 def version_to_run(record: Record, left: str) -> str:
     """What the instance shall run when the deployment has gone back; one that runs another version than the one left stays as it is."""
-    return before_of(record)[1] if goes_back(record, left) else str(record.get("version", ""))
+    return previous_version(record)[1] if rolls_back(record, left) else str(record.get("version", ""))
 
 
-def nothing_noted(record: Record, left: str) -> bool:
+def has_no_record(record: Record, left: str) -> bool:
     """Whether the instance runs the version to leave, and nothing tells what it ran before."""
-    return bool(record.get("answers")) and record.get("version") == left and not before_of(record)[1]
+    return bool(record.get("answers")) and record.get("version") == left and not previous_version(record)[1]
 
 
-def cannot_go_back(shard: str, master: tuple[str, Record], nodes: Mapping[str, Record], left: str) -> Iterator[Finding]:
+def rollback_barriers(shard: str, master: tuple[str, Record], nodes: Mapping[str, Record], left: str) -> Iterator[Finding]:
     """Why data nodes of a shard could not follow their master. ``master``: its host and record; ``nodes``: all, by their host."""
     host, record = master
-    if not goes_back(record, left):
+    if not rolls_back(record, left):
         return  # it has the old version: whoever goes back has followed it before
     theirs = (str(record.get("server", "redis")), str(record.get("version", "")))
     for node in nodes.values():
-        old = before_of(node)
-        if (goes_back(node, left) or node.get("stopped")) and not way_back(old, theirs):
+        old = previous_version(node)
+        if (rolls_back(node, left) or node.get("stopped")) and not can_downgrade(old, theirs):
             yield Finding(
                 f"shard {shard}",
                 f"there is no way back from {left} to {old[1]}: the master {host} runs {left} already, and {old[1]} cannot read its data",
@@ -60,11 +68,11 @@ def cannot_go_back(shard: str, master: tuple[str, Record], nodes: Mapping[str, R
             return
 
 
-def not_kept(host: str, kind: str, record: Record, left: str) -> Iterator[Finding]:
+def missing_previous(host: str, kind: str, record: Record, left: str) -> Iterator[Finding]:
     """What is missing of the version before."""
     before = record.get("before") or {}
     name = f"its {'Sentinel' if kind == 'sentinel' else 'data node'}"
-    if nothing_noted(record, left):
+    if has_no_record(record, left):
         yield Finding(
             host,
             f"{name} runs {left}, and nothing is noted of a version before",
@@ -72,7 +80,7 @@ def not_kept(host: str, kind: str, record: Record, left: str) -> Iterator[Findin
             "Put it back by hand (docs/activation.md), or leave it, and go on with the upgrade",
             "files",
         )
-    elif (goes_back(record, left) or record.get("stopped")) and not before.get("there"):
+    elif (rolls_back(record, left) or record.get("stopped")) and not before.get("there"):
         yield Finding(
             host,
             f"{name} ran {before.get('version')} before, and {before.get('kept') or 'its folder'} does not hold that any more",
@@ -84,8 +92,8 @@ def not_kept(host: str, kind: str, record: Record, left: str) -> Iterator[Findin
 
 def set_aside_warning(host: str, record: Record, left: str, master_host: str) -> Iterator[Finding]:
     """A data file that the new version will have written is of no use to the old one."""
-    old, new = before_of(record), (str(record.get("server", "redis")), left)
-    if goes_back(record, left) and rdb_version(*new) > rdb_version(*old):
+    old, new = previous_version(record), (str(record.get("server", "redis")), left)
+    if rolls_back(record, left) and rdb_version(*new) > rdb_version(*old):
         yield Finding(
             host,
             f"{old[1]} cannot read the data file that {left} writes when it is stopped",

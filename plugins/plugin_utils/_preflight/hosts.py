@@ -11,7 +11,7 @@ from ...module_utils._server.versions import version_key
 from .._finding import WARNING, Finding, size
 from .._plan.plan import Instance, Plan
 
-__all__ = ["of_clocks", "of_disks", "of_rewriting", "of_rights", "of_silence"]
+__all__ = ["of_clocks", "of_disks", "of_rewriting", "of_rights", "unreachable_findings"]
 
 MAX_CLOCK_S = 3.0
 # What our user may do without, if servers are stopped in another way, if writes are not paused, or where it is useful only.
@@ -23,7 +23,7 @@ USEFUL = {
 }
 
 
-def of_silence(instance: Instance) -> Iterator[Finding]:
+def unreachable_findings(instance: Instance) -> Iterator[Finding]:
     """An instance that does not answer, or not what is asked."""
     record, what = instance.record, "Sentinel" if instance.kind == "sentinel" else "data node"
     refused: Mapping[str, Any] = record.get("refused") or {}
@@ -102,7 +102,7 @@ def of_disks(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
     for instance in instances:
         seen: Mapping[str, Any] = instance.record.get("examined") or {}
         versions, data = seen.get("versions"), seen.get("data")
-        if instance.key not in plan.to_stage:
+        if instance.key not in plan.pending:
             continue
         if versions:
             devices.setdefault(versions["device"], []).append((instance, versions, int(versions["needed"]), 0, 0))

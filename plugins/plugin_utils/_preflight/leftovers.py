@@ -50,7 +50,7 @@ def of_leftovers(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]
                 WARNING,
             )
     yield from _of_notes(instances, plan)
-    for instance in [] if plan.back else instances:
+    for instance in [] if plan.rollback else instances:
         yield from _staged(instance, plan)
 
 
@@ -66,7 +66,7 @@ def _journals(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
         and instance.record["journal"].get("priority", instance.record["priority"]) != instance.record["priority"]
     ]
     details = "".join(f"; {text}" for text in ([f"{', '.join(stopped)} was stopped and not started"] if stopped else []) + steered)
-    homes = sorted({shard.home_host for shard in plan.shards.values() if shard.home_host})
+    homes = sorted({shard.original_master_host for shard in plan.shards.values() if shard.original_master_host})
     yield Finding(
         ", ".join(instance.key for instance in open_ones),
         f"an earlier run has not ended, its journals are open{details}",
@@ -116,7 +116,7 @@ def _of_notes(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
 
 def _staged(instance: Instance, plan: Plan) -> Iterator[Finding]:
     record, seen = instance.record, (instance.record.get("examined") or {}).get("versions") or {}
-    if not seen.get("left") or record.get("journal") or record.get("staged_version") == plan.version or instance.key not in plan.to_stage:
+    if not seen.get("left") or record.get("journal") or record.get("staged_version") == plan.version or instance.key not in plan.pending:
         return
     yield Finding(
         instance.host,

@@ -15,18 +15,18 @@ from ...module_utils._handover.modes import chosen_mode
 from ...module_utils._host.unit_files import is_server_program
 from ...module_utils._install.copy_files import inside
 from ...module_utils._install.package_paths import DATA_FOLDER, new_name
-from ...module_utils._server.versions import way_back
+from ...module_utils._server.versions import can_downgrade
 from ...module_utils._topology.sentinel import view_from_dict
 from .._finding import REFUSAL, Finding, named
 from .._plan.plan import Instance, Plan, ShardPlan, no_way_back, wanted_server
 from .._plan.rollback import set_aside_warning
 from .data_nodes import of_nodes
-from .hosts import of_clocks, of_disks, of_rewriting, of_rights, of_silence
+from .hosts import of_clocks, of_disks, of_rewriting, of_rights, unreachable_findings
 from .leftovers import of_leftovers, of_other_runs
 from .restart_cost import of_restarts
 from .sentinels import Expected, of_time_limits, of_views
 
-__all__ = ["moves", "preflight"]
+__all__ = ["preflight", "relocations"]
 
 
 def preflight(
@@ -41,9 +41,9 @@ def preflight(
     if not plan.nothing_to_do:
         for instance in instances:
             findings += _of_instance_and_host(instance, plan, handover_mode)
-        staged = [instance for instance in instances if instance.key in plan.to_stage]
+        staged = [instance for instance in instances if instance.key in plan.pending]
         findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
-        findings += [*([] if plan.back else of_disks(instances, plan)), *of_clocks(instances, now_s)]
+        findings += [*([] if plan.rollback else of_disks(instances, plan)), *of_clocks(instances, now_s)]
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
             findings += [*_of_shard(shard, instances, nodes, plan, max_lag_bytes, handover_mode), *of_restarts(shard, nodes, plan)]
@@ -53,15 +53,15 @@ def preflight(
 def _of_instance_and_host(instance: Instance, plan: Plan, handover_mode: str) -> Iterator[Finding]:
     record = instance.record
     if record.get("answers") or record.get("stopped"):
-        if instance.key in plan.to_stage:
+        if instance.key in plan.pending:
             yield from named("files", _of_instance(instance))
-            if not plan.back:  # what was put in place once can be taken back
+            if not plan.rollback:  # what was put in place once can be taken back
                 yield from named("files", _of_folder(instance))
             yield from named("service-manager", _of_service(instance, str(record.get("folder", ""))))
             if record.get("config_writable"):
                 yield from of_rewriting(instance)
     else:
-        yield from of_silence(instance)
+        yield from unreachable_findings(instance)
     yield from of_rights(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
 
 
@@ -75,14 +75,14 @@ def _of_shard(
     stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
     stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
     yield from of_views(shard.name, views, Expected(shard.sentinels, stopped_sentinels, stopped))
-    yield from of_nodes(shard, nodes, max_lag_bytes, any(node.key in plan.to_stage for node in nodes))
+    yield from of_nodes(shard, nodes, max_lag_bytes, any(node.key in plan.pending for node in nodes))
     if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
         yield from of_time_limits(shard.name, views)
 
 
 def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
     """A way back that is missing and was accepted is told all the same; of a way that is gone back, what it costs."""
-    if plan.back:
+    if plan.rollback:
         for node in nodes:
             yield from set_aside_warning(node.host, node.record, plan.version, shard.master_host)
         return
@@ -90,7 +90,7 @@ def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Ite
         return
     for node in nodes:
         server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
-        if running and running != plan.version and not way_back((server, running), (wanted_server(node.record), plan.version)):
+        if running and running != plan.version and not can_downgrade((server, running), (wanted_server(node.record), plan.version)):
             yield no_way_back(shard.name, running, plan.version, accepted=True)
             return
 
@@ -268,17 +268,17 @@ def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tup
     return [(what, ", ".join(keys)) for what, keys in users.items() if len(keys) > 1]
 
 
-def moves(instances: Sequence[Instance], plan: Plan) -> list[str]:
+def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
     """The instances that will run from elsewhere after the upgrade, for the plan's reader."""
     found = []
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
         activation = record.get("activation") or {}
-        if plan.back:
+        if plan.rollback:
             continue  # it has been told what goes back
-        if instance.key in plan.to_stage and activation.get("method") == "package":
+        if instance.key in plan.pending and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
-        elif instance.key in plan.to_stage and _starts_from_elsewhere(record):
+        elif instance.key in plan.pending and _starts_from_elsewhere(record):
             by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
             found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
     return found

@@ -29,7 +29,7 @@ def restart_s(used_memory: int) -> float:
 def of_restarts(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
     """``nodes``: all data nodes of the shard."""
     known = [node for node in nodes if "used_memory" in _examined(node)]
-    restarted = [node for node in known if node.key in plan.to_stage]
+    restarted = [node for node in known if node.key in plan.pending]
     master = next((node for node in known if node.host == shard.master_host), None)
     for node in restarted:
         yield from _of_saving(node)

@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ...module_utils._records.run_lock import who
+from ...module_utils._records.run_lock import describe_run
 from .._finding import Finding, named
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "failure_lines",
     "hook_variables",
     "judge_lock",
-    "left_out",
     "lost_lines",
+    "missing_hosts",
     "operator_findings",
     "question",
     "steps_to_do",
@@ -72,7 +72,7 @@ class StepToDo:
 
 def steps_to_do(plan: Record) -> list[StepToDo]:
     """All disruptive steps of a plan, in the order in which they are done: going back, the Sentinels come last."""
-    back = bool(plan.get("back"))
+    back = bool(plan.get("rollback"))
     sentinels = [StepToDo(9 if back else 4, f"{host}/sentinel", f"the Sentinel of {host}") for host in plan["sentinel_hosts"]]
     first = [StepToDo(4, f"{host}/sentinel", f"the Sentinel of {host}") for host in plan.get("first_sentinel_hosts", [])]
     steps = first if back else sentinels
@@ -84,8 +84,8 @@ def steps_to_do(plan: Record) -> list[StepToDo]:
     steps += [StepToDo(7, f"{host}/redis", f"{host}, the old master") for host in plan["old_master_hosts"]]
     for name, shard in plan["shards"].items():
         if shard["fail_back"]:
-            host = shard["home_host"]
-            steps.append(StepToDo(8, f"{host}/handover", f"the fail back of {name} to {host}", name, "home"))
+            host = shard["original_master_host"]
+            steps.append(StepToDo(8, f"{host}/handover", f"the fail back of {name} to {host}", name, "original_master"))
     return steps + sentinels if back else steps
 
 
@@ -154,17 +154,17 @@ def _host(step: StepToDo) -> str:
 
 
 def _run(plan: Record) -> str:
-    return "rollback" if plan.get("back") else "upgrade"
+    return "rollback" if plan.get("rollback") else "upgrade"
 
 
 def _progress(plan: Record, position: int, was: bool = False) -> list[str]:
     """What is done and what is left after so many steps, and who is master; or who was, where that may have changed since."""
     steps = steps_to_do(plan)
     done, left = steps[:position], steps[position:]
-    waiting = f", but for what waits for a run without redis_upgrade_canary: {', '.join(plan['held_back'])}" if plan["held_back"] else ""
+    waiting = f", but for what waits for a run without redis_upgrade_canary: {', '.join(plan['deferred'])}" if plan["deferred"] else ""
     lines = [f"Done in this run: {_listed(done)}.", f"Left: {_listed(left)}{waiting}."]
     for name, (host, address) in _masters(plan, done).items():
-        home = plan["shards"][name]["home_host"]
+        home = plan["shards"][name]["original_master_host"]
         is_now = f"is {host} ({address})" + ("" if host == home else f"; it was {home} when the upgrade began")
         ask = f"ask a Sentinel who it is now (SENTINEL GET-MASTER-ADDR-BY-NAME {name})"
         lines.append(f"The master of {name} {f'was {host} ({address}) until this step; {ask}' if was else is_now}.")
@@ -175,7 +175,7 @@ def failure_lines(plan: Record, keys: Sequence[str], key: str, failed: Failure) 
     """What a run says that stops because an instance failed with the version that it was to run."""
     host, _slash, kind = key.partition("/")
     step = plan["steps"][key]
-    back, planned = bool(plan.get("back")), _planned(plan, keys)
+    back, planned = bool(plan.get("rollback")), _planned(plan, keys)
     lines = [f"{host} ({kind}) could not {'go back to' if back else 'be upgraded to'} {step['wanted']}.", failed.reason]
     if failed.log:
         lines += ["The last lines of its log:", *(f"    {line}" for line in failed.log)]
@@ -243,7 +243,7 @@ def hook_variables(plan: Record, name: str, keys: Sequence[str], key: str) -> di
     }
 
 
-def left_out(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:
+def missing_hosts(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:
     """What a run says that a ``--limit`` keeps from a part of the deployment; nothing if it sees all hosts of the groups."""
     hosts = dict.fromkeys(host for group in wanted for host in groups.get(group, []))
     missing = [host for host in hosts if host not in in_play]
@@ -276,7 +276,7 @@ def judge_lock(asked: Mapping[str, Record], override: str, fate: Callable[[Recor
 
 
 def _refusal(run: str, host: str, holder: Record, fate: str) -> Iterator[str]:
-    yield f"Another run is at work on this deployment: {who(holder)}, since {holder['since']} (seen on {host})."
+    yield f"Another run is at work on this deployment: {describe_run(holder)}, since {holder['since']} (seen on {host})."
     if fate == "alive":
         yield f"It runs on this controller, as process {holder['pid']}: let it end, or press Ctrl-C there, and run again."
         return

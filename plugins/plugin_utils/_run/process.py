@@ -17,7 +17,7 @@ import platform
 import subprocess
 from typing import Any, Callable, Mapping
 
-__all__ = ["begun", "fate", "has_terminal", "machine", "main_pid", "run_of"]
+__all__ = ["has_terminal", "machine", "main_pid", "process_start_time", "run_of", "run_state"]
 
 
 def main_pid() -> int:
@@ -35,7 +35,7 @@ def machine() -> str:
         return platform.node()
 
 
-def begun(pid: int) -> str:
+def process_start_time(pid: int) -> str:
     """When the process began, as the system tells it; empty if there is none. Process ids are used again, together with this not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
@@ -51,8 +51,8 @@ def begun(pid: int) -> str:
 
 
 def run_of(pid: int) -> dict[str, Any]:
-    """Who the run of an ansible-playbook process is: ``id``, ``user``, ``controller``, ``pid``, ``begun``, ``machine``."""
-    where, when = machine(), begun(pid)
+    """Who the run of an ansible-playbook process is: ``id``, ``user``, ``controller``, ``pid``, ``process_start_time``, ``machine``."""
+    where, when = machine(), process_start_time(pid)
     digest = hashlib.sha256(f"{where} {pid} {when}".encode()).hexdigest()[:8]
     return {"id": digest, "user": _user(), "controller": platform.node(), "pid": pid, "begun": when, "machine": where}
 
@@ -64,7 +64,7 @@ def _user() -> str:
         return f"user id {os.getuid()}"
 
 
-def fate(run: Mapping[str, Any], here: Callable[[], str] = machine, began: Callable[[int], str] = begun) -> str:
+def run_state(run: Mapping[str, Any], here: Callable[[], str] = machine, began: Callable[[int], str] = process_start_time) -> str:
     """What has become of a run: ``alive`` or ``dead`` if it was started on this machine, else ``unknown``."""
     if not run.get("machine") or run["machine"] != here():
         return "unknown"

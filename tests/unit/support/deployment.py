@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import Handover, HandoverRequest, NewGuard, Outcome
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import (
+    Handover,
+    HandoverRequest,
+    HandoverResult,
+    NewStandby,
+)
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import ShardServers
@@ -62,9 +67,9 @@ class Deployment:
         return found
 
     def handover(
-        self, target: str = TARGET, new_guard: NewGuard | None = None, note: HandoverNote | None = None, **request: Any
+        self, target: str = TARGET, new_standby: NewStandby | None = None, note: UndoFile | None = None, **request: Any
     ) -> Handover:
-        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_guard, note)
+        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, note)
 
     def surveyed(self, target: str = TARGET, **request: Any) -> Handover:
         """A handover that may begin; a test may let something happen first."""
@@ -72,7 +77,7 @@ class Deployment:
         assert not handover.survey()
         return handover
 
-    def hand_over(self, target: str = TARGET, **request: Any) -> Outcome:
+    def hand_over(self, target: str = TARGET, **request: Any) -> HandoverResult:
         return self.surveyed(target, **request).run()
 
     def settings(self) -> dict[str, Any]:

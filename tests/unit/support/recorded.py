@@ -57,7 +57,7 @@ class RecordedSentinel:
         reply = self._said[words[1].lower()]
         return [flat(fields) for fields in reply] if words[1] in ("REPLICAS", "SENTINELS") else reply
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class RecordedNode:
         value = self._said["config"].get(words[2])
         return [] if value is None else [words[2], value]  # as of a parameter that the server does not have
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Unreachable:
     def command(self, *words: Any) -> Any:
         raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""
 
     def close(self) -> None:

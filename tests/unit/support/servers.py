@@ -165,7 +165,7 @@ class FakeServer:
     def __deepcopy__(self, _memo: object) -> FakeServer:
         return self  # whoever forks shares the world
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         assert timeout_ms > 0, "a socket takes no other timeout"
         self.timeout_ms = timeout_ms
         self.close()

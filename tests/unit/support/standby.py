@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import Change
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Killed, Wire
 
@@ -45,7 +45,7 @@ class Standby:
         self._wire.sender_is_dead = False
 
 
-class Note(HandoverNote):
+class Note(UndoFile):
     """A dead process writes and erases nothing. Its lock ends with it and its standby: ``release()`` that."""
 
     def __init__(self, folder: str, wire: Wire) -> None:
@@ -55,7 +55,7 @@ class Note(HandoverNote):
     def __deepcopy__(self, _memo: object) -> Note:
         return self  # a fork has the same file, and the same lock
 
-    def write(self, changes: Sequence[Change]) -> None:
+    def write(self, changes: Sequence[SettingOverride]) -> None:
         if not self._wire.sender_is_dead:
             super().write(changes)
 
@@ -68,9 +68,9 @@ class Note(HandoverNote):
             super().release()
 
 
-def killed(deployment: Deployment, standby: Standby | None = None, note: HandoverNote | None = None, **request: Any) -> None:
+def killed(deployment: Deployment, standby: Standby | None = None, note: UndoFile | None = None, **request: Any) -> None:
     """A handover that may be killed, or fail otherwise; nobody has taken over yet."""
     with contextlib.suppress(Killed, SentinelOpsError):
-        handover = deployment.handover(new_guard=standby, note=note, **request)
+        handover = deployment.handover(new_standby=standby, note=note, **request)
         handover.survey()
         handover.run()

@@ -229,7 +229,7 @@ def half_upgraded(replicas: bool = True, handover: bool = False, old_master: boo
         sentinel.version, sentinel.journal = NEW, {"schema": 1, "kind": "sentinel", "version": OLD}
     (shard,) = deployment.shards
     for node in shard.nodes:
-        node.journal = {"schema": 1, "home": "10.0.0.1:6379", "address": node.address, "priority": 100, "version": OLD}
+        node.journal = {"schema": 1, "original_master": "10.0.0.1:6379", "address": node.address, "priority": 100, "version": OLD}
         node.journal["config_identity"] = IDENTITY
     for node in shard.nodes[1:] if replicas else []:
         node.version = NEW

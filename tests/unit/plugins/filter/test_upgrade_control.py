@@ -12,9 +12,9 @@ from ansible_collections.sentinelops.redis.plugins.filter.upgrade_control import
     FilterModule,
     upgrade_gate,
     upgrade_hook,
-    upgrade_left_out,
     upgrade_lock,
-    upgrade_stop,
+    upgrade_missing_hosts,
+    upgrade_stop_message,
 )
 from ansible_collections.sentinelops.redis.plugins.lookup.controller_run import LookupModule
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import run_of
@@ -33,7 +33,7 @@ def test_no_step_is_begun_after_the_deadline(in_s: float, stops: bool) -> None:
     assert gate["holds"]
     assert gate["ask"].startswith("Next: the replica redis-2.")
     reason = "The deadline 2026-11-22 23:30:00+01:00 has passed, so nothing new is begun."
-    assert gate["stop"] == (upgrade_stop(plan, KEYS, reason) if stops else [])
+    assert gate["stop"] == (upgrade_stop_message(plan, KEYS, reason) if stops else [])
     assert upgrade_gate(plan, ["other/redis"], "all", 30) == {"pause_s": 0, "ask": "", "stop": [], "holds": False}
 
 
@@ -65,9 +65,9 @@ def test_the_second_answer_counts() -> None:
 
 
 def test_the_others() -> None:
-    assert upgrade_left_out({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a", "b"]) == []
-    assert "--limit a: b" in upgrade_left_out({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a"], "a")[0]
-    assert upgrade_stop(PLAN, KEYS, "Why.", after=True)[0] == "Why."
+    assert upgrade_missing_hosts({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a", "b"]) == []
+    assert "--limit a: b" in upgrade_missing_hosts({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a"], "a")[0]
+    assert upgrade_stop_message(PLAN, KEYS, "Why.", after=True)[0] == "Why."
     assert upgrade_hook(PLAN, "before_node", KEYS, KEYS[0])["host"] == "redis-2"
 
 

@@ -14,10 +14,17 @@ from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import (
     upgrade_plan,
     upgrade_report,
 )
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import Outcome
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import HandoverResult
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
 
-SETTINGS = {"version": NEW, "master_name": "", "fail_back": True, "accept_no_way_back": False, "control_host": "", "max_lag_bytes": 1048576}
+SETTINGS = {
+    "version": NEW,
+    "master_name": "",
+    "fail_back": True,
+    "accept_no_way_back": False,
+    "handover_host": "",
+    "max_lag_bytes": 1048576,
+}
 
 
 def hostvars_of(deployment: Surveyed) -> dict[str, dict[str, Any]]:
@@ -108,8 +115,8 @@ def test_settings_that_allow_the_upgrade(settings: dict[str, Any]) -> None:
 @pytest.mark.parametrize("no", [False, "false", "no"])
 def test_no_fail_back_and_another_control_host(no: Any) -> None:
     """A value from the command line is a text."""
-    plan = plan_of(three_and_three(), fail_back=no, control_host="bastion")
-    assert (plan["fail_back_hosts"], plan["control_host"]) == ([], "bastion")
+    plan = plan_of(three_and_three(), fail_back=no, handover_host="bastion")
+    assert (plan["fail_back_hosts"], plan["handover_host"]) == ([], "bastion")
 
 
 def test_the_address_of_a_host_without_ansible_host_is_its_name() -> None:
@@ -130,7 +137,7 @@ def test_the_journal() -> None:
     plan = plan_of(deployment)
     record = hostvars_of(deployment)["redis-2"]["__redis_upgrade_surveyed"]["results"][0]["instance"]
     journal = upgrade_journal(record, plan, plan["steps"]["redis-2/redis"])
-    assert (journal["address"], journal["home"], journal["version"]) == ("10.0.0.2:6379", "10.0.0.1:6379", OLD)
+    assert (journal["address"], journal["original_master"], journal["version"]) == ("10.0.0.2:6379", "10.0.0.1:6379", OLD)
     assert "address" not in upgrade_journal(record, plan)
 
 
@@ -139,8 +146,8 @@ def test_the_report() -> None:
     for sentinel in after.sentinels:
         sentinel.version = NEW
     hostvars = hostvars_of(after)
-    there = Outcome(changed=True, begun_at="2026-01-31T10:00:00.000Z", new_master="10.0.0.2:6379").as_result()
-    back = Outcome(changed=True, begun_at="2026-01-31T10:05:00.000Z", new_master="10.0.0.1:6379").as_result()
+    there = HandoverResult(changed=True, begun_at="2026-01-31T10:00:00.000Z", new_master="10.0.0.2:6379").as_result()
+    back = HandoverResult(changed=True, begun_at="2026-01-31T10:05:00.000Z", new_master="10.0.0.1:6379").as_result()
     hostvars["redis-1"]["__redis_upgrade_handovers"] = [back]
     hostvars["redis-2"]["__redis_upgrade_handovers"] = [there]
     report = upgrade_report(plan_of(three_and_three()), hostvars, list(hostvars), SETTINGS)
@@ -196,5 +203,5 @@ def test_wishes_do_not_matter_where_there_is_nothing_to_do() -> None:
 
 def test_a_hook_that_is_missing_and_a_canary() -> None:
     plan = plan_of(three_and_three(), canary="1", hooks={"before_node": "/nowhere/hook.yml"})
-    assert plan["held_back"] == ["redis-1", "redis-3"]
+    assert plan["deferred"] == ["redis-1", "redis-3"]
     assert ["/nowhere/hook.yml does not exist on the controller" in finding for finding in plan["findings"]] == [True]

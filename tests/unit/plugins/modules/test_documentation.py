@@ -116,5 +116,5 @@ def test_return_values_are_described(name: str) -> None:
 
 def test_every_outcome_of_a_handover_is_documented() -> None:
     handover = importlib.import_module("ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover")
-    outcome = handover.Outcome().as_result()
+    outcome = handover.HandoverResult().as_result()
     assert set(outcome) - {"warnings"} <= set(yaml.safe_load(module("redis_sentinel_failover").RETURN))

@@ -17,39 +17,39 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_written_once(runner: Runner, path: Path) -> None:
-    wanted = {"path": str(path), "content": {"home": "10.0.0.1:6379"}}
+    wanted = {"path": str(path), "content": {"original_master": "10.0.0.1:6379"}}
     first = runner.run(NAME, **wanted)
-    assert (first["changed"], first["journal"]) == (True, {"schema": 1, "home": "10.0.0.1:6379"})
+    assert (first["changed"], first["journal"]) == (True, {"schema": 1, "original_master": "10.0.0.1:6379"})
     assert json.loads(path.read_text()) == first["journal"]
     second = runner.run(NAME, **wanted)
     assert (second["changed"], second["journal"]) == (False, first["journal"])
 
 
 def test_check_mode_tells_and_writes_nothing(runner: Runner, path: Path) -> None:
-    result = runner.run(NAME, check_mode=True, diff=True, path=str(path), content={"home": "a"})
+    result = runner.run(NAME, check_mode=True, diff=True, path=str(path), content={"original_master": "a"})
     assert result["changed"]
-    assert '"home": "a"' in result["diff"]["after"]
+    assert '"original_master": "a"' in result["diff"]["after"]
     assert not path.parent.exists()
 
 
 def test_what_an_earlier_run_noted_is_kept(runner: Runner, path: Path) -> None:
-    runner.run(NAME, path=str(path), content={"home": "first"})
-    result = runner.run(NAME, path=str(path), content={"home": "second", "priority": 50}, diff=True)
-    assert (result["changed"], result["journal"]) == (True, {"schema": 1, "home": "first", "priority": 50})
+    runner.run(NAME, path=str(path), content={"original_master": "first"})
+    result = runner.run(NAME, path=str(path), content={"original_master": "second", "priority": 50}, diff=True)
+    assert (result["changed"], result["journal"]) == (True, {"schema": 1, "original_master": "first", "priority": 50})
     assert "priority" not in result["diff"]["before"]
     assert "priority" in result["diff"]["after"]
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_closed(runner: Runner, path: Path, check_mode: bool) -> None:
-    runner.run(NAME, path=str(path), content={"home": "a"})
+    runner.run(NAME, path=str(path), content={"original_master": "a"})
     assert runner.run(NAME, check_mode=check_mode, path=str(path), state="closed")["changed"]
     assert path.exists() is check_mode
     assert runner.run(NAME, path=str(path), state="closed")["changed"] is check_mode
 
 
 def test_without_diff_mode_there_is_no_diff(runner: Runner, path: Path) -> None:
-    assert "diff" not in runner.run(NAME, path=str(path), content={"home": "a"})
+    assert "diff" not in runner.run(NAME, path=str(path), content={"original_master": "a"})
 
 
 @pytest.mark.parametrize("state", ["open", "closed"])

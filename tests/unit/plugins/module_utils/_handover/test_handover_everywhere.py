@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
 
@@ -41,9 +41,7 @@ def built(mode: str, promotion_s: float) -> Deployment:
     return deployment
 
 
-def hand_over(
-    occasion: Occasion | None, mode: str, promotion_s: float, moment_s: float = 0.0, note: HandoverNote | None = None
-) -> Deployment:
+def hand_over(occasion: Occasion | None, mode: str, promotion_s: float, moment_s: float = 0.0, note: UndoFile | None = None) -> Deployment:
     """The deployment afterwards, however the handover ended."""
     deployment = built(mode, promotion_s)
     deployment.wire.plan(occasion)
@@ -116,7 +114,7 @@ def test_a_server_freezes(mode: str, promotion_s: float, begin: str) -> None:
 @ways
 def test_a_server_is_out_of_reach(mode: str, promotion_s: float, begin: str, tmp_path: Path) -> None:
     """For us alone, and in mode pause not until the pause ends. What could not be put back then is put back by the next one."""
-    note = HandoverNote(str(tmp_path), "mymaster")
+    note = UndoFile(str(tmp_path), "mymaster")
     for occasion in decisive(mode, promotion_s, begin, "is out of reach"):
         deployment = hand_over(occasion, mode, promotion_s, 0.5 if mode == "pause" else 1.4, note)
         assert deployment.lost_bytes == 0, occasion

@@ -116,7 +116,7 @@ def test_what_is_written_down_comes_before_what_is_done() -> None:
     deployment.master.before["CLIENT PAUSE"] = lambda: seen.append(standby.notes[-1]["phase"])
     for sentinel in deployment.sentinels:
         sentinel.before["SENTINEL FAILOVER"] = lambda: seen.append(standby.notes[-1]["phase"])
-    handover = deployment.handover(new_guard=standby)
+    handover = deployment.handover(new_standby=standby)
     handover.survey()
     handover.run()
     assert seen == ["steering", "pausing", "failing over"]
@@ -130,7 +130,7 @@ def test_a_standby_is_dismissed_after_a_failure_too() -> None:
     for sentinel in deployment.sentinels:
         sentinel.aborts = True
     standby = Standby(deployment.wire)
-    handover = deployment.handover(new_guard=standby)
+    handover = deployment.handover(new_standby=standby)
     handover.survey()
     with pytest.raises(OperationFailed):
         handover.run()
@@ -140,5 +140,5 @@ def test_a_standby_is_dismissed_after_a_failure_too() -> None:
 def test_a_survey_needs_no_standby() -> None:
     deployment = Deployment()
     standby = Standby(deployment.wire)
-    deployment.handover(new_guard=standby).survey()
+    deployment.handover(new_standby=standby).survey()
     assert standby.notes == []

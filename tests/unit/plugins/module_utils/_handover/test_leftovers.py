@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.leftovers import Leftovers
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import Change
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import fence_for
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import read_shard
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import SETTINGS, DataNode
@@ -18,8 +18,8 @@ from ansible_collections.sentinelops.redis.tests.unit.support.deployment import 
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
 from ansible_collections.sentinelops.redis.tests.unit.support.standby import Note, Standby, killed
 
-PRIORITY = Change("node", TARGET, "replica-priority", 100, 1)
-TIMEOUT = Change("sentinel", SENTINELS[1], "failover-timeout", 60000, 5000)
+PRIORITY = SettingOverride("node", TARGET, "replica-priority", 100, 1)
+TIMEOUT = SettingOverride("sentinel", SENTINELS[1], "failover-timeout", 60000, 5000)
 
 
 def fence(node: DataNode, to_write: int = 0, max_lag: int = 10) -> None:
@@ -288,8 +288,8 @@ def test_the_target_cannot_be_master() -> None:
 # -- what a note says -------------------------------------------------------------------------------------------------
 
 
-def noted(tmp_path: Path, *changes: Change) -> HandoverNote:
-    note = HandoverNote(str(tmp_path), "mymaster")
+def noted(tmp_path: Path, *changes: SettingOverride) -> UndoFile:
+    note = UndoFile(str(tmp_path), "mymaster")
     note.write(changes)
     return note
 
@@ -365,18 +365,18 @@ def test_what_the_note_says_cannot_be_put_back(tmp_path: Path) -> None:
     handover.survey()
     with pytest.raises(PreconditionFailed, match="could not be put back: not restored on"):
         handover.run()
-    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == [PRIORITY, TIMEOUT], "the next one tries again"
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == [PRIORITY, TIMEOUT], "the next one tries again"
 
 
 def test_a_handover_writes_down_what_it_will_change(tmp_path: Path) -> None:
     deployment = Deployment()
-    note = HandoverNote(str(tmp_path), "mymaster")
-    seen: list[list[Change]] = []
+    note = UndoFile(str(tmp_path), "mymaster")
+    seen: list[list[SettingOverride]] = []
     deployment.target.before["CONFIG SET replica-priority 1"] = lambda: seen.append(note.left_behind())
     deployment.hand_over(note=note)
     ((*changes,),) = seen
     assert PRIORITY in changes
-    assert Change("node", MASTER, "min-replicas-to-write", 0, 2147483647) in changes
+    assert SettingOverride("node", MASTER, "min-replicas-to-write", 0, 2147483647) in changes
     node = {"replica-priority", "min-replicas-to-write", "repl-ping-replica-period"}
     assert {change.setting for change in changes} == {*node, "info-period", "failover-timeout"}
     assert list(tmp_path.iterdir()) == []
@@ -384,9 +384,9 @@ def test_a_handover_writes_down_what_it_will_change(tmp_path: Path) -> None:
 
 def test_only_one_handover_at_a_time(tmp_path: Path) -> None:
     deployment = Deployment()
-    first = HandoverNote(str(tmp_path), "mymaster")
+    first = UndoFile(str(tmp_path), "mymaster")
     first.take({"pid": 4711})
-    handover = deployment.handover(note=HandoverNote(str(tmp_path), "mymaster"))
+    handover = deployment.handover(note=UndoFile(str(tmp_path), "mymaster"))
     assert not handover.survey()
     with pytest.raises(PreconditionFailed, match="another handover of this master is under way"):
         handover.run()
@@ -420,7 +420,7 @@ def assert_finished_by_the_next(deployment: Deployment, mode: str, target: str, 
     if mode == "fence":
         assert deployment.lost_bytes == 0, occasion
     lost = deployment.lost_bytes
-    handover = deployment.handover(target, note=HandoverNote(str(tmp_path), "mymaster"), mode=mode)
+    handover = deployment.handover(target, note=UndoFile(str(tmp_path), "mymaster"), mode=mode)
     if not handover.survey() or handover.leftovers:
         handover.run()
     assert deployment.roles() == {address: "master" if address == target else target for address in (MASTER, TARGET, OTHER)}, occasion
@@ -472,11 +472,11 @@ def test_a_handover_whose_promotion_never_came_is_finished_by_the_next_one(tmp_p
     for sentinel in deployment.sentinels:
         sentinel.hangs = True
     with pytest.raises(OperationFailed, match="is fenced and refuses writes"):
-        deployment.hand_over(note=HandoverNote(str(tmp_path), "mymaster"))
+        deployment.hand_over(note=UndoFile(str(tmp_path), "mymaster"))
     for sentinel in deployment.sentinels:
         sentinel.failover, sentinel.hangs = None, False
     deployment.clock.limit(100)
-    handover = deployment.handover(MASTER, note=HandoverNote(str(tmp_path), "mymaster"))
+    handover = deployment.handover(MASTER, note=UndoFile(str(tmp_path), "mymaster"))
     assert handover.survey()
     assert len(handover.run().mended) == 4
     assert_mended(deployment)

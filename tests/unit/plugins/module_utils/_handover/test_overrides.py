@@ -7,19 +7,24 @@ from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import Change, info_period_ms, put_back, still_changed
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import (
+    SettingOverride,
+    info_period_ms,
+    restore_overrides,
+    still_overridden,
+)
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
 
 NAME = "mymaster"
-PRIORITY = Change("node", TARGET, "replica-priority", 100, 1)
-PERIOD = Change("sentinel", SENTINELS[0], "info-period", 10000, 1000)
-TIMEOUT = Change("sentinel", SENTINELS[1], "failover-timeout", 60000, 5000)
-SYNCS = Change("sentinel", SENTINELS[2], "parallel-syncs", 1, 3)
+PRIORITY = SettingOverride("node", TARGET, "replica-priority", 100, 1)
+PERIOD = SettingOverride("sentinel", SENTINELS[0], "info-period", 10000, 1000)
+TIMEOUT = SettingOverride("sentinel", SENTINELS[1], "failover-timeout", 60000, 5000)
+SYNCS = SettingOverride("sentinel", SENTINELS[2], "parallel-syncs", 1, 3)
 ALL = [PRIORITY, PERIOD, TIMEOUT, SYNCS]
 IDS = [change.setting for change in ALL]
 
 
-def changed(*changes: Change) -> Deployment:
+def changed(*changes: SettingOverride) -> Deployment:
     """A deployment in which these have been made."""
     deployment = Deployment()
     servers = deployment.servers()
@@ -29,31 +34,31 @@ def changed(*changes: Change) -> Deployment:
 
 
 @pytest.mark.parametrize("change", ALL, ids=IDS)
-def test_it_is_made_and_put_back(change: Change) -> None:
+def test_it_is_made_and_put_back(change: SettingOverride) -> None:
     deployment = Deployment()
     servers, before = deployment.servers(), deployment.settings()
     assert change.now(servers, NAME) == change.before
     change.server(servers).command(*change.words(change.during, NAME))
     assert change.now(servers, NAME) == change.during
     assert deployment.settings() != before
-    assert put_back(servers, NAME, [change]) == []
+    assert restore_overrides(servers, NAME, [change]) == []
     assert change.now(servers, NAME) == change.before
     assert deployment.settings() == before
 
 
 @pytest.mark.parametrize("change", ALL, ids=IDS)
-def test_it_can_be_written_down(change: Change) -> None:
-    assert Change.from_dict(json.loads(json.dumps(change.as_dict()))) == change
+def test_it_can_be_written_down(change: SettingOverride) -> None:
+    assert SettingOverride.from_dict(json.loads(json.dumps(change.as_dict()))) == change
 
 
 def test_a_note_of_a_later_version_says_more() -> None:
-    assert Change.from_dict({**PRIORITY.as_dict(), "why": "something new"}) == PRIORITY
+    assert SettingOverride.from_dict({**PRIORITY.as_dict(), "why": "something new"}) == PRIORITY
 
 
 def test_the_nodes_save_what_was_put_back() -> None:
     deployment = changed(PRIORITY)
     deployment.target.command("CONFIG", "REWRITE")
-    put_back(deployment.servers(), NAME, [PRIORITY], MASTER, TARGET)
+    restore_overrides(deployment.servers(), NAME, [PRIORITY], MASTER, TARGET)
     assert deployment.target.saved_config["replica-priority"] == "100"
     assert [len(deployment.wire.begins(address, "CONFIG REWRITE")) for address in (MASTER, TARGET, OTHER)] == [1, 2, 0]
 
@@ -62,7 +67,7 @@ def test_everything_is_put_back_also_after_a_refusal() -> None:
     deployment = changed(*ALL)
     deployment.sentinels[1].refuses["SENTINEL SET"] = repeat("ERR no")
     deployment.target.refuses["CONFIG REWRITE"] = repeat("NOPERM no")
-    failed = put_back(deployment.servers(), NAME, ALL)
+    failed = restore_overrides(deployment.servers(), NAME, ALL)
     assert [text.split(":", 2)[0] + text.partition("(")[2].partition(")")[0] for text in failed] == [
         "not restored on 10.0.0.2SENTINEL SET mymaster failover-timeout 60000",
         "not restored on 10.0.0.2CONFIG REWRITE",
@@ -71,18 +76,18 @@ def test_everything_is_put_back_also_after_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("change", ALL, ids=IDS)
-def test_a_connection_that_breaks_once_does_not_matter(change: Change) -> None:
+def test_a_connection_that_breaks_once_does_not_matter(change: SettingOverride) -> None:
     deployment = changed(change)
     servers = deployment.servers()
     vars(change.server(servers)).update(connection_lost=True)
-    assert put_back(servers, NAME, [change]) == []
+    assert restore_overrides(servers, NAME, [change]) == []
     assert change.now(servers, NAME) == change.before
 
 
 def test_a_server_that_is_gone_does_not_keep_the_others() -> None:
     deployment = changed(*ALL)
     deployment.sentinels[0].alive = False
-    failed = put_back(deployment.servers(), NAME, ALL)
+    failed = restore_overrides(deployment.servers(), NAME, ALL)
     assert ["SENTINEL DEBUG INFO-PERIOD 10000" in text for text in failed] == [True]
     assert deployment.target.config["replica-priority"] == "100"
 
@@ -92,33 +97,33 @@ def test_a_server_that_is_gone_does_not_keep_the_others() -> None:
 
 def test_what_is_still_changed() -> None:
     deployment = changed(PRIORITY, SYNCS)
-    assert still_changed(deployment.servers(), NAME, ALL) == [PRIORITY, SYNCS]
+    assert still_overridden(deployment.servers(), NAME, ALL) == [PRIORITY, SYNCS]
 
 
 def test_what_somebody_has_set_since_is_theirs() -> None:
     deployment = changed(*ALL)
     deployment.target.config["replica-priority"] = "50"
     deployment.sentinels[1].failover_timeout_ms = 30000
-    assert still_changed(deployment.servers(), NAME, ALL) == [PERIOD, SYNCS]
+    assert still_overridden(deployment.servers(), NAME, ALL) == [PERIOD, SYNCS]
 
 
 def test_what_was_never_other_than_before_is_not_changed() -> None:
-    assert still_changed(changed().servers(), NAME, [Change("node", TARGET, "replica-priority", 100, 100)]) == []
+    assert still_overridden(changed().servers(), NAME, [SettingOverride("node", TARGET, "replica-priority", 100, 100)]) == []
 
 
 def test_a_server_that_is_gone_has_nothing_that_could_be_put_back_now() -> None:
     deployment = changed(*ALL)
     deployment.target.alive = deployment.sentinels[0].alive = False
-    assert still_changed(deployment.servers(), NAME, ALL) == [TIMEOUT, SYNCS]
+    assert still_overridden(deployment.servers(), NAME, ALL) == [TIMEOUT, SYNCS]
 
 
 def test_a_sentinel_that_is_no_more() -> None:
-    gone = Change("sentinel", "10.0.0.9:26379", "failover-timeout", 60000, 5000)
-    assert still_changed(changed().servers(), NAME, [gone]) == []
+    gone = SettingOverride("sentinel", "10.0.0.9:26379", "failover-timeout", 60000, 5000)
+    assert still_overridden(changed().servers(), NAME, [gone]) == []
 
 
 def test_a_node_that_is_no_more() -> None:
-    assert still_changed(changed().servers(), NAME, [Change("node", "10.0.0.9:6379", "replica-priority", 100, 1)]) == []
+    assert still_overridden(changed().servers(), NAME, [SettingOverride("node", "10.0.0.9:6379", "replica-priority", 100, 1)]) == []
 
 
 def test_a_sentinel_that_does_not_tell_its_period() -> None:

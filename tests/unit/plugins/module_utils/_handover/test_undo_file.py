@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import Change
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 
 CHANGES = [
-    Change("node", "10.0.0.2:6379", "replica-priority", 100, 1),
-    Change("sentinel", "10.0.0.1:26379", "info-period", 10000, 1000),
+    SettingOverride("node", "10.0.0.2:6379", "replica-priority", 100, 1),
+    SettingOverride("sentinel", "10.0.0.1:26379", "info-period", 10000, 1000),
 ]
 WHO = {"pid": 4711, "since": "2026-01-31T23:59:59.123Z", "target": "10.0.0.2:6379"}
 
 # A process that takes the lock, says so, and waits to be told to end; a child of its own may hold the lock longer.
 HOLDER = """
 import os, sys, time
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import HandoverNote
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 
-note = HandoverNote(sys.argv[1], "mymaster")
+note = UndoFile(sys.argv[1], "mymaster")
 note.take({"pid": os.getpid(), "target": "10.0.0.2:6379"})
 if sys.argv[2] == "with a standby" and os.fork() == 0:
     sys.stdin.readline()
@@ -37,8 +37,8 @@ sys.stdin.readline() if sys.argv[2] == "alone" else time.sleep(60)
 
 
 @pytest.fixture
-def note(tmp_path: Path) -> HandoverNote:
-    return HandoverNote(str(tmp_path), "mymaster")
+def note(tmp_path: Path) -> UndoFile:
+    return UndoFile(str(tmp_path), "mymaster")
 
 
 def held_by_another(folder: Path, how: str = "alone") -> subprocess.Popen[str]:
@@ -51,18 +51,18 @@ def held_by_another(folder: Path, how: str = "alone") -> subprocess.Popen[str]:
     return process
 
 
-def test_there_is_none(note: HandoverNote) -> None:
+def test_there_is_none(note: UndoFile) -> None:
     assert note.left_behind() == []
 
 
-def test_what_is_written_is_read_by_the_next_one(note: HandoverNote, tmp_path: Path) -> None:
+def test_what_is_written_is_read_by_the_next_one(note: UndoFile, tmp_path: Path) -> None:
     note.write(CHANGES)
-    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == CHANGES
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == CHANGES
     note.write([])
-    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == []
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == []
 
 
-def test_nothing_is_left_of_one_that_was_erased(note: HandoverNote, tmp_path: Path) -> None:
+def test_nothing_is_left_of_one_that_was_erased(note: UndoFile, tmp_path: Path) -> None:
     note.write(CHANGES)
     note.erase()
     note.erase()
@@ -71,12 +71,12 @@ def test_nothing_is_left_of_one_that_was_erased(note: HandoverNote, tmp_path: Pa
 
 
 def test_looking_for_one_makes_nothing(tmp_path: Path) -> None:
-    assert HandoverNote(str(tmp_path / "journal"), "mymaster").left_behind() == []
+    assert UndoFile(str(tmp_path / "journal"), "mymaster").left_behind() == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
-    note = HandoverNote(str(tmp_path / "journal"), "mymaster")
+    note = UndoFile(str(tmp_path / "journal"), "mymaster")
     note.take(WHO)
     note.write(CHANGES)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").iterdir()}
@@ -87,7 +87,7 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["shard-1", "a b", "../up", "a/b", "ä", "x" * 200])
 def test_whatever_the_master_is_called(tmp_path: Path, name: str) -> None:
-    note = HandoverNote(str(tmp_path), name)
+    note = UndoFile(str(tmp_path), name)
     note.take(WHO)
     note.write(CHANGES)
     assert note.left_behind() == CHANGES
@@ -96,7 +96,7 @@ def test_whatever_the_master_is_called(tmp_path: Path, name: str) -> None:
 
 
 def test_two_masters_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
-    one, other = HandoverNote(str(tmp_path), "one"), HandoverNote(str(tmp_path), "other")
+    one, other = UndoFile(str(tmp_path), "one"), UndoFile(str(tmp_path), "other")
     one.take(WHO)
     other.take(WHO)
     one.write(CHANGES)
@@ -106,7 +106,7 @@ def test_two_masters_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", '{"schema": 99}', "[]"])
-def test_one_that_cannot_be_read(note: HandoverNote, tmp_path: Path, text: str) -> None:
+def test_one_that_cannot_be_read(note: UndoFile, tmp_path: Path, text: str) -> None:
     (tmp_path / "handover-mymaster.json").write_text(text)
     with pytest.raises(PreconditionFailed, match=r"handover-mymaster\.json"):
         note.left_behind()
@@ -115,7 +115,7 @@ def test_one_that_cannot_be_read(note: HandoverNote, tmp_path: Path, text: str) 
 # -- the lock ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_lock_is_gone_when_it_is_released(note: HandoverNote, tmp_path: Path) -> None:
+def test_the_lock_is_gone_when_it_is_released(note: UndoFile, tmp_path: Path) -> None:
     for _time in range(2):
         note.take(WHO)
         assert [path.name for path in tmp_path.iterdir()] == ["handover-mymaster.json.lock"]
@@ -124,27 +124,27 @@ def test_the_lock_is_gone_when_it_is_released(note: HandoverNote, tmp_path: Path
         assert list(tmp_path.iterdir()) == []
 
 
-def test_the_note_outlives_the_lock(note: HandoverNote, tmp_path: Path) -> None:
+def test_the_note_outlives_the_lock(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
     note.write(CHANGES)
     note.release()
-    assert HandoverNote(str(tmp_path), "mymaster").left_behind() == CHANGES
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == CHANGES
 
 
-def test_a_second_one_in_this_process_is_refused(note: HandoverNote, tmp_path: Path) -> None:
+def test_a_second_one_in_this_process_is_refused(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
     with pytest.raises(PreconditionFailed) as caught:
-        HandoverNote(str(tmp_path), "mymaster").take({"pid": 1})
+        UndoFile(str(tmp_path), "mymaster").take({"pid": 1})
     assert "another handover of this master is under way on this host" in str(caught.value)
     assert "Nothing was changed by this one" in str(caught.value)
     for part in ("4711", "2026-01-31T23:59:59.123Z", "10.0.0.2:6379"):
         assert part in str(caught.value), "it says who holds it"
     assert json.loads((tmp_path / "handover-mymaster.json.lock").read_text()) == WHO, "it is still the first one's"
     note.release()
-    HandoverNote(str(tmp_path), "mymaster").take(WHO)
+    UndoFile(str(tmp_path), "mymaster").take(WHO)
 
 
-def test_another_process_holds_it(note: HandoverNote, tmp_path: Path) -> None:
+def test_another_process_holds_it(note: UndoFile, tmp_path: Path) -> None:
     with held_by_another(tmp_path) as process:
         with pytest.raises(PreconditionFailed, match=f'"pid": {process.pid}'):
             note.take(WHO)
@@ -154,7 +154,7 @@ def test_another_process_holds_it(note: HandoverNote, tmp_path: Path) -> None:
     note.release()
 
 
-def test_the_lock_of_a_process_that_was_killed_is_nobody_s(note: HandoverNote, tmp_path: Path) -> None:
+def test_the_lock_of_a_process_that_was_killed_is_nobody_s(note: UndoFile, tmp_path: Path) -> None:
     with held_by_another(tmp_path) as process:
         process.kill()
         process.wait(timeout=20)
@@ -164,7 +164,7 @@ def test_the_lock_of_a_process_that_was_killed_is_nobody_s(note: HandoverNote, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_standby_of_a_process_that_was_killed_holds_it_on(note: HandoverNote, tmp_path: Path) -> None:
+def test_the_standby_of_a_process_that_was_killed_holds_it_on(note: UndoFile, tmp_path: Path) -> None:
     with held_by_another(tmp_path, "with a standby") as process:
         process.kill()
         process.wait(timeout=20)
@@ -180,11 +180,11 @@ def test_the_standby_of_a_process_that_was_killed_holds_it_on(note: HandoverNote
     note.release()
 
 
-def test_a_holder_that_has_not_said_who_it_is(note: HandoverNote, tmp_path: Path) -> None:
+def test_a_holder_that_has_not_said_who_it_is(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
     (tmp_path / "handover-mymaster.json.lock").write_text("")
     with pytest.raises(PreconditionFailed, match="it has only begun"):
-        HandoverNote(str(tmp_path), "mymaster").take({"pid": 1})
+        UndoFile(str(tmp_path), "mymaster").take({"pid": 1})
     note.release()
 
 
@@ -192,13 +192,13 @@ def test_a_holder_that_has_not_said_who_it_is(note: HandoverNote, tmp_path: Path
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path) -> HandoverNote:
+def nowhere(tmp_path: Path) -> UndoFile:
     """Its folder would have to be where a file is; whoever runs the tests may be root, who may write everywhere else."""
     (tmp_path / "file").write_text("")
-    return HandoverNote(str(tmp_path / "file" / "journal"), "mymaster")
+    return UndoFile(str(tmp_path / "file" / "journal"), "mymaster")
 
 
-def test_a_lock_that_cannot_be_written(nowhere: HandoverNote) -> None:
+def test_a_lock_that_cannot_be_written(nowhere: UndoFile) -> None:
     with pytest.raises(PreconditionFailed) as caught:
         nowhere.take(WHO)
     assert "file/journal/handover-mymaster.json, which cannot be written: Not a directory" in str(caught.value)
@@ -207,7 +207,7 @@ def test_a_lock_that_cannot_be_written(nowhere: HandoverNote) -> None:
     nowhere.release()
 
 
-def test_a_note_that_cannot_be_written(note: HandoverNote, tmp_path: Path) -> None:
+def test_a_note_that_cannot_be_written(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
     (tmp_path / "handover-mymaster.json.partial").mkdir()
     with pytest.raises(PreconditionFailed, match="cannot be written: Is a directory"):
@@ -218,4 +218,4 @@ def test_a_note_that_cannot_be_written(note: HandoverNote, tmp_path: Path) -> No
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """/proc takes no files, not even root's."""
     with pytest.raises(PreconditionFailed, match="cannot be written: No such file or directory"):
-        HandoverNote("/proc", "mymaster").take(WHO)
+        UndoFile("/proc", "mymaster").take(WHO)

@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.write_stop import WriteStop
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import node_info, parse_info
-from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import before_fence, before_hush, is_hush
+from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import before_fence, before_ping_delay, is_ping_delay
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import NodeState
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
@@ -79,7 +79,7 @@ def test_no_ping_is_sent_while_writes_are_stopped(node: Node, stopping: str, per
     else:
         stop.refuse_writes()
     hushed = int(node.config["repl-ping-replica-period"])
-    assert (is_hush(hushed), before_hush(hushed)) == (True, int(period)), "it says itself what was before"
+    assert (is_ping_delay(hushed), before_ping_delay(hushed)) == (True, int(period)), "it says itself what was before"
     assert WriteStop(node, state_of(node), node.clock).changes()[0].before == int(period), "nor is a hush taken for what was before"
     assert stop.end() == []
     assert node.config == before

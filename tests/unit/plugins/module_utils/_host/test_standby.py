@@ -13,7 +13,7 @@ import pytest
 # A process with a standby that writes what it takes over into a file; what it does itself is filled in.
 PROGRAM = """
 import json, os, signal, sys
-from ansible_collections.sentinelops.redis.plugins.module_utils._host.standby import Guard
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.standby import Standby
 
 def take_over(state):
     print("nobody reads this")
@@ -21,7 +21,7 @@ def take_over(state):
         json.dump({{**state, "session": os.getsid(0), "pid": os.getpid()}}, file)
     os.rename(sys.argv[1] + ".partial", sys.argv[1])
 
-guard = Guard.standing_by(take_over)
+standby = Standby.standing_by(take_over)
 print(os.getsid(0), flush=True)
 {body}
 """
@@ -45,7 +45,7 @@ def taken_over(file: Path) -> str:
 
 @pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM", "SIGHUP"])
 def test_it_takes_over_from_the_last_note(tmp_path: Path, signal: str) -> None:
-    done = run(f"guard.note(phase='first', count=1); guard.note(phase='second'); {KILL.format(signal=signal)}", tmp_path / "taken")
+    done = run(f"standby.note(phase='first', count=1); standby.note(phase='second'); {KILL.format(signal=signal)}", tmp_path / "taken")
     assert done.returncode < 0
     assert '"phase": "second"' in taken_over(tmp_path / "taken")
     assert "count" not in taken_over(tmp_path / "taken")
@@ -53,12 +53,12 @@ def test_it_takes_over_from_the_last_note(tmp_path: Path, signal: str) -> None:
 
 def test_it_has_a_session_of_its_own_and_no_output(tmp_path: Path) -> None:
     """Ansible waits until everyone has closed the module's output, and the end of the session ends all that is in it."""
-    done = run(f"guard.note(phase='first'); {KILL.format(signal='SIGKILL')}", tmp_path / "taken")
+    done = run(f"standby.note(phase='first'); {KILL.format(signal='SIGKILL')}", tmp_path / "taken")
     assert "nobody reads this" not in done.stdout
     assert f'"session": {done.stdout.strip()}' not in taken_over(tmp_path / "taken")
 
 
-@pytest.mark.parametrize("body", ["guard.note(phase='first'); guard.dismiss()", "guard.dismiss()"])
+@pytest.mark.parametrize("body", ["standby.note(phase='first'); standby.dismiss()", "standby.dismiss()"])
 def test_dismissed_it_does_nothing(tmp_path: Path, body: str) -> None:
     done = run(f"{body}; print('ended')", tmp_path / "taken")
     assert (done.returncode, "ended" in done.stdout) == (0, True), done.stderr
@@ -74,13 +74,13 @@ def test_nothing_was_begun_when_the_other_one_was_killed(tmp_path: Path) -> None
 
 def test_a_signal_to_the_whole_group_does_not_end_it(tmp_path: Path) -> None:
     run(
-        "guard.note(phase='first'); os.setpgid(0, 0) if os.getpgrp() != os.getpid() else None; os.killpg(0, signal.SIGTERM)",
+        "standby.note(phase='first'); os.setpgid(0, 0) if os.getpgrp() != os.getpid() else None; os.killpg(0, signal.SIGTERM)",
         tmp_path / "taken",
     )
     assert '"phase": "first"' in taken_over(tmp_path / "taken")
 
 
 def test_a_standby_that_is_dead_does_not_matter(tmp_path: Path) -> None:
-    body = "os.kill(guard._pid, signal.SIGKILL); os.waitid(os.P_PID, guard._pid, os.WEXITED | os.WNOWAIT)"
-    done = run(f"{body}; guard.note(phase='first'); guard.dismiss(); print('ended')", tmp_path / "taken")
+    body = "os.kill(standby._pid, signal.SIGKILL); os.waitid(os.P_PID, standby._pid, os.WEXITED | os.WNOWAIT)"
+    done = run(f"{body}; standby.note(phase='first'); standby.dismiss(); print('ended')", tmp_path / "taken")
     assert "ended" in done.stdout, done.stderr

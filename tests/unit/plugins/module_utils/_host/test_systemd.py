@@ -17,7 +17,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecy
     InstanceFiles,
     put_back,
     restart,
-    serving,
+    running_instance,
     start,
     stop,
     switch_version,
@@ -274,7 +274,7 @@ def refused(instance: Instance, match: str) -> None:
     with pytest.raises(PreconditionFailed, match=match) as caught:
         instance.switch()
     assert caught.value.state == "The version in use was not touched"
-    again = serving(instance.server, str(instance.config))
+    again = running_instance(instance.server, str(instance.config))
     assert again is not None
     assert again.pid == node.pid
     assert not instance.drop_in.exists()

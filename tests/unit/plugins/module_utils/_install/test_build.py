@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.build import Contents, archive_contents, check_sum, folder_contents
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.build import (
+    Contents,
+    archive_contents,
+    folder_contents,
+    verify_checksum,
+)
 from ansible_collections.sentinelops.redis.tests.unit.support.archives import AARCH64_SERVER, write
 
 SERVER = AARCH64_SERVER
@@ -90,7 +95,7 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_the_right_checksum(tmp_path: Path, prefix: str) -> None:
     (tmp_path / "a").write_bytes(SERVER)
     sum_ = hashlib.sha256(SERVER).hexdigest()
-    assert check_sum(str(tmp_path / "a"), prefix + sum_) == sum_ == check_sum(str(tmp_path / "a"), prefix + sum_.upper())
+    assert verify_checksum(str(tmp_path / "a"), prefix + sum_) == sum_ == verify_checksum(str(tmp_path / "a"), prefix + sum_.upper())
 
 
 @pytest.mark.parametrize(
@@ -99,9 +104,9 @@ def test_the_right_checksum(tmp_path: Path, prefix: str) -> None:
 def test_another_checksum_or_none(tmp_path: Path, wanted: str, said: str) -> None:
     (tmp_path / "a").write_bytes(SERVER)
     with pytest.raises(PreconditionFailed, match=said):
-        check_sum(str(tmp_path / "a"), wanted)
+        verify_checksum(str(tmp_path / "a"), wanted)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(PreconditionFailed, match=r"cannot be read: .*No such file"):
-        check_sum(str(tmp_path / "a"), "0" * 64)
+        verify_checksum(str(tmp_path / "a"), "0" * 64)

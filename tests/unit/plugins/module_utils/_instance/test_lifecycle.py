@@ -21,7 +21,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecy
     refuse_unsafe_stop,
     refuse_while_replicas_are_missing,
     restart,
-    serving,
+    running_instance,
     start,
     stop,
     switch_version,
@@ -54,12 +54,12 @@ class Instance:
         return start(self.server, self.files, WAIT_S, CLOCK)
 
     def stop(self, wait_s: float = WAIT_S) -> None:
-        node = self.serving()
+        node = self.running_instance()
         assert node is not None
         stop(self.server, node, self.files, wait_s, CLOCK)
 
-    def serving(self) -> NodeInfo | None:
-        return serving(self.server, str(self.config))
+    def running_instance(self) -> NodeInfo | None:
+        return running_instance(self.server, str(self.config))
 
     def switch(self, identity: FileIdentity | None = None, wait_s: float = WAIT_S) -> NodeInfo:
         return switch_version(self.server, self.files, self.folders, NEW, identity, wait_s, CLOCK)
@@ -83,12 +83,12 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
 
 
 def test_nobody_serves(instance: Instance) -> None:
-    assert instance.serving() is None
+    assert instance.running_instance() is None
 
 
 def test_it_serves(instance: Instance) -> None:
     instance.start()
-    node = instance.serving()
+    node = instance.running_instance()
     assert node is not None
     assert (node.version, node.role) == (OLD, "replica")
 
@@ -97,7 +97,7 @@ def test_a_link_to_the_configuration_file_is_the_same_file(instance: Instance, t
     (tmp_path / "link.conf").symlink_to(instance.config)
     instance.start()
     instance.server.info["config_file"] = str(tmp_path / "link.conf")
-    assert instance.serving() is not None
+    assert instance.running_instance() is not None
 
 
 @pytest.mark.parametrize("config_file", ["/etc/other.conf", ""])
@@ -105,28 +105,28 @@ def test_another_server_on_the_port_is_left_alone(instance: Instance, config_fil
     instance.start()
     instance.server.info["config_file"] = config_file
     with pytest.raises(PreconditionFailed, match="another server is there") as caught:
-        instance.serving()
+        instance.running_instance()
     assert f"configuration file {config_file or 'none'}" in str(caught.value)
     assert caught.value.state == "It was left alone"
 
 
 def test_any_server_will_do_where_no_configuration_is_expected(instance: Instance) -> None:
     instance.start()
-    assert serving(instance.server, "") is not None
+    assert running_instance(instance.server, "") is not None
 
 
 def test_something_that_speaks_another_protocol_is_left_alone(instance: Instance) -> None:
     instance.start()
     instance.server.refuses["INFO"] = "ERR unknown command"
     with pytest.raises(PreconditionFailed, match="is not a Redis server: ERR unknown command"):
-        instance.serving()
+        instance.running_instance()
 
 
 def test_something_that_hangs_is_left_alone(instance: Instance) -> None:
     instance.start()
     instance.server.hangs = True
     with pytest.raises(PreconditionFailed, match="what listens on this port hangs") as caught:
-        instance.serving()
+        instance.running_instance()
     assert caught.value.state == "It was left alone"
 
 

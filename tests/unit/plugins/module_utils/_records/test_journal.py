@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> str:
 
 
 def test_what_is_written_is_read(path: str) -> None:
-    content = {"schema": SCHEMA, "home": "10.0.0.1:6379", "priority": 0, "name": "père"}
+    content = {"schema": SCHEMA, "original_master": "10.0.0.1:6379", "priority": 0, "name": "père"}
     write_journal(path, content)
     assert read_journal(path) == content
 
@@ -51,11 +51,11 @@ def test_a_journal_is_replaced_whole(path: str) -> None:
 
 
 def test_what_a_killed_writer_left_does_not_matter(path: str) -> None:
-    write_journal(path, {"schema": SCHEMA, "home": "first"})
-    Path(path + ".partial").write_text('{"home": "sec')
-    assert read_journal(path) == {"schema": SCHEMA, "home": "first"}
-    write_journal(path, {"schema": SCHEMA, "home": "third"})
-    assert read_journal(path) == {"schema": SCHEMA, "home": "third"}
+    write_journal(path, {"schema": SCHEMA, "original_master": "first"})
+    Path(path + ".partial").write_text('{"original_master": "sec')
+    assert read_journal(path) == {"schema": SCHEMA, "original_master": "first"}
+    write_journal(path, {"schema": SCHEMA, "original_master": "third"})
+    assert read_journal(path) == {"schema": SCHEMA, "original_master": "third"}
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_a_file_that_is_not_ours(tmp_path: Path, text: str, reason: str) -> None
 @pytest.mark.parametrize(
     ("existing", "content", "result"),
     [
-        (None, {"home": "a"}, {"home": "a", "schema": SCHEMA}),
-        ({"schema": SCHEMA, "home": "a"}, {"home": "b"}, {"home": "a", "schema": SCHEMA}),
-        ({"schema": SCHEMA, "home": "a"}, {"priority": 1}, {"home": "a", "priority": 1, "schema": SCHEMA}),
+        (None, {"original_master": "a"}, {"original_master": "a", "schema": SCHEMA}),
+        ({"schema": SCHEMA, "original_master": "a"}, {"original_master": "b"}, {"original_master": "a", "schema": SCHEMA}),
+        ({"schema": SCHEMA, "original_master": "a"}, {"priority": 1}, {"original_master": "a", "priority": 1, "schema": SCHEMA}),
         ({"schema": SCHEMA, "priority": 0}, {"priority": 1}, {"priority": 0, "schema": SCHEMA}),
         (None, {}, {"schema": SCHEMA}),
     ],

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import Moment, RunLock, age_s, now, taker, who
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import Moment, RunLock, age_s, describe_run, now, taker
 
 DAY = 86400.0
 ALICE = {"id": "a1", "user": "alice", "controller": "bastion", "pid": 4711, "begun": "99", "machine": "m"}
@@ -75,7 +75,7 @@ def test_who_may_take_it(found: dict[str, Any] | None, age: float, instead_of: l
 
 
 def test_a_run_is_named_so_that_it_can_be_found() -> None:
-    assert who(ALICE) == "alice@bastion, process 4711, run a1"
+    assert describe_run(ALICE) == "alice@bastion, process 4711, run a1"
 
 
 def test_the_clock_that_nobody_sets_goes_on() -> None:

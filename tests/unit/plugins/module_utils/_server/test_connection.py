@@ -236,13 +236,13 @@ def test_someone_in_a_hurry_waits_no_longer() -> None:
     with listening(slow) as server:
         connection = connect(server.address, Login(timeout_ms=5000))
         assert connection.command("PING") == "PONG"
-        connection.hurry(50)
+        connection.set_timeout(50)
         begun_s = time.monotonic()
         with pytest.raises(ConnectionFailed, match="Timeout") as caught:
             connection.command("PING")
         assert time.monotonic() - begun_s < 0.19
         assert (caught.value.sent, caught.value.refused) == (True, False)
-        connection.hurry(2000)
+        connection.set_timeout(2000)
         assert connection.command("PING") == "PONG"
 
 
@@ -252,7 +252,7 @@ def test_someone_in_a_hurry_connects_anew() -> None:
         connection = connect(server.address, Login())
         for _time in range(2):
             connection.command("PING")
-        connection.hurry(500)
+        connection.set_timeout(500)
         connection.command("PING")
         assert [said.count(["PING"]) for said in server.said_on] == [2, 1]
 

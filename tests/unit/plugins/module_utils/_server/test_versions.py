@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import (
+    can_downgrade,
+    can_replicate,
     is_downgrade,
     rdb_version,
     reads_file,
     version_key,
-    way_back,
-    way_forward,
 )
 
 Server = tuple[str, str]
@@ -39,8 +39,8 @@ READS: dict[Server, list[Server]] = {
 @pytest.mark.parametrize("master", ALL)
 def test_a_replica_reads_a_master(server: str, version: str, master: Server) -> None:
     replica, expected = (server, version), master in READS[(server, version)]
-    assert way_forward(running=master, wanted=replica) is expected
-    assert way_back(running=replica, wanted=master) is expected
+    assert can_replicate(running=master, wanted=replica) is expected
+    assert can_downgrade(running=replica, wanted=master) is expected
 
 
 @pytest.mark.parametrize(

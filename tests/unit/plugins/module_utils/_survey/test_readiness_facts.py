@@ -58,7 +58,7 @@ class Examined:
         name, _colon, value = line.partition(":")
         return f"{name}:{int(value) + 1000 * self._asked}" if name == "master_repl_offset" else line
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""
 
     def close(self) -> None:

@@ -193,7 +193,7 @@ class SeveralMasters:
     def of(self, name: str) -> dict[str, Any]:
         return self._of[name]
 
-    def hurry(self, timeout_ms: int) -> None:
+    def set_timeout(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""
 
     def close(self) -> None:

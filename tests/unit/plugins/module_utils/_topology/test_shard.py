@@ -14,13 +14,13 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard 
     Shard,
     ShardServers,
     config_values,
+    handover_refused,
     named_node,
-    not_ready,
     pause_budget_ms,
     pause_refusals,
+    permanent_problems,
     read_shard,
-    refusals,
-    refuse,
+    transient_problems,
 )
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
     MASTER,
@@ -82,8 +82,8 @@ def test_a_healthy_shard(version: str) -> None:
     assert shard.unreachable == ()
     for node in shard.nodes:
         assert (node.priority, node.min_replicas_to_write, node.min_replicas_max_lag, node.fenced) == (100, 0, 10, False)
-    assert refusals(shard, REPLICA, version) == []
-    assert not_ready(shard, REPLICA, LAG) == []
+    assert permanent_problems(shard, REPLICA, version) == []
+    assert transient_problems(shard, REPLICA, LAG) == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -91,8 +91,8 @@ def test_a_stopped_sentinel(version: str) -> None:
     said = {**recorded(version, "healthy"), "sentinels": recorded(version, "sentinel_stopped")["at once"]}
     shard = shard_of(said)
     assert shard.unreachable == (f"Sentinel {SENTINELS[2]}: no answer to INFO: connection refused.",)
-    assert refusals(shard, REPLICA) == [], "it may come back"
-    reasons = "\n".join(not_ready(shard, REPLICA, LAG))
+    assert permanent_problems(shard, REPLICA) == [], "it may come back"
+    reasons = "\n".join(transient_problems(shard, REPLICA, LAG))
     assert f"Sentinel {SENTINELS[2]}: no answer" in reasons
     assert f"Sentinel {SENTINELS[0]} last heard of Sentinel {SENTINELS[2]}" in reasons
     assert "were asked" not in reasons, "the number of Sentinels is right: the one that is down was asked too"
@@ -101,7 +101,7 @@ def test_a_stopped_sentinel(version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_quorum(version: str) -> None:
     said = {**recorded(version, "healthy"), "sentinels": recorded(version, "sentinel_stopped")["two stopped"]}
-    assert any(f"Sentinel {SENTINELS[0]}: NOQUORUM" in reason for reason in not_ready(shard_of(said), REPLICA, LAG))
+    assert any(f"Sentinel {SENTINELS[0]}: NOQUORUM" in reason for reason in transient_problems(shard_of(said), REPLICA, LAG))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -111,15 +111,15 @@ def test_a_stopped_replica(version: str) -> None:
     del said["nodes"]["redis-3"]
     shard = shard_of(said, SENTINELS[:1])
     assert [node.address for node in shard.nodes] == [MASTER, REPLICA]
-    assert f"data node {OTHER_REPLICA}: no answer to CONFIG: connection refused." in not_ready(shard, REPLICA, LAG)
-    assert "is not a data node that the Sentinels know and that answers" in refusals(shard, OTHER_REPLICA)[0]
+    assert f"data node {OTHER_REPLICA}: no answer to CONFIG: connection refused." in transient_problems(shard, REPLICA, LAG)
+    assert "is not a data node that the Sentinels know and that answers" in permanent_problems(shard, OTHER_REPLICA)[0]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_failover_that_has_just_begun(version: str) -> None:
     said = {**recorded(version, "failover")["accepted"], "nodes": recorded(version, "healthy")["nodes"]}
     shard = shard_of(said, SENTINELS[:1])
-    assert f"Sentinel {SENTINELS[0]} has a failover in progress" in not_ready(shard, REPLICA, LAG)
+    assert f"Sentinel {SENTINELS[0]} has a failover in progress" in transient_problems(shard, REPLICA, LAG)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -127,7 +127,7 @@ def test_two_masters_in_the_middle_of_a_failover(version: str) -> None:
     shard = shard_of(recorded(version, "failover")["promoted"])
     masters = ", ".join(node.address for node in shard.nodes if node.info.is_master)
     assert masters.count(",") == 1
-    assert f"the Sentinels name {MASTER}, and role:master is seen on {masters}" in not_ready(shard, REPLICA, LAG)
+    assert f"the Sentinels name {MASTER}, and role:master is seen on {masters}" in transient_problems(shard, REPLICA, LAG)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_two_masters_in_the_middle_of_a_failover(version: str) -> None:
     ],
 )
 def test_refused(shard: Shard, target: str, wanted: str, reason: str) -> None:
-    (found,) = refusals(shard, target, wanted)
+    (found,) = permanent_problems(shard, target, wanted)
     assert reason in found
 
 
 def test_every_refusal_is_told() -> None:
     shard = with_node(healthy("7.0.15"), REPLICA, priority=0)
-    assert len(refusals(shard, REPLICA, "9.9.9")) == 2
+    assert len(permanent_problems(shard, REPLICA, "9.9.9")) == 2
 
 
 @pytest.mark.parametrize(("down_after_ms", "reason"), [(1999, "is 1999: a pause may last 999 ms"), (500, "a pause may last 0 ms")])
@@ -171,20 +171,20 @@ def test_a_pause_that_is_long_enough() -> None:
     ],
 )
 def test_not_ready(address: str, info: dict[str, Any], reason: str) -> None:
-    assert any(reason in found for found in not_ready(with_node(healthy("7.0.15"), address, info), REPLICA, LAG))
+    assert any(reason in found for found in transient_problems(with_node(healthy("7.0.15"), address, info), REPLICA, LAG))
 
 
 @pytest.mark.parametrize(("behind", "ready"), [(100, True), (101, False)])
 def test_lag(behind: int, ready: bool) -> None:
     shard = with_node(with_node(healthy("7.0.15"), MASTER, {"offset": 5000}), OTHER_REPLICA, {"offset": 5000})
     shard = with_node(shard, REPLICA, {"offset": 5000 - behind})
-    reasons = not_ready(shard, REPLICA, 100)
+    reasons = transient_problems(shard, REPLICA, 100)
     assert reasons == ([] if ready else [f"replica {REPLICA} lags 101 bytes (at most 100)"])
 
 
 def test_the_name_of_a_master_instead_of_its_address() -> None:
     """A replica follows localhost, the Sentinels know 127.0.0.1: the same node."""
-    assert not_ready(with_node(healthy("7.0.15"), REPLICA, {"master": "localhost:23100"}), REPLICA, LAG) == []
+    assert transient_problems(with_node(healthy("7.0.15"), REPLICA, {"master": "localhost:23100"}), REPLICA, LAG) == []
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_two_names_of_a_master_are_one_node(version: str, other: str) -> None:
     assert len(shard.nodes) == 3
     assert {view.master.address for view in shard.views} == {shard.master}
     assert shard.node(shard.master) is not None
-    assert refusals(shard, REPLICA) == []
+    assert permanent_problems(shard, REPLICA) == []
 
 
 @pytest.mark.parametrize("other", ["localhost:23101", "10.9.9.9:6379", "a-name.invalid:23101"])
@@ -243,13 +243,13 @@ def test_two_names_of_a_replica_are_one_node(version: str, other: str) -> None:
     assert len(names) == 1
     (name,) = names
     assert all(view.replica(name) for view in shard.views)
-    assert not_ready(shard, name, LAG) == []
+    assert transient_problems(shard, name, LAG) == []
 
 
 def test_a_replica_follows_another_name_of_the_master() -> None:
     """The one that the first Sentinel has for it."""
     shard = shard_of(with_another_name(recorded("7.0.15", "healthy"), "redis-1", "10.9.9.9:6379"))
-    assert not_ready(shard, REPLICA, LAG) == []
+    assert transient_problems(shard, REPLICA, LAG) == []
 
 
 def test_a_node_is_named_by_its_run_id() -> None:
@@ -281,7 +281,7 @@ def test_config_is_read_name_by_name() -> None:
 
 
 def test_the_refusal_names_every_problem() -> None:
-    error = refuse(["one thing", "another"], MASTER)
+    error = handover_refused(["one thing", "another"], MASTER)
     assert isinstance(error, PreconditionFailed)
     assert "one thing; another" in str(error)
     assert f"Nothing was changed, {MASTER} keeps its role" in str(error)

@@ -41,13 +41,13 @@ def test_three_and_three() -> None:
     ]
     assert (plan.replica_serial, plan.old_master_serial) == ([1, 1], [1])
     shard = plan.shards["mymaster"]
-    assert (shard.master, shard.master_host, shard.home, shard.home_host) == ("10.0.0.1:6379", "redis-1") * 2
+    assert (shard.master, shard.master_host, shard.original_master, shard.original_master_host) == ("10.0.0.1:6379", "redis-1") * 2
     assert (shard.target, shard.target_host) == ("10.0.0.2:6379", "redis-2")
     assert (shard.handover, shard.fail_back, shard.replicas, shard.sentinels) == (True, True, 2, 3)
     assert shard.nodes == {f"redis-{n}": f"10.0.0.{n}:6379" for n in (1, 2, 3)}
-    assert plan.control_host == "sentinel-1"
+    assert plan.handover_host == "sentinel-1"
     assert len(plan.touched_hosts) == 6
-    assert (plan.gaps, plan.nothing_to_do) == (False, False)
+    assert (plan.has_stopped_instances, plan.nothing_to_do) == (False, False)
 
 
 def test_the_master_is_where_the_sentinels_say() -> None:
@@ -55,7 +55,7 @@ def test_the_master_is_where_the_sentinels_say() -> None:
     deployment.shards[0].master = 2
     plan = deployment.plan()
     assert order(plan)[1:] == [["redis-1", "redis-2"], ["redis-1"], ["redis-3"], ["redis-3"]]
-    assert plan.shards["mymaster"].home_host == "redis-3"
+    assert plan.shards["mymaster"].original_master_host == "redis-3"
 
 
 def test_a_step_tells_what_is_needed_later() -> None:
@@ -70,13 +70,13 @@ def test_without_fail_back() -> None:
 
 
 def test_the_control_host_can_be_chosen() -> None:
-    assert three_and_three().plan(control_host="bastion").control_host == "bastion"
+    assert three_and_three().plan(handover_host="bastion").handover_host == "bastion"
 
 
 def test_the_control_host_is_a_sentinel_that_answers() -> None:
     deployment = three_and_three()
     deployment.sentinels[0].answers = False
-    assert deployment.plan().control_host == "sentinel-2"
+    assert deployment.plan().handover_host == "sentinel-2"
 
 
 def test_waves_over_two_shards() -> None:
@@ -167,14 +167,14 @@ def test_goes_on_before_the_handover() -> None:
     assert plan.problems == []
     assert order(plan) == [[], [], ["redis-2"], ["redis-1"], ["redis-1"]]
     assert done_to(plan) == {**{f"sentinel-{n}/sentinel": "skip" for n in (1, 2, 3)}, **_nodes("upgrade", "skip", "skip")}
-    assert plan.to_stage == ["redis-1/redis"]
+    assert plan.pending == ["redis-1/redis"]
 
 
 def test_goes_on_after_the_handover() -> None:
     plan = half_upgraded(handover=True).plan()
     assert plan.problems == []
     assert order(plan) == [[], ["redis-1"], [], [], ["redis-1"]]
-    assert plan.shards["mymaster"].home_host == "redis-1", "the journal tells where home is"
+    assert plan.shards["mymaster"].original_master_host == "redis-1", "the journal tells where home is"
 
 
 def test_goes_on_where_the_old_master_was_stopped() -> None:
@@ -182,16 +182,16 @@ def test_goes_on_where_the_old_master_was_stopped() -> None:
     deployment.node("redis-1").stopped = True
     plan = deployment.plan()
     assert plan.problems == []
-    assert done_to(plan) == {**{f"sentinel-{n}/sentinel": "skip" for n in (1, 2, 3)}, **_nodes("finish", "skip", "skip")}
+    assert done_to(plan) == {**{f"sentinel-{n}/sentinel": "skip" for n in (1, 2, 3)}, **_nodes("resume", "skip", "skip")}
     assert order(plan) == [[], ["redis-1"], [], [], ["redis-1"]]
     assert plan.steps["redis-1/redis"].why == "an earlier run stopped it and did not start it again"
-    assert plan.gaps
+    assert plan.has_stopped_instances
 
 
 def test_only_the_fail_back_is_left() -> None:
     plan = half_upgraded(handover=True, old_master=True).plan()
     assert order(plan) == [[], [], [], [], ["redis-1"]]
-    assert plan.to_stage == []
+    assert plan.pending == []
     assert not plan.nothing_to_do
     assert len(plan.touched_hosts) == 6
 
@@ -214,8 +214,8 @@ def test_a_sentinel_was_stopped() -> None:
     deployment.sentinels[1].stopped, deployment.sentinels[1].version = True, OLD
     plan = deployment.plan()
     assert plan.sentinel_hosts == ["sentinel-2"]
-    assert plan.steps["sentinel-2/sentinel"].do == "finish"
-    assert plan.gaps
+    assert plan.steps["sentinel-2/sentinel"].do == "resume"
+    assert plan.has_stopped_instances
 
 
 def test_the_identity_of_the_configuration_is_that_before_the_upgrade() -> None:
@@ -237,8 +237,8 @@ def test_a_home_that_is_gone_is_forgotten() -> None:
     deployment = half_upgraded(handover=True)
     for node in deployment.shards[0].nodes:
         assert node.journal is not None
-        node.journal["home"] = "10.0.0.99:6379"
-    assert deployment.plan().shards["mymaster"].home_host == "redis-2"
+        node.journal["original_master"] = "10.0.0.99:6379"
+    assert deployment.plan().shards["mymaster"].original_master_host == "redis-2"
 
 
 def test_nothing_to_do() -> None:
@@ -249,7 +249,7 @@ def test_nothing_to_do() -> None:
     assert set(done_to(plan).values()) == {"skip"}
     assert plan.steps["redis-1/redis"].why == f"it runs {NEW} already"
     assert plan.nothing_to_do
-    assert (plan.touched_hosts, plan.to_stage, plan.problems) == ([], [], [])
+    assert (plan.touched_hosts, plan.pending, plan.problems) == ([], [], [])
     assert order(plan) == [[]] * 5
 
 
@@ -261,7 +261,7 @@ def test_a_handover_that_was_cut_short_is_finished_first(host: str) -> None:
         sentinel.version = NEW
     deployment.node(host).record = {"min_replicas_to_write": 2147483645}
     plan = deployment.plan()
-    assert (plan.shards["mymaster"].fenced, plan.mend_hosts) == ([host], ["redis-1"])
+    assert (plan.shards["mymaster"].fenced, plan.recovery_hosts) == ([host], ["redis-1"])
     assert not plan.nothing_to_do
     assert len(plan.touched_hosts) == 6
 
@@ -270,7 +270,7 @@ def test_a_handover_that_was_cut_short_is_finished_first(host: str) -> None:
 def test_no_fence_is_nothing_to_mend(to_write: int | None) -> None:
     deployment = three_and_three()
     deployment.node("redis-1").record = {"min_replicas_to_write": to_write}
-    assert deployment.plan().mend_hosts == []
+    assert deployment.plan().recovery_hosts == []
 
 
 def _nodes(*does: str) -> dict[str, str]:
@@ -391,7 +391,7 @@ def test_a_stopped_node_is_recognised_by_its_journal() -> None:
         type(one)(one.host, one.kind, one.record, "192.168.0.1") if one.host == "redis-1" else one for one in deployment.instances()
     ]
     plan = make_plan(instances, Settings(NEW))
-    assert (plan.problems, plan.steps["redis-1/redis"].do) == ([], "finish")
+    assert (plan.problems, plan.steps["redis-1/redis"].do) == ([], "resume")
 
 
 def test_a_plan_travels_as_json() -> None:
@@ -421,18 +421,18 @@ def test_what_the_journal_of_a_data_node_notes() -> None:
         "priority": 100,
         "shard": "mymaster",
         "address": "10.0.0.1:6379",
-        "home": "10.0.0.1:6379",
+        "original_master": "10.0.0.1:6379",
     }
 
 
 def test_what_the_journal_of_a_sentinel_notes() -> None:
     deployment = three_and_three()
     journal = journal_of(deployment.instances()[0].record, deployment.plan().as_dict(), {})
-    assert (journal["kind"], journal["version"], "home" in journal, "priority" in journal) == ("sentinel", OLD, False, False)
+    assert (journal["kind"], journal["version"], "original_master" in journal, "priority" in journal) == ("sentinel", OLD, False, False)
 
 
 @pytest.mark.parametrize(
-    ("done", "canary", "replicas", "held_back"),
+    ("done", "canary", "replicas", "deferred"),
     [
         ([], 1, ["redis-2"], ["redis-1", "redis-3"]),
         ([], 2, ["redis-2", "redis-3"], ["redis-1"]),
@@ -442,7 +442,7 @@ def test_what_the_journal_of_a_sentinel_notes() -> None:
         (["redis-1", "redis-2", "redis-3"], 1, [], []),
     ],
 )
-def test_a_canary(done: list[str], canary: int, replicas: list[str], held_back: list[str]) -> None:
+def test_a_canary(done: list[str], canary: int, replicas: list[str], deferred: list[str]) -> None:
     """So many nodes of each shard, those of earlier runs included; the Sentinels come first; no handover."""
     deployment = three_and_three()
     for host in done:
@@ -450,16 +450,16 @@ def test_a_canary(done: list[str], canary: int, replicas: list[str], held_back: 
     plan = deployment.plan(canary=canary)
     assert plan.problems == []
     assert order(plan) == [["sentinel-1", "sentinel-2", "sentinel-3"], replicas, [], [], []]
-    assert plan.held_back == held_back
-    assert sorted(key for key in plan.to_stage if key.endswith("/redis")) == sorted(f"{host}/redis" for host in replicas)
+    assert plan.deferred == deferred
+    assert sorted(key for key in plan.pending if key.endswith("/redis")) == sorted(f"{host}/redis" for host in replicas)
     waiting = [step.host for step in plan.steps.values() if "waits for a run without redis_upgrade_canary" in step.why]
-    assert waiting == held_back
+    assert waiting == deferred
 
 
 def test_a_canary_in_each_shard() -> None:
     plan = two_shards().plan(canary=1)
     assert (plan.replica_hosts, plan.replica_serial) == (["one-2", "two-2"], [2])
-    assert plan.held_back == ["one-1", "one-3", "one-4", "two-1"]
+    assert plan.deferred == ["one-1", "one-3", "one-4", "two-1"]
 
 
 def test_a_canary_starts_what_an_earlier_run_has_stopped() -> None:
@@ -468,11 +468,11 @@ def test_a_canary_starts_what_an_earlier_run_has_stopped() -> None:
     deployment.node("redis-2").version = NEW
     plan = deployment.plan(canary=1)
     assert plan.replica_hosts == ["redis-3"]
-    assert plan.held_back == ["redis-1"]
+    assert plan.deferred == ["redis-1"]
 
 
 def test_a_canary_does_not_move_the_master_home() -> None:
     plan = half_upgraded(handover=True, old_master=True).plan(canary=1)
     assert order(plan) == [[], [], [], [], []]
-    assert plan.held_back == ["the fail back of mymaster to redis-1"]
+    assert plan.deferred == ["the fail back of mymaster to redis-1"]
     assert half_upgraded(handover=True, old_master=True).plan().fail_back_hosts == ["redis-1"]

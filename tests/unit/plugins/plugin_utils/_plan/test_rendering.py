@@ -88,8 +88,8 @@ def report(**changes: Any) -> dict[str, Any]:
         "full_resyncs": 0,
         "leader": "10.0.0.11:26379",
     }
-    shard = {"before": "redis-1", "now": "redis-2", "home": "redis-1"}
-    return {"instances": [row], "shards": {"mymaster": shard}, "handovers": [handover], "held_back": [], **changes}
+    shard = {"before": "redis-1", "now": "redis-2", "original_master": "redis-1"}
+    return {"instances": [row], "shards": {"mymaster": shard}, "handovers": [handover], "deferred": [], **changes}
 
 
 def test_the_report() -> None:
@@ -111,7 +111,7 @@ def test_an_instance_that_was_down_before() -> None:
 
 
 def test_a_report_after_a_canary() -> None:
-    assert report_lines(report(held_back=["redis-1", "redis-3"]))[-1] == (
+    assert report_lines(report(deferred=["redis-1", "redis-3"]))[-1] == (
         "stopped after the canary, as wanted. Left: redis-1, redis-3. The deployment serves with both versions. Run the upgrade without "
         "redis_upgrade_canary to go on"
     )

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import Outcome
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import HandoverResult
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
@@ -21,7 +21,7 @@ def upgraded(master: int = 0) -> Surveyed:
 
 
 def handover(begun_at: str, old: str, new: str, changed: bool = True) -> dict[str, Any]:
-    return Outcome(changed=changed, begun_at=begun_at, old_master=old, new_master=new, pause_ms=300.0).as_result()
+    return HandoverResult(changed=changed, begun_at=begun_at, old_master=old, new_master=new, pause_ms=300.0).as_result()
 
 
 def report(
@@ -35,7 +35,7 @@ def test_all_is_well() -> None:
     found = report(upgraded())
     assert found["problems"] == []
     assert found["version"] == NEW
-    assert found["shards"] == {"mymaster": {"before": "redis-1", "now": "redis-1", "home": "redis-1"}}
+    assert found["shards"] == {"mymaster": {"before": "redis-1", "now": "redis-1", "original_master": "redis-1"}}
     assert found["instances"][3] == {
         "host": "redis-1",
         "kind": "redis",
@@ -119,7 +119,7 @@ def test_what_a_canary_leaves_is_no_problem() -> None:
     assert pending["problems"] == [f"redis-2 (redis): it runs {OLD}"]
     deployment.node("redis-2").version = NEW
     done = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [])
-    assert (done["problems"], done["held_back"]) == ([], ["redis-1", "redis-3"])
+    assert (done["problems"], done["deferred"]) == ([], ["redis-1", "redis-3"])
     away = half_upgraded(handover=True, old_master=True)
     not_home = make_report(away.plan(canary=1).as_dict(), away.instances(), Settings(NEW, canary=1), [])
-    assert (not_home["problems"], not_home["held_back"]) == ([], ["the fail back of mymaster to redis-1"])
+    assert (not_home["problems"], not_home["deferred"]) == ([], ["the fail back of mymaster to redis-1"])

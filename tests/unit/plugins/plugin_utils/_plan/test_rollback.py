@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Plan, journal_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import plan_lines
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rollback import goes_back, version_to_run
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rollback import rolls_back, version_to_run
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import Failure, failure_lines, steps_to_do, stop_lines
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
@@ -23,7 +23,7 @@ def upgraded(before: str = OLD, now: str = NEW, journals: bool = False) -> Surve
     deployment = three_and_three()
     for one in (*deployment.sentinels, *deployment.shards[0].nodes):
         one.version, one.record = now, ran(before)
-        one.journal = {"schema": 1, "version": before, "home": "10.0.0.1:6379"} if journals else None
+        one.journal = {"schema": 1, "version": before, "original_master": "10.0.0.1:6379"} if journals else None
     return deployment
 
 
@@ -36,7 +36,7 @@ def half(handover: bool = False, before: str = OLD, now: str = NEW) -> Surveyed:
 
 
 def back(deployment: Surveyed, left: str = NEW, **settings: Any) -> Plan:
-    return deployment.plan(left, back=True, **settings)
+    return deployment.plan(left, rollback=True, **settings)
 
 
 def keys(plan: Plan) -> list[str]:
@@ -62,7 +62,7 @@ def test_the_order(deployment: Surveyed, expected: list[str]) -> None:
     assert plan.problems == []
     assert keys(plan) == expected
     assert {step.wanted for step in plan.steps.values()} == {OLD}
-    assert {step.do for step in plan.steps.values()} <= {"back", "skip"}
+    assert {step.do for step in plan.steps.values()} <= {"rollback", "skip"}
 
 
 def test_without_fail_back() -> None:
@@ -89,7 +89,7 @@ def test_what_was_stopped_comes_first_and_its_sentinel_before_all() -> None:
     plan = back(deployment)
     assert plan.problems == []
     assert keys(plan) == ["sentinel-2/sentinel", "redis-3/redis", "redis-2/redis", "sentinel-1/sentinel", "sentinel-3/sentinel"]
-    assert plan.steps["redis-3/redis"].do == "finish"
+    assert plan.steps["redis-3/redis"].do == "resume"
     assert f"(3/8) Sentinel  sentinel-2: stopped by an earlier run -> {OLD}" in plan_lines(plan.as_dict())
 
 
@@ -192,7 +192,7 @@ def test_what_is_not_kept_cannot_go_back(record: dict[str, Any], seen: str) -> N
     ],
 )
 def test_who_goes_back(record: dict[str, Any], goes: bool, runs: str) -> None:
-    assert (goes_back(record, NEW), version_to_run(record, NEW)) == (goes, runs)
+    assert (rolls_back(record, NEW), version_to_run(record, NEW)) == (goes, runs)
 
 
 def test_the_journal_is_opened_again_as_the_upgrade_had_it() -> None:
@@ -202,7 +202,7 @@ def test_the_journal_is_opened_again_as_the_upgrade_had_it() -> None:
     plan = back(deployment)
     record = next(instance.record for instance in deployment.instances() if instance.host == "redis-2")
     journal = journal_of(record, plan.as_dict(), plan.as_dict()["steps"]["redis-2/redis"])
-    assert (journal["version"], journal["executable"], journal["home"]) == (OLD, "/opt/old/redis-server", "10.0.0.1:6379")
+    assert (journal["version"], journal["executable"], journal["original_master"]) == (OLD, "/opt/old/redis-server", "10.0.0.1:6379")
     assert journal["priority"] == 70, "of now: it may have been changed since"
 
 

@@ -90,7 +90,7 @@ def test_a_fence() -> None:
         (True, "", None, True),
         (True, "7.0.7", None, True),
         (True, NEW, None, False),
-        (True, "", {"schema": 1, "version": "7.0.5", "home": "10.0.0.1:6379"}, False),
+        (True, "", {"schema": 1, "version": "7.0.5", "original_master": "10.0.0.1:6379"}, False),
     ],
 )
 def test_a_staged_folder(left: bool, staged: str, journal: dict[str, Any] | None, found: bool) -> None:

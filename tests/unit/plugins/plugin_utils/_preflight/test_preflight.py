@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS, Finding
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import moves, preflight
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import (
     NEW,
     OLD,
@@ -371,10 +371,10 @@ def test_a_package_under_systemd_moves_into_its_version_folder() -> None:
     deployment = three_and_three()
     node("redis-2", **PACKAGED, service=UNIT)(deployment)
     assert findings(deployment) == []
-    assert moves(deployment.instances(), deployment.plan()) == [
+    assert relocations(deployment.instances(), deployment.plan()) == [
         "redis-2 (redis) runs from /usr/bin/redis-server and will run from /opt/redis-6379/redis, by a drop-in of redis-server.service"
     ]
-    assert moves(deployment.instances(), deployment.plan(OLD)) == []
+    assert relocations(deployment.instances(), deployment.plan(OLD)) == []
 
 
 @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ def by_package() -> Surveyed:
 def test_packages_may_be_shared_and_are_named_in_the_plan() -> None:
     deployment = by_package()
     assert findings(deployment) == []
-    assert moves(deployment.instances(), deployment.plan()) == [
+    assert relocations(deployment.instances(), deployment.plan()) == [
         f"redis-{number} (redis) will be run by valkey-server.service instead of redis-server.service" for number in (1, 2)
     ]
 

@@ -8,8 +8,8 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import (
     hook_variables,
     judge_lock,
-    left_out,
     lost_lines,
+    missing_hosts,
     operator_findings,
     question,
     steps_to_do,
@@ -190,13 +190,13 @@ GROUPS = {"redis": ["a", "b"], "sentinel": ["b", "c"], "other": ["d"]}
     ("in_play", "missing"), [(["a", "b", "c"], ""), (["c", "b", "a", "d"], ""), (["a", "b"], "c"), (["b"], "a, c"), ([], "a, b, c")]
 )
 def test_left_out(in_play: list[str], missing: str) -> None:
-    lines = left_out(GROUPS, ["redis", "sentinel"], in_play, "somewhere")
+    lines = missing_hosts(GROUPS, ["redis", "sentinel"], in_play, "somewhere")
     expected = f"Nothing was touched. This run was kept from a part of the deployment by --limit somewhere: {missing}."
     assert lines[:1] == ([expected] if missing else [])
 
 
 def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
-    text = " ".join(left_out(GROUPS, ["redis", "sentinel"], ["a"], "a"))
+    text = " ".join(missing_hosts(GROUPS, ["redis", "sentinel"], ["a"], "a"))
     assert "Run without --limit" in text
     assert "redis_upgrade_canary=1" in text
     assert "redis_upgrade_sentinel_group" in text

@@ -10,7 +10,14 @@ import sys
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import begun, fate, has_terminal, machine, main_pid, run_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import (
+    has_terminal,
+    machine,
+    main_pid,
+    process_start_time,
+    run_of,
+    run_state,
+)
 
 RUN = {"machine": "here", "pid": 4711, "begun": "99"}
 
@@ -27,16 +34,16 @@ RUN = {"machine": "here", "pid": 4711, "begun": "99"}
     ],
 )
 def test_fate(run: dict[str, Any], here: str, began: str, expected: str) -> None:
-    assert fate(run, lambda: here, lambda _pid: began) == expected
+    assert run_state(run, lambda: here, lambda _pid: began) == expected
 
 
 def test_the_fate_of_a_real_process() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         run = run_of(process.pid)
-        assert fate(run) == "alive"
+        assert run_state(run) == "alive"
         process.kill()
         process.wait()
-        assert fate(run) == "dead"
+        assert run_state(run) == "dead"
 
 
 def test_a_zombie_is_dead() -> None:
@@ -44,7 +51,7 @@ def test_a_zombie_is_dead() -> None:
     run = run_of(process.pid)
     process.kill()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert fate(run) == "dead"
+    assert run_state(run) == "dead"
     process.communicate()
 
 
@@ -56,7 +63,7 @@ def test_a_run_is_the_same_in_all_its_workers() -> None:
     told = receiver.recv()
     worker.join()
     assert told == run_of(os.getpid())
-    assert (told["pid"], told["machine"], told["begun"]) == (os.getpid(), machine(), begun(os.getpid()))
+    assert (told["pid"], told["machine"], told["begun"]) == (os.getpid(), machine(), process_start_time(os.getpid()))
     assert len(told["id"]) == 8
 
 

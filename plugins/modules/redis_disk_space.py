@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: redis_version_room
+module: redis_disk_space
 short_description: Check that a host can take a built server version
 version_added: 0.1.0
 description:
@@ -51,7 +51,7 @@ options:
 
 EXAMPLES = r"""
 - name: Refuse a host on which there is no room for 40 MiB, with 100 MiB to spare
-  sentinelops.redis.redis_version_room:
+  sentinelops.redis.redis_disk_space:
     path: /opt/redis-6379/redis.new
     bytes: 41943040
     spare_bytes: 104857600

@@ -1,4 +1,4 @@
-"""The module redis_version_room."""
+"""The module redis_disk_space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 
-NAME = "redis_version_room"
+NAME = "redis_disk_space"
 TOO_MUCH = 1 << 60
 
 
