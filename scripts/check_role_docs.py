@@ -2,9 +2,9 @@
 
 usage: check_role_docs.py [ROLE_FOLDER ...]    (default: every folder in roles/)
 
-An option stands in four places: meta/argument_specs.yml, defaults/main.yml (unless it is required), the table below
-"## Variables" in README.md, and the tasks that use it, per entry point. What differs is printed, a line each, and the
-exit code is 1.
+An option stands in four places: meta/argument_specs.yml, defaults/main.yml (unless it is required),
+the table below "## Variables" in README.md, and the tasks that use it, per entry point. What
+differs is printed, a line each, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?:`(?P<default>.+?)`|required) \| (?P<meaning>.*\S) \|$", re.MULTILINE)
 NAME = re.compile(r"\b\w+\b")
 TASK_FILE = re.compile(r"[\w{}/ ]+\.yml\b")
-# tasks/restart.yml serves both kinds of instances and names both logins; an entry point passes it an instance of its own kind.
+# tasks/restart.yml serves both kinds of instances and names both logins; an entry point passes it
+# an instance of its own kind.
 NEVER_USED = {"sentinel": "redis_upgrade_redis_", "replica": "redis_upgrade_sentinel_"}
 # What the role tells the task files of the user, and is no option.
 TOLD = {"redis_upgrade_hook"}
@@ -32,7 +33,9 @@ def load(path: Path) -> Any:
 
 
 def options_of(specs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Every option of all entry points, and the names of those that entry points describe differently."""
+    """Every option of all entry points, and the names of those that entry points describe
+    differently.
+    """
     found: dict[str, Any] = {}
     differing = set()
     for spec in specs.values():
@@ -82,7 +85,9 @@ def check_readme(options: dict[str, Any], readme: str) -> list[str]:
 
 
 def text_of(role: Path, entry: str) -> str:
-    """The text of an entry point and of the task files that it includes; where a name is computed, of all that are no entry point."""
+    """The text of an entry point and of the task files that it includes; where a name is computed,
+    of all that are no entry point.
+    """
     entries = {f"{name}.yml" for name in load(role / "meta" / "argument_specs.yml")["argument_specs"]}
     waiting, seen, text = [f"{entry}.yml"], set(), ""
     while waiting:

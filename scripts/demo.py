@@ -1,4 +1,5 @@
-"""The main job on a throw-away deployment: build it, write to it, upgrade it, say what came of it, remove it.
+"""The main job on a throw-away deployment: build it, write to it, upgrade it, say what came of it,
+remove it.
 
 usage: demo.py [--from VERSION_OR_FOLDER] [--to VERSION_OR_FOLDER]
 """
@@ -44,7 +45,9 @@ class Demo:
         self.environment = {**os.environ, "REDIS_UPGRADE_DEMO": str(self.folder)}
 
     def playbook(self, name: str, variables: dict[str, Any], *arguments: str, quiet: bool = False, **environment: str) -> None:
-        """Run a playbook of the collection; quiet ones show their output only if they fail. Ctrl-C ends it."""
+        """Run a playbook of the collection; quiet ones show their output only if they fail. Ctrl-C
+        ends it.
+        """
         process = subprocess.Popen(
             ["ansible-playbook", f"{COLLECTION}.{name}", "-e", json.dumps(variables), *arguments],
             env={**self.environment, **environment},
@@ -189,7 +192,8 @@ def main() -> int:
         print("Interrupted.", file=sys.stderr)
         return 130
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave servers behind
+        # a second Ctrl-C must not leave servers behind
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("Removing the sandbox ...", flush=True)
         demo.remove()
 

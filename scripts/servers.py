@@ -2,9 +2,10 @@
 
 usage: servers.py [VERSION ...]    (default: those that the tests use)
 
-Redis 5.0, 6.2 and Valkey 9.1 come from wheels on PyPI that carry the server (no compiler needed). Redis 7.0.15 is Debian's
-package redis-tools, whose redis-check-rdb is the server, and is installed with apt-get if it is missing (needs root on Debian
-12). Valkey 8.0.1 is unpacked from Debian's package valkey-tools, and needs the libraries that redis-tools brings.
+Redis 5.0, 6.2 and Valkey 9.1 come from wheels on PyPI that carry the server (no compiler needed).
+Redis 7.0.15 is Debian's package redis-tools, whose redis-check-rdb is the server, and is installed
+with apt-get if it is missing (needs root on Debian 12). Valkey 8.0.1 is unpacked from Debian's
+package valkey-tools, and needs the libraries that redis-tools brings.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ CACHE = ROOT / ".cache" / "servers"
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package on PyPI with a server inside; any Python and a platform for which there is such a wheel."""
+    """A package on PyPI with a server inside; any Python and a platform for which there is such a
+    wheel.
+    """
 
     requirement: str
     python: str
@@ -66,7 +69,9 @@ def server_in(folder: Path) -> Path:
 
 
 def version_of(folder: Path) -> str:
-    """What the server in the folder says of itself (``7.0.15``, ``valkey-8.0.1``); empty if it does not run."""
+    """What the server in the folder says of itself (``7.0.15``, ``valkey-8.0.1``); empty if it does
+    not run.
+    """
     try:
         done = subprocess.run([server_in(folder), "--version"], capture_output=True, text=True, check=False)
     except OSError:

@@ -1,4 +1,5 @@
-"""Fetch the source releases that the tests build into .cache/sources: upstream's archives, as Debian keeps them.
+"""Fetch the source releases that the tests build into .cache/sources: upstream's archives, as
+Debian keeps them.
 
 usage: sources.py [VERSION ...]    (default: all)
 """

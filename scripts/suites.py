@@ -1,9 +1,11 @@
-"""Run the test suites, each one even if an earlier one failed, and sum them up in a line as pytest's.
+"""Run the test suites, each one even if an earlier one failed, and sum them up in a line as
+pytest's.
 
 usage: suites.py MAKE SUITE...
 
-A suite is a make target. Where pytest runs in it, pytest's numbers count; any other suite counts as one test. A suite that
-cannot run here says so in a line "not run: REASON" and fails; it counts as one test skipped.
+A suite is a make target. Where pytest runs in it, pytest's numbers count; any other suite counts as
+one test. A suite that cannot run here says so in a line "not run: REASON" and fails; it counts as
+one test skipped.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Run an upgrade that loses a host when it has come to a task: it must end by itself, and say which host it was.
+"""Run an upgrade that loses a host when it has come to a task: it must end by itself, and say which
+host it was.
 
 usage: outage.py OUTAGE HOST PLAY TASK SSH_CONFIG COMMAND...
 
-OUTAGE is "link" (the host's network goes down, and is up again when the run has ended) or "session" (the SSH connection to the
-host ends, and a new one can be opened). Prints the end of what the run said; fails if it did not end as it should.
+OUTAGE is "link" (the host's network goes down, and is up again when the run has ended) or "session"
+(the SSH connection to the host ends, and a new one can be opened). Prints the end of what the run
+said; fails if it did not end as it should.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ SECONDS = 600  # in which the run must come to the task, and in which it must en
 
 @contextlib.contextmanager
 def link_down(host: str, ssh_config: Path) -> Iterator[None]:
-    """In the hosts' network, whose namespace the configuration of ssh names; its end of the host's link is vb-HOST."""
+    """In the hosts' network, whose namespace the configuration of ssh names; its end of the host's
+    link is vb-HOST.
+    """
     found = re.search(r"--target (\d+) --net", ssh_config.read_text(encoding="utf-8"))
     assert found, f"{ssh_config} names no namespace"
     link = ["nsenter", "--target", found[1], "--net", "--", "ip", "link", "set", f"vb-{host}"]

@@ -46,7 +46,8 @@ def upgrade_gate(
     done: Sequence[str] | None = None,
     lost_hosts: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, ``stop``: what to say if it may not; ``holds``: any of these.
+    """Whether a step may be begun now: ``pause_s`` and ``ask`` before it, ``stop``: what to say if
+    it may not; ``holds``: any of these.
 
     ``done``: the steps that have come to their end in this run (None: not known).
     """

@@ -24,7 +24,9 @@ SURVEYED = "__redis_upgrade_surveyed"
 
 
 def _plain(value: Any) -> Any:
-    """A copy of built-in types: Ansible hands over containers that render their content when it is looked at."""
+    """A copy of built-in types: Ansible hands over containers that render their content when it is
+    looked at.
+    """
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -71,7 +73,9 @@ def _deadline(text: str, start: datetime) -> tuple[datetime | None, str]:
 
 
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan, its text in ``lines``, in ``findings`` everything that stands against it, and in ``preflight`` all that was found."""
+    """The plan, its text in ``lines``, in ``findings`` everything that stands against it, and in
+    ``preflight`` all that was found.
+    """
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))

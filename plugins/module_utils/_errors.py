@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The errors that modules end with: what is wrong, on which node, what state things are in, what to do next."""
+"""The errors that modules end with: what is wrong, on which node, what state things are in, what to
+do next.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ __all__ = [
 
 
 class SentinelOpsError(Exception):
-    """Base of all our errors; a module's ``main()`` turns it into ``fail_json(**error.as_result())``.
+    """Base of all our errors; a module's ``main()`` turns it into
+    ``fail_json(**error.as_result())``.
 
-    ``node`` is ``host:port`` or a path's owner, ``state`` says what the deployment is like now, ``advice`` what to
-    do next; ``facts`` are further return values (JSON types).
+    ``node`` is ``host:port`` or a path's owner, ``state`` says what the deployment is like now,
+    ``advice`` what to do next; ``facts`` are further return values (JSON types).
     """
 
     def __init__(self, message: str, *, node: str = "", state: str = "", advice: str = "", **facts: Any) -> None:
@@ -50,8 +53,9 @@ class SentinelOpsError(Exception):
 class ConnectionFailed(SentinelOpsError):
     """The node cannot be reached, or the connection broke.
 
-    ``sent`` is false if the command certainly never reached the server; else whether it ran is unknown.
-    ``refused`` is true if nothing listens there (as opposed to something that hangs, or a network that is down).
+    ``sent`` is false if the command certainly never reached the server; else whether it ran is
+    unknown. ``refused`` is true if nothing listens there (as opposed to something that hangs, or a
+    network that is down).
     """
 
     def __init__(self, message: str, *, node: str, sent: bool, refused: bool = False) -> None:

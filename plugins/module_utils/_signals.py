@@ -19,8 +19,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def uninterrupted() -> Iterator[None]:
     """Holds SIGINT, SIGTERM and SIGHUP back until the block has ended; they are delivered then.
 
-    A terminal sends Ctrl-C to the whole process group, on a local connection also to the module. The signals are
-    noted by handlers, not blocked or ignored, since a server that is started meanwhile would inherit that.
+    A terminal sends Ctrl-C to the whole process group, on a local connection also to the module.
+    The signals are noted by handlers, not blocked or ignored, since a server that is started
+    meanwhile would inherit that.
     """
     noted: list[int] = []
     before = {number: signal.signal(number, lambda number, _frame: noted.append(number)) for number in _SIGNALS}

@@ -31,7 +31,9 @@ class Clock:
 
 @dataclass(frozen=True)
 class Waited(Generic[Seen]):
-    """What was seen last, whether it satisfied the predicate, and for how long it was waited (seconds)."""
+    """What was seen last, whether it satisfied the predicate, and for how long it was waited
+    (seconds).
+    """
 
     seen: Seen
     satisfied: bool
@@ -46,7 +48,9 @@ def until(
     interval_s: float,
     clock: Clock,
 ) -> Waited[Seen]:
-    """Observes at least once, then every ``interval_s`` until satisfied or until ``deadline_s`` from now is over."""
+    """Observes at least once, then every ``interval_s`` until satisfied or until ``deadline_s``
+    from now is over.
+    """
     start = clock.now_s()
     while True:
         seen = observe()

@@ -62,7 +62,9 @@ SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "require
 
 
 def is_secret(name: str) -> bool:
-    """Whether the value of this parameter must not be seen in any output (requirepass, masterauth, tls-key-file-pass, ...)."""
+    """Whether the value of this parameter must not be seen in any output (requirepass, masterauth,
+    tls-key-file-pass, ...).
+    """
     return name.lower() == "masterauth" or name.lower().endswith("pass")
 
 

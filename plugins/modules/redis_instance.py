@@ -2,7 +2,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts, stops and restarts a server by its service manager, also with another version of its binary."""
+"""Starts, stops and restarts a server by its service manager, also with another version of its
+binary.
+"""
 
 from __future__ import annotations
 
@@ -336,7 +338,9 @@ def files_from(params: dict[str, Any]) -> InstanceFiles:
 
 
 def service_from(params: dict[str, Any], node: NodeInfo | None, address: str) -> Service:
-    """Who stops and starts the instance. Raises PreconditionFailed where that is unclear; nothing was touched then."""
+    """Who stops and starts the instance. Raises PreconditionFailed where that is unclear; nothing
+    was touched then.
+    """
     manager, unit, pid = params["service_manager"], params["unit"], node.pid if node else None
     if manager == "command":
         begin, end = (tuple(command_words(params[name], name)) for name in ("start_command", "stop_command"))

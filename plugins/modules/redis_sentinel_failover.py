@@ -217,7 +217,8 @@ from ..module_utils._topology.sentinel import master_name_of, sentinel_set
 from ..module_utils._topology.shard import ShardServers
 from ..module_utils._wait import Clock
 
-MAX_CATCH_UP_MS = 2000  # a fence that stands for three seconds without a failover is taken for a dead handover's
+# a fence that stands for three seconds without a failover is taken for a dead handover's
+MAX_CATCH_UP_MS = 2000
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
@@ -270,7 +271,9 @@ def shard_from(params: dict[str, Any]) -> tuple[ShardServers, str]:
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Makes the target master if it is not, and puts back what an earlier handover has left; returns the module's result."""
+    """Makes the target master if it is not, and puts back what an earlier handover has left;
+    returns the module's result.
+    """
     try:
         servers, name = shard_from(params)
     except SentinelOpsError as error:

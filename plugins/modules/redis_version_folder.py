@@ -104,7 +104,9 @@ SPEC: dict[str, Any] = {
 
 
 def require_version(folder: str, wanted: str) -> str:
-    """The server's executable in the folder; raises PreconditionFailed unless it is of the wanted version."""
+    """The server's executable in the folder; raises PreconditionFailed unless it is of the wanted
+    version.
+    """
     executable = server_in(folder)
     if executable is None:
         raise PreconditionFailed(

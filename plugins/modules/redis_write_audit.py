@@ -260,7 +260,9 @@ def audit_from(params: dict[str, Any]) -> Audit:
 
 
 def told_to_stop(stop_file: str) -> bool:
-    """Whether the file is there; also if its folder is gone, so that no audit outlives the sandbox that it was for."""
+    """Whether the file is there; also if its folder is gone, so that no audit outlives the sandbox
+    that it was for.
+    """
     return bool(stop_file) and (os.path.exists(stop_file) or not os.path.isdir(os.path.dirname(stop_file)))
 
 

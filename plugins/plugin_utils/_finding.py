@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is found before anything is touched: one shape for all of it, and the names of all checks.
 
-Each finding says on which node, what was seen, why that matters, and what to do. A refusal must be mended before the upgrade may begin;
-a warning is shown and stops nothing.
+Each finding says on which node, what was seen, why that matters, and what to do. A refusal must be
+mended before the upgrade may begin; a warning is shown and stops nothing.
 """
 
 from __future__ import annotations

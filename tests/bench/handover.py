@@ -1,10 +1,12 @@
-"""Measures handovers: how long each kind of client cannot write, for how long writes are paused, and what is lost.
+"""Measures handovers: how long each kind of client cannot write, for how long writes are paused,
+and what is lost.
 
-usage: handover.py [--version 6.2.14] [--count 30] [--methods aligned,unaligned,pause-then-plain,plain] [--table FILE]
+usage: handover.py [--version 6.2.14] [--count 30] [--methods
+aligned,unaligned,pause-then-plain,plain] [--table FILE]
 
-One deployment (three data nodes, three Sentinels, loopback), the same load for every method: four writers that ask
-GET-MASTER-ADDR-BY-NAME and four that use redis-py's own Sentinel client (SENTINEL MASTERS). The methods take turns, so that
-whatever else the machine does meets all of them alike.
+One deployment (three data nodes, three Sentinels, loopback), the same load for every method: four
+writers that ask GET-MASTER-ADDR-BY-NAME and four that use redis-py's own Sentinel client (SENTINEL
+MASTERS). The methods take turns, so that whatever else the machine does meets all of them alike.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ def ours(**options: Any) -> Callable[[Deployment, str], dict[str, Any]]:
 
 
 def pause_then_plain(deployment: Deployment, target: str) -> dict[str, Any]:
-    """What a chart does before it stops the master's pod: pause the writes, fail over, wait for the switch, stop, start again.
+    """What a chart does before it stops the master's pod: pause the writes, fail over, wait for the
+    switch, stop, start again.
 
     Which replica becomes the master is left to Sentinel.
     """
@@ -54,7 +57,9 @@ def pause_then_plain(deployment: Deployment, target: str) -> dict[str, Any]:
 
 
 def named(deployment: Deployment, sentinel: str) -> int:
-    """The port of the master that SENTINEL MASTER names: only after +switch-master it is the new one's."""
+    """The port of the master that SENTINEL MASTER names: only after +switch-master it is the new
+    one's.
+    """
     reply = deployment.command(sentinel, "SENTINEL", "MASTER", MASTER)
     return int(dict(zip(reply[::2], reply[1::2], strict=True))["port"])
 
@@ -93,7 +98,9 @@ def epoch_s(utc: str) -> float:
 
 
 def worst_gap_ms(verdict: dict[str, Any], begin_s: float, end_s: float) -> float:
-    """The longest gap of any writer that began in a window of time; 0 if all were shorter than 100 ms."""
+    """The longest gap of any writer that began in a window of time; 0 if all were shorter than 100
+    ms.
+    """
     gaps = [gap["gap_ms"] for writer in verdict["writers"] for gap in writer["gaps"] if begin_s <= gap["at_s"] <= end_s]
     return max(gaps, default=0.0)
 

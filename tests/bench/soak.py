@@ -2,7 +2,8 @@
 
 usage: soak.py [--version 7.0.15] [--count 1000]
 
-The same deployment and the same writers as in handover.py, which are read and started anew every 50 handovers.
+The same deployment and the same writers as in handover.py, which are read and started anew every 50
+handovers.
 """
 
 from __future__ import annotations

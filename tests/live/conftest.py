@@ -1,4 +1,6 @@
-"""Fixtures: real deployments, each on ports of its own, from LIVE_PORT on (another one for a second run at the same time)."""
+"""Fixtures: real deployments, each on ports of its own, from LIVE_PORT on (another one for a second
+run at the same time).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _ports = count(int(os.environ.get("LIVE_PORT", "22001")), 200)
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Deployment]]:
-    """``build(version, **options)`` starts a deployment of three data nodes and three Sentinels, gone after the module's tests."""
+    """``build(version, **options)`` starts a deployment of three data nodes and three Sentinels,
+    gone after the module's tests.
+    """
     made: list[Deployment] = []
 
     def build_one(version: str, **options: Any) -> Deployment:

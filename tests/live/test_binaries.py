@@ -1,4 +1,6 @@
-"""The role redis_binaries on three hosts: every method places a real server, and what is done once is done once."""
+"""The role redis_binaries on three hosts: every method places a real server, and what is done once
+is done once.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,9 @@ def test_an_archive_is_unpacked_once(hosts: Hosts) -> None:
 
 
 def test_what_a_killed_run_has_left_is_not_taken_for_whole(hosts: Hosts) -> None:
-    """Half a folder with a server that runs, half an unpacked archive, and a version of an upgrade that was given up."""
+    """Half a folder with a server that runs, half an unpacked archive, and a version of an upgrade
+    that was given up.
+    """
     archive = pack(SERVERS / VERSION, hosts.folder / "built")
     half, unpacked, other = hosts.folders()
     half.mkdir(parents=True)
@@ -194,7 +198,9 @@ def test_the_source_of_another_version_is_not_built(hosts: Hosts) -> None:
 
 
 def test_a_build_host_of_another_architecture_is_refused(tmp_path: Path) -> None:
-    """On host-1, as on a host with another processor, `uname -m` says so; the build host is this one."""
+    """On host-1, as on a host with another processor, `uname -m` says so; the build host is this
+    one.
+    """
     (tmp_path / "path").mkdir()
     programs = {"uname": "echo aarch64", "python": f'PATH={tmp_path}/path:$PATH exec {sys.executable} "$@"'}
     for name, line in programs.items():

@@ -1,4 +1,6 @@
-"""An upgrade that is given the wrong binaries ends before anything is stopped: all servers keep their process ids."""
+"""An upgrade that is given the wrong binaries ends before anything is stopped: all servers keep
+their process ids.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def upgrade(deployment: Deployment, environment: dict[str, str] | None = None, **variables: Any) -> str:
-    """Run it, and return what it said without line breaks; it must fail, and nothing may be stopped or left behind."""
+    """Run it, and return what it said without line breaks; it must fail, and nothing may be stopped
+    or left behind.
+    """
     before = deployment.pids()
     settings = {"redis_upgrade_version": WANTED, "redis_binaries_cache": str(deployment.folder / "cache"), **variables}
     words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.upgrade", "-e", json.dumps(settings)]
@@ -83,7 +87,9 @@ def test_another_version(deployment: Deployment, folder: Path) -> None:
 
 
 def test_no_room(deployment: Deployment, folder: Path) -> None:
-    """On one host of six; where we may not mount a small file system, more must stay free than any disk has."""
+    """On one host of six; where we may not mount a small file system, more must stay free than any
+    disk has.
+    """
     given = pack(SERVERS / WANTED, folder)
     with small_disk(deployment.folder / "redis-2" / "redis.new") as small:
         spare = {} if small else {"redis_binaries_spare_mb": 1 << 40}

@@ -1,4 +1,6 @@
-"""The module redis_config_try with real servers: what they accept, what they refuse and how that is told, and what is left behind."""
+"""The module redis_config_try with real servers: what they accept, what they refuse and how that is
+told, and what is left behind.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ def attempt(version: str, config_file: Path, **options: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder for files of an instance, which other users may enter; nothing may be left of a trial in the end."""
+    """A folder for files of an instance, which other users may enter; nothing may be left of a
+    trial in the end.
+    """
     with tempfile.TemporaryDirectory(prefix="config-try-", dir="/tmp") as path:
         Path(path).chmod(0o755)
         yield Path(path)
@@ -148,7 +152,9 @@ def test_certificates_are_read_as_the_user_of_the_server(folder: Path) -> None:
 
 
 def test_a_module_of_the_new_version_takes_the_place_of_the_old_one(folder: Path) -> None:
-    """The one in use is gone, the one beside the new server is no module; so the message tells which one was loaded."""
+    """The one in use is gone, the one beside the new server is no module; so the message tells
+    which one was loaded.
+    """
     new = folder / "redis.new"
     shutil.copytree(SERVERS / "7.0.15", new)
     (new / "m.so").write_text("no module")

@@ -1,6 +1,8 @@
-"""The operator in control, on real servers: one run at a time, a deadline, confirmation, hooks, a canary, no half-obeyed --limit.
+"""The operator in control, on real servers: one run at a time, a deadline, confirmation, hooks, a
+canary, no half-obeyed --limit.
 
-One upgrade under load, stopped in all these ways; each test begins where the one before has left the deployment.
+One upgrade under load, stopped in all these ways; each test begins where the one before has left
+the deployment.
 """
 
 from __future__ import annotations
@@ -78,7 +80,9 @@ def test_wishes_that_cannot_be_met_are_refused_together_before_anything_is_touch
 
 @pytest.mark.usefixtures("writers")
 def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment: Deployment, tmp_path: Path) -> None:
-    """The first run is held by a hook on its first node, while others try; then that hook lets the deadline pass, on any machine."""
+    """The first run is held by a hook on its first node, while others try; then that hook lets the
+    deadline pass, on any machine.
+    """
     reached, go_on = tmp_path / "reached", tmp_path / "go-on"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
     now = "{{ __redis_upgrade_plan | combine({'deadline': {'at_s': now().timestamp(), 'text': __redis_upgrade_plan.deadline.text}}) }}"
@@ -189,7 +193,9 @@ def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("writers")
 def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tmp_path: Path) -> None:
-    """Killed between the handover and the old master; then another run of the same controller, and one of another controller."""
+    """Killed between the handover and the old master; then another run of the same controller, and
+    one of another controller.
+    """
     reached, orphan = tmp_path / "reached", tmp_path / "what its module waits for"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
     hooks = hook(tmp_path, "after_handover", touch, waits_for(orphan))

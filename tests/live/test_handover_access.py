@@ -1,4 +1,6 @@
-"""Handovers under load where not everyone is let in, and where nodes go by other addresses than 127.0.0.1."""
+"""Handovers under load where not everyone is let in, and where nodes go by other addresses than
+127.0.0.1.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Everything of ours is killed in the middle of a handover, module and standby: the next run finishes and puts back what is left."""
+"""Everything of ours is killed in the middle of a handover, module and standby: the next run
+finishes and puts back what is left.
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ def test_what_the_sentinels_own_user_needs_is_found_out_before(build: Build) -> 
 
 
 def test_many_replicas_follow_at_once(build: Build) -> None:
-    """One after the other, at Sentinel's pace of a second each, they would take longer than the failover itself."""
+    """One after the other, at Sentinel's pace of a second each, they would take longer than the
+    failover itself.
+    """
     deployment = build("7.0.15", replicas=4)
     before = settings(deployment)
     result = deployment.hand_over("redis-3")

@@ -1,4 +1,6 @@
-"""What a handover refuses to begin with, each on real servers: the message names it, and nothing is changed."""
+"""What a handover refuses to begin with, each on real servers: the message names it, and nothing is
+changed.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ TARGET, OTHER = "redis-2", "redis-3"
 
 @pytest.fixture(scope="module")
 def deployment(build: Build) -> Deployment:
-    """ACL users, whose rights can be taken away; DEBUG and short time limits for what must go wrong quickly."""
+    """ACL users, whose rights can be taken away; DEBUG and short time limits for what must go wrong
+    quickly.
+    """
     return build("7.0.15", access=with_users(), extra="busy-reply-threshold 100\n")
 
 
@@ -44,7 +48,9 @@ def _redis_1_is_the_master(deployment: Deployment) -> None:
 
 
 def refuse(deployment: Deployment, spoil: Context, reason: str, *, inside: bool = True, **options: Any) -> str:
-    """The message of a handover that is refused while something is spoilt; nothing is changed by it."""
+    """The message of a handover that is refused while something is spoilt; nothing is changed by
+    it.
+    """
     before = snapshot(deployment)
     with spoil:
         spoilt = snapshot(deployment) if inside else {}
@@ -136,7 +142,9 @@ def test_a_failover_in_progress(deployment: Deployment) -> None:
 
 
 def test_a_lag_that_cannot_be_caught_up(deployment: Deployment) -> None:
-    """Attempt after attempt, each taken back, until the time is up: the writes go on in between and afterwards."""
+    """Attempt after attempt, each taken back, until the time is up: the writes go on in between and
+    afterwards.
+    """
     with Writers(deployment) as writers:
         message = refuse(deployment, not_applying(deployment, OTHER), "no attempt succeeded within 8 s", inside=False, wait_s=8)
         verdict = writers.verdict()
@@ -190,7 +198,9 @@ def test_a_ghost(deployment: Deployment, name: str) -> None:
 
 
 def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
-    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds mistrusts its clock."""
+    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds
+    mistrusts its clock.
+    """
     with stopped(deployment, "sentinel-2"):
         time.sleep(2.5)
     time.sleep(0.3)

@@ -1,7 +1,8 @@
-"""Handovers killed with SIGKILL at random moments: the standby finishes or takes back, a rerun completes, and nothing is lost.
+"""Handovers killed with SIGKILL at random moments: the standby finishes or takes back, a rerun
+completes, and nothing is lost.
 
-KILLS says how often (default 6); the moments are spread over the whole handover. Killed are, in turn, the module, the
-ansible-playbook that runs it, and both.
+KILLS says how often (default 6); the moments are spread over the whole handover. Killed are, in
+turn, the module, the ansible-playbook that runs it, and both.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Where the instances are: the README's inventory of two shards that share hosts and one Sentinel set is upgraded while both
-are written to. Each host's servers listen on its own address only, in protected mode, and run as another user than we do.
+"""Where the instances are: the README's inventory of two shards that share hosts and one Sentinel
+set is upgraded while both are written to. Each host's servers listen on its own address only, in
+protected mode, and run as another user than we do.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ def listening(pid: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What it was like before, what the writers of each shard saw, and what the upgrade said, the first time and again."""
+    """What it was like before, what the writers of each shard saw, and what the upgrade said, the
+    first time and again.
+    """
 
     shop: Shop
     before: dict[str, Any]

@@ -1,4 +1,6 @@
-"""Each finding of the preflight, provoked on real servers: it is told with its remedy, and nothing is touched."""
+"""Each finding of the preflight, provoked on real servers: it is told with its remedy, and nothing
+is touched.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ Build = Callable[..., Deployment]
 
 @pytest.fixture(scope="module")
 def deployment(build: Build) -> Deployment:
-    """One for all tests; Sentinels that are patient, so that what is stopped for a moment stays what it is."""
+    """One for all tests; Sentinels that are patient, so that what is stopped for a moment stays
+    what it is.
+    """
     return build(
         VERSION, access=with_users(), extra="enable-debug-command yes\nenable-protected-configs yes\nsave 3600 1\n", down_after_ms=60000
     )
@@ -61,7 +65,8 @@ def _in_order(deployment: Deployment) -> None:
     wait_until(lambda: settled(deployment), 90)
 
 
-# -- faults -----------------------------------------------------------------------------------------------------------
+# -- faults
+# -----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -121,7 +126,8 @@ def another_handover(deployment: Deployment) -> Iterator[None]:
 NOTE = '{"schema": 1, "changes": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", "before": 70, "during": 1}]}'
 
 
-# -- how the modules see their host -----------------------------------------------------------------------------------
+# -- how the modules see their host
+# -----------------------------------------------------------------------------------
 
 
 def in_namespace(script: str) -> list[str]:
@@ -155,7 +161,9 @@ def full_version_disk(deployment: Deployment) -> Look:
 
 
 def wrong_clock(deployment: Deployment) -> Look:
-    """The module on redis-3's host has a clock that is an hour ahead, that on redis-2's one that is behind."""
+    """The module on redis-3's host has a clock that is an hour ahead, that on redis-2's one that is
+    behind.
+    """
     environment = {}
     for name, shift in (("redis-2", -3600), ("redis-3", 3600)):
         folder = deployment.folder / f"clock-{name}"
@@ -165,12 +173,15 @@ def wrong_clock(deployment: Deployment) -> Look:
     return Look(environment=environment)
 
 
-# -- the findings -----------------------------------------------------------------------------------------------------
+# -- the findings
+# -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Case:
-    """``besides``: what else may be found, since one thing brings another. ``silent``: who does not answer meanwhile."""
+    """``besides``: what else may be found, since one thing brings another. ``silent``: who does not
+    answer meanwhile.
+    """
 
     check: str
     node: str
@@ -397,7 +408,9 @@ def test_the_playbook_tells_all_at_once(deployment: Deployment, tmp_path: Path, 
 
 
 def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
-    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds mistrusts its clock."""
+    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds
+    mistrusts its clock.
+    """
     with stopped(deployment, "sentinel-2"):
         time.sleep(2.5)
     time.sleep(0.3)

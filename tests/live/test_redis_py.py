@@ -1,4 +1,6 @@
-"""redis-py on the hosts: the oldest that will do (Debian 12's), one that is too old, and none; and the role's way to install it."""
+"""redis-py on the hosts: the oldest that will do (Debian 12's), one that is too old, and none; and
+the role's way to install it.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,8 @@ def test_one_that_is_too_old_is_told(name: str) -> None:
         assert advice in result["msg"]
 
 
-# -- the role's entry point -------------------------------------------------------------------------------------------
+# -- the role's entry point
+# -------------------------------------------------------------------------------------------
 
 # A package manager that makes a version of redis-py known to the Python that runs it.
 PACKAGE_MANAGER = """

@@ -1,4 +1,5 @@
-"""A configuration that the new version refuses ends the upgrade before anything is stopped: 7.0 has no gopher-enabled.
+"""A configuration that the new version refuses ends the upgrade before anything is stopped: 7.0 has
+no gopher-enabled.
 
 A tried Sentinel must never be heard of by the others, so that is seen to here, too.
 """
@@ -26,7 +27,9 @@ OLD_DIRECTIVE = "gopher-enabled no"
 
 
 def with_line(deployment: Deployment, name: str) -> int:
-    """Appends the old directive to the file of an instance, which knows it; returns the number of its line."""
+    """Appends the old directive to the file of an instance, which knows it; returns the number of
+    its line.
+    """
     file = deployment.config(name)
     text = file.read_text(encoding="utf-8").rstrip("\n") + f"\n{OLD_DIRECTIVE}\n"
     file.write_text(text, encoding="utf-8")
@@ -87,7 +90,9 @@ EVENTS = ("+sentinel", "+sentinel-address-switch", "+sentinel-invalid-addr", "+s
 
 @contextmanager
 def sentinel_from(config_file: Path) -> Iterator[None]:
-    """A Sentinel of the new version, for longer than it takes the others to hear of it (it says hello every two seconds)."""
+    """A Sentinel of the new version, for longer than it takes the others to hear of it (it says
+    hello every two seconds).
+    """
     server = SERVERS / WANTED / "redis-server"
     process = subprocess.Popen([server, config_file, "--sentinel"], stdout=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -126,7 +131,9 @@ def test_a_running_sentinel_is_tried_and_nothing_changes(deployment: Deployment)
 
 
 def test_this_would_see_a_sentinel_that_is_heard_of(deployment: Deployment, tmp_path: Path) -> None:
-    """The control: the same configuration with nothing but another port and folder does join the others, for moments at a time."""
+    """The control: the same configuration with nothing but another port and folder does join the
+    others, for moments at a time.
+    """
     before = heard(deployment)
     text = deployment.config("sentinel-1").read_text()
     ours = text + f"port {deployment.ports['sentinel-1'] + 50}\ndir {tmp_path}\nlogfile {tmp_path}/log\n"

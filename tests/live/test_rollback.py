@@ -1,6 +1,8 @@
-"""A node that fails with the new version is put back, and a whole deployment goes back, on real servers under load.
+"""A node that fails with the new version is put back, and a whole deployment goes back, on real
+servers under load.
 
-Two deployments go through one story each; each test begins where the one before has left its deployment.
+Two deployments go through one story each; each test begins where the one before has left its
+deployment.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ def under_load(deployment: Deployment) -> Writers:
     return Writers(deployment, duration_s=3600, writers=2, writes_per_second=100)
 
 
-# -- 6.2.9 to 6.2.14: the same data ------------------------------------------------------------------------------------
+# -- 6.2.9 to 6.2.14: the same data
+# ------------------------------------------------------------------------------------
 
 
 def test_nothing_to_go_back_to(patch: Deployment) -> None:
@@ -142,7 +145,8 @@ def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment) -
     assert no_loss(verdict), verdict
 
 
-# -- 6.2.14 to 7.0.15: data that the old version cannot read -----------------------------------------------------------
+# -- 6.2.14 to 7.0.15: data that the old version cannot read
+# -----------------------------------------------------------
 
 
 BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}

@@ -1,4 +1,6 @@
-"""The upgrade playbook on real servers: check mode, interruption after every play, and what it refuses."""
+"""The upgrade playbook on real servers: check mode, interruption after every play, and what it
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ VERSION = "6.2.9"
 
 
 def snapshot(deployment: Deployment) -> dict[str, Any]:
-    """Process ids, roles and priorities, and every file with its time of change; logs and what Sentinels save aside."""
+    """Process ids, roles and priorities, and every file with its time of change; logs and what
+    Sentinels save aside.
+    """
     files = {
         str(path): path.stat().st_mtime_ns
         for path in Path(deployment.folder).rglob("*")
@@ -66,7 +70,9 @@ def test_missing_groups_are_refused(tmp_path: Path, deployment: Deployment) -> N
 
 @pytest.mark.extended
 def test_interrupted_after_every_play_and_started_again(deployment: Deployment) -> None:
-    """One upgrade, interrupted at the beginning of each play (that is, after the one before) and in the middle of two."""
+    """One upgrade, interrupted at the beginning of each play (that is, after the one before) and in
+    the middle of two.
+    """
     moments = [
         "PLAY [(4/8)",
         "Keep that this step has come to its end",
@@ -81,7 +87,8 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
         for moment in moments:
             output = interrupt_when(deployment, moment)
             assert moment in output, output
-            wait_until(lambda: settled(deployment), 60)  # what had begun on a node is carried to its end there
+            # what had begun on a node is carried to its end there
+            wait_until(lambda: settled(deployment), 60)
             assert len(deployment.masters()) == 1
         done = run(deployment, "upgrade")
         verdict = writers.verdict()

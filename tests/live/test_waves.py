@@ -1,4 +1,6 @@
-"""Several shards are upgraded side by side: one instance of a wave fails, and what becomes of the others in it."""
+"""Several shards are upgraded side by side: one instance of a wave fails, and what becomes of the
+others in it.
+"""
 
 from __future__ import annotations
 

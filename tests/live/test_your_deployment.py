@@ -1,4 +1,5 @@
-"""The README's inventories, each on servers of the kind that it describes: the plan finds everything, and every gate is open.
+"""The README's inventories, each on servers of the kind that it describes: the plan finds
+everything, and every gate is open.
 
 The one with two shards is upgraded in test_layouts.
 """
@@ -57,7 +58,9 @@ def test_each_one_is_run_by_a_test() -> None:
 
 
 def on_this_machine(name: str, deployment: Deployment, folder: Path) -> Path:
-    """The inventory with what differs here: hosts are this one, so each has other ports, folders and files."""
+    """The inventory with what differs here: hosts are this one, so each has other ports, folders
+    and files.
+    """
     text = documented_inventories()[name].replace("/etc/redis/tls", str(folder / "certificates")).replace("[sv,", "[echo, sv,")
     text = text.replace("/opt/redis-6379/redis", f"{folder}/{{{{ inventory_hostname }}}}/redis")
     text = text.replace("/opt/sentinel-26379/redis", f"{folder}/{{{{ inventory_hostname }}}}/sentinel")

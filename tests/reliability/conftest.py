@@ -1,4 +1,6 @@
-"""Deployments for the faults, on ports from LIVE_PORT on, and the table at the end (TABLE=file writes it as markdown)."""
+"""Deployments for the faults, on ports from LIVE_PORT on, and the table at the end (TABLE=file
+writes it as markdown).
+"""
 
 from __future__ import annotations
 

@@ -57,10 +57,11 @@ def nothing(_deployment: Deployment) -> contextlib.AbstractContextManager[Any]:
 class Fault:
     """``says``: what the run that meets it must say.
 
-    ``before`` is in force from before the run until after it, ``then`` from the moment on; both are gone when it is run again.
-    ``given``: variables of the run that meets it. ``silent``: instances that do not answer meanwhile. ``old``: those that must run
-    the old version after it. ``may_lose_s``: for how long the servers themselves lose what they have acknowledged. ``shared``: on the
-    deployment that refusals leave untouched, and in the end it is gone.
+    ``before`` is in force from before the run until after it, ``then`` from the moment on; both are
+    gone when it is run again. ``given``: variables of the run that meets it. ``silent``: instances
+    that do not answer meanwhile. ``old``: those that must run the old version after it.
+    ``may_lose_s``: for how long the servers themselves lose what they have acknowledged.
+    ``shared``: on the deployment that refusals leave untouched, and in the end it is gone.
     """
 
     name: str
@@ -92,7 +93,9 @@ def said(text: str) -> Moment:
 
 
 def gone(name: str, after: str) -> Moment:
-    """When the process that the instance has had until now has ended, once the run has said something."""
+    """When the process that the instance has had until now has ended, once the run has said
+    something.
+    """
     return lambda deployment, running: running.said(after) and deployment.processes[name].poll() is not None
 
 

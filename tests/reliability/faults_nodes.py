@@ -65,8 +65,9 @@ def kill(deployment: Deployment, *names: str) -> None:
 def dead_master(deployment: Deployment) -> Iterator[None]:
     """Once all Sentinels name another master, the old one is started again.
 
-    Started before that, it is a master again for as long as a Sentinel waits until it makes a replica of it (10 s, Redis 6.2), and what
-    clients write to it meanwhile is gone. No upgrade has a part in that.
+    Started before that, it is a master again for as long as a Sentinel waits until it makes a
+    replica of it (10 s, Redis 6.2), and what clients write to it meanwhile is gone. No upgrade has
+    a part in that.
     """
     kill(deployment, "redis-1")
     deployment.start("redis-1")
@@ -83,7 +84,9 @@ def dead_replica(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def last_one_left(deployment: Deployment) -> Iterator[None]:
-    """The replica that has been restarted just now becomes the master, and nobody follows it until the run is over."""
+    """The replica that has been restarted just now becomes the master, and nobody follows it until
+    the run is over.
+    """
     kill(deployment, "redis-1", "redis-3")
     yield
     others = ("redis-1", "redis-3")

@@ -42,7 +42,9 @@ def _is_down(deployment: Deployment, name: str) -> bool:
 
 @contextlib.contextmanager
 def tilt(deployment: Deployment) -> Iterator[None]:
-    """sentinel-2 stands still for more than two seconds now and then; each time it mistrusts its clock for half a minute."""
+    """sentinel-2 stands still for more than two seconds now and then; each time it mistrusts its
+    clock for half a minute.
+    """
     over, begun = threading.Event(), threading.Event()
 
     def stand_still() -> None:
@@ -89,7 +91,9 @@ def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
 
 
 def crashing(when: str) -> Spoil:
-    """The Sentinel that leads the next failover crashes in the middle of it, whichever that is; it is started again in the end."""
+    """The Sentinel that leads the next failover crashes in the middle of it, whichever that is; it
+    is started again in the end.
+    """
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:

@@ -18,7 +18,9 @@ PROBE = "sentinelops:probe"
 
 
 def problems(deployment: Deployment, versions: Collection[str]) -> Iterator[str]:
-    """What is wrong: who does not answer, runs another version, takes writes besides the master, or is not in order."""
+    """What is wrong: who does not answer, runs another version, takes writes besides the master, or
+    is not in order.
+    """
     found = []
     for name in deployment.ports:
         try:
@@ -67,14 +69,18 @@ def await_served(deployment: Deployment, seconds: float = 90) -> None:
 
 
 def kept(deployment: Deployment) -> dict[str, Any]:
-    """What an upgrade must leave as it was: who is master, and all that a handover changes meanwhile."""
+    """What an upgrade must leave as it was: who is master, and all that a handover changes
+    meanwhile.
+    """
     return {"master": [name for name in deployment.nodes if deployment.administer(name, "ROLE")[0] == "master"], **settings(deployment)}
 
 
 def installed(deployment: Deployment, name: str) -> dict[str, Any]:
-    """What an instance that was put back must have again: the program, and its configuration with owner and mode.
+    """What an instance that was put back must have again: the program, and its configuration with
+    owner and mode.
 
-    What a Sentinel writes into its file by itself may stand in another order, with other epochs and quotes.
+    What a Sentinel writes into its file by itself may stand in another order, with other epochs and
+    quotes.
     """
     file = deployment.config(name)
     text, found = file.read_text(encoding="utf-8"), file.stat()
@@ -90,13 +96,17 @@ def installed(deployment: Deployment, name: str) -> dict[str, Any]:
 
 
 def left_behind(deployment: Deployment) -> list[str]:
-    """What a finished upgrade must not leave: journals, notes, locks, throw-away folders, staged versions."""
+    """What a finished upgrade must not leave: journals, notes, locks, throw-away folders, staged
+    versions.
+    """
     found = [*left_of_trials(deployment.folder), *deployment.folder.glob("*/redis.new")]
     return sorted([*journals_left(deployment), *map(str, found)])
 
 
 def lost(verdict: dict[str, Any], may_lose: int) -> int:
-    """How many acknowledged writes are gone; asserted to be none, or no more than the servers' own replication loses."""
+    """How many acknowledged writes are gone; asserted to be none, or no more than the servers' own
+    replication loses.
+    """
     assert verdict["acknowledged"] > 100, verdict
     assert verdict["lost"] <= may_lose, f"{verdict['lost']} of {verdict['acknowledged']} acknowledged writes are lost"
     assert (verdict["unexpected"], verdict["duplicates"]) == (0, 0), verdict

@@ -1,4 +1,6 @@
-"""SIGKILL for a controller: for ansible-playbook, its workers, and the modules that they have started."""
+"""SIGKILL for a controller: for ansible-playbook, its workers, and the modules that they have
+started.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ VICTIMS = ("ansible-playbook", "the controller", "the controller and its modules
 
 
 def kill_controller(deployment: Deployment, victims: str) -> None:
-    """``victims``: one of VICTIMS. Repeated until nobody of them is left who could start something new."""
+    """``victims``: one of VICTIMS. Repeated until nobody of them is left who could start something
+    new.
+    """
 
     def none_left() -> bool:
         found = [pid for pid in deployment.handing_over() if _is_one(pid, victims)]
@@ -31,7 +35,8 @@ def _is_one(pid: int, victims: str) -> bool:
     with contextlib.suppress(OSError):
         if _is_ansible(pid):
             return victims != VICTIMS[0] or not _is_ansible(_parent(pid))
-        # the standby leads a session of its own; a module is in that of the worker that has started it
+        # the standby leads a session of its own; a module is in that of the worker that has started
+        # it
         return victims == VICTIMS[2] and os.getsid(pid) != pid
     return False
 

@@ -1,4 +1,6 @@
-"""Writes docs/what-can-go-wrong.md from the table of faults; a test sees to it that it is up to date."""
+"""Writes docs/what-can-go-wrong.md from the table of faults; a test sees to it that it is up to
+date.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ FIRST_PORT = int(os.environ.get("LIVE_PORT", "22001"))
 
 
 class Places:
-    """Deployments, each with a range of ports to itself; those that nothing has touched are used again."""
+    """Deployments, each with a range of ports to itself; those that nothing has touched are used
+    again.
+    """
 
     def __init__(self, folder: Callable[[str], Path]) -> None:
         self._folder = folder

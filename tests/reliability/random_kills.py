@@ -1,10 +1,12 @@
-"""Kill an upgrade's controller at random moments, again and again, each time run it once more, and count.
+"""Kill an upgrade's controller at random moments, again and again, each time run it once more, and
+count.
 
 usage: random_kills.py [--count N] [--seed SEED]
 
-A deployment is upgraded under load; each run is killed with SIGKILL at a moment that is chosen from the whole length of an upgrade:
-ansible-playbook alone, with its workers, or with all the modules that are at work on the hosts. One more run must complete it, with no
-acknowledged write lost. A run that was killed too late, when it was done, counts as killed all the same.
+A deployment is upgraded under load; each run is killed with SIGKILL at a moment that is chosen from
+the whole length of an upgrade: ansible-playbook alone, with its workers, or with all the modules
+that are at work on the hosts. One more run must complete it, with no acknowledged write lost. A run
+that was killed too late, when it was done, counts as killed all the same.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ import playbooks
 
 @dataclass
 class Total:
-    """``resumed``: by a single run. ``served``: how often one node, and no other, took writes between the two runs."""
+    """``resumed``: by a single run. ``served``: how often one node, and no other, took writes
+    between the two runs.
+    """
 
     runs: int = 0
     served: int = 0
@@ -46,7 +50,9 @@ class Total:
 
 
 def one(deployment: Deployment, moment: random.Random, length_s: float, total: Total) -> tuple[str, float]:
-    """Build, kill, run again, judge; returns what was killed after what, and how long the second run took."""
+    """Build, kill, run again, judge; returns what was killed after what, and how long the second
+    run took.
+    """
     victims, after_s = moment.choice(VICTIMS), moment.uniform(0, length_s)
     what = f"{victims} killed after {after_s:.1f} s"
     before = judge.kept(deployment)
@@ -78,7 +84,9 @@ def one(deployment: Deployment, moment: random.Random, length_s: float, total: T
 
 
 def built(folder: Path, attempts: int = 3) -> Deployment:
-    """A deployment; on a machine that is too busy, Sentinels may need more than one attempt to find it whole."""
+    """A deployment; on a machine that is too busy, Sentinels may need more than one attempt to find
+    it whole.
+    """
     for _attempt in range(attempts - 1):
         try:
             return build(PASSWORDS, folder, FIRST_PORT)  # it removes what it could not build

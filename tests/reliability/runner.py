@@ -59,7 +59,9 @@ def plain(version: str) -> str:
 
 
 def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
-    """Fills in the row; raises AssertionError if the upgrade has not made of the fault what it must."""
+    """Fills in the row; raises AssertionError if the upgrade has not made of the fault what it
+    must.
+    """
     before = judge.kept(deployment)
     with Writers(deployment, writers=WRITERS, writes_per_second=WRITES_PER_SECOND, duration_s=3600) as writers:
         _meet(fault, deployment)
@@ -76,12 +78,15 @@ def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
 
 
 def _meet(fault: Fault, deployment: Deployment) -> None:
-    """The run that meets the fault; and that it ended as it should, said what it should, and left the deployment whole."""
+    """The run that meets the fault; and that it ended as it should, said what it should, and left
+    the deployment whole.
+    """
     versions = {plain(fault.world.version), plain(fault.world.wanted)}
     words = upgrade(deployment, fault.world, **fault.given(deployment))
     look = _looker(fault)
     for name in fault.old:
-        deployment.administer(name, *REWRITE[name in deployment.sentinels])  # the upgrade does that, too
+        # the upgrade does that, too
+        deployment.administer(name, *REWRITE[name in deployment.sentinels])
     installed = {name: judge.installed(deployment, name) for name in fault.old}
     with fault.before(deployment):
         looked = look(deployment)
@@ -101,12 +106,15 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
             assert fault.expected is Expected.UNSTAGED or not list((deployment.folder / "journal").glob("*.lock.json"))
     secrets = [secret for secret in deployment.access.secrets if secret in output]
     assert secrets == []
-    if fault.expected is Expected.KILLED:  # what was killed may have stopped an instance, which the next run starts
+    # what was killed may have stopped an instance, which the next run starts
+    if fault.expected is Expected.KILLED:
         wait_until(lambda: not deployment.handing_over(), 600)
         judge.await_served(deployment)
     else:
         judge.await_whole(deployment, versions)
-        deployment.wait_until_known()  # Sentinels see every ten seconds that a link is up again; until then the next run is refused
+        # Sentinels see every ten seconds that a link is up again; until then the next run is
+        # refused
+        deployment.wait_until_known()
     for name in fault.old:
         assert deployment.administered_info(name)["redis_version"] == plain(fault.world.version)
         now = judge.installed(deployment, name)
@@ -114,7 +122,9 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
 
 
 def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
-    """What must be the same after a refusal: all that there is, or, where files were staged, what runs."""
+    """What must be the same after a refusal: all that there is, or, where files were staged, what
+    runs.
+    """
     if fault.expected is Expected.REFUSED:
         return lambda deployment: untouched(deployment, fault.silent)
     return lambda deployment: {name: deployment.administered_info(name)["process_id"] for name in deployment.ports}
@@ -122,7 +132,8 @@ def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
 
 def _again(fault: Fault, deployment: Deployment, before: Mapping[str, Any]) -> None:
     """One more run completes it, or finds nothing to do."""
-    wait_until(lambda: not deployment.handing_over(), 600)  # what a killed run has left at work on a host is carried to its end there
+    # what a killed run has left at work on a host is carried to its end there
+    wait_until(lambda: not deployment.handing_over(), 600)
     wait_until(lambda: calm(deployment), 120)
     with playbooks.started(upgrade(deployment, fault.world), log(deployment), deployment.mark) as running:
         assert running.end() == 0, playbooks.words(running.output)

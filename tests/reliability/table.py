@@ -1,4 +1,6 @@
-"""All faults, by subject and in the order in which they are met: first those that leave a deployment untouched."""
+"""All faults, by subject and in the order in which they are met: first those that leave a
+deployment untouched.
+"""
 
 from __future__ import annotations
 

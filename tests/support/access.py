@@ -1,4 +1,6 @@
-"""Ways in: how the servers of a test deployment tell friends from strangers, and what a module needs to be let in."""
+"""Ways in: how the servers of a test deployment tell friends from strangers, and what a module
+needs to be let in.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ README = Path(__file__).resolve().parent.parent.parent / "README.md"
 
 
 def documented_rights() -> dict[str, str]:
-    """The README's "Rights needed", ``{"data nodes": "+info ...", "Sentinels": "+info ..."}``: what it says is what is tested."""
+    """The README's "Rights needed", ``{"data nodes": "+info ...", "Sentinels": "+info ..."}``: what
+    it says is what is tested.
+    """
     found: dict[str, str] = {}
     block = README.read_text(encoding="utf-8").split("## Rights needed", 1)[1].split("```")[1]
     for line in block.splitlines()[1:]:
@@ -48,10 +52,11 @@ def quoted(text: str) -> str:
 
 @dataclass(frozen=True)
 class Access:
-    """Lines for the configuration files, and the options with which modules (``ops``) and clients (``app``) come in.
+    """Lines for the configuration files, and the options with which modules (``ops``) and clients
+    (``app``) come in.
 
-    ``sentinels`` and ``nodes`` are keyword arguments of ``Login``. ``sentinels_own`` are the settings (SENTINEL SET) with which the
-    Sentinels themselves come in to the data nodes.
+    ``sentinels`` and ``nodes`` are keyword arguments of ``Login``. ``sentinels_own`` are the
+    settings (SENTINEL SET) with which the Sentinels themselves come in to the data nodes.
     """
 
     node_lines: str = ""
@@ -93,7 +98,9 @@ def with_passwords() -> Access:
 
 
 def with_users() -> Access:
-    """ACL users: ours with exactly the rights that the README names, the Sentinels', the replicas' and the application's."""
+    """ACL users: ours with exactly the rights that the README names, the Sentinels', the replicas'
+    and the application's.
+    """
     rights = documented_rights()
     node_lines = (
         f"user ops on >{OPS_PASSWORD} {rights['data nodes']}\n"
@@ -160,7 +167,9 @@ def on_ipv6() -> Access:
 
 
 def with_announced_addresses() -> Access:
-    """Replicas announce another address than the one at which we look for them, as behind a port forwarding."""
+    """Replicas announce another address than the one at which we look for them, as behind a port
+    forwarding.
+    """
     return Access(node_lines="replica-announce-ip 127.0.0.2\n", bind="127.0.0.1 127.0.0.2")
 
 

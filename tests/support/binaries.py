@@ -1,4 +1,6 @@
-"""Built versions in every state that an upgrade may be given them in, and a place to fetch them from."""
+"""Built versions in every state that an upgrade may be given them in, and a place to fetch them
+from.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Archive:
 
 
 def pack(folder: Path, into: Path, machine: int | None = None) -> Archive:
-    """An archive of a version folder; if ``machine`` is given, with a server whose header names that machine (ELF e_machine)."""
+    """An archive of a version folder; if ``machine`` is given, with a server whose header names
+    that machine (ELF e_machine).
+    """
     into.mkdir(parents=True, exist_ok=True)
     path = into / f"redis-{folder.name}{'' if machine is None else f'-{machine}'}.tar.gz"
     with tarfile.open(path, "w:gz", compresslevel=1) as archive:
@@ -92,7 +96,9 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def counting_make(folder: Path) -> tuple[dict[str, str], Path]:
-    """An environment in which ``make`` notes each call in a file, a line each, and then is the real one; and that file."""
+    """An environment in which ``make`` notes each call in a file, a line each, and then is the real
+    one; and that file.
+    """
     folder.mkdir()
     calls = folder / "calls"
     calls.touch()

@@ -22,5 +22,7 @@ def settings(text: str) -> set[str]:
 
 
 def state_of_sentinel(text: str) -> set[str]:
-    """What a Sentinel must not lose: who it is, whom it knows and how it comes in; epochs are not among it, they grow."""
+    """What a Sentinel must not lose: who it is, whom it knows and how it comes in; epochs are not
+    among it, they grow.
+    """
     return {line for line in settings(text) if re.match(r"sentinel (myid|known-|monitor|auth-|sentinel-)|user ", line)}

@@ -86,7 +86,9 @@ def _environment_has(pid: int, word: bytes) -> bool:
 
 
 class Deployment:
-    """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels from ``port + 100`` on."""
+    """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels
+    from ``port + 100`` on.
+    """
 
     def __init__(
         self,
@@ -158,7 +160,9 @@ class Deployment:
         return {name: self.info(name)["redis_version"] for name in self.ports}
 
     def build(self) -> None:
-        """Write the files, start all instances, and wait until every Sentinel knows the whole deployment."""
+        """Write the files, start all instances, and wait until every Sentinel knows the whole
+        deployment.
+        """
         for name in self.ports:
             self._set_up(name)
         self.inventory.write_text(yaml.safe_dump(self._inventory()), encoding="utf-8")
@@ -174,7 +178,9 @@ class Deployment:
         self.start(name)
 
     def add(self, name: str) -> None:
-        """One more ``redis-N`` or ``sentinel-N``, on the next port; waits until every Sentinel knows it."""
+        """One more ``redis-N`` or ``sentinel-N``, on the next port; waits until every Sentinel
+        knows it.
+        """
         group = self.sentinels if name.startswith("sentinel") else self.nodes
         group[name] = max(group.values()) + 1
         self._set_up(name)
@@ -193,7 +199,8 @@ class Deployment:
     def _sentinel_config(self) -> str:
         master = next(iter(self.nodes.values()))
         named = self.access.sentinel_lines.replace("{name}", MASTER).splitlines(keepends=True)
-        before = [line for line in named if MASTER not in line]  # resolve-hostnames must come before a name is used
+        # resolve-hostnames must come before a name is used
+        before = [line for line in named if MASTER not in line]
         return (
             "".join(before) + f"sentinel monitor {MASTER} {self.access.host} {master} {len(self.sentinels) // 2 + 1}\n"
             f"sentinel down-after-milliseconds {MASTER} {self.down_after_ms}\nsentinel failover-timeout {MASTER} 60000\n"
@@ -214,7 +221,9 @@ class Deployment:
 
     def start(self, name: str) -> None:
         mode = []
-        if name in self.sentinels:  # it may have written secrets that it cannot read, which whoever starts it by hand has to mend
+        # it may have written secrets that it cannot read, which whoever starts it by hand has to
+        # mend
+        if name in self.sentinels:
             mode = ["--sentinel"]
             self.config(name).write_text(mended_sentinel_config(self.config(name).read_text(encoding="utf-8")), encoding="utf-8")
         server = server_in(self.folder / name / "redis")
@@ -228,7 +237,9 @@ class Deployment:
         self.processes[name].wait(30)
 
     def wait_until_known(self, seconds: float = 120) -> None:
-        """Until every Sentinel knows all others and sees all links, and none is in TILT, into which a machine that is too busy puts it."""
+        """Until every Sentinel knows all others and sees all links, and none is in TILT, into which
+        a machine that is too busy puts it.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(SentinelOpsError):
@@ -238,7 +249,9 @@ class Deployment:
         raise TimeoutError("the Sentinels did not find the whole deployment")
 
     def in_tilt(self, name: str) -> bool:
-        """For 30 s after it has found that it was not run for two; it does not act then, and no run begins."""
+        """For 30 s after it has found that it was not run for two; it does not act then, and no run
+        begins.
+        """
         return bool(self.administered_info(name)["sentinel_tilt"] != "0")
 
     def _known(self, name: str) -> bool:
@@ -249,7 +262,9 @@ class Deployment:
         return int(view["num-other-sentinels"]) == len(self.sentinels) - 1 and linked == ["ok"] * (len(self.nodes) - 1)
 
     def reach(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The options with which a module reaches the Sentinels and, with the login ``nodes``, the data nodes."""
+        """The options with which a module reaches the Sentinels and, with the login ``nodes``, the
+        data nodes.
+        """
         own = {} if nodes is None else {name: nodes.get(name) for name in ("user", "password") if self.access.sentinels.get("user")}
         options = {**self.access.options(nodes), **{f"login_{name}": value for name, value in own.items()}}
         return {"login_host": self.access.host, "login_port": next(iter(self.sentinels.values())), **options}
@@ -271,7 +286,9 @@ class Deployment:
 
     @property
     def mark(self) -> dict[str, str]:
-        """The environment that tells who has been started for this deployment: children and forks inherit it."""
+        """The environment that tells who has been started for this deployment: children and forks
+        inherit it.
+        """
         return {**os.environ, "HANDOVER_OF": str(self.folder)}
 
     def start_handover(self, name: str, **options: Any) -> subprocess.Popen[str]:
@@ -279,7 +296,9 @@ class Deployment:
         return start_module("redis_sentinel_failover", self.mark, **self.handover_options(name, **options))
 
     def handing_over(self) -> list[int]:
-        """The ids of all processes that were started with ``mark`` and still run: modules, standbys, ansible-playbook; no servers."""
+        """The ids of all processes that were started with ``mark`` and still run: modules,
+        standbys, ansible-playbook; no servers.
+        """
         mark = f"HANDOVER_OF={self.folder}".encode()
         return [pid for pid in _processes() if _environment_has(pid, mark) and not self._runs_from_here(pid)]
 

@@ -1,4 +1,6 @@
-"""What can be wrong with a deployment of real servers, for as long as a test lasts; each is put right at the end."""
+"""What can be wrong with a deployment of real servers, for as long as a test lasts; each is put
+right at the end.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,8 @@ def ghost(deployment: Deployment, name: str) -> Iterator[str]:
     finally:
         for sentinel in deployment.sentinels:
             command(deployment, sentinel, "SENTINEL", "RESET", MASTER)
-            time.sleep(2.5)  # it must have heard of the others again before the next one forgets them
+            # it must have heard of the others again before the next one forgets them
+            time.sleep(2.5)
         deployment.wait_until_known()
 
 

@@ -1,6 +1,8 @@
-"""The README's inventories, and a deployment of two shards on three "hosts" with one Sentinel set, as one of them describes it.
+"""The README's inventories, and a deployment of two shards on three "hosts" with one Sentinel set,
+as one of them describes it.
 
-Each host is an address of 127.0.0.0/8, on which its servers listen and on no other; all hosts have the same ports.
+Each host is an address of 127.0.0.0/8, on which its servers listen and on no other; all hosts have
+the same ports.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ def shop(version: str, port: int) -> Iterator[Shop]:
 
 
 class Shop(Deployment):
-    """``cache`` on three hosts, ``sessions`` on two of them, a Sentinel on each; run by another user if we are root."""
+    """``cache`` on three hosts, ``sessions`` on two of them, a Sentinel on each; run by another
+    user if we are root.
+    """
 
     def __init__(self, folder: Path, version: str, port: int) -> None:
         lines = f"requirepass {quoted(SECRET)}\nmasterauth {quoted(SECRET)}\nprotected-mode yes\n"
@@ -124,7 +128,9 @@ class Shop(Deployment):
         return True
 
     def _inventory(self) -> dict[str, Any]:
-        """The README's, with our addresses and ports; all hosts are this one, and have the same file system."""
+        """The README's, with our addresses and ports; all hosts are this one, and have the same
+        file system.
+        """
         port = min(self.nodes.values())
         text = documented_inventories()["shards"].replace("6380", str(port + 1))
         for number in (3, 2, 1):

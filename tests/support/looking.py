@@ -1,4 +1,6 @@
-"""Survey and preflight of a test deployment, as the playbook does them, but without the seconds that Ansible takes."""
+"""Survey and preflight of a test deployment, as the playbook does them, but without the seconds
+that Ansible takes.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ WANTED = "7.0.16"
 
 @dataclass(frozen=True)
 class Look:
-    """How it is looked: ``wrapped`` and ``environment`` are for the modules on single hosts, ``options`` for their options."""
+    """How it is looked: ``wrapped`` and ``environment`` are for the modules on single hosts,
+    ``options`` for their options.
+    """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     inventory_lacks: Sequence[str] = ()
@@ -36,7 +40,9 @@ class Look:
 
 
 def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
-    """What redis_survey returns for one instance; in a process of its own where that sees its host in another way."""
+    """What redis_survey returns for one instance; in a process of its own where that sees its host
+    in another way.
+    """
     kind = "sentinel" if name in deployment.sentinels else "redis"
     login = deployment.access.sentinels if kind == "sentinel" else deployment.access.nodes
     arguments = {
@@ -96,10 +102,11 @@ def look_at(deployment: Deployment, look: Look) -> dict[str, Any]:
 
 
 def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, Any]:
-    """All that a preflight must leave as it is: processes, settings, roles, and files with their times of change.
+    """All that a preflight must leave as it is: processes, settings, roles, and files with their
+    times of change.
 
-    ``silent``: instances that do not answer now. Logs, data files, what Sentinels write by themselves, and locks, which come and
-    go with each run, are left out.
+    ``silent``: instances that do not answer now. Logs, data files, what Sentinels write by
+    themselves, and locks, which come and go with each run, are left out.
     """
     found: dict[str, Any] = {}
     for name in deployment.nodes:

@@ -1,4 +1,6 @@
-"""The playbooks on a throw-away deployment, for tests: run to the end, in the background, or in a terminal."""
+"""The playbooks on a throw-away deployment, for tests: run to the end, in the background, or in a
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ WANTED = "6.2.14"
 
 
 def command(where: Deployment | Path, playbook: str, *arguments: str, wanted: str = WANTED, **variables: Any) -> list[str]:
-    """``where``: a deployment, or an inventory. ``wanted``: a version of scripts/servers.py, or of what redis_binaries_source is set to."""
+    """``where``: a deployment, or an inventory. ``wanted``: a version of scripts/servers.py, or of
+    what redis_binaries_source is set to.
+    """
     inventory = where if isinstance(where, Path) else where.inventory
     settings = {
         "redis_upgrade_version": wanted.removeprefix("valkey-"),
@@ -37,7 +41,9 @@ def run(where: Deployment | Path, playbook: str, *arguments: str, **variables: A
 
 
 def reach(deployment: Deployment) -> dict[str, Any]:
-    """The variables with which the playbooks get in where servers want passwords, users or certificates."""
+    """The variables with which the playbooks get in where servers want passwords, users or
+    certificates.
+    """
     found: dict[str, Any] = {"redis_upgrade_login_host": deployment.access.host}
     for kind, login in (("redis", deployment.access.nodes), ("sentinel", deployment.access.sentinels)):
         for name in ("user", "password"):
@@ -53,7 +59,9 @@ def words(output: str) -> str:
 
 
 def interrupt_when(deployment: Deployment, text: str) -> str:
-    """Run the upgrade and press Ctrl-C, again and again, from the moment that a line has the text; returns the output."""
+    """Run the upgrade and press Ctrl-C, again and again, from the moment that a line has the text;
+    returns the output.
+    """
     process = subprocess.Popen(
         command(deployment, "upgrade"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -113,7 +121,9 @@ TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTT
 
 @contextlib.contextmanager
 def in_terminal(words: list[str], log: Path) -> Iterator[tuple[Running, Callable[[str], int]]]:
-    """The playbook in a terminal of its own, and a function that types a line there; what it says goes to a file."""
+    """The playbook in a terminal of its own, and a function that types a line there; what it says
+    goes to a file.
+    """
     ours, theirs = pty.openpty()
     taking = [sys.executable, "-c", TAKE_TERMINAL, *words]
     with log.open("wb") as file:

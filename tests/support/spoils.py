@@ -1,4 +1,6 @@
-"""What can be wrong with a deployment, as values: each is given a deployment, and spoils it for as long as a test lasts."""
+"""What can be wrong with a deployment, as values: each is given a deployment, and spoils it for as
+long as a test lasts.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def hung(name: str, for_s: float) -> Spoil:
 
 
 def following(name: str, whom: str) -> Spoil:
-    """A replica that was told to follow another one (or NO ONE) than the master, until Sentinel puts that right."""
+    """A replica that was told to follow another one (or NO ONE) than the master, until Sentinel
+    puts that right.
+    """
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
@@ -138,7 +142,9 @@ def append_only(deployment: Deployment) -> Iterator[None]:
 
 
 def restarted(name: str, script: str) -> Spoil:
-    """Started by a shell script, in which CONF is the configuration file, SERVER the server; as usual again in the end."""
+    """Started by a shell script, in which CONF is the configuration file, SERVER the server; as
+    usual again in the end.
+    """
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:

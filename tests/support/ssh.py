@@ -1,4 +1,6 @@
-"""A stand-in for ssh: the commands run on this machine, and connections can be refused or lost whenever a test wants it."""
+"""A stand-in for ssh: the commands run on this machine, and connections can be refused or lost
+whenever a test wants it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from collections.abc import Iterator
 import yaml
 from deployment import Deployment
 
-# As sshd does, the command is left running when the connection is lost, and finds its output closed.
+# As sshd does, the command is left running when the connection is lost, and finds its output
+# closed.
 PROGRAM = """#!{python}
 import os, pathlib, subprocess, sys, threading, time
 
@@ -42,7 +45,9 @@ sys.exit(process.returncode)
 
 @contextlib.contextmanager
 def over_ssh(deployment: Deployment) -> Iterator[None]:
-    """In the inventory every instance is on a host of its own, reached with ssh, or what stands in for it."""
+    """In the inventory every instance is on a host of its own, reached with ssh, or what stands in
+    for it.
+    """
     program = deployment.folder / "ssh"
     program.write_text(PROGRAM.format(python=sys.executable), encoding="utf-8")
     program.chmod(0o755)

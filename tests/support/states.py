@@ -46,7 +46,9 @@ def snapshot(deployment: Deployment) -> dict[str, Any]:
 
 
 def settled(deployment: Deployment) -> bool:
-    """One master, which the others follow, no failover in progress, and every Sentinel names the same master."""
+    """One master, which the others follow, no failover in progress, and every Sentinel names the
+    same master.
+    """
     try:
         infos = [deployment.administered_info(name) for name in deployment.nodes]
         views = [deployment.administer(name, "SENTINEL", "MASTER", MASTER) for name in deployment.sentinels]

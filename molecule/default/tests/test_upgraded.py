@@ -1,4 +1,6 @@
-"""What the upgrade left: versions, files, roles, home, and the verdict of the writers that ran beside it."""
+"""What the upgrade left: versions, files, roles, home, and the verdict of the writers that ran
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def test_the_old_version_is_kept(host: Any, folder: Path) -> None:
 def test_the_configuration_came_along_with_its_mode(host: Any, name: str, folder: Path) -> None:
     kind = name.partition("-")[0]
     file = host.file(f"{folder}/redis/{kind}.conf")
-    # a Sentinel makes its file readable to all when it starts, so that is its mode before the upgrade
+    # a Sentinel makes its file readable to all when it starts, so that is its mode before the
+    # upgrade
     assert oct(file.mode) == oct(0o600 if kind == "redis" else 0o644)
     assert f"port {PORTS[name]}" in file.content_string
 

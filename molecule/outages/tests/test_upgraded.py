@@ -1,4 +1,6 @@
-"""After two upgrades that lost a host, and one that went through: nothing is lost, and nothing is left of the interruptions."""
+"""After two upgrades that lost a host, and one that went through: nothing is lost, and nothing is
+left of the interruptions.
+"""
 
 from __future__ import annotations
 

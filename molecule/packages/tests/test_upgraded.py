@@ -1,4 +1,6 @@
-"""What the upgrade left: Valkey's units instead of Redis's, with all that those had, and a way back."""
+"""What the upgrade left: Valkey's units instead of Redis's, with all that those had, and a way
+back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the upgrade left of two shards behind links: the links, the releases, the units, and the verdicts of both writers."""
+"""What the upgrade left of two shards behind links: the links, the releases, the units, and the
+verdicts of both writers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What the upgrade left on hosts with systemd: versions, units, files, the package, and the verdict of the writers beside it."""
+"""What the upgrade left on hosts with systemd: versions, units, files, the package, and the verdict
+of the writers beside it.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ def test_the_version_folder_belongs_to_root(host: Any, unit: str) -> None:
 
 @each_unit
 def test_nothing_half_done_is_left_beside_it(host: Any, unit: str) -> None:
-    """There is no redis.old either: the version before is the package's, and stays where that has put it."""
+    """There is no redis.old either: the version before is the package's, and stays where that has
+    put it.
+    """
     parent, _slash, folder = FOLDERS[unit].rpartition("/")
     assert host.file(parent).listdir() == [folder]
 
@@ -122,7 +126,9 @@ def test_the_sentinels_know(host: Any) -> None:
 
 
 def test_the_data_node_keeps_its_settings(host: Any) -> None:
-    """What a newer server's CONFIG REWRITE adds are rules that it spells out in the lines of its users."""
+    """What a newer server's CONFIG REWRITE adds are rules that it spells out in the lines of its
+    users.
+    """
     changed = {line.split()[0] for line in settings_changed(host, "redis.conf")}
     assert changed <= {"replicaof", "user", "latency-tracking-info-percentiles"}
     users = {line.split()[1] for line in settings(host, "/etc/redis/redis.conf") if line.startswith("user ")}

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The write audit's checker: pure. Terms are those of Jepsen's set checker.
 
-Every writer appends unique increasing numbers to a list of its own and notes each outcome: *ok*, *fail* (certainly not
-applied) or *unknown*. What the lists hold at the end decides.
+Every writer appends unique increasing numbers to a list of its own and notes each outcome: *ok*,
+*fail* (certainly not applied) or *unknown*. What the lists hold at the end decides.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def outcome_of(reply: str) -> str:
 
 @dataclass
 class History:
-    """What one writer did: values 1 to ``attempted``; ``ok_at_s`` has the monotonic time of each acknowledgement."""
+    """What one writer did: values 1 to ``attempted``; ``ok_at_s`` has the monotonic time of each
+    acknowledgement.
+    """
 
     attempted: int = 0
     ok: list[int] = field(default_factory=list)
@@ -64,8 +66,9 @@ class Verdict:
 def check(history: History, final: Sequence[int]) -> Verdict:
     """Compares what was acknowledged with what the list holds.
 
-    *lost*: acknowledged and not there. *unexpected*: there, but never attempted, or certainly not applied.
-    *recovered*: of unknown outcome, and there. *reordered*: smaller than the value before it.
+    *lost*: acknowledged and not there. *unexpected*: there, but never attempted, or certainly not
+    applied. *recovered*: of unknown outcome, and there. *reordered*: smaller than the value before
+    it.
     """
     there: set[int] = set(final)
     acknowledged, unknown = set(history.ok), set(history.unknown)
@@ -87,7 +90,9 @@ def longest_gap_ms(ok_at_s: Sequence[float], end_s: float) -> float:
 
 
 def gaps_ms(ok_at_s: Sequence[float], end_s: float, least_ms: float) -> list[tuple[float, float]]:
-    """The gaps of at least ``least_ms`` between acknowledgements: when each began (seconds), and its length (ms)."""
+    """The gaps of at least ``least_ms`` between acknowledgements: when each began (seconds), and
+    its length (ms).
+    """
     times = [*ok_at_s, end_s] if ok_at_s else []
     return [(begin, round((end - begin) * 1000, 1)) for begin, end in zip(times, times[1:]) if (end - begin) * 1000 >= least_ms]
 

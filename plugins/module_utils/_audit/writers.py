@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The write audit: writers that go through Sentinel as applications do, and the reading of their lists at the end."""
+"""The write audit: writers that go through Sentinel as applications do, and the reading of their
+lists at the end.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +173,9 @@ class Audit:
             )
 
     def write(self, told_to_stop: Callable[[], bool], clock: Clock) -> float:
-        """Runs the writers until ``told_to_stop`` or the duration is over; returns the seconds they ran."""
+        """Runs the writers until ``told_to_stop`` or the duration is over; returns the seconds they
+        ran.
+        """
         for writer in self._writers:
             writer.start()
         waited = until(told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock)

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Handing the master role to a named replica without losing an acknowledged write.
 
-SENTINEL FAILOVER alone promotes the target and leaves the old master writable for about ten seconds; what it accepts
-in that time is lost. Here the writes are stopped until the target has them all, and the old master is made a replica
-before they go on: steer, align, pause, catch up, fail over, demote, agree, release, settle.
+SENTINEL FAILOVER alone promotes the target and leaves the old master writable for about ten
+seconds; what it accepts in that time is lost. Here the writes are stopped until the target has them
+all, and the old master is made a replica before they go on: steer, align, pause, catch up, fail
+over, demote, agree, release, settle.
 
-Until SENTINEL FAILOVER has been accepted everything can be taken back. What comes then is in _rolechange.
+Until SENTINEL FAILOVER has been accepted everything can be taken back. What comes then is in
+_rolechange.
 """
 
 from __future__ import annotations
@@ -49,8 +51,9 @@ from .write_stop import WriteStop
 __all__ = ["Handover", "HandoverRequest", "HandoverResult"]
 
 MAX_REST_S = 4.0  # between two attempts
-# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the others find out, after two INFO periods (10 s)
-# and that time, that their master is a replica, and fail over once more.
+# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the others
+# find out, after two INFO periods (10 s) and that time, that their master is a replica, and fail
+# over once more.
 SETTLE_S = 50.0
 
 
@@ -100,13 +103,15 @@ class Handover:
         self._stop_changes: list[SettingOverride] = []
         self._in_critical_section = contextlib.ExitStack()
 
-    # -- survey and judgement -------------------------------------------------------------------------------------
+    # -- survey and judgement
+    # -------------------------------------------------------------------------------------
 
     def survey(self) -> bool:
-        """Reads the shard until it is ready for a handover; returns whether the target is the master already.
+        """Reads the shard until it is ready for a handover; returns whether the target is the
+        master already.
 
-        Changes nothing. What an earlier handover has left is in ``leftovers`` then, and ``run()`` puts it back first.
-        Raises PreconditionFailed with every reason that excludes the handover.
+        Changes nothing. What an earlier handover has left is in ``leftovers`` then, and ``run()``
+        puts it back first. Raises PreconditionFailed with every reason that excludes the handover.
         """
         self._read()
         self._judge()
@@ -130,7 +135,9 @@ class Handover:
             raise handover_refused(problems, self.shard.master)
 
     def _await_readiness(self) -> None:
-        """Until all is in order for a handover, or the time is up; PreconditionFailed says what is not."""
+        """Until all is in order for a handover, or the time is up; PreconditionFailed says what is
+        not.
+        """
         judged = self.shard.master
 
         def observe() -> list[str]:
@@ -179,7 +186,8 @@ class Handover:
             raise PreconditionFailed("the master is gone", node=self.outcome.old_master)
         return node
 
-    # -- steer and align ------------------------------------------------------------------------------------------
+    # -- steer and align
+    # ------------------------------------------------------------------------------------------
 
     def _steer(self, steering: Steering) -> None:
         steering.prefer()
@@ -189,7 +197,9 @@ class Handover:
             self.story.tell(f"tuned: {sentence}")
 
     def _ranked(self, steering: Steering) -> list[tuple[int, int]]:
-        """``(wait_ms, index)`` of every Sentinel that will promote the target, soonest alignment first."""
+        """``(wait_ms, index)`` of every Sentinel that will promote the target, soonest alignment
+        first.
+        """
         ranked = []
         for index, period_ms in steering.info_periods_ms():
             replies = self.servers.sentinels[index].command("SENTINEL", "REPLICAS", self.request.master_name)
@@ -200,7 +210,9 @@ class Handover:
         return sorted(ranked)
 
     def _align(self, steering: Steering) -> Server:
-        """Waits for a Sentinel that will promote the target, and (if wanted) for the moment when that is quickest."""
+        """Waits for a Sentinel that will promote the target, and (if wanted) for the moment when
+        that is quickest.
+        """
         while True:
             ranked = self._ranked(steering)
             if ranked:
@@ -232,10 +244,13 @@ class Handover:
             advice="Mend what is named (a slow replica, a high write rate), then run again",
         )
 
-    # -- pause, catch up, fail over -------------------------------------------------------------------------------
+    # -- pause, catch up, fail over
+    # -------------------------------------------------------------------------------
 
     def _attempt(self, steering: Steering) -> Server:
-        """From the alignment to the accepted SENTINEL FAILOVER; anything before that is taken back here. Returns the leader."""
+        """From the alignment to the accepted SENTINEL FAILOVER; anything before that is taken back
+        here. Returns the leader.
+        """
         leader = self._align(steering)
         self.outcome.attempts += 1
         if self.outcome.mode == "plain":
@@ -269,7 +284,9 @@ class Handover:
         return WriteStop(self.servers.node(self.shard.master), self._old_master_state(), self.clock, 2 * self._urgent_ms() / 1000 + 0.1)
 
     def _urgent_ms(self) -> int:
-        """How long a reply may take while the writes are stopped: two of them must fit into what is left of a pause."""
+        """How long a reply may take while the writes are stopped: two of them must fit into what is
+        left of a pause.
+        """
         return max(100, min(500, pause_budget_ms(self.shard.down_after_ms) // 4))
 
     def _take_back(self) -> None:
@@ -317,7 +334,8 @@ class Handover:
         except ConnectionFailed as lost:
             if not lost.sent:
                 raise
-            # It may have been accepted: go on as if it had been, the old master stays paused until that is known.
+            # It may have been accepted: go on as if it had been, the old master stays paused until
+            # that is known.
             self.outcome.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
         except CommandRefused as refused:
             self.story.tell(f"Sentinel {leader.address} refused: {refused.reply}")
@@ -325,7 +343,8 @@ class Handover:
         self.story.tell(f"failover accepted by Sentinel {leader.address}")
 
     def _until_accepted(self, steering: Steering) -> Server:
-        """Attempts, each at its own alignment, until Sentinel accepts or the time is up. Returns the leader.
+        """Attempts, each at its own alignment, until Sentinel accepts or the time is up. Returns
+        the leader.
 
         Between two attempts the writes go on for ever longer, and all must be in order again.
         """
@@ -353,7 +372,8 @@ class Handover:
             self._missed = "; ".join(waited.seen)
             raise self._too_late()
 
-    # -- finish and settle ----------------------------------------------------------------------------------------
+    # -- finish and settle
+    # ----------------------------------------------------------------------------------------
 
     def _finish(self, leader: Server) -> None:
         """From the accepted SENTINEL FAILOVER on; in mode plain there is nothing to finish."""
@@ -370,7 +390,9 @@ class Handover:
         self.outcome.pause_ms = round(self.story.elapsed_s * 1000 - self._paused_at_ms, 1)
 
     def _settle(self, sync_full_before: int) -> None:
-        """Waits until the failover has ended on every Sentinel and every replica follows the new master."""
+        """Waits until the failover has ended on every Sentinel and every replica follows the new
+        master.
+        """
         name, target = self.request.master_name, self.outcome.new_master
 
         def pending() -> list[str]:
@@ -409,10 +431,12 @@ class Handover:
         self.story.tell("settled: no failover in progress, every replica is linked to the new master")
 
     def _keep_rivals_out_if_forgotten(self) -> None:
-        """No Sentinel knows of the promotion: the leading one has died, and the others will fail over once more.
+        """No Sentinel knows of the promotion: the leading one has died, and the others will fail
+        over once more.
 
-        They must choose the same node. Another one would be a second master beside it; and since a FAILOVER that was asked for needs
-        no votes, it would have the same epoch as the one that the dead Sentinel has kept, and Sentinels would disagree for good (6.2).
+        They must choose the same node. Another one would be a second master beside it; and since a
+        FAILOVER that was asked for needs no votes, it would have the same epoch as the one that the
+        dead Sentinel has kept, and Sentinels would disagree for good (6.2).
         """
         steering, target = self._steering, self.outcome.new_master
         views = [view.master for view in self.shard.views]
@@ -432,7 +456,8 @@ class Handover:
         self.outcome.warnings += steering.keep_out()
         self.story.tell(f"no Sentinel knows of the promotion: {', '.join(rivals) or 'nobody'} must not be chosen when they fail over again")
 
-    # -- all of it ------------------------------------------------------------------------------------------------
+    # -- all of it
+    # ------------------------------------------------------------------------------------------------
 
     def run(self) -> HandoverResult:
         """Puts back what was left, then the whole handover; call ``survey()`` first.
@@ -502,7 +527,9 @@ class Handover:
             self._disk_note.erase()
 
     def _explain(self, error: SentinelOpsError) -> None:
-        """Every failure tells what was done until then, what state the deployment is in, and what to do."""
+        """Every failure tells what was done until then, what state the deployment is in, and what
+        to do.
+        """
         error.facts.setdefault("timeline", self.outcome.timeline)
         error.facts.setdefault("warnings", self.outcome.warnings)
         if not error.state:
@@ -513,7 +540,8 @@ class Handover:
         if not error.advice:
             error.advice = "Mend what is named and run again: it finishes, or puts back, what this run has left"
 
-    # -- the standby --------------------------------------------------------------------------------------------------
+    # -- the standby
+    # --------------------------------------------------------------------------------------------------
 
     def _write_down(self, phase: str, **facts: Any) -> None:
         """Tells the standby what it would have to finish, before that is begun."""

@@ -1,9 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an earlier handover, of which everything died, has left behind: recognised, finished and put back.
+"""What an earlier handover, of which everything died, has left behind: recognised, finished and put
+back.
 
-A fence and a hush say themselves what was there before. Priorities and Sentinel settings are known from the note on this host.
+A fence and a hush say themselves what was there before. Priorities and Sentinel settings are known
+from the note on this host.
 """
 
 from __future__ import annotations
@@ -21,14 +23,16 @@ from .overrides import SettingOverride, restore_overrides, still_overridden
 
 __all__ = ["Leftovers"]
 
-STEADY_S = 3.0  # a fence that stands for so long, with no failover in progress, is nobody's any more
+# a fence that stands for so long, with no failover in progress, is nobody's any more
+STEADY_S = 3.0
 
 
 @dataclass(frozen=True)
 class Leftovers:
     """``fenced``: data nodes with a fence; ``changes``: what the note names and is still changed.
 
-    ``unsaved``: data nodes that the note names; what they have saved may be what the handover had set.
+    ``unsaved``: data nodes that the note names; what they have saved may be what the handover had
+    set.
     """
 
     fenced: tuple[NodeState, ...] = ()
@@ -59,9 +63,11 @@ class Leftovers:
         return found + [f"{change.setting} of {change.address} is {change.during} (was {change.before})" for change in self.changes]
 
     def mend(self, servers: ShardServers, name: str, clock: Clock, wait_s: float) -> list[str]:
-        """Waits until the roles are beyond doubt, then demotes who must not be master and puts everything back.
+        """Waits until the roles are beyond doubt, then demotes who must not be master and puts
+        everything back.
 
-        Returns what was done, a sentence each. Raises PreconditionFailed, with nothing changed, if the roles stay in doubt.
+        Returns what was done, a sentence each. Raises PreconditionFailed, with nothing changed, if
+        the roles stay in doubt.
         """
         begun_s, quiet_since_s = clock.now_s(), clock.now_s()
         shard = Shard((), (), ())

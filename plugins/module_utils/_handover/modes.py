@@ -14,7 +14,8 @@ from .._topology.sentinel import SentinelView
 __all__ = ["MODES", "can_coordinate", "chosen_mode", "mode_refusals", "mode_warnings"]
 
 MODES = ("pause", "fence", "coordinated", "plain")
-WRITE_PAUSE_SINCE = (6, 2)  # CLIENT PAUSE ... WRITE, CLIENT UNPAUSE, FAILOVER; every Valkey has them
+# CLIENT PAUSE ... WRITE, CLIENT UNPAUSE, FAILOVER; every Valkey has them
+WRITE_PAUSE_SINCE = (6, 2)
 COORDINATED_SINCE = (9, 1, 1)  # SENTINEL FAILOVER ... COORDINATED, Valkey only
 
 
@@ -28,7 +29,9 @@ def can_coordinate(view: SentinelView) -> bool:
 
 
 def chosen_mode(wanted: str, server: str, version: str) -> tuple[str, str]:
-    """``(mode, why)`` for a master of this version. ``auto`` takes the shortest one that loses nothing there."""
+    """``(mode, why)`` for a master of this version. ``auto`` takes the shortest one that loses
+    nothing there.
+    """
     if wanted != "auto":
         return wanted, "it was asked for"
     if _since(server, version, WRITE_PAUSE_SINCE):

@@ -23,8 +23,8 @@ INFO_PERIOD_MS = 10000  # how often Sentinels ask data nodes for INFO
 class SettingOverride:
     """One number, on one server, before and during the handover.
 
-    ``kind`` is ``node`` or ``sentinel``; ``setting`` is replica-priority there, and info-period, failover-timeout or
-    parallel-syncs here.
+    ``kind`` is ``node`` or ``sentinel``; ``setting`` is replica-priority there, and info-period,
+    failover-timeout or parallel-syncs here.
     """
 
     kind: str
@@ -65,14 +65,17 @@ class SettingOverride:
 
 
 def info_period_ms(sentinel: Server) -> int:
-    """How often this Sentinel asks for INFO (SENTINEL DEBUG, 7.0 and later); CommandRefused or AccessDenied if it does not tell."""
+    """How often this Sentinel asks for INFO (SENTINEL DEBUG, 7.0 and later); CommandRefused or
+    AccessDenied if it does not tell.
+    """
     reply = sentinel.command("SENTINEL", "DEBUG")
     values = {str(name).lower(): value for name, value in zip(reply[::2], reply[1::2])}
     return int(values.get("info-period", INFO_PERIOD_MS))
 
 
 def restore_overrides(servers: ShardServers, master_name: str, changes: Sequence[SettingOverride], *rewritten_too: str) -> list[str]:
-    """Sets everything to what it was and has the nodes save it; returns what could not be put back, a sentence each.
+    """Sets everything to what it was and has the nodes save it; returns what could not be put back,
+    a sentence each.
 
     ``rewritten_too``: further nodes that have something to save.
     """

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From an accepted SENTINEL FAILOVER to clients that are on the new master.
 
-From here on a node that still says role:master is never unpaused or unfenced, unless the failover was given up.
+From here on a node that still says role:master is never unpaused or unfenced, unless the failover
+was given up.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from .write_stop import WriteStop
 
 __all__ = ["Promotion", "has_role"]
 
-PROMOTION_S = 60.0  # how long a promotion that was accepted, and neither happened nor was given up, is waited for
-GIVEN_UP = 9  # three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be reached
+# how long a promotion that was accepted, and neither happened nor was given up, is waited for
+PROMOTION_S = 60.0
+# three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be
+# reached
+GIVEN_UP = 9
 DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
 
 
@@ -35,11 +39,12 @@ def has_role(server: Server, role: str) -> bool:
 
 
 class Promotion:
-    """The role moves from ``outcome.old_master`` to ``outcome.new_master``. Use: ``follow(leader)``.
+    """The role moves from ``outcome.old_master`` to ``outcome.new_master``. Use:
+    ``follow(leader)``.
 
-    ``nodes``: the addresses of all data nodes.
-    ``stop``: what keeps the old master from accepting writes; None in mode coordinated, where the servers do that.
-    ``take_back`` is called if the failover was given up, ``released`` as soon as the clients may go on.
+    ``nodes``: the addresses of all data nodes. ``stop``: what keeps the old master from accepting
+    writes; None in mode coordinated, where the servers do that. ``take_back`` is called if the
+    failover was given up, ``released`` as soon as the clients may go on.
     """
 
     def __init__(
@@ -68,7 +73,9 @@ class Promotion:
         self._demoted = False
 
     def follow(self, leader: Server) -> None:
-        """Waits for the promotion, demotes the old master, waits until the Sentinels agree, and sends the clients over."""
+        """Waits for the promotion, demotes the old master, waits until the Sentinels agree, and
+        sends the clients over.
+        """
         self._await_promotion(leader)
         if self.stop is None:
             self._await_demotion(None)
@@ -88,7 +95,9 @@ class Promotion:
             if now_s > next_look_s:
                 next_look_s = now_s + 0.25
                 if self._writes_are_safe() and self._asked()[0] > 0:
-                    break  # a Sentinel that names the target has seen it as master, also where we are not let in
+                    # a Sentinel that names the target has seen it as master, also where we are not
+                    # let in
+                    break
                 looks_so = self._gave_up(leader)
                 given_up = given_up + looks_so if looks_so else 0
                 if (self._writes_are_safe() or given_up >= GIVEN_UP) and self._another_was_promoted():
@@ -107,10 +116,12 @@ class Promotion:
         self._story.tell(f"promoted: {self.outcome.new_master} is master")
 
     def _gave_up(self, leader: Server) -> int:
-        """How much speaks for it that the failover was given up (GIVEN_UP is enough, 0 if nothing does).
+        """How much speaks for it that the failover was given up (GIVEN_UP is enough, 0 if nothing
+        does).
 
-        That none is in progress and the old master is named says more than that the leader cannot be connected to: a Sentinel that
-        ends forgets its failover, but one behind a broken network goes on with it.
+        That none is in progress and the old master is named says more than that the leader cannot
+        be connected to: a Sentinel that ends forgets its failover, but one behind a broken network
+        goes on with it.
         """
         try:
             view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
@@ -160,7 +171,8 @@ class Promotion:
                 return
             except ConnectionFailed as error:
                 reason: SentinelOpsError = error
-                # one that is dead may be started again, and one that only we do not reach takes writes as soon as its pause ends
+                # one that is dead may be started again, and one that only we do not reach takes
+                # writes as soon as its pause ends
                 if self.clock.now_s() - begun_s > DEMOTION_S:
                     break
                 self.clock.sleep_s(0.05)
@@ -172,7 +184,9 @@ class Promotion:
             self._await_demotion(stop)
 
     def _await_demotion(self, stop: WriteStop | None) -> None:
-        """For a node that refuses REPLICAOF from us, fenced until Sentinel demotes it after ten seconds; and for mode coordinated."""
+        """For a node that refuses REPLICAOF from us, fenced until Sentinel demotes it after ten
+        seconds; and for mode coordinated.
+        """
 
         def demoted() -> bool:
             if stop and not stop.fenced:
@@ -196,7 +210,9 @@ class Promotion:
         total = len(self.servers.sentinels)
 
         def enough(seen: tuple[int, int]) -> bool:
-            """All that answer, and a majority of all: clients must not wait for a Sentinel that is dead."""
+            """All that answer, and a majority of all: clients must not wait for a Sentinel that is
+            dead.
+            """
             naming, silent = seen
             return naming + silent == total and naming > total // 2
 
@@ -224,7 +240,9 @@ class Promotion:
         return naming, silent
 
     def _release(self) -> None:
-        """Sends the clients of the old master, which is a replica now, to the new one, and lets it apply the stream."""
+        """Sends the clients of the old master, which is a replica now, to the new one, and lets it
+        apply the stream.
+        """
         if not self._demoted:
             self._released()
             self.outcome.warnings.append(

@@ -29,7 +29,9 @@ class HandoverRequest:
 
 @dataclass
 class HandoverResult:
-    """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
+    """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event":
+    str}``.
+    """
 
     changed: bool = False
     begun_at: str = ""

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making Sentinel choose the replica that is wanted, choose it soon, and end soon; and putting back what was changed for that."""
+"""Making Sentinel choose the replica that is wanted, choose it soon, and end soon; and putting back
+what was changed for that.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,16 @@ __all__ = ["FAILOVER_TIMEOUT_MS", "INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STE
 
 QUICK_INFO_PERIOD_MS = 1000
 STEERED_PRIORITY = 1
-FAILOVER_TIMEOUT_MS = 5000  # a target that dies in the middle keeps the deployment without writes for so long
+# a target that dies in the middle keeps the deployment without writes for so long
+FAILOVER_TIMEOUT_MS = 5000
 
 
 class Steering:
-    """What is changed for one handover: priorities of replicas, and how the Sentinels that may lead it go about it.
+    """What is changed for one handover: priorities of replicas, and how the Sentinels that may lead
+    it go about it.
 
-    All that must be put back is known before anything is changed, so that whoever has to can put it back.
-    ``leaders``: the Sentinels that can be asked for the failover, by their index.
+    All that must be put back is known before anything is changed, so that whoever has to can put it
+    back. ``leaders``: the Sentinels that can be asked for the failover, by their index.
     """
 
     def __init__(self, servers: ShardServers, shard: Shard, name: str, target: str, leaders: Sequence[int]) -> None:
@@ -55,7 +59,9 @@ class Steering:
         return None
 
     def _failover_settings(self, shard: Shard) -> list[SettingOverride]:
-        """A shorter failover-timeout, and all replicas reconfigured at once: they have all writes, so that costs little."""
+        """A shorter failover-timeout, and all replicas reconfigured at once: they have all writes,
+        so that costs little.
+        """
         found = []
         others = len(shard.nodes) - 2
         for index in self._leaders:
@@ -87,16 +93,22 @@ class Steering:
                 self._servers.node(change.address).command(*change.words(change.during, self._name))
 
     def plan_to_keep_out(self, *rivals: str) -> None:
-        """From now on the priority of these replicas is among what is put back. Known before anything is changed."""
+        """From now on the priority of these replicas is among what is put back. Known before
+        anything is changed.
+        """
         self._kept_out = [SettingOverride("node", address, "replica-priority", self._before[address], 0) for address in rivals]
 
     def keep_out(self) -> list[str]:
-        """Lets no Sentinel choose those that are to be kept out: replica-priority 0. Returns what could not be done."""
+        """Lets no Sentinel choose those that are to be kept out: replica-priority 0. Returns what
+        could not be done.
+        """
         commands = [(self._servers.node(change.address), change.words(change.during, self._name)) for change in self._kept_out]
         return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in send_all(server, [words])]
 
     def tune(self) -> list[str]:
-        """Prepares the Sentinels that may lead; returns what was done, a sentence each. One that refuses goes on as usual."""
+        """Prepares the Sentinels that may lead; returns what was done, a sentence each. One that
+        refuses goes on as usual.
+        """
         done = []
         for change in list(self._tuning):
             try:
@@ -111,7 +123,9 @@ class Steering:
         return done
 
     def info_periods_ms(self) -> list[tuple[int, int]]:
-        """The Sentinels worth asking, by index, with their INFO period: the quick one, or all that may lead."""
+        """The Sentinels worth asking, by index, with their INFO period: the quick one, or all that
+        may lead.
+        """
         return [(index, QUICK_INFO_PERIOD_MS if self._quick else INFO_PERIOD_MS) for index in self._leaders]
 
     def restore(self, *rewritten_too: str) -> list[str]:

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a handover that was cut short must leave behind for the next one: a note on disk, and a lock that dies with its holder.
+"""What a handover that was cut short must leave behind for the next one: a note on disk, and a lock
+that dies with its holder.
 
-Both are on the host where the module runs. The standby inherits the lock with the fork, so it is held until the last of
-the two has ended.
+Both are on the host where the module runs. The standby inherits the lock with the fork, so it is
+held until the last of the two has ended.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ __all__ = ["UndoFile"]
 
 
 class UndoFile:
-    """The note of one master name, in a folder. ``take()`` it before anything is changed, ``erase()`` it when all is as before.
+    """The note of one master name, in a folder. ``take()`` it before anything is changed,
+    ``erase()`` it when all is as before.
 
     ``master_name``: with what tells deployments of the same name apart.
     """
@@ -35,7 +37,9 @@ class UndoFile:
         self._lock: int | None = None
 
     def take(self, who: Mapping[str, Any]) -> None:
-        """Locks it; PreconditionFailed if another handover is under way, or if the folder cannot be written."""
+        """Locks it; PreconditionFailed if another handover is under way, or if the folder cannot be
+        written.
+        """
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             while self._lock is None:

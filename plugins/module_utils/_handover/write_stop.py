@@ -1,10 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeping a master from accepting writes for a moment: by CLIENT PAUSE, and by a fence that has no time limit.
+"""Keeping a master from accepting writes for a moment: by CLIENT PAUSE, and by a fence that has no
+time limit.
 
-The pause blocks clients (Redis 6.2 and later), the fence lets their writes fail with -NOREPLICAS. The pause also blocks the
-PUBLISH that Sentinels live on, so it must be shorter than down-after-milliseconds.
+The pause blocks clients (Redis 6.2 and later), the fence lets their writes fail with -NOREPLICAS.
+The pause also blocks the PUBLISH that Sentinels live on, so it must be shorter than
+down-after-milliseconds.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ FENCED_MAX_LAG = 10  # the servers' default
 
 
 class WriteStop:
-    """What stops the writes on one node now. ``before`` is the node's state when nothing was stopped yet.
+    """What stops the writes on one node now. ``before`` is the node's state when nothing was
+    stopped yet.
 
     ``fence_margin_s``: how long before its end a pause is said to end soon.
     """
@@ -48,8 +51,11 @@ class WriteStop:
         self._clock = clock
 
     def pause(self, budget_ms: int) -> int:
-        """Pauses writes for at most ``budget_ms``; returns the offset (bytes of the stream) after the last one."""
-        self.paused_until_s = self._clock.now_s() + budget_ms / 1000  # noted first: the answer may be lost
+        """Pauses writes for at most ``budget_ms``; returns the offset (bytes of the stream) after
+        the last one.
+        """
+        # noted first: the answer may be lost
+        self.paused_until_s = self._clock.now_s() + budget_ms / 1000
         replies = transaction(self.server, self._hush(), ["CLIENT", "PAUSE", budget_ms, "WRITE"], ["INFO", "replication"])
         return node_info(parse_info(replies[-1])).offset
 
@@ -80,14 +86,17 @@ class WriteStop:
 
     def fence(self) -> None:
         """Refuses every write from now on."""
-        self._to_lift = True  # a fence that may be there is lifted in the end, also if the answer is lost
+        # a fence that may be there is lifted in the end, also if the answer is lost
+        self._to_lift = True
         if self._before.min_replicas_max_lag == 0:  # 0 would switch the check off
             self.server.command("CONFIG", "SET", "min-replicas-max-lag", FENCED_MAX_LAG)
         self.server.command("CONFIG", "SET", "min-replicas-to-write", self._fence_value)
         self.fenced = True
 
     def adopt(self, paused_until_s: float, may_be_paused: bool) -> None:
-        """Takes over what another process has begun: its pause, and its fence if there is one; a node that is down has none."""
+        """Takes over what another process has begun: its pause, and its fence if there is one; a
+        node that is down has none.
+        """
         self.paused_until_s = paused_until_s or (self._clock.now_s() if may_be_paused else 0.0)
         self._to_lift = self._hushed = True  # it may have come half way
         with contextlib.suppress(ConnectionFailed):
@@ -95,7 +104,9 @@ class WriteStop:
             self.fenced = is_fence(int(values["min-replicas-to-write"]))
 
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
-        """Lifts the fence and ends the pause, and runs the given commands between the two; returns what failed."""
+        """Lifts the fence and ends the pause, and runs the given commands between the two; returns
+        what failed.
+        """
         commands: list[list[Any]] = []
         if self._hushed:
             commands.append(["CONFIG", "SET", PING_PERIOD, self._before.ping_period_s])

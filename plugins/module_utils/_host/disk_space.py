@@ -15,7 +15,9 @@ _STATE = "Nothing was placed and no server was touched"
 
 
 def require_room(path: str, needed: int, spare: int, free: int) -> None:
-    """Raises PreconditionFailed unless ``needed`` bytes fit at the path and ``spare`` bytes stay free; all in bytes."""
+    """Raises PreconditionFailed unless ``needed`` bytes fit at the path and ``spare`` bytes stay
+    free; all in bytes.
+    """
     if needed + spare > free:
         raise PreconditionFailed(
             f"{path} needs {_megabytes(needed)}, and {_megabytes(spare)} are to stay free, but there are {_megabytes(free)} free",
@@ -25,7 +27,9 @@ def require_room(path: str, needed: int, spare: int, free: int) -> None:
 
 
 def require_machine(what: str, machine: str, here: str) -> None:
-    """Raises PreconditionFailed if a program is built for another machine than this one; an empty name is unknown."""
+    """Raises PreconditionFailed if a program is built for another machine than this one; an empty
+    name is unknown.
+    """
     if machine and here and machine != here:
         raise PreconditionFailed(
             f"{what} is built for {machine}, this host is {here}",

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this host has and allows: free memory, room on its disks, and what a server's process may write (Linux, /proc). Reads only."""
+"""What this host has and allows: free memory, room on its disks, and what a server's process may
+write (Linux, /proc). Reads only.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ _PROGRAM = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)
 
 
 def memory_from(meminfo: str) -> int:
-    """The bytes that are available for new processes, from the text of /proc/meminfo; 0 if it does not say."""
+    """The bytes that are available for new processes, from the text of /proc/meminfo; 0 if it does
+    not say.
+    """
     found = re.search(r"^MemAvailable:\s+(\d+) kB$", meminfo, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
 
@@ -28,7 +32,9 @@ def available_memory() -> int:
 
 
 def room(path: str) -> dict[str, Any]:
-    """The file system where a path is, or would be made: ``device`` tells it from others, ``free`` in bytes for all users."""
+    """The file system where a path is, or would be made: ``device`` tells it from others, ``free``
+    in bytes for all users.
+    """
     path = os.path.abspath(path)
     while not os.path.exists(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
@@ -38,7 +44,9 @@ def room(path: str) -> dict[str, Any]:
 
 
 def programs_bytes(folder: str, executable: str) -> int:
-    """The size of the server programs in a version folder; of the executable alone if there are none."""
+    """The size of the server programs in a version folder; of the executable alone if there are
+    none.
+    """
     sizes = {}
     for sub in ("", "bin", "src"):
         with contextlib.suppress(OSError):
@@ -68,9 +76,11 @@ def identity_of(status: str) -> Identity:
 
 
 def may_write(pid: int, path: str) -> dict[str, Any]:
-    """Whether the process may write a file and its folder, as it sees them: with its user, and its own mounts.
+    """Whether the process may write a file and its folder, as it sees them: with its user, and its
+    own mounts.
 
-    ``file``, ``folder``: None where that cannot be found out from here. ``mounted``: whether the file itself is a mount.
+    ``file``, ``folder``: None where that cannot be found out from here. ``mounted``: whether the
+    file itself is a mount.
     """
     unknown: dict[str, Any] = {"file": None, "folder": None, "mounted": False}
     try:
@@ -91,7 +101,9 @@ def may_write(pid: int, path: str) -> dict[str, Any]:
 
 
 def _ask_as(owner: Identity, folder: int, name: str) -> int | None:
-    """Asks the kernel in a child process that has become the owner: 1 for the file, 2 for the folder, 3 for both."""
+    """Asks the kernel in a child process that has become the owner: 1 for the file, 2 for the
+    folder, 3 for both.
+    """
     child = os.fork()
     if child == 0:
         code = 64
@@ -109,7 +121,9 @@ def _ask_as(owner: Identity, folder: int, name: str) -> int | None:
 
 
 def lock_holder(path: str) -> int:
-    """The id of the process that holds a lock (flock) on a file, 0 if nobody does. The lock itself is not tried."""
+    """The id of the process that holds a lock (flock) on a file, 0 if nobody does. The lock itself
+    is not tried.
+    """
     try:
         found = os.stat(path)
         wanted = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
@@ -119,5 +133,6 @@ def lock_holder(path: str) -> int:
     for line in lines:
         words = line.split()
         if "FLOCK" in words and wanted in words and "->" not in words:
-            return max(int(words[words.index(wanted) - 1]), 1)  # -1 where the holder is in another namespace
+            # -1 where the holder is in another namespace
+            return max(int(words[words.index(wanted) - 1]), 1)
     return 0

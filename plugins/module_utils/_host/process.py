@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Server processes on this host: who runs, from which file, and starting one that outlives us (Linux, /proc)."""
+"""Server processes on this host: who runs, from which file, and starting one that outlives us
+(Linux, /proc).
+"""
 
 from __future__ import annotations
 
@@ -65,8 +67,9 @@ def parent_of(pid: int) -> int:
 def executable_of(pid: int, claimed: str) -> str:
     """The file that the process was started from.
 
-    INFO's ``executable`` (``claimed``) is wrong where the server was found through PATH, so /proc is asked first. It is
-    right where it is a link to one binary that goes by many names: Debian's redis-server is one to redis-check-rdb.
+    INFO's ``executable`` (``claimed``) is wrong where the server was found through PATH, so /proc
+    is asked first. It is right where it is a link to one binary that goes by many names: Debian's
+    redis-server is one to redis-check-rdb.
     """
     try:
         path = os.readlink(f"/proc/{pid}/exe")
@@ -94,7 +97,9 @@ def owner_of(pid: int) -> Owner | None:
 
 
 def machine_id(folder: str) -> str:
-    """What tells this machine, and the file system that a folder is on, from others: aliases of one have it in common."""
+    """What tells this machine, and the file system that a folder is on, from others: aliases of one
+    have it in common.
+    """
     try:
         found = os.stat(folder)
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -104,7 +109,9 @@ def machine_id(folder: str) -> str:
 
 
 def version_folder(executable: str) -> str:
-    """The folder that holds one server version: that of the executable, or the one above ``src`` or ``bin``."""
+    """The folder that holds one server version: that of the executable, or the one above ``src`` or
+    ``bin``.
+    """
     folder = os.path.dirname(executable)
     return os.path.dirname(folder) if os.path.basename(folder) in ("src", "bin") else folder
 
@@ -133,7 +140,9 @@ class Started:
     output: IO[bytes]
 
     def ended(self) -> int | None:
-        """The exit code if the process that was started has ended; a server that daemonizes ends with 0."""
+        """The exit code if the process that was started has ended; a server that daemonizes ends
+        with 0.
+        """
         return self.process.poll()
 
     def end(self) -> None:
@@ -163,7 +172,8 @@ def start_detached(
     environment: Mapping[str, str] | None = None,
     dies_with_us: bool = False,
 ) -> Started:
-    """Starts a program in a session of its own, so that it is not ended with us; as another user, if we are root.
+    """Starts a program in a session of its own, so that it is not ended with us; as another user,
+    if we are root.
 
     ``dies_with_us``: the kernel kills it the moment that this process ends, however that comes.
     """

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service managers: how an instance is told to end, is kept down, and is started. Plain processes, and own commands.
+"""Service managers: how an instance is told to end, is kept down, and is started. Plain processes,
+and own commands.
 
 Units of systemd are in _systemd; they have the same interface.
 """
@@ -34,7 +35,9 @@ class Ran(NamedTuple):
 
 
 class Host:
-    """This host, as far as service managers are concerned; tests replace it by one that replays what a real one said."""
+    """This host, as far as service managers are concerned; tests replace it by one that replays
+    what a real one said.
+    """
 
     def booted_by_systemd(self) -> bool:
         return os.path.isdir("/run/systemd/system")  # what sd_booted(3) looks at
@@ -46,7 +49,9 @@ class Host:
         return parent_of(pid)
 
     def run(self, words: Sequence[str], timeout_s: float) -> Ran:
-        """Runs a command without a shell, in a session of its own, so that Ctrl-C does not reach it."""
+        """Runs a command without a shell, in a session of its own, so that Ctrl-C does not reach
+        it.
+        """
         environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
         try:
             done = subprocess.run(
@@ -104,22 +109,29 @@ class Service(Protocol):
     """One instance as its manager sees it."""
 
     def examine(self, binary: str, moved: bool) -> None:
-        """Raises PreconditionFailed if this new server could not be started; ``moved``: its path will be another one."""
+        """Raises PreconditionFailed if this new server could not be started; ``moved``: its path
+        will be another one.
+        """
 
     def held(self) -> ContextManager[None]:
         """While this is entered, nobody starts the server again when its process ends."""
 
     def ask_to_end(self, server: Server, wait_s: float) -> None:
-        """Tells the server to save its data and end. Raises what the server answers (ConnectionFailed if it obeys)."""
+        """Tells the server to save its data and end. Raises what the server answers
+        (ConnectionFailed if it obeys).
+        """
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
-        """Sees to it that nobody else starts it; after the process has ``ended``, or where none was."""
+        """Sees to it that nobody else starts it; after the process has ``ended``, or where none
+        was.
+        """
 
     def start(self, what: Start) -> Attempt:
         """Asks for the start. Raises OperationFailed if that is refused."""
 
 
-# -- plain processes --------------------------------------------------------------------------------------------------
+# -- plain processes
+# --------------------------------------------------------------------------------------------------
 
 
 class ProcessAttempt:
@@ -172,11 +184,14 @@ def _output() -> IO[bytes]:
     return tempfile.TemporaryFile()
 
 
-# -- own commands -----------------------------------------------------------------------------------------------------
+# -- own commands
+# -----------------------------------------------------------------------------------------------------
 
 
 def command_words(given: Any, name: str) -> list[str]:
-    """The words of a command that is given as a list or as a line. Raises PreconditionFailed if it cannot be run."""
+    """The words of a command that is given as a list or as a line. Raises PreconditionFailed if it
+    cannot be run.
+    """
     try:
         words = [str(word) for word in given] if isinstance(given, (list, tuple)) else shlex.split(str(given or ""))
     except ValueError as error:
@@ -193,7 +208,9 @@ def command_words(given: Any, name: str) -> list[str]:
 
 
 class CommandAttempt(ProcessAttempt):
-    """A start command that was run; the server may be that process, or another one that it has started."""
+    """A start command that was run; the server may be that process, or another one that it has
+    started.
+    """
 
     def __init__(self, started: Started, stop: Callable[[], Ran]) -> None:
         super().__init__(started)

@@ -1,11 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A standby process that finishes, or takes back, what this process began, should this process be killed.
+"""A standby process that finishes, or takes back, what this process began, should this process be
+killed.
 
-It is a fork in a session of its own that waits on a pipe. Whatever this process does that must not be left half done, it
-writes down there beforehand. When the pipe ends without a farewell, this process is dead, and the standby takes over from
-what was written last.
+It is a fork in a session of its own that waits on a pipe. Whatever this process does that must not
+be left half done, it writes down there beforehand. When the pipe ends without a farewell, this
+process is dead, and the standby takes over from what was written last.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Standby:
 
     @classmethod
     def standing_by(cls, take_over: Callable[[Mapping[str, Any]], None]) -> Standby:
-        """Starts the standby. ``take_over`` runs in it with the last note, on connections that it has to open itself."""
+        """Starts the standby. ``take_over`` runs in it with the last note, on connections that it
+        has to open itself.
+        """
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -41,8 +44,11 @@ class Standby:
         return cls(pid, writing)
 
     def note(self, **state: Any) -> None:
-        """Writes down what the standby would have to finish from here on; ``phase`` and what belongs to it."""
-        with contextlib.suppress(OSError):  # a standby that is dead itself must not end what it stands by for
+        """Writes down what the standby would have to finish from here on; ``phase`` and what
+        belongs to it.
+        """
+        # a standby that is dead itself must not end what it stands by for
+        with contextlib.suppress(OSError):
             os.write(self._pipe, json.dumps(state).encode() + b"\n")
 
     def dismiss(self) -> None:
@@ -56,7 +62,8 @@ def _stand_by(pipe: int, take_over: Callable[[Mapping[str, Any]], None]) -> None
     try:
         os.setsid()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # what ends the other one must not end its standby
+            # what ends the other one must not end its standby
+            signal.signal(number, signal.SIG_IGN)
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):  # Ansible waits until everyone has closed the module's output
             os.dup2(nothing, stream)

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of systemd as a service manager: finding the one that owns a process, stopping it, starting it from elsewhere."""
+"""Units of systemd as a service manager: finding the one that owns a process, stopping it, starting
+it from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def show(unit: str, host: Host) -> Unit:
-    """What systemd says of a unit. Raises OperationFailed if it says nothing, or knows no such unit."""
+    """What systemd says of a unit. Raises OperationFailed if it says nothing, or knows no such
+    unit.
+    """
     done = host.run(["systemctl", "show", "--no-pager", f"--property={','.join(PROPERTIES)}", "--", unit], 30)
     if done.code:
         raise OperationFailed(f"systemctl show {unit} ended with {done.code}: {done.errors}")
@@ -124,7 +128,9 @@ class Systemd:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile systemd does not start the unit again when its process ends (Restart=no until the next boot, at most)."""
+        """Meanwhile systemd does not start the unit again when its process ends (Restart=no until
+        the next boot, at most).
+        """
         if self.unit().restart in ("always", "on-success") and _ensure_file(self.held_file, _HELD):
             self._reload()
         try:
@@ -137,7 +143,8 @@ class Systemd:
             self._reload()
 
     def ask_to_end(self, server: Server, wait_s: float) -> None:
-        # systemctl stop would kill a server that saves for longer than TimeoutStopSec, or goes on because it cannot save
+        # systemctl stop would kill a server that saves for longer than TimeoutStopSec, or goes on
+        # because it cannot save
         server.command("SHUTDOWN")
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
@@ -150,7 +157,9 @@ class Systemd:
             raise OperationFailed(f"its unit {self.name} is still {down.seen.active} {wait_s:g} s after systemctl stop")
 
     def _refuse_another(self) -> None:
-        """Nothing answers, so the unit must not be in order; one that fails again and again is, for moments."""
+        """Nothing answers, so the unit must not be in order; one that fails again and again is, for
+        moments.
+        """
         unit = self.unit()
         if (unit.active, unit.sub) == ("active", "running") and not unit.restarts:
             raise PreconditionFailed(
@@ -169,7 +178,9 @@ class Systemd:
         return SystemdAttempt(self, since_s)
 
     def _point_to(self, what: Start) -> None:
-        """Makes the unit start this executable: by a drop-in, or by none where it does so by itself."""
+        """Makes the unit start this executable: by a drop-in, or by none where it does so by
+        itself.
+        """
         unit = self.unit()
         own = self._own_command(unit)
         if own is None:
@@ -215,7 +226,9 @@ def _same_file(one: str, other: str) -> bool:
 
 
 def _ensure_file(path: str, text: str | None) -> bool:
-    """Writes a drop-in, or removes it (None) with its folder if that is empty then; returns whether anything changed."""
+    """Writes a drop-in, or removes it (None) with its folder if that is empty then; returns whether
+    anything changed.
+    """
     now = read_text(path) if os.path.isfile(path) else None
     if now == text:
         return False
@@ -232,7 +245,8 @@ def _ensure_file(path: str, text: str | None) -> bool:
     return True
 
 
-# -- which one --------------------------------------------------------------------------------------------------------
+# -- which one
+# --------------------------------------------------------------------------------------------------------
 
 
 def service_of(pid: int, wanted: str, host: Host = THIS_HOST) -> dict[str, Any]:
@@ -249,7 +263,9 @@ def service_of(pid: int, wanted: str, host: Host = THIS_HOST) -> dict[str, Any]:
 
 
 def systemd_for(unit: str, pid: int | None, node: str, host: Host = THIS_HOST) -> Systemd:
-    """The unit that is to be used for the process (None: it does not run). Raises PreconditionFailed if it has another."""
+    """The unit that is to be used for the process (None: it does not run). Raises
+    PreconditionFailed if it has another.
+    """
     if not host.booted_by_systemd():
         raise PreconditionFailed("systemd does not run this host", node=node, state="It was left alone", advice="Give no unit")
     service = Systemd(unit, host)

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of systemd, purely: which one a process belongs to, what systemctl says of it, and the drop-in that moves it."""
+"""Units of systemd, purely: which one a process belongs to, what systemctl says of it, and the
+drop-in that moves it.
+"""
 
 from __future__ import annotations
 
@@ -54,23 +56,29 @@ _PLAIN = re.compile(r"[\w./+@:,=-]+$")  # what needs no quoting in a unit file
 
 
 class CgroupUnit(NamedTuple):
-    """The unit that a process is in, for example ``redis-server@6380.service``; ``of_user``: of a user's own systemd."""
+    """The unit that a process is in, for example ``redis-server@6380.service``; ``of_user``: of a
+    user's own systemd.
+    """
 
     name: str
     of_user: bool
 
 
 def unit_in_cgroup(text: str) -> CgroupUnit | None:
-    """The service that ``/proc/<pid>/cgroup`` names (v1, hybrid or v2); None for a session's scope, or none at all."""
+    """The service that ``/proc/<pid>/cgroup`` names (v1, hybrid or v2); None for a session's scope,
+    or none at all.
+    """
     paths = {}
     for line in text.splitlines():
         number, _colon, rest = line.partition(":")
         controllers, _colon, path = rest.partition(":")
         if controllers == "name=systemd" or (number == "0" and not controllers):
             paths[controllers] = path
-    # version 1 and hybrid have systemd's own hierarchy; in a container that is all version 2 it may be there, and empty
+    # version 1 and hybrid have systemd's own hierarchy; in a container that is all version 2 it may
+    # be there, and empty
     for path in (paths.get("name=systemd", ""), paths.get("", "")):
-        # the units of a container's host come before those of the container's own systemd, so the last one counts
+        # the units of a container's host come before those of the container's own systemd, so the
+        # last one counts
         units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
         if units:
             plain = units[-1].endswith(".scope") or _USER_MANAGER.match(units[-1])
@@ -80,7 +88,9 @@ def unit_in_cgroup(text: str) -> CgroupUnit | None:
 
 @dataclass(frozen=True)
 class Unit:
-    """What ``systemctl show`` says of a service; ``program`` is the path that its ExecStart runs (empty: none, or several)."""
+    """What ``systemctl show`` says of a service; ``program`` is the path that its ExecStart runs
+    (empty: none, or several).
+    """
 
     name: str
     loaded: str
@@ -141,7 +151,8 @@ def is_plain(path: str) -> bool:
     return bool(_PLAIN.match(path))
 
 
-# -- which manager ----------------------------------------------------------------------------------------------------
+# -- which manager
+# ----------------------------------------------------------------------------------------------------
 
 
 def _unclear(seen: str, why: str, do: str) -> dict[str, Any]:
@@ -151,10 +162,12 @@ def _unclear(seen: str, why: str, do: str) -> dict[str, Any]:
 def choose(
     wanted: str, pid: int, parent: int, booted: bool, cgroup: CgroupUnit | None, unit: Unit | None, trouble: str = ""
 ) -> dict[str, Any]:
-    """How the process is stopped and started: ``{"manager", "unit", "program", "enabled", "doubts"}``.
+    """How the process is stopped and started: ``{"manager", "unit", "program", "enabled",
+    "doubts"}``.
 
-    ``wanted`` is what the user has set (``auto`` or a manager), ``booted`` whether systemd runs this host, ``unit`` what
-    it says of the unit in the cgroup, or ``trouble`` why it says nothing. Doubts forbid to touch the instance.
+    ``wanted`` is what the user has set (``auto`` or a manager), ``booted`` whether systemd runs
+    this host, ``unit`` what it says of the unit in the cgroup, or ``trouble`` why it says nothing.
+    Doubts forbid to touch the instance.
     """
     if wanted in ("process", "command"):
         return {"manager": wanted, "unit": "", "doubts": []}
@@ -185,7 +198,9 @@ def choose(
 def _not_a_unit(
     pid: int, parent: int, booted: bool, cgroup: CgroupUnit | None, unit: Unit | None, trouble: str
 ) -> tuple[bool, dict[str, Any]] | None:
-    """None if the unit may own the process; else whether it is a plain process for certain, and what is unclear if not."""
+    """None if the unit may own the process; else whether it is a plain process for certain, and
+    what is unclear if not.
+    """
     if not booted or cgroup is None:
         return True, {}
     if cgroup.of_user:
@@ -201,7 +216,8 @@ def _not_a_unit(
             "Check systemctl on that host, or set redis_upgrade_service_manager",
         )
     if unit.main_pid not in (0, pid, parent):
-        return True, {}  # started by hand in what another service left, for example under an sshd without PAM
+        # started by hand in what another service left, for example under an sshd without PAM
+        return True, {}
     return None
 
 
@@ -219,7 +235,9 @@ def _doubts(unit: Unit) -> Sequence[Mapping[str, str]]:
 
 
 def when_stopped(wanted: str, noted: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The same for an instance that does not run: what its journal has noted, unless another manager is set."""
+    """The same for an instance that does not run: what its journal has noted, unless another
+    manager is set.
+    """
     known = dict(noted) if noted else {"manager": "process", "unit": ""}
     if wanted in ("auto", known["manager"]):
         return known if known["manager"] == "unclear" else {**known, "doubts": []}
@@ -232,12 +250,15 @@ def when_stopped(wanted: str, noted: Mapping[str, Any] | None) -> dict[str, Any]
     )
 
 
-# -- the drop-in ------------------------------------------------------------------------------------------------------
+# -- the drop-in
+# ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ExecStart:
-    """The command that a unit's files set; ``program`` as written there, ``arguments`` with the space before them."""
+    """The command that a unit's files set; ``program`` as written there, ``arguments`` with the
+    space before them.
+    """
 
     prefix: str
     program: str
@@ -264,7 +285,9 @@ def _assignments(text: str) -> list[tuple[str, str, str]]:
 
 
 def exec_start(texts: Sequence[str]) -> ExecStart | None:
-    """The ExecStart of a unit's files, the fragment first; None if there is not exactly one that can be understood."""
+    """The ExecStart of a unit's files, the fragment first; None if there is not exactly one that
+    can be understood.
+    """
     commands: list[str] = []
     for text in texts:
         for section, name, value in _assignments(text):
@@ -283,10 +306,11 @@ def expanded(program: str, unit: str) -> str:
 
 
 def drop_in(own: ExecStart, executable: str, folder: str, sentinel: bool, no_exec: bool) -> str:
-    """A drop-in that makes a unit run another executable (of a plain path) with the arguments that it has.
+    """A drop-in that makes a unit run another executable (of a plain path) with the arguments that
+    it has.
 
-    ``folder`` is where the executable's version is: a unit that may execute nothing but its own program (NoExecPaths,
-    as in Debian's) must be allowed to.
+    ``folder`` is where the executable's version is: a unit that may execute nothing but its own
+    program (NoExecPaths, as in Debian's) must be allowed to.
     """
     as_sentinel = "sentinel" in os.path.basename(executable) or "--sentinel" in own.arguments.split()
     arguments = own.arguments + (" --sentinel" if sentinel and not as_sentinel else "")

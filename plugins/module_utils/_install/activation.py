@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Activation: how a new version takes the place of the one that runs, and how it is undone.
 
-Which way it is, is found out by ``choose``, kept as a record of JSON types (in the survey and in the journal), and made
-an Activation again by ``activation_from``.
+Which way it is, is found out by ``choose``, kept as a record of JSON types (in the survey and in
+the journal), and made an Activation again by ``activation_from``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Activation(Protocol):
         """Raises PreconditionFailed if activating it would fail for want of something."""
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Puts the new version in place of one that has been stopped; finishes an interrupted activation.
+        """Puts the new version in place of one that has been stopped; finishes an interrupted
+        activation.
 
         The configuration file gets this identity. Returns what is to be started.
         """
@@ -75,14 +76,17 @@ class Activation(Protocol):
         """What is to be started where the activation is done already."""
 
     def undo(self, files: InstanceFiles, version: str) -> None:
-        """Makes the version before, which ran from these files, the one in use, if that is not so already."""
+        """Makes the version before, which ran from these files, the one in use, if that is not so
+        already.
+        """
 
 
 def choose(wanted: str, folder: str, binary: str, claimed: Sequence[str], config_file: str, versions: tuple[str, str]) -> dict[str, Any]:
     """The record of an instance's activation.
 
-    ``wanted`` and ``folder`` are what the user has set, ``binary`` is the file that runs, ``claimed`` the paths by which it
-    may have been started, ``versions`` the running one and the one to stage (empty if that is not known).
+    ``wanted`` and ``folder`` are what the user has set, ``binary`` is the file that runs,
+    ``claimed`` the paths by which it may have been started, ``versions`` the running one and the
+    one to stage (empty if that is not known).
     """
     link = ""
     if wanted != "folder":
@@ -104,7 +108,9 @@ def choose(wanted: str, folder: str, binary: str, claimed: Sequence[str], config
 
 
 def _followed(paths: Sequence[str]) -> list[str]:
-    """The paths, and where they lead if they are links to a server, as ``/usr/local/bin/redis-server`` may be."""
+    """The paths, and where they lead if they are links to a server, as
+    ``/usr/local/bin/redis-server`` may be.
+    """
     found = []
     for path in paths:
         followed = path

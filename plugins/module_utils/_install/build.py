@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Built versions, as a folder or an archive: what is in them, found out without unpacking or running anything."""
+"""Built versions, as a folder or an archive: what is in them, found out without unpacking or
+running anything.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, Val
 
 @dataclass(frozen=True)
 class Contents:
-    """``bytes`` is the room that it needs on a disk; ``server`` the server's name in it, empty if there is none.
+    """``bytes`` is the room that it needs on a disk; ``server`` the server's name in it, empty if
+    there is none.
 
     ``machine`` is what the server is built for, empty if it is no ELF file.
     """
@@ -38,7 +41,9 @@ class Contents:
 
 
 def verify_checksum(path: str, wanted: str) -> str:
-    """The SHA-256 checksum of a file; raises PreconditionFailed unless it is the wanted one (``sha256:`` may precede it)."""
+    """The SHA-256 checksum of a file; raises PreconditionFailed unless it is the wanted one
+    (``sha256:`` may precede it).
+    """
     if not wanted:
         raise PreconditionFailed(f"no checksum was given for {path}", state=STATE, advice="Set redis_binaries_checksum to its SHA-256")
     found = hashlib.sha256()
@@ -71,10 +76,11 @@ def folder_contents(folder: str) -> Contents:
 
 
 def archive_contents(path: str) -> Contents:
-    """What a tar archive (also compressed with gzip, bzip2 or xz) holds below the one folder at its top.
+    """What a tar archive (also compressed with gzip, bzip2 or xz) holds below the one folder at its
+    top.
 
-    All of it is read, so that a truncated archive is found out. Raises PreconditionFailed for one that is damaged, that has not
-    one folder at its top, or that would write elsewhere.
+    All of it is read, so that a truncated archive is found out. Raises PreconditionFailed for one
+    that is damaged, that has not one folder at its top, or that would write elsewhere.
     """
     try:
         with tarfile.open(path) as archive:
@@ -108,7 +114,9 @@ def _require_one_folder(path: str, members: dict[str, tarfile.TarInfo]) -> None:
 
 
 def _server_among(members: dict[str, tarfile.TarInfo]) -> str:
-    """The name of the server's file; where that is a link, of the file that it leads to. Empty if there is none."""
+    """The name of the server's file; where that is a link, of the file that it leads to. Empty if
+    there is none.
+    """
     top = next(iter(members)).split("/")[0]
     for place in SERVER_PLACES:
         member = _followed(posixpath.join(top, place), members)
@@ -128,7 +136,9 @@ def _followed(name: str, members: dict[str, tarfile.TarInfo]) -> tarfile.TarInfo
 
 
 def _read_to_the_end(archive: tarfile.TarFile) -> None:
-    """What is compressed has a checksum of its own after the last member; reading that far checks it."""
+    """What is compressed has a checksum of its own after the last member; reading that far checks
+    it.
+    """
     if archive.fileobj is not None:
         while archive.fileobj.read(1 << 20):
             pass

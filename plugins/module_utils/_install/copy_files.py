@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying an instance's own files from one place to another: each one whole or not at all, with its owner and mode."""
+"""Carrying an instance's own files from one place to another: each one whole or not at all, with
+its owner and mode.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def carry_file(source: str, target: str, identity: FileIdentity | None = None, c
 
 
 def own_like(source: str, target: str) -> None:
-    """Gives a new version and all in it the owner of the one in use, if we are root; carried files keep theirs."""
+    """Gives a new version and all in it the owner of the one in use, if we are root; carried files
+    keep theirs.
+    """
     owner = os.stat(source)
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
@@ -63,10 +67,12 @@ def own_like(source: str, target: str) -> None:
 
 @dataclass(frozen=True)
 class ConfigCopier:
-    """What of a configuration lies in a version folder, and carrying that into the folder of the next version.
+    """What of a configuration lies in a version folder, and carrying that into the folder of the
+    next version.
 
-    ``name`` is what the instance calls its folder, ``source`` where the files are now, ``target`` where the next version is.
-    ``aliases`` are other paths of ``source``; where a configuration has them, its copy has ``name`` instead.
+    ``name`` is what the instance calls its folder, ``source`` where the files are now, ``target``
+    where the next version is. ``aliases`` are other paths of ``source``; where a configuration has
+    them, its copy has ``name`` instead.
     """
 
     name: str
@@ -87,9 +93,11 @@ class ConfigCopier:
         return os.path.join(self.source, os.path.relpath(path, self.name)) if inside(path, self.name) else path
 
     def files(self, config_file: str) -> list[str]:
-        """The configuration file and what it names, as far as that lies in the version folder, relative to the folder.
+        """The configuration file and what it names, as far as that lies in the version folder,
+        relative to the folder.
 
-        Names without a leading slash are looked for beside the configuration file, where the server is started.
+        Names without a leading slash are looked for beside the configuration file, where the server
+        is started.
         """
         config_file = self.named(config_file)
         home, found, unread, read = os.path.dirname(config_file), {config_file}, [config_file], set()
@@ -105,7 +113,9 @@ class ConfigCopier:
         return sorted({path for path in relative if not path.startswith("..") and not _PROGRAMS.match(os.path.basename(path))})
 
     def _existing(self, path: str, directive: str) -> list[str]:
-        """The files that a path means (an include may have a pattern), unless the next version brings them itself."""
+        """The files that a path means (an include may have a pattern), unless the next version
+        brings them itself.
+        """
         if not inside(path, self.name):
             return [path] if directive == "include" and os.path.isfile(path) else []
         here = self.now_at(path)

@@ -61,7 +61,9 @@ def machine_of(path: str) -> str:
 
 
 def machine_here() -> str:
-    """What the programs of this host are built for, as the one that runs this is one of them; empty if unknown."""
+    """What the programs of this host are built for, as the one that runs this is one of them; empty
+    if unknown.
+    """
     try:
         return machine_of("/proc/self/exe")
     except OSError:

@@ -1,11 +1,13 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Version folders: the staged version takes the place of the running one by renames that survive being killed.
+"""Version folders: the staged version takes the place of the running one by renames that survive
+being killed.
 
-Three names beside each other: ``redis`` (in use), ``redis.new`` (staged) and ``redis.old`` (kept). Activation copies the
-configuration into the staged folder, renames ``redis`` to ``redis.old`` and ``redis.new`` to ``redis``. Whatever a killed
-run has left is recognised by which of the three exist.
+Three names beside each other: ``redis`` (in use), ``redis.new`` (staged) and ``redis.old`` (kept).
+Activation copies the configuration into the staged folder, renames ``redis`` to ``redis.old`` and
+``redis.new`` to ``redis``. Whatever a killed run has left is recognised by which of the three
+exist.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ def version_in(folder: str) -> str:
 
 
 def to_update(source: str, path: str) -> list[str]:
-    """The files of a source folder that are missing in another one, or differ there; relative names.
+    """The files of a source folder that are missing in another one, or differ there; relative
+    names.
 
     The server comes last: a folder that was copied in part does not hold the new version.
     """
@@ -92,7 +95,9 @@ def origin_of(path: str) -> str:
 
 
 def put_in_place(source: str, path: str, origin: str) -> None:
-    """Makes a folder the version folder ``path`` by a rename, whatever was there; ``path`` is never there in part."""
+    """Makes a folder the version folder ``path`` by a rename, whatever was there; ``path`` is never
+    there in part.
+    """
     with open(os.path.join(source, _ORIGIN), "w", encoding="utf-8") as file:
         file.write(origin + "\n")
     replaced = path + ".replaced"
@@ -115,7 +120,9 @@ def require_version_in(folder: str, version: str) -> None:
 
 
 def started_from(folder: str, files: InstanceFiles) -> InstanceFiles:
-    """The server may have another place in the new version's folder (src, bin), or another name (valkey-server)."""
+    """The server may have another place in the new version's folder (src, bin), or another name
+    (valkey-server).
+    """
     there = inside(files.executable, folder) and os.path.isfile(files.executable)
     found = None if there else server_in(folder)
     return replace(files, executable=found) if found else files
@@ -188,7 +195,9 @@ class Folders:
         require_version_in(self.staged, version)
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Puts the staged version in place; finishes an interrupted activation. There may be no version in place yet."""
+        """Puts the staged version in place; finishes an interrupted activation. There may be no
+        version in place yet.
+        """
         self._carrier.carry(files.config_file, identity)
         if os.path.isdir(self.in_use()):
             own_like(self.in_use(), self.staged)
@@ -221,7 +230,9 @@ class Folders:
         os.rename(self.kept, self.active)
 
     def withdraw(self) -> None:
-        """Undoes an activation where the instance ran from elsewhere before: the new version is staged again."""
+        """Undoes an activation where the instance ran from elsewhere before: the new version is
+        staged again.
+        """
         if os.path.isdir(self.staged) or not os.path.isdir(self.active):
             return
         os.rename(self.active, self.staged)

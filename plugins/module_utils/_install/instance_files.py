@@ -16,7 +16,9 @@ __all__ = ["InstanceFiles", "log_file_of"]
 
 @dataclass(frozen=True)
 class InstanceFiles:
-    """From what an instance is started, where it logs (empty: not to a file), and by whom it is stopped and started."""
+    """From what an instance is started, where it logs (empty: not to a file), and by whom it is
+    stopped and started.
+    """
 
     executable: str
     config_file: str
@@ -26,7 +28,9 @@ class InstanceFiles:
 
 
 def log_file_of(config_file: str) -> str:
-    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log goes to stdout."""
+    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log
+    goes to stdout.
+    """
     lines = directives(read_text(config_file))
     path = (lines.get("logfile") or [[""]])[-1][0]
     folder = (lines.get("dir") or [[os.path.dirname(config_file)]])[-1][0]

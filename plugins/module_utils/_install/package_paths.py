@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the packages of Redis and those of Valkey have their things (Debian and its kin, Fedora and its kin), purely."""
+"""Where the packages of Redis and those of Valkey have their things (Debian and its kin, Fedora and
+its kin), purely.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,11 @@ class Places:
         return path.startswith(f"{self.root}/etc/redis/")
 
     def path(self, path: str) -> str:
-        """Where Valkey's package has what Redis's has there; the same path if that is none of its places.
+        """Where Valkey's package has what Redis's has there; the same path if that is none of its
+        places.
 
-        ``/run/redis-6380`` belongs to a unit that was made from a template. Logs are rotated, and process ids are looked for,
-        by the name of the server.
+        ``/run/redis-6380`` belongs to a unit that was made from a template. Logs are rotated, and
+        process ids are looked for, by the name of the server.
         """
         root = re.escape(self.root)
         moved = re.sub(rf"^{root}(/etc|/var/lib|/var/log)/redis(?=/|$)", rf"{self.root}\1/valkey", path)

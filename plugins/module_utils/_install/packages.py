@@ -1,10 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the packages of Redis to those of Valkey: another unit, user, and other places of configuration, data and logs.
+"""From the packages of Redis to those of Valkey: another unit, user, and other places of
+configuration, data and logs.
 
-Both are installed side by side. While the instance is down its configuration and data are copied to where the new unit
-has them; what the old unit has is not changed, so that it can be started again as it was.
+Both are installed side by side. While the instance is down its configuration and data are copied to
+where the new unit has them; what the old unit has is not changed, so that it can be started again
+as it was.
 """
 
 from __future__ import annotations
@@ -72,7 +74,9 @@ def _missing_drop_ins(unit: str, units: str = UNITS) -> list[str]:
 
 @dataclass(frozen=True)
 class Packages:
-    """The units of one instance: of the package that it runs from, and of the one that it shall run from."""
+    """The units of one instance: of the package that it runs from, and of the one that it shall run
+    from.
+    """
 
     old_unit: str
     unit: str
@@ -144,7 +148,9 @@ class Packages:
         return replace(files, executable=server, config_file=config_file, log_file=log_file, service=Systemd(self.unit, self.host))
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Copies configuration and data of an instance that has been stopped, and enables the new unit instead of the old one."""
+        """Copies configuration and data of an instance that has been stopped, and enables the new
+        unit instead of the old one.
+        """
         new = self.after(files)
         if not self._is_copied(new.config_file):
             for path in self._data(files):
@@ -158,7 +164,9 @@ class Packages:
         return new
 
     def undo(self, files: InstanceFiles, version: str) -> None:
-        """The old unit has all that it had. What was there before is put back in the place of our copies."""
+        """The old unit has all that it had. What was there before is put back in the place of our
+        copies.
+        """
         config_file = self._command()[1]
         if self._is_copied(config_file):
             for path in map(self.where.path, self._data(files)):
@@ -171,7 +179,8 @@ class Packages:
         if self.enabled:
             self._enable(self.old_unit, instead_of=self.unit)
 
-    # -- what the units say ---------------------------------------------------------------------------------------------
+    # -- what the units say
+    # ---------------------------------------------------------------------------------------------
 
     def _show(self, unit: str, *names: str) -> dict[str, str]:
         done = self.host.run(["systemctl", "show", "--no-pager", f"--property={','.join(names)}", "--", unit], 30)
@@ -207,7 +216,8 @@ class Packages:
             if done.code:
                 raise OperationFailed(f"systemctl {' '.join(words)} ended with {done.code}: {done.errors}")
 
-    # -- what is copied -------------------------------------------------------------------------------------------------
+    # -- what is copied
+    # -------------------------------------------------------------------------------------------------
 
     def _data(self, files: InstanceFiles) -> list[str]:
         """The files and folders with the instance's data, which are in a place of the package."""
@@ -221,7 +231,9 @@ class Packages:
         return [path for path in (os.path.join(folder, name) for name in names if name) if os.path.exists(path)]
 
     def _included(self, config_file: str) -> list[str]:
-        """The files in the package's places that the configuration, or a file that it includes, names."""
+        """The files in the package's places that the configuration, or a file that it includes,
+        names.
+        """
         found: list[str] = []
         unread = [config_file]
         while unread:
@@ -241,14 +253,18 @@ class Packages:
         return False
 
     def _copy(self, source: str, target: str, identity: FileIdentity | None, mark: str) -> None:
-        """A file of the configuration; one that is there already, as the package brings it, is set aside."""
+        """A file of the configuration; one that is there already, as the package brings it, is set
+        aside.
+        """
         if os.path.exists(target) and not self._is_copied(target) and not os.path.exists(_aside(target)):
             carry_file(target, _aside(target))
         own = identity or FileIdentity.of(source)
         carry_file(source, target, self._owned(own), lambda text: mark + self.where.text(text))
 
     def _copy_data(self, path: str) -> None:
-        """Data that is there already and is not what an interrupted run of ours has copied is set aside."""
+        """Data that is there already and is not what an interrupted run of ours has copied is set
+        aside.
+        """
         target = self.where.path(path)
         partial = target + ".partial"
         if _same(path, target):

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Releases behind a symbolic link: ``current`` points to ``releases/7.0.7``, and is pointed to ``releases/7.0.15``.
+"""Releases behind a symbolic link: ``current`` points to ``releases/7.0.7``, and is pointed to
+``releases/7.0.15``.
 
-The link is replaced by a rename, so there is no moment without it; before that a killed run has done nothing but copy
-files into the new release. Releases are never renamed, and none is removed.
+The link is replaced by a rename, so there is no moment without it; before that a killed run has
+done nothing but copy files into the new release. Releases are never renamed, and none is removed.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def _version_in_name(version: str) -> re.Pattern[str]:
 
 
 def release_name(name: str, running: str, wanted: str) -> str:
-    """What the folder of the wanted version is called, after that of the running one: ``redis-7.0.7`` or ``7.0.7``."""
+    """What the folder of the wanted version is called, after that of the running one:
+    ``redis-7.0.7`` or ``7.0.7``.
+    """
     version = _version_in_name(running)
     return version.sub(lambda _found: wanted, name) if running and version.search(name) else wanted
 
@@ -54,9 +57,10 @@ def _links(path: str) -> Iterator[str]:
 def link_of(binary: str, executables: Sequence[str], config_file: str, version: str) -> str:
     """The link through which a server runs; empty if there is none.
 
-    ``binary`` is the file that runs, without links; ``executables`` are the paths by which it may have been started. A
-    link counts if the binary is in the release that it points to, or in one beside that, and the release is named after
-    the version that runs or is what the server's folder is.
+    ``binary`` is the file that runs, without links; ``executables`` are the paths by which it may
+    have been started. A link counts if the binary is in the release that it points to, or in one
+    beside that, and the release is named after the version that runs or is what the server's folder
+    is.
     """
     for path in [*executables, config_file]:
         for link in _links(path):
@@ -70,7 +74,9 @@ def link_of(binary: str, executables: Sequence[str], config_file: str, version: 
 
 @dataclass(frozen=True)
 class Symlink:
-    """The link that one instance runs through, and the releases that it points to: now (``kept``; empty: none), and then."""
+    """The link that one instance runs through, and the releases that it points to: now (``kept``;
+    empty: none), and then.
+    """
 
     link: str
     staged: str
@@ -143,7 +149,9 @@ class Symlink:
         """Pointing a link elsewhere needs nothing."""
 
     def undo(self, files: InstanceFiles, version: str) -> None:
-        """Points the link to the release that it pointed to; to none where the instance runs from elsewhere again."""
+        """Points the link to the release that it pointed to; to none where the instance runs from
+        elsewhere again.
+        """
         if not self.kept:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.link)

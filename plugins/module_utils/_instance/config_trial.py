@@ -1,11 +1,13 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trying a configuration with a new server beside the running one, which is not touched, and leaving nothing behind.
+"""Trying a configuration with a new server beside the running one, which is not touched, and
+leaving nothing behind.
 
-The new server runs for a moment: without a port, in a folder that is thrown away, without data, without replication, and
-as the user of the running one. That it answers proves that it has read its configuration, the files that this names, its
-users, its certificates, and has loaded its modules: all that comes before the first answer.
+The new server runs for a moment: without a port, in a folder that is thrown away, without data,
+without replication, and as the user of the running one. That it answers proves that it has read its
+configuration, the files that this names, its users, its certificates, and has loaded its modules:
+all that comes before the first answer.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from .config_trial_files import Place, TrialConfig, explain, trial_config
 
 __all__ = ["Surroundings", "Trial", "surroundings_of", "try_config"]
 
-# Not the system's setting for temporary files: that may be a folder that only the user who runs the module may enter.
+# Not the system's setting for temporary files: that may be a folder that only the user who runs the
+# module may enter.
 _TEMPORARY = "/tmp"
 _NOT_INHERITED = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "UPSTART_JOB"}
 _STATE = "Nothing was stopped, and the running server was not touched"
@@ -67,7 +70,9 @@ class Surroundings:
 
 
 def surroundings_of(config_file: str, unit: str, owner: Owner | None, host: Host = THIS_HOST) -> Surroundings:
-    """What a unit of systemd says; a plain process is started beside its configuration file, with our environment."""
+    """What a unit of systemd says; a plain process is started beside its configuration file, with
+    our environment.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     folder = os.path.dirname(config_file)
     if unit:
@@ -82,7 +87,9 @@ def surroundings_of(config_file: str, unit: str, owner: Owner | None, host: Host
 
 @dataclass(frozen=True)
 class Trial:
-    """What is tried: the new server's executable with a configuration file; ``version_folder`` is the one in use."""
+    """What is tried: the new server's executable with a configuration file; ``version_folder`` is
+    the one in use.
+    """
 
     executable: str
     new_folder: str
@@ -96,7 +103,9 @@ class Trial:
 
 @contextlib.contextmanager
 def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Standby]]:
-    """A folder of the owner, which is removed in the end; also if we are killed, together with what was noted as started."""
+    """A folder of the owner, which is removed in the end; also if we are killed, together with what
+    was noted as started.
+    """
     folder = tempfile.mkdtemp(prefix="redis-trial-", dir=_TEMPORARY)
 
     def clean_up(state: Mapping[str, Any]) -> None:
@@ -119,7 +128,9 @@ def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Sta
 
 @contextlib.contextmanager
 def _dead_port() -> Iterator[int]:
-    """A port that we hold and at which nobody listens, on all addresses: whoever connects is refused."""
+    """A port that we hold and at which nobody listens, on all addresses: whoever connects is
+    refused.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
         held.bind(("", 0))
         yield int(held.getsockname()[1])
@@ -155,7 +166,8 @@ def _kill(started: Started) -> None:
 
 
 def try_config(trial: Trial, where: Surroundings, wait_s: float, clock: Clock) -> list[str]:
-    """Raises PreconditionFailed with the new server's own words if it does not start with the configuration.
+    """Raises PreconditionFailed with the new server's own words if it does not start with the
+    configuration.
 
     Returns the files that it has read, those that stand for others under their real names.
     """

@@ -1,11 +1,13 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The configuration with which a new server is tried beside the running one: purely, from the texts of the real files.
+"""The configuration with which a new server is tried beside the running one: purely, from the texts
+of the real files.
 
-Every line stays where it is, so that the new server's parser sees what it will have to read, and its line numbers are the
-real ones. Only what acts on the world is taken out of the lines, or is set again at the end, where the last value counts:
-where it listens and writes, that it is a replica, and for a Sentinel every address that it would connect to.
+Every line stays where it is, so that the new server's parser sees what it will have to read, and
+its line numbers are the real ones. Only what acts on the world is taken out of the lines, or is set
+again at the end, where the last value counts: where it listens and writes, that it is a replica,
+and for a Sentinel every address that it would connect to.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ from .._server.log import judge_log
 
 __all__ = ["Files", "Place", "Refusal", "TrialConfig", "TrialFile", "explain", "trial_config"]
 
-# They replicate, write to the real log, give files away, or listen beside `port`; all take what they always took.
+# They replicate, write to the real log, give files away, or listen beside `port`; all take what
+# they always took.
 _TAKEN_OUT = {"replicaof", "slaveof", "logfile", "unixsocketgroup", "rdma-port", "rdma-bind"}
-# Paths that are opened after the whole configuration has been read, so below `dir` if they are relative.
+# Paths that are opened after the whole configuration has been read, so below `dir` if they are
+# relative.
 _PATHS = {
     "aclfile",
     "tls-ca-cert-dir",
@@ -34,16 +38,19 @@ _PATHS = {
     "tls-dh-params-file",
     "tls-key-file",
 }
-# Without a port nobody can reach the server but by its socket, in a folder that only its user may enter.
+# Without a port nobody can reach the server but by its socket, in a folder that only its user may
+# enter.
 _EVERYWHERE = ("port 0", "daemonize no", "supervised no", "syslog-enabled no", "loglevel notice", "unixsocketperm 700")
 _DATA_NODE = ('save ""', "appendonly no", "cluster-enabled no")
 _SECRETS = {"requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"}
 _SENTINEL_SECRETS = {"auth-pass": 3, "sentinel-pass": 2}
 _SCRIPTS = ("notification-script", "client-reconfig-script")
-_SHORTEST_SECRET = 4  # shorter ones would make the server's words unreadable, and stand in no message but the line itself
+# shorter ones would make the server's words unreadable, and stand in no message but the line itself
+_SHORTEST_SECRET = 4
 _PREFIX = re.compile(r"^\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ [.\-*#] ")
 _SEVERAL = set("*?[")
-# What the server says of a line without telling which one it is: it has read the whole file by then.
+# What the server says of a line without telling which one it is: it has read the whole file by
+# then.
 _NAMED = {"user": re.compile(r"for the user named '(.*?)'"), "loadmodule": re.compile(r"Can't load module from (.*?):")}
 
 
@@ -67,9 +74,10 @@ class Files(Protocol):
 class Place:
     """Where the trial takes place.
 
-    ``folder``: the throw-away folder. ``dead_port``: a port at which nobody listens, on no address of 127.0.0.0/8.
-    ``nothing``: a program that does nothing; empty if there is none. ``start_folder``: where the server is started.
-    ``replaced`` and ``replaced_by``: the version folder in use, and the new one that will take its place.
+    ``folder``: the throw-away folder. ``dead_port``: a port at which nobody listens, on no address
+    of 127.0.0.0/8. ``nothing``: a program that does nothing; empty if there is none.
+    ``start_folder``: where the server is started. ``replaced`` and ``replaced_by``: the version
+    folder in use, and the new one that will take its place.
     """
 
     folder: str
@@ -86,7 +94,9 @@ class Place:
 
 @dataclass(frozen=True)
 class TrialFile:
-    """A file that the new server reads, and the real one for which it stands, line by line; it may be that itself."""
+    """A file that the new server reads, and the real one for which it stands, line by line; it may
+    be that itself.
+    """
 
     path: str
     text: str
@@ -106,7 +116,8 @@ class TrialConfig:
         return (file for file in self.files if file.path != file.source)
 
 
-# -- reading ----------------------------------------------------------------------------------------------------------
+# -- reading
+# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -130,7 +141,9 @@ class _File:
 
 
 class _Reader:
-    """Reads a file and what it includes, as the server does: relative paths count from where `dir` has led so far."""
+    """Reads a file and what it includes, as the server does: relative paths count from where `dir`
+    has led so far.
+    """
 
     def __init__(self, files: Files, start_folder: str, mend: Callable[[str], str]) -> None:
         self._files, self._mend = files, mend
@@ -158,7 +171,8 @@ class _Reader:
         return line
 
 
-# -- writing ----------------------------------------------------------------------------------------------------------
+# -- writing
+# ----------------------------------------------------------------------------------------------------------
 
 
 class _Writer:
@@ -170,7 +184,9 @@ class _Writer:
         self.made: list[TrialFile] = []
 
     def write(self, file: _File, name: str, end: Sequence[str] = ()) -> str:
-        """The path at which to include the file: that of a throw-away copy, or its own where nothing has to be changed."""
+        """The path at which to include the file: that of a throw-away copy, or its own where
+        nothing has to be changed.
+        """
         index = len(self.made)
         path = os.path.join(self._place.folder, name)
         self.made.append(TrialFile(path, "", file.path, file.original))
@@ -212,7 +228,9 @@ class _Writer:
         return f"include {quoted(collected)}"
 
     def _module(self, path: str) -> str:
-        """A module comes from the new version folder if it is there, as it does after the folders have been swapped."""
+        """A module comes from the new version folder if it is there, as it does after the folders
+        have been swapped.
+        """
         found, place = os.path.join(self._folder, path), self._place
         if place.replaced and place.replaced_by and inside(found, place.replaced):
             brought = os.path.join(place.replaced_by, os.path.relpath(found, place.replaced))
@@ -220,7 +238,9 @@ class _Writer:
         return found
 
     def _harmless(self, words: list[str]) -> list[str]:
-        """A Sentinel's directive with an address at which nobody is, and with a script that does nothing."""
+        """A Sentinel's directive with an address at which nobody is, and with a script that does
+        nothing.
+        """
         name = words[1].lower()
         if name == "monitor":
             return [*words[:3], *("127.0.0.1", str(self._place.dead_port))[: len(words[3:5])], *words[5:]]
@@ -256,7 +276,8 @@ def _end(main: _File, sentinel: bool, place: Place) -> list[str]:
     return lines
 
 
-# -- what the server says ---------------------------------------------------------------------------------------------
+# -- what the server says
+# ---------------------------------------------------------------------------------------------
 
 
 def _users(main: _File, folder: str, files: Files) -> list[_Line]:
@@ -282,7 +303,9 @@ def _secrets(lines: Sequence[_Line]) -> tuple[str, ...]:
 
 
 class Refusal(NamedTuple):
-    """Why a server did not start: in its own words, and where (file empty, line 0: not in a line of a file)."""
+    """Why a server did not start: in its own words, and where (file empty, line 0: not in a line of
+    a file).
+    """
 
     reason: str
     file: str
@@ -296,7 +319,9 @@ class Refusal(NamedTuple):
 
 
 def explain(output: str, config: TrialConfig) -> Refusal:
-    """What a server has printed that did not start, without secrets and with the real names of the files."""
+    """What a server has printed that did not start, without secrets and with the real names of the
+    files.
+    """
     file, number = _located(output, config)
     said = [_shown(line, config) for line in output.splitlines() if line.strip() and not line.startswith(">>> '")]
     fatal = next((index for index, line in enumerate(said) if line.startswith("Reading the configuration file")), None)
@@ -321,7 +346,9 @@ def _located(output: str, config: TrialConfig) -> tuple[str, int]:
 
 
 def _named(output: str, config: TrialConfig) -> tuple[str, int]:
-    """The line with the user or module that the server names; empty if it names none that is in a file."""
+    """The line with the user or module that the server names; empty if it names none that is in a
+    file.
+    """
     for name, pattern in _NAMED.items():
         found = pattern.search(output)
         for file in config.files if found else ():

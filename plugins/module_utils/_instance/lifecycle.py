@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starting and stopping a server by its service manager, and restarting it with another version of its binary."""
+"""Starting and stopping a server by its service manager, and restarting it with another version of
+its binary.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,8 @@ ONLINE_WITHIN_S = 5.0
 def running_instance(server: Server, *config_files: str) -> NodeInfo | None:
     """The instance's INFO if one answers, else None.
 
-    Something that is not a Redis server, or one with another configuration file than the expected ones, is an error.
+    Something that is not a Redis server, or one with another configuration file than the expected
+    ones, is an error.
     """
     try:
         info = parse_info(server.command("INFO"))
@@ -98,7 +101,9 @@ def _not_started(what: str, server: Server, attempt: Attempt, log_file: str, off
 
 
 def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
-    """Starts the server and waits until it has loaded its data. Raises OperationFailed with its last words."""
+    """Starts the server and waits until it has loaded its data. Raises OperationFailed with its
+    last words.
+    """
     for what, path in (("executable", files.executable), ("configuration file", files.config_file)):
         if path and not os.path.isfile(path):
             raise PreconditionFailed(f"the {what} {path} does not exist", node=str(server.address), state="Nothing was started")
@@ -147,10 +152,12 @@ def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
 def refuse_while_replicas_are_missing(
     server: Server, node: NodeInfo, wanted: int, ask: Callable[[Address], NodeInfo | None], clock: Clock
 ) -> None:
-    """Raises PreconditionFailed for a replica whose master has fewer than so many replicas online, this one included.
+    """Raises PreconditionFailed for a replica whose master has fewer than so many replicas online,
+    this one included.
 
-    One that was restarted before it may have crashed since it was proved. ``ask`` tells what the node at an address is like (None: not
-    known, then nothing is refused). A master calls a replica online a moment after that has its link.
+    One that was restarted before it may have crashed since it was proved. ``ask`` tells what the
+    node at an address is like (None: not known, then nothing is refused). A master calls a replica
+    online a moment after that has its link.
     """
     master = _master_of(node)
     if master is None:
@@ -195,7 +202,9 @@ def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
 
 
 def stop(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: float, clock: Clock) -> None:
-    """Tells the server to end (which saves if save points are set) and waits until the process is gone, for good."""
+    """Tells the server to end (which saves if save points are set) and waits until the process is
+    gone, for good.
+    """
     with files.service.held():
         _end(server, node, files, wait_s, clock)
         files.service.keep_down(True, wait_s, clock)
@@ -244,10 +253,12 @@ def switch_version(
     wait_s: float,
     clock: Clock,
 ) -> NodeInfo:
-    """Stops the instance, puts the staged version in place, and starts that; if it does not serve, the old one again.
+    """Stops the instance, puts the staged version in place, and starts that; if it does not serve,
+    the old one again.
 
-    All in one go, so that the instance is down for a moment only, and not left stopped if the controller dies.
-    Raises OperationFailed when the old version serves again (or, said so, does not).
+    All in one go, so that the instance is down for a moment only, and not left stopped if the
+    controller dies. Raises OperationFailed when the old version serves again (or, said so, does
+    not).
     """
     activation.require_staged(version)
     activation.after(files).service.examine(activation.new_server(), activation.changes_place(files.executable))
@@ -272,7 +283,9 @@ def switch_version(
 
 
 def running_now(server: Server, files: InstanceFiles, activation: Activation) -> tuple[NodeInfo | None, InstanceFiles]:
-    """What serves now (None: nothing), and from which files: those before the activation, or those after it."""
+    """What serves now (None: nothing), and from which files: those before the activation, or those
+    after it.
+    """
     new = activation.after(files)
     node = running_instance(server, files.config_file, new.config_file)
     is_new = node is not None and not _is_same_file(node.config_file, files.config_file)
@@ -286,7 +299,9 @@ def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activa
 
 
 def _mend(path: str) -> None:
-    """Makes a stopped Sentinel's file readable again, for the new version and for the old one alike."""
+    """Makes a stopped Sentinel's file readable again, for the new version and for the old one
+    alike.
+    """
     text = read_text(path)
     mended = mended_sentinel_config(text)
     if mended != text:
@@ -302,7 +317,9 @@ def _back_to(
     clock: Clock,
     error: Exception,
 ) -> OperationFailed:
-    """Puts the old version back and starts it; returns the error to raise, which says how that went."""
+    """Puts the old version back and starts it; returns the error to raise, which says how that
+    went.
+    """
     facts = getattr(error, "facts", {})
     try:
         back = put_back(server, files, activation, old_version, wait_s, clock)
@@ -334,7 +351,9 @@ def runs_previous(node: NodeInfo, files: InstanceFiles, activation: Activation, 
 
 @dataclass(frozen=True)
 class PutBack:
-    """The old version serves again; ``set_aside``: the new names of data files that it could not read."""
+    """The old version serves again; ``set_aside``: the new names of data files that it could not
+    read.
+    """
 
     node: NodeInfo
     set_aside: tuple[str, ...] = ()
@@ -352,10 +371,12 @@ def put_back(
     clock: Clock,
     ask: Asked = lambda _address: None,
 ) -> PutBack:
-    """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is not so already.
+    """Undoes switch_version: stops what runs, puts the kept version back and starts it, if that is
+    not so already.
 
-    Data files that the old version cannot read are set aside; it gets the data from the master again. ``ask`` tells the server and
-    version at an address (None: not known): where the old version could not follow that master, nothing is touched.
+    Data files that the old version cannot read are set aside; it gets the data from the master
+    again. ``ask`` tells the server and version at an address (None: not known): where the old
+    version could not follow that master, nothing is touched.
     """
     node, running = running_now(server, files, activation)
     if node is not None and runs_previous(node, files, activation, version):
@@ -377,13 +398,16 @@ def put_back(
 
 
 def _refuse_barrier(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str], ask: Asked) -> None:
-    """Raises PreconditionFailed where the old version could neither read what is there nor get it from the master."""
+    """Raises PreconditionFailed where the old version could neither read what is there nor get it
+    from the master.
+    """
     if not os.path.isfile(files.config_file):
         return
     named = followed(files.config_file).split()
     master = _master_of(node) if node is not None else Address(named[0], int(named[1])) if len(named) == 2 else None
     if master is None or (node is None and not unreadable(data_files(files.config_file), old)):
-        return  # what is on disk may do for a partial resynchronisation, which crosses such a barrier
+        # what is on disk may do for a partial resynchronisation, which crosses such a barrier
+        return
     theirs = ask(master)
     if theirs is not None and not can_downgrade(old, theirs):
         raise PreconditionFailed(
@@ -400,7 +424,9 @@ def _master_of(node: NodeInfo | None) -> Address | None:
 
 
 def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str]) -> list[str]:
-    """Before the old version is started: data that it cannot read is set aside, and it follows the master of now."""
+    """Before the old version is started: data that it cannot read is set aside, and it follows the
+    master of now.
+    """
     if not os.path.isfile(files.config_file):
         return []
     master = _master_of(node)

@@ -1,13 +1,15 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: what the live deployment cannot tell after a crash, one small JSON file per instance on its own host.
+"""The journal: what the live deployment cannot tell after a crash, one small JSON file per instance
+on its own host.
 
-It is written before anything is touched and removed when the run has ended well. What it says first is kept: a second run
-must not take the state that the first one left for the state before the upgrade.
+It is written before anything is touched and removed when the run has ended well. What it says first
+is kept: a second run must not take the state that the first one left for the state before the
+upgrade.
 
-Of an instance that runs another version at the end the journal is kept beside, as the note of the version before: it says
-where that is, and how it was started, should somebody want to go back.
+Of an instance that runs another version at the end the journal is kept beside, as the note of the
+version before: it says where that is, and how it was started, should somebody want to go back.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ SCHEMA = 1
 
 
 def read_journal(path: str) -> dict[str, Any] | None:
-    """The journal, or None if there is none. Raises PreconditionFailed for a file that is not one of ours."""
+    """The journal, or None if there is none. Raises PreconditionFailed for a file that is not one
+    of ours.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             found = json.load(file)
@@ -49,7 +53,9 @@ def merged(existing: dict[str, Any] | None, content: dict[str, Any]) -> dict[str
 
 
 def write_journal(path: str, content: dict[str, Any]) -> None:
-    """Writes the file whole or not at all (temporary file, fsync, rename), readable by its owner only."""
+    """Writes the file whole or not at all (temporary file, fsync, rename), readable by its owner
+    only.
+    """
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     partial = path + ".partial"
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -62,21 +68,26 @@ def write_journal(path: str, content: dict[str, Any]) -> None:
 
 
 def before_path(path: str) -> str:
-    """Where the note of the version before is: ``redis-6379.before.json`` beside ``redis-6379.json``."""
+    """Where the note of the version before is: ``redis-6379.before.json`` beside
+    ``redis-6379.json``.
+    """
     return f"{os.path.splitext(path)[0]}.before.json"
 
 
 def read_before(path: str, running: str) -> dict[str, Any] | None:
-    """What a closed journal noted of the version before the ``running`` one; None if that is not known."""
+    """What a closed journal noted of the version before the ``running`` one; None if that is not
+    known.
+    """
     found = read_journal(before_path(path))
     return found if found is not None and found.get("followed_by") == running else None
 
 
 def close_journal(path: str, journal: Mapping[str, Any], followed_by: str = "") -> None:
-    """Gives the noted configuration file its owner and mode back, removes the journal, and its folder if that is empty.
+    """Gives the noted configuration file its owner and mode back, removes the journal, and its
+    folder if that is empty.
 
-    ``followed_by``: the version that the instance runs now. If that is not the noted one, the journal is kept as the note of
-    the version before.
+    ``followed_by``: the version that the instance runs now. If that is not the noted one, the
+    journal is kept as the note of the version before.
     """
     config_file, identity = journal.get("config_file", ""), journal.get("config_identity")
     if identity and os.path.isfile(config_file):

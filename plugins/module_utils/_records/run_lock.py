@@ -1,10 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a run: a record beside a Sentinel's journal that says which run is at work there, with a lease that it renews.
+"""The lock of a run: a record beside a Sentinel's journal that says which run is at work there,
+with a lease that it renews.
 
-A lease is judged by the clock of the host that holds the record, never by the controller's. A run that has lost its record
-must stop: another one has taken it over, or has done so and ended since.
+A lease is judged by the clock of the host that holds the record, never by the controller's. A run
+that has lost its record must stop: another one has taken it over, or has done so and ended since.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time on one host: seconds since 1970, seconds since its boot (suspend included), and which boot that was."""
+    """A point in time on one host: seconds since 1970, seconds since its boot (suspend included),
+    and which boot that was.
+    """
 
     wall_s: float
     since_boot_s: float
@@ -48,8 +51,9 @@ def now() -> Moment:
 def age_s(record: Record, moment: Moment) -> float:
     """How long ago the record was renewed.
 
-    Within one boot the clock that nobody sets tells. After a reboot the wall clock does; if that was set back it is at least
-    as long as the host is up. So a record grows old whatever happens to the clocks, and none is held for ever.
+    Within one boot the clock that nobody sets tells. After a reboot the wall clock does; if that
+    was set back it is at least as long as the host is up. So a record grows old whatever happens to
+    the clocks, and none is held for ever.
     """
     then = record["renewed"]
     if then["boot_id"] and then["boot_id"] == moment.boot_id:
@@ -59,7 +63,9 @@ def age_s(record: Record, moment: Moment) -> float:
 
 
 def taker(record: Record | None, run: str, moment: Moment, instead_of: Sequence[str] = ()) -> str:
-    """By what right a run may take the lock: ``free``, ``own``, ``expired`` or ``override``; empty if it may not."""
+    """By what right a run may take the lock: ``free``, ``own``, ``expired`` or ``override``; empty
+    if it may not.
+    """
     if record is None:
         return "free"
     holder = str(record["run"]["id"])
@@ -76,7 +82,9 @@ def describe_run(run: Mapping[str, Any]) -> str:
 
 
 class RunLock:
-    """The lock file of one Sentinel. Reading, judging and writing it is one step, whoever else tries at the same time."""
+    """The lock file of one Sentinel. Reading, judging and writing it is one step, whoever else
+    tries at the same time.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -86,7 +94,9 @@ class RunLock:
         return read_journal(self._path)
 
     def take(self, run: Mapping[str, Any], lease_s: float, instead_of: Sequence[str] = ()) -> tuple[str, dict[str, Any] | None]:
-        """Takes the lock if it may be taken; returns the right (see ``taker``) and the record that was there before."""
+        """Takes the lock if it may be taken; returns the right (see ``taker``) and the record that
+        was there before.
+        """
         with self._alone():
             found, moment = self.read(), now()
             right = taker(found, str(run["id"]), moment, instead_of)
@@ -116,7 +126,9 @@ class RunLock:
         )
 
     def release(self, run: Mapping[str, Any]) -> bool:
-        """Removes the lock if it is this run's, and its folder if that is empty; whether it was there."""
+        """Removes the lock if it is this run's, and its folder if that is empty; whether it was
+        there.
+        """
         if not os.path.isdir(self._folder):
             return False
         with self._alone():
@@ -124,7 +136,8 @@ class RunLock:
             if found is None or found["run"]["id"] != run["id"]:
                 return False
             os.remove(self._path)
-            with contextlib.suppress(OSError):  # the journals of an upgrade that has not ended are there
+            # the journals of an upgrade that has not ended are there
+            with contextlib.suppress(OSError):
                 os.rmdir(self._folder)
         return True
 
@@ -137,7 +150,8 @@ class RunLock:
         """Until the end of the block nobody else takes, renews or releases a lock in this folder."""
         descriptor = self._locked_folder()
         while descriptor is None:
-            with contextlib.suppress(FileExistsError):  # not exist_ok, which looks once more whether it is there: it may be gone again
+            # not exist_ok, which looks once more whether it is there: it may be gone again
+            with contextlib.suppress(FileExistsError):
                 os.makedirs(self._folder, mode=0o700)
             descriptor = self._locked_folder()
         try:

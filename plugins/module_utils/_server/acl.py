@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whether our user may do all that a handover needs, found out before anything is done.
 
-A command that is queued in a transaction is checked against the ACL at once, and never runs if the transaction is
-abandoned (Redis 6.0 and later; earlier ones have no ACL). Sentinels have no transactions, but check the right before they look up
-the name.
+A command that is queued in a transaction is checked against the ACL at once, and never runs if the
+transaction is abandoned (Redis 6.0 and later; earlier ones have no ACL). Sentinels have no
+transactions, but check the right before they look up the name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ ASKING: list[list[Any]] = [
     ["SENTINEL", "SET", NO_SUCH_MASTER, "quorum", 1],
     ["SENTINEL", "DEBUG"],
 ]
-# The right is checked first, and then that there is no such option. (A transaction cannot hold it from 7.0 on.)
+# The right is checked first, and then that there is no such option. (A transaction cannot hold it
+# from 7.0 on.)
 STOPPING: list[Any] = ["SHUTDOWN", "no-such-option-of-sentinelops"]
 
 
@@ -66,7 +67,9 @@ def _denied_in_transactions(node: Server, commands: list[list[Any]]) -> dict[str
 
 
 def _denied(server: Server, commands: list[list[Any]]) -> dict[str, str]:
-    """The rights to commands that are sent as they are, since they change nothing, each with the reply that denies it."""
+    """The rights to commands that are sent as they are, since they change nothing, each with the
+    reply that denies it.
+    """
     found = {}
     for words in commands:
         try:
@@ -79,12 +82,16 @@ def _denied(server: Server, commands: list[list[Any]]) -> dict[str, str]:
 
 
 def denied_on_node(node: Server) -> dict[str, str]:
-    """Every right for an upgrade in any mode that our user lacks on a data node, each with the reply that denies it."""
+    """Every right for an upgrade in any mode that our user lacks on a data node, each with the
+    reply that denies it.
+    """
     return {**_denied(node, [*READING, STOPPING]), **_denied_in_transactions(node, [*PAUSING, *MOVING, *SETTING])}
 
 
 def denied_on_sentinel(sentinel: Server) -> dict[str, str]:
-    """As above, for a Sentinel; among them those that are useful only (``+sentinel|set``, ``+sentinel|debug``)."""
+    """As above, for a Sentinel; among them those that are useful only (``+sentinel|set``,
+    ``+sentinel|debug``).
+    """
     return _denied(sentinel, [*ASKING, STOPPING])
 
 
@@ -104,7 +111,8 @@ def _sentence(server: Server, right: str, reply: str, kind: str = "") -> str:
 
 
 def missing_to_coordinate(master: Server) -> tuple[list[str], list[str]]:
-    """What the Sentinels' own user lacks on the master for a coordinated failover, and what could not be found out.
+    """What the Sentinels' own user lacks on the master for a coordinated failover, and what could
+    not be found out.
 
     Sentinels name their connections ``sentinel-<start of their id>-cmd`` (CLIENT LIST).
     """

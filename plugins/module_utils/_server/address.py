@@ -25,7 +25,9 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """From ``host:port``; an IPv6 address may be in brackets. Raises PreconditionFailed for anything else."""
+        """From ``host:port``; an IPv6 address may be in brackets. Raises PreconditionFailed for
+        anything else.
+        """
         host, _separator, port = text.rpartition(":")
         host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         if not host or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
@@ -33,7 +35,8 @@ class Address(NamedTuple):
         return cls(host, int(port))
 
     def resolved(self) -> set[str]:
-        """The numeric ``host:port`` texts behind this address; itself where the name does not resolve.
+        """The numeric ``host:port`` texts behind this address; itself where the name does not
+        resolve.
 
         Names are asked for once: a handover must not wait for a slow name server.
         """
@@ -55,5 +58,7 @@ def is_run_id(text: str) -> bool:
 
 
 def same_node(one: str, other: str) -> bool:
-    """Whether two ``host:port`` texts lead to the same node (compared by resolved address, not by text)."""
+    """Whether two ``host:port`` texts lead to the same node (compared by resolved address, not by
+    text).
+    """
     return one == other or bool(Address.parse(one).resolved() & Address.parse(other).resolved())

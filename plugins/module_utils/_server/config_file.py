@@ -29,7 +29,8 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 
 
 def split_args(line: str) -> list[str] | None:
-    """The words of a line as the servers split it (sdssplitargs in sds.c); None where quotes are unbalanced.
+    """The words of a line as the servers split it (sdssplitargs in sds.c); None where quotes are
+    unbalanced.
 
     A quote may begin within a word, and must be followed by a space or the end of the line.
     """
@@ -79,15 +80,16 @@ def quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-# Sentinel writes these values back as they are, without quotes (sentinel.c, rewriteConfigSentinelOption).
+# Sentinel writes these values back as they are, without quotes (sentinel.c,
+# rewriteConfigSentinelOption).
 _UNQUOTED = re.compile(r"^(sentinel\s+(?:auth-(?:pass|user)\s+\S+|sentinel-(?:pass|user))\s+)(.*\S)\s*$", re.IGNORECASE)
 
 
 def mended_sentinel_config(text: str) -> str:
     """A sentinel.conf whose secrets with spaces or quotes can be read again.
 
-    Sentinel writes them without quotes, and then refuses its own file at the next start ("Unbalanced quotes in
-    configuration line"; Redis 6.2 and 7.0).
+    Sentinel writes them without quotes, and then refuses its own file at the next start
+    ("Unbalanced quotes in configuration line"; Redis 6.2 and 7.0).
     """
     return "".join(_mended(line) for line in text.splitlines(keepends=True))
 
@@ -104,7 +106,9 @@ def _mended(line: str) -> str:
 
 
 def directives(text: str) -> dict[str, list[list[str]]]:
-    """Directive name (lower case) to the argument lists of its lines, in order; comments are skipped."""
+    """Directive name (lower case) to the argument lists of its lines, in order; comments are
+    skipped.
+    """
     found: dict[str, list[list[str]]] = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -114,9 +118,11 @@ def directives(text: str) -> dict[str, list[list[str]]]:
 
 
 def difference(text: str, running: dict[str, str]) -> list[str]:
-    """Directives of the file that have another value in the running server, whose CONFIG GET values are given.
+    """Directives of the file that have another value in the running server, whose CONFIG GET values
+    are given.
 
-    Directives that may stand on several lines (save, user, include, ...) are left out: their text is no single value.
+    Directives that may stand on several lines (save, user, include, ...) are left out: their text
+    is no single value.
     """
     found = []
     for name, lines in directives(text).items():
@@ -148,7 +154,9 @@ def mount_points(mountinfo: str) -> set[str]:
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether something is mounted on just this path; os.path.ismount() says so of every file on some overlay file systems."""
+    """Whether something is mounted on just this path; os.path.ismount() says so of every file on
+    some overlay file systems.
+    """
     return os.path.realpath(path) in mount_points(read_text("/proc/self/mountinfo"))
 
 

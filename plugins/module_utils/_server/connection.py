@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who we are to a server, what the logic needs of one, and what is done with any of them.
 
-The connections themselves are in _redis_py, which is imported where one is opened and not before: whoever only judges what
-others have read (the filters, on the controller) needs no redis-py.
+The connections themselves are in _redis_py, which is imported where one is opened and not before:
+whoever only judges what others have read (the filters, on the controller) needs no redis-py.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ CONNECTION_SPEC: dict[str, Any] = {
     "timeout_ms": {"type": "int", "default": 5000},
 }
 
-# The options of the doc fragment "nodes": modules whose login_* options lead to a Sentinel reach the data nodes with these.
-# TLS options of theirs that are left out are those of the Sentinel connection.
+# The options of the doc fragment "nodes": modules whose login_* options lead to a Sentinel reach
+# the data nodes with these. TLS options of theirs that are left out are those of the Sentinel
+# connection.
 NODE_LOGIN_SPEC: dict[str, Any] = {
     "node_login_user": {"type": "str"},
     "node_login_password": {"type": "str", "no_log": True},
@@ -59,7 +60,9 @@ _TLS_OPTIONS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client
 
 @dataclass(frozen=True)
 class Login:
-    """Who we are to a server, how the connection is secured, and how long a reply may take (milliseconds)."""
+    """Who we are to a server, how the connection is secured, and how long a reply may take
+    (milliseconds).
+    """
 
     user: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -98,7 +101,9 @@ class Server(Protocol):
     address: Address
 
     def command(self, *words: Any) -> Any:
-        """Sends one command and returns its reply; raises ConnectionFailed, AccessDenied or CommandRefused."""
+        """Sends one command and returns its reply; raises ConnectionFailed, AccessDenied or
+        CommandRefused.
+        """
 
     def set_timeout(self, timeout_ms: int) -> None:
         """From the next command on, waits no longer than this for a connection or a reply."""

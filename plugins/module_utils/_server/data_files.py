@@ -1,7 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data files of a stopped data node: which of them its (older) server cannot read, and setting those aside.
+"""The data files of a stopped data node: which of them its (older) server cannot read, and setting
+those aside.
 
 A file that is set aside keeps its folder and gets another name; none is ever removed or replaced.
 """
@@ -32,7 +33,9 @@ _REFUSED = re.compile(
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Where a server has its data; ``appends``: whether it starts from the append-only files, which then are the whole truth."""
+    """Where a server has its data; ``appends``: whether it starts from the append-only files, which
+    then are the whole truth.
+    """
 
     rdb: str
     aof: str
@@ -45,7 +48,9 @@ class DataFiles:
 
 
 def _lines(config_file: str) -> dict[str, list[list[str]]]:
-    """The directives of a configuration file; where an included file has the same one, the file's own counts."""
+    """The directives of a configuration file; where an included file has the same one, the file's
+    own counts.
+    """
     found: dict[str, list[list[str]]] = {}
     own = directives(read_text(config_file))
     for words in own.get("include", []):
@@ -56,7 +61,9 @@ def _lines(config_file: str) -> dict[str, list[list[str]]]:
 
 
 def data_files(config_file: str) -> DataFiles:
-    """What a configuration says of the data files; names that it does not set are the servers' defaults."""
+    """What a configuration says of the data files; names that it does not set are the servers'
+    defaults.
+    """
     lines = _lines(config_file)
 
     def value(name: str, default: str) -> str:
@@ -80,7 +87,9 @@ def followed(config_file: str) -> str:
 
 
 def with_master(config_file: str, master: str) -> bool:
-    """Makes a configuration file name this master (``host port``); returns whether that had to be changed."""
+    """Makes a configuration file name this master (``host port``); returns whether that had to be
+    changed.
+    """
     if followed(config_file) == master:
         return False
     kept = [line for line in read_text(config_file).splitlines(keepends=True) if (line.split() or [""])[0].lower() not in _FOLLOW]
@@ -95,7 +104,9 @@ def _head(path: str) -> bytes:
 
 
 def unreadable(data: DataFiles, reader: tuple[str, str]) -> list[str]:
-    """The files and folders that this server (``("redis", "6.2.14")``) would have to load, and cannot."""
+    """The files and folders that this server (``("redis", "6.2.14")``) would have to load, and
+    cannot.
+    """
     found = []
     for path in data.all():
         if path == data.aof_folder:

@@ -14,7 +14,9 @@ __all__ = ["NodeInfo", "ReplicaLine", "is_sentinel", "node_info", "parse_info", 
 
 
 def parse_info(text: str) -> dict[str, str]:
-    """The fields of an INFO reply as text, for example ``{"role": "master", "slave0": "ip=..,port=.."}``."""
+    """The fields of an INFO reply as text, for example ``{"role": "master", "slave0":
+    "ip=..,port=.."}``.
+    """
     fields: dict[str, str] = {}
     for line in text.splitlines():
         name, separator, value = line.partition(":")
@@ -24,7 +26,9 @@ def parse_info(text: str) -> dict[str, str]:
 
 
 def server_of(info: Mapping[str, str]) -> tuple[str, str]:
-    """``("redis", "7.0.15")`` or ``("valkey", "8.0.1")``: Valkey says redis_version:7.2.4 beside valkey_version."""
+    """``("redis", "7.0.15")`` or ``("valkey", "8.0.1")``: Valkey says redis_version:7.2.4 beside
+    valkey_version.
+    """
     if "valkey_version" in info:
         return "valkey", info["valkey_version"]
     return "redis", info.get("redis_version", "")
@@ -32,7 +36,9 @@ def server_of(info: Mapping[str, str]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class ReplicaLine:
-    """A ``slaveN`` field of a master's INFO replication; ``offset`` is in bytes of the replication stream."""
+    """A ``slaveN`` field of a master's INFO replication; ``offset`` is in bytes of the replication
+    stream.
+    """
 
     address: str
     state: str
@@ -41,10 +47,11 @@ class ReplicaLine:
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """A data node as its own INFO describes it. Offsets and lags are bytes of the replication stream.
+    """A data node as its own INFO describes it. Offsets and lags are bytes of the replication
+    stream.
 
-    ``role`` is ``master`` or ``replica`` (INFO says ``slave``). ``offset`` is master_repl_offset on a master and
-    slave_repl_offset on a replica. ``link_up`` is true on a master.
+    ``role`` is ``master`` or ``replica`` (INFO says ``slave``). ``offset`` is master_repl_offset on
+    a master and slave_repl_offset on a replica. ``link_up`` is true on a master.
     """
 
     server: str
@@ -86,7 +93,9 @@ def _replica_line(value: str) -> ReplicaLine:
 
 
 def node_info(info: Mapping[str, str]) -> NodeInfo:
-    """From the parsed fields of ``INFO`` (sections server, persistence, replication and stats are needed)."""
+    """From the parsed fields of ``INFO`` (sections server, persistence, replication and stats are
+    needed).
+    """
     server, version = server_of(info)
     is_master = info.get("role") == "master"
     lines = [info[name] for name in sorted(info) if name.startswith("slave") and name[5:].isdigit()]

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Connections to servers with redis-py: the only file that imports it.
 
-It is used below its client classes, as a connection that sends one command and reads one reply: replies stay as the
-server sent them (text, numbers, lists), nothing is retried, and what happened to a command is always known.
-redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
+It is used below its client classes, as a connection that sends one command and reads one reply:
+replies stay as the server sent them (text, numbers, lists), nothing is retried, and what happened
+to a command is always known. redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ OLDEST_REDIS_PY = (4, 3)
 
 
 def require_redis_py() -> None:
-    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py, or has one that is too old."""
+    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py, or has
+    one that is too old.
+    """
     found = str(getattr(sys.modules.get("redis"), "__version__", ""))
     numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:2])
     if REDIS_IMPORT_ERROR is None and numbers >= OLDEST_REDIS_PY:
@@ -161,7 +163,9 @@ class Connection:
         self._has_answered = False
 
     def command(self, *words: Any) -> Any:
-        """See Server.command. Only the first word of a command goes into messages: the rest may be a secret."""
+        """See Server.command. Only the first word of a command goes into messages: the rest may be
+        a secret.
+        """
         sent = False
         try:
             self._transport.connect()
@@ -215,7 +219,8 @@ class SentinelClient:
         try:
             return self._client.execute_command(*words)
         except Exception as error:
-            # "Error 111 connecting to ..." and "No master found": raised before the command was sent
+            # "Error 111 connecting to ..." and "No master found": raised before the command was
+            # sent
             sent = not ("connecting to" in str(error) or isinstance(error, redis.sentinel.MasterNotFoundError))
             raise mapped(error, node=self._name, command=str(words[0]), sent=sent) from error
 

@@ -26,14 +26,18 @@ def is_downgrade(running: str, wanted: str) -> bool:
 
 
 def rdb_version(server: str, version: str) -> int:
-    """The RDB version in which this server sends a full synchronisation; 0 if it is older than all that we know."""
+    """The RDB version in which this server sends a full synchronisation; 0 if it is older than all
+    that we know.
+    """
     if server == "valkey":
         return _VALKEY_RDB
     return next((rdb for first, rdb in _REDIS_RDB if version_key(version) >= first), 0)
 
 
 def _reads(reader: tuple[str, str], writer: tuple[str, str]) -> bool:
-    """Whether one server, given as ``(server, version)``, can take a full synchronisation from another."""
+    """Whether one server, given as ``(server, version)``, can take a full synchronisation from
+    another.
+    """
     sent = rdb_version(*writer)
     if reader[0] == "valkey":
         return sent < _FOREIGN_RDB
@@ -46,14 +50,17 @@ def can_replicate(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
 
 
 def can_downgrade(running: tuple[str, str], wanted: tuple[str, str]) -> bool:
-    """Whether a replica with the running (old) server can follow a master with the wanted (new) one."""
+    """Whether a replica with the running (old) server can follow a master with the wanted (new)
+    one.
+    """
     return _reads(running, wanted)
 
 
 def reads_file(reader: tuple[str, str], head: bytes) -> bool:
     """Whether a server, given as ``(server, version)``, can load a data file that begins so.
 
-    What has no magic of an RDB is not judged: an append-only file of plain commands, or an empty one.
+    What has no magic of an RDB is not judged: an append-only file of plain commands, or an empty
+    one.
     """
     found = re.match(rb"(REDIS|VALKEY)(\d{3,4})", head)
     if found is None:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only the preflight wants to know of an instance: rights, write rate, memory, disks, clock, leftovers. Reads only.
+"""What only the preflight wants to know of an instance: rights, write rate, memory, disks, clock,
+leftovers. Reads only.
 
 It comes on top of the survey's record, under the key ``examined``; JSON types, sizes in bytes.
 """
@@ -64,7 +65,8 @@ def examine(server: Server, record: Mapping[str, Any], journal_path: str, asked_
     if record.get("answers") or refused.get("right"):
         found["rights"] = denied_on_sentinel(server) if record["kind"] == "sentinel" else denied_on_node(server)
     if record.get("answers") and record["kind"] == "redis":
-        with contextlib.suppress(SentinelOpsError):  # it has answered the survey: what it is now, the run will see
+        # it has answered the survey: what it is now, the run will see
+        with contextlib.suppress(SentinelOpsError):
             found.update(_data_node(server, record, clock))
     return found
 
@@ -83,7 +85,9 @@ def _host(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _notes(folder: str) -> list[dict[str, Any]]:
-    """What handovers have noted on this host and not erased, and which process is at one now (0: none)."""
+    """What handovers have noted on this host and not erased, and which process is at one now (0:
+    none).
+    """
     found = []
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "handover-*.json"))):
         note: dict[str, Any] = {"path": path, "changes": [], "error": ""}
@@ -136,7 +140,9 @@ def _number(fields: Mapping[str, str], name: str) -> int:
 
 
 def replica_limit(text: str) -> list[int]:
-    """Hard limit, soft limit (bytes) and seconds of ``client-output-buffer-limit`` for replicas; zeros where there is no limit."""
+    """Hard limit, soft limit (bytes) and seconds of ``client-output-buffer-limit`` for replicas;
+    zeros where there is no limit.
+    """
     words = text.split()
     for position, word in enumerate(words[:-3]):
         if word in ("replica", "slave"):

@@ -1,7 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Surveying one instance on its own host: what runs, from which files, in which role; or what its journal says.
+"""Surveying one instance on its own host: what runs, from which files, in which role; or what its
+journal says.
 
 The record is a dictionary of JSON types, since it travels through Ansible facts to the plan.
 """
@@ -47,10 +48,11 @@ def _absolute_log(path: str, folder: str) -> str:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the user has set for an instance: by whom it is started, its version folder, how and what is activated.
+    """What the user has set for an instance: by whom it is started, its version folder, how and
+    what is activated.
 
-    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``. ``rollback``: what the instance ran before is
-    wanted, too.
+    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``. ``rollback``:
+    what the instance ran before is wanted, too.
     """
 
     manager: str = "auto"
@@ -90,7 +92,9 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], want
 
 
 def _doubts_of_link(activation: Symlink, config_file: str, manager: str) -> list[dict[str, str]]:
-    """A configuration file that is named without the link; a plain process is started by us, and with the link."""
+    """A configuration file that is named without the link; a plain process is started by us, and
+    with the link.
+    """
     if manager == "process" or activation.named(config_file) == config_file:
         return []
     return [
@@ -180,7 +184,8 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any], wanted: Wanted) -
 
 
 def _before(journal: dict[str, Any] | None, before: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the instance ran before the upgrade, as its journal notes it or, where that is closed, the note of it.
+    """What the instance ran before the upgrade, as its journal notes it or, where that is closed,
+    the note of it.
 
     ``there``: whether it is still kept; ``kept``: where.
     """
@@ -208,8 +213,8 @@ def survey(
 
     ``note_of`` gives the note of the version before a running one.
 
-    Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``, and
-    ``stopped: true`` where the journal tells that an upgrade stopped it.
+    Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``,
+    and ``stopped: true`` where the journal tells that an upgrade stopped it.
     """
     record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
     try:

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Conditions on one instance: what was wanted, what was seen, whether it holds. Pure functions of an observation."""
+"""Conditions on one instance: what was wanted, what was seen, whether it holds. Pure functions of
+an observation.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ __all__ = ["Finding", "Observation", "Wanted", "judge"]
 class Observation:
     """What was read at one moment; ``error`` is set where the instance did not answer.
 
-    ``master_offset`` is the offset of a replica's master, in bytes of the replication stream; ``log`` is what the
-    instance has logged.
+    ``master_offset`` is the offset of a replica's master, in bytes of the replication stream;
+    ``log`` is what the instance has logged.
     """
 
     info: Mapping[str, str] = field(default_factory=dict)
@@ -33,7 +35,9 @@ class Observation:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The conditions; one that is None (or empty) is not checked. Field names are the module's option names."""
+    """The conditions; one that is None (or empty) is not checked. Field names are the module's
+    option names.
+    """
 
     role: str | None = None
     version: str | None = None
@@ -86,7 +90,9 @@ def _as_number(text: str) -> float | None:
 
 
 def field_holds(wanted: Any, seen: str | None) -> bool:
-    """Whether an INFO field's text satisfies ``value`` or ``<operator> value``; numbers are compared as numbers."""
+    """Whether an INFO field's text satisfies ``value`` or ``<operator> value``; numbers are
+    compared as numbers.
+    """
     if seen is None:
         return False
     text = str(int(wanted)) if isinstance(wanted, bool) else str(wanted).strip()
@@ -131,7 +137,9 @@ def _node_findings(wanted: Wanted, seen: Observation) -> list[Finding]:
 
 
 def _lag_bytes(seen: Observation) -> int | None:
-    """A replica's distance to its master; on a master the distance of its last replica. None if not known."""
+    """A replica's distance to its master; on a master the distance of its last replica. None if not
+    known.
+    """
     node = node_info(seen.info)
     if node.is_master:
         return max((node.offset - replica.offset for replica in node.replicas), default=0)

@@ -1,13 +1,15 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fence: a min-replicas-to-write that no deployment can satisfy, so that a master refuses every write.
+"""The fence: a min-replicas-to-write that no deployment can satisfy, so that a master refuses every
+write.
 
-It holds even if everything of ours is dead. The number itself says what was there before, so that any later run, from any
-host, can lift it.
+It holds even if everything of ours is dead. The number itself says what was there before, so that
+any later run, from any host, can lift it.
 
-The hush: while the writes are stopped a master must not send its replicas its periodic PING either. That is a part of the stream, so one
-that the new master has not got any more would cost every other node a full resync. Its period says what was there before, too.
+The hush: while the writes are stopped a master must not send its replicas its periodic PING either.
+That is a part of the stream, so one that the new master has not got any more would cost every other
+node a full resync. Its period says what was there before, too.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _PING_DELAY = 1000000  # seconds, added to the period
 
 
 def fence_for(to_write: int, max_lag: int) -> int:
-    """The min-replicas-to-write to set on a node that has these values of min-replicas-to-write and -max-lag now."""
+    """The min-replicas-to-write to set on a node that has these values of min-replicas-to-write and
+    -max-lag now.
+    """
     return FENCE - 2 * min(to_write, 10**6) - (max_lag == 0)
 
 

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Sentinels say: parsing SENTINEL replies, one Sentinel's view of a master, and where several views disagree.
+"""What Sentinels say: parsing SENTINEL replies, one Sentinel's view of a master, and where several
+views disagree.
 
-Replies are those of SENTINEL MASTER, REPLICAS, SENTINELS and CKQUORUM (Redis 5.0 and later, Valkey).
-Ages and periods are milliseconds. All fields are JSON types, so that a view travels through Ansible facts unchanged.
+Replies are those of SENTINEL MASTER, REPLICAS, SENTINELS and CKQUORUM (Redis 5.0 and later,
+Valkey). Ages and periods are milliseconds. All fields are JSON types, so that a view travels
+through Ansible facts unchanged.
 """
 
 from __future__ import annotations
@@ -124,8 +126,8 @@ class SentinelView:
     def stale_links(self) -> list[str]:
         """Nodes that this Sentinel has no working connection to, a sentence each.
 
-        A Sentinel that has just started says of every node that it answered a moment ago; that a PING is pending
-        (last-ping-sent is not 0) until the first answer tells the truth.
+        A Sentinel that has just started says of every node that it answered a moment ago; that a
+        PING is pending (last-ping-sent is not 0) until the first answer tells the truth.
         """
         nodes: list[tuple[str, MasterView | ReplicaView | PeerView]] = [("master", self.master)]
         nodes += [("replica", replica) for replica in self.replicas]
@@ -198,7 +200,9 @@ def monitored_masters(sentinel: Server) -> list[MasterView]:
 
 
 def read_view(sentinel: Server, name: str) -> SentinelView:
-    """Asks one Sentinel everything it knows of the master; CommandRefused if it monitors no such master."""
+    """Asks one Sentinel everything it knows of the master; CommandRefused if it monitors no such
+    master.
+    """
     info = parse_info(sentinel.command("INFO"))
     server, version = server_of(info)
     master = parse_master(sentinel.command("SENTINEL", "MASTER", name))
@@ -235,7 +239,9 @@ def sentinels_of(sentinel: Server, name: str) -> list[Address]:
 
 
 def master_name_of(sentinel: Server, target: str) -> str:
-    """The master name of the shard to which the node (``host:port`` or a run id) belongs, as this Sentinel sees it."""
+    """The master name of the shard to which the node (``host:port`` or a run id) belongs, as this
+    Sentinel sees it.
+    """
     masters = monitored_masters(sentinel)
     if len(masters) == 1:
         return masters[0].name
@@ -254,7 +260,9 @@ def master_name_of(sentinel: Server, target: str) -> str:
 
 
 def sentinel_set(addresses: Sequence[str], first: Server, name: str) -> list[Address]:
-    """The Sentinels of a set: those that are named (``host:port``), or else the first one and those that it knows."""
+    """The Sentinels of a set: those that are named (``host:port``), or else the first one and those
+    that it knows.
+    """
     if addresses:
         return [Address.parse(text) for text in addresses]
     found = sentinels_of(first, name)

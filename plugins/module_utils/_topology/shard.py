@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One shard as it is now: every Sentinel's view and every data node's own state; and what speaks against a handover."""
+"""One shard as it is now: every Sentinel's view and every data node's own state; and what speaks
+against a handover.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,8 @@ class NodeState:
 class Shard:
     """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer.
 
-    ``denied``: those of them that did not let us in, which no waiting mends. Each node has one name throughout, whatever
-    names and addresses different Sentinels have for it.
+    ``denied``: those of them that did not let us in, which no waiting mends. Each node has one name
+    throughout, whatever names and addresses different Sentinels have for it.
     """
 
     views: tuple[SentinelView, ...]
@@ -77,14 +79,18 @@ class Shard:
 
 
 class Names:
-    """One name (``host:port``) per data node: nodes are told apart by their run id, not by how someone writes their address."""
+    """One name (``host:port``) per data node: nodes are told apart by their run id, not by how
+    someone writes their address.
+    """
 
     def __init__(self) -> None:
         self._of_text: dict[str, str] = {}
         self._of_run_id: dict[str, str] = {}
 
     def learn(self, text: str, run_id: str) -> str:
-        """Notes that this text leads to the process with this run id; returns the name of that node."""
+        """Notes that this text leads to the process with this run id; returns the name of that
+        node.
+        """
         name = self._of_text.get(text) or self._of_run_id.get(run_id) or text
         self._of_text[text] = self._of_run_id[run_id] = name
         return name
@@ -108,7 +114,9 @@ class ShardServers:
         self.names = Names()
 
     def again(self) -> ShardServers:
-        """The same servers over new connections, for another process; those of this one are left alone."""
+        """The same servers over new connections, for another process; those of this one are left
+        alone.
+        """
         other = ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
         other.names = self.names
         if self._timeout_ms:
@@ -127,7 +135,9 @@ class ShardServers:
         return next(sentinel for sentinel in self.sentinels if str(sentinel.address) == address)
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """Waits for no reply longer than this from now on, and opens all connections anew, so that nothing later waits for that."""
+        """Waits for no reply longer than this from now on, and opens all connections anew, so that
+        nothing later waits for that.
+        """
         self._timeout_ms = timeout_ms
         for server in [*self.sentinels, *self._nodes.values()]:
             server.set_timeout(timeout_ms)
@@ -163,7 +173,9 @@ def _read_node(server: Server) -> NodeState:
 
 
 def _read_again_if_lost(server: Server) -> NodeState:
-    """A connection may have been closed by a role change just then; one that gets no reply is not tried again."""
+    """A connection may have been closed by a role change just then; one that gets no reply is not
+    tried again.
+    """
     try:
         return _read_node(server)
     except ConnectionFailed as error:
@@ -214,7 +226,9 @@ def _renamed(view: SentinelView, names: Names) -> SentinelView:
 
 
 def named_node(servers: ShardServers, shard: Shard, text: str) -> str:
-    """The name of the node that ``text`` leads to: a run id, its address, or else whoever answers there."""
+    """The name of the node that ``text`` leads to: a run id, its address, or else whoever answers
+    there.
+    """
     if is_run_id(text):
         return next((node.address for node in shard.nodes if node.info.run_id == text), text)
     name = servers.names.of(text)
@@ -227,7 +241,9 @@ def named_node(servers: ShardServers, shard: Shard, text: str) -> str:
 
 
 def pause_budget_ms(down_after_ms: int) -> int:
-    """How long a pause may be before Sentinels could take the master for dead (PUBLISH is paused too)."""
+    """How long a pause may be before Sentinels could take the master for dead (PUBLISH is paused
+    too).
+    """
     return min(down_after_ms - 1000, 4000)
 
 

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan: a pure function from the survey of all instances to what will be done, in which order, and why.
+"""The plan: a pure function from the survey of all instances to what will be done, in which order,
+and why.
 
-Nothing here reads or writes anything. Instances are given as survey records (see _survey/survey); the plan is a dictionary of
-JSON types, since the plays take their hosts and batch sizes from it.
+Nothing here reads or writes anything. Instances are given as survey records (see _survey/survey);
+the plan is a dictionary of JSON types, since the plays take their hosts and batch sizes from it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Instance:
-    """One server process: its inventory host, ``redis`` or ``sentinel``, its survey record, and the host's address."""
+    """One server process: its inventory host, ``redis`` or ``sentinel``, its survey record, and the
+    host's address.
+    """
 
     host: str
     kind: str
@@ -46,8 +49,8 @@ class Instance:
 class Settings:
     """What the user wants. ``master_names`` empty means every master that the Sentinels monitor.
 
-    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through to the end. ``rollback``: the
-    version is left again, for the one that each instance ran before.
+    ``canary``: end when so many data nodes of each shard run the new version; 0 means to go through
+    to the end. ``rollback``: the version is left again, for the one that each instance ran before.
     """
 
     version: str
@@ -61,10 +64,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Step:
-    """What is done to one instance: ``upgrade``, ``rollback``, ``resume`` (an earlier run stopped it) or ``skip``.
+    """What is done to one instance: ``upgrade``, ``rollback``, ``resume`` (an earlier run stopped
+    it) or ``skip``.
 
-    ``wanted``: the version that it runs then.
-    ``config_identity``: owner, group and mode of its configuration file before the upgrade (see FileIdentity).
+    ``wanted``: the version that it runs then. ``config_identity``: owner, group and mode of its
+    configuration file before the upgrade (see FileIdentity).
     """
 
     host: str
@@ -187,7 +191,9 @@ def _journals(instances: Sequence[Instance]) -> list[str]:
 
 
 def _judge_kept(plan: Plan, instances: Sequence[Instance], settings: Settings) -> None:
-    """What is kept of the version before. Where nothing goes back, and no upgrade is under way, nothing is missing either."""
+    """What is kept of the version before. Where nothing goes back, and no upgrade is under way,
+    nothing is missing either.
+    """
     if not plan.pending and not _journals(instances):
         return
     for instance in instances:
@@ -217,7 +223,9 @@ def _step(instance: Instance, settings: Settings, shard: str = "", address: str 
 
 
 def _matches(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
-    """Whether an inventory host is the node that Sentinels know under an address: by run id, else by address."""
+    """Whether an inventory host is the node that Sentinels know under an address: by run id, else
+    by address.
+    """
     record = node.record
     if record.get("run_id") and record["run_id"] in run_ids:
         return True
@@ -226,7 +234,9 @@ def _matches(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
 
 
 def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> dict[str, Instance | None]:
-    """The addresses that any Sentinel names for the shard, each with its inventory host (None: there is none)."""
+    """The addresses that any Sentinel names for the shard, each with its inventory host (None:
+    there is none).
+    """
     run_ids: dict[str, list[str]] = {}
     for view in views:
         run_ids.setdefault(view.master.address, []).append(view.master.run_id)
@@ -282,7 +292,9 @@ def _priority(node: Instance) -> int:
 
 
 def _original_master(known: Mapping[str, Instance], master: str) -> str:
-    """The node that was master when the upgrade began: an unfinished run's journal tells, else it is the master now."""
+    """The node that was master when the upgrade began: an unfinished run's journal tells, else it
+    is the master now.
+    """
     noted = [str((node.record.get("journal") or {}).get("original_master", "")) for node in known.values()]
     return next((address for address in noted if address in known), master)
 
@@ -328,7 +340,9 @@ def _eligible_last(node: Instance) -> bool:
 
 
 def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
-    """The replicas to upgrade: one that is stopped first, then the future master, which has the longest time to settle."""
+    """The replicas to upgrade: one that is stopped first, then the future master, which has the
+    longest time to settle.
+    """
     pending = [
         step
         for step in plan.steps.values()
@@ -338,7 +352,9 @@ def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
 
 
 def _defer(plan: Plan, shard: ShardPlan, settings: Settings) -> None:
-    """Leaves of the shard's steps only what a canary needs. What an earlier run has stopped is started in any case."""
+    """Leaves of the shard's steps only what a canary needs. What an earlier run has stopped is
+    started in any case.
+    """
     own = {key: step for key, step in plan.steps.items() if step.kind == "redis" and step.shard == shard.name}
     upgraded = sum(step.running == settings.version and step.do == "skip" for step in own.values())
     chosen = _replicas_of(plan, shard)[: max(settings.canary - upgraded, 0)]
@@ -352,7 +368,9 @@ def _defer(plan: Plan, shard: ShardPlan, settings: Settings) -> None:
 
 
 def _waves(queues: Sequence[Sequence[str]]) -> tuple[list[str], list[int]]:
-    """Hosts in waves, at most one of each queue (shard) per wave: the hosts in order, and the size of each wave."""
+    """Hosts in waves, at most one of each queue (shard) per wave: the hosts in order, and the size
+    of each wave.
+    """
     waves = [[host for host in wave if host is not None] for wave in zip_longest(*queues)]
     return [host for wave in waves for host in wave], [len(wave) for wave in waves]
 
@@ -394,9 +412,11 @@ def _judge_versions(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], set
 
 
 def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
-    """What an instance's journal notes: all that could not be asked any more once the instance is stopped.
+    """What an instance's journal notes: all that could not be asked any more once the instance is
+    stopped.
 
-    Of one that goes back it is what the upgrade's journal noted, so that an interrupted rollback is like an interrupted upgrade.
+    Of one that goes back it is what the upgrade's journal noted, so that an interrupted rollback is
+    like an interrupted upgrade.
     """
     noted = (
         "kind",
@@ -422,7 +442,9 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
 
 
 def no_way_back(shard: str, running: str, wanted: str, accepted: bool) -> Finding:
-    """What it means that an older server cannot read the new one's data; a warning once it is accepted."""
+    """What it means that an older server cannot read the new one's data; a warning once it is
+    accepted.
+    """
     return Finding(
         f"shard {shard}",
         f"there is no way back from {wanted} to {running}",

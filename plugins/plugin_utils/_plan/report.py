@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report: what was done, and what is not as it should be, from the plan and a survey made afterwards. Pure."""
+"""The report: what was done, and what is not as it should be, from the plan and a survey made
+afterwards. Pure.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ HANDOVER_FIELDS = (
 def make_report(
     plan: Mapping[str, Any], instances: Sequence[Instance], settings: Settings, handovers: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The report: ``instances``, ``shards``, ``handovers`` in order, ``problems``, and the text in ``lines``."""
+    """The report: ``instances``, ``shards``, ``handovers`` in order, ``problems``, and the text in
+    ``lines``.
+    """
     now = {instance.key: instance.record for instance in instances}
     after = make_plan(instances, settings)
     report: dict[str, Any] = {

@@ -1,11 +1,13 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Going back: what of a deployment can return to the version before, and what stands against it. Pure functions of the survey.
+"""Going back: what of a deployment can return to the version before, and what stands against it.
+Pure functions of the survey.
 
-An instance goes back if it runs the version that the deployment was upgraded to, and its ``before`` (see _survey/survey) tells another
-one. Data nodes go back as replicas of whoever is master then: of one that has the old version already, which any node can
-follow that has followed it until now, or of one that still has the new version, which only works where the old one reads its data.
+An instance goes back if it runs the version that the deployment was upgraded to, and its ``before``
+(see _survey/survey) tells another one. Data nodes go back as replicas of whoever is master then: of
+one that has the old version already, which any node can follow that has followed it until now, or
+of one that still has the new version, which only works where the old one reads its data.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ Record = Mapping[str, Any]
 
 
 def previous_version(record: Record) -> tuple[str, str]:
-    """``(server, version)`` that the instance ran before the upgrade; version empty if that is not known."""
+    """``(server, version)`` that the instance ran before the upgrade; version empty if that is not
+    known.
+    """
     before = record.get("before") or {}
     return str(before.get("server") or record.get("server", "redis")), str(before.get("version", ""))
 
@@ -40,7 +44,9 @@ def rolls_back(record: Record, left: str) -> bool:
 
 
 def version_to_run(record: Record, left: str) -> str:
-    """What the instance shall run when the deployment has gone back; one that runs another version than the one left stays as it is."""
+    """What the instance shall run when the deployment has gone back; one that runs another version
+    than the one left stays as it is.
+    """
     return previous_version(record)[1] if rolls_back(record, left) else str(record.get("version", ""))
 
 
@@ -50,7 +56,9 @@ def has_no_record(record: Record, left: str) -> bool:
 
 
 def rollback_barriers(shard: str, master: tuple[str, Record], nodes: Mapping[str, Record], left: str) -> Iterator[Finding]:
-    """Why data nodes of a shard could not follow their master. ``master``: its host and record; ``nodes``: all, by their host."""
+    """Why data nodes of a shard could not follow their master. ``master``: its host and record;
+    ``nodes``: all, by their host.
+    """
     host, record = master
     if not rolls_back(record, left):
         return  # it has the old version: whoever goes back has followed it before

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles, links and lag of a shard's data nodes, judged before anything is touched: pure functions of the survey."""
+"""Roles, links and lag of a shard's data nodes, judged before anything is touched: pure functions
+of the survey.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rights, files, disks and clocks of the hosts, judged before anything is touched: pure functions of the survey."""
+"""Rights, files, disks and clocks of the hosts, judged before anything is touched: pure functions
+of the survey.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from .._plan.plan import Instance, Plan
 __all__ = ["of_clocks", "of_disks", "of_rewriting", "of_rights", "unreachable_findings"]
 
 MAX_CLOCK_S = 3.0
-# What our user may do without, if servers are stopped in another way, if writes are not paused, or where it is useful only.
+# What our user may do without, if servers are stopped in another way, if writes are not paused, or
+# where it is useful only.
 STOPPING = ("+shutdown",)
 PAUSING = ("+client|pause", "+client|unpause")
 USEFUL = {
@@ -97,7 +100,9 @@ def of_rewriting(instance: Instance) -> Iterator[Finding]:
 
 
 def of_disks(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """Programs of the new version are placed everywhere at once; data is saved by one node after the other, beside what it saved before."""
+    """Programs of the new version are placed everywhere at once; data is saved by one node after
+    the other, beside what it saved before.
+    """
     devices: dict[str, list[tuple[Instance, Mapping[str, Any], int, int, int]]] = {}
     for instance in instances:
         seen: Mapping[str, Any] = instance.record.get("examined") or {}
@@ -134,7 +139,9 @@ def _of_disk(users: Sequence[tuple[Instance, Mapping[str, Any], int, int, int]])
 
 
 def of_clocks(instances: Sequence[Instance], now_s: float) -> Iterator[Finding]:
-    """``now_s``: the controller's time of day after the survey. It asked before that, so the host's answer must lie in between."""
+    """``now_s``: the controller's time of day after the survey. It asked before that, so the host's
+    answer must lie in between.
+    """
     judged = set()
     for instance in instances:
         clock: Mapping[str, Any] = (instance.record.get("examined") or {}).get("clock") or {}

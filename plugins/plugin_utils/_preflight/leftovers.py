@@ -14,7 +14,9 @@ __all__ = ["of_leftovers", "of_other_runs"]
 
 
 def of_other_runs(instances: Sequence[Instance]) -> Iterator[Finding]:
-    """Whoever is at work on this deployment already. Everything that tells of another run belongs here."""
+    """Whoever is at work on this deployment already. Everything that tells of another run belongs
+    here.
+    """
     for host, note in _notes(instances):
         if note.get("held_by"):
             yield Finding(

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The gates before anything is touched: pure judgements of the survey, all of them at once.
 
-Each subject has a file of its own (_preflight_*); here is what concerns one instance's files, folders and service manager.
+Each subject has a file of its own (_preflight_*); here is what concerns one instance's files,
+folders and service manager.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ __all__ = ["preflight", "relocations"]
 def preflight(
     instances: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str = "auto", now_s: float = 0
 ) -> list[Finding]:
-    """Everything that forbids the upgrade now, and everything that is worth a warning; refusals first.
+    """Everything that forbids the upgrade now, and everything that is worth a warning; refusals
+    first.
 
-    ``now_s``: the controller's time of day after the survey; 0 if clocks shall not be compared. Where nothing is to be done, only
-    what is left of earlier runs is judged.
+    ``now_s``: the controller's time of day after the survey; 0 if clocks shall not be compared.
+    Where nothing is to be done, only what is left of earlier runs is judged.
     """
     findings = [*plan.problems, *of_other_runs(instances), *of_leftovers(instances, plan)]
     if not plan.nothing_to_do:
@@ -81,7 +83,9 @@ def _of_shard(
 
 
 def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """A way back that is missing and was accepted is told all the same; of a way that is gone back, what it costs."""
+    """A way back that is missing and was accepted is told all the same; of a way that is gone back,
+    what it costs.
+    """
     if plan.rollback:
         for node in nodes:
             yield from set_aside_warning(node.host, node.record, plan.version, shard.master_host)

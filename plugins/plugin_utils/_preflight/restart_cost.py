@@ -1,10 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What restarting a shard's data nodes will cost: full synchronisations, memory, and what is lost if something dies then.
+"""What restarting a shard's data nodes will cost: full synchronisations, memory, and what is lost
+if something dies then.
 
-Pure functions of the survey; sizes in bytes. How long a restart takes is an estimate from what was measured on real servers: a few
-seconds, and for each GiB of data up to 9 s to load it and as much again to save and stop.
+Pure functions of the survey; sizes in bytes. How long a restart takes is an estimate from what was
+measured on real servers: a few seconds, and for each GiB of data up to 9 s to load it and as much
+again to save and stop.
 """
 
 from __future__ import annotations

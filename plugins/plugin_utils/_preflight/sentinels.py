@@ -1,7 +1,9 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Sentinels say of a shard, judged before anything is touched: pure functions of their views."""
+"""What the Sentinels say of a shard, judged before anything is touched: pure functions of their
+views.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,16 @@ from .._finding import Finding
 
 __all__ = ["Expected", "of_time_limits", "of_views"]
 
-MAX_PING_AGE_MS = 3000  # a PING goes out every second; CKQUORUM itself goes on counting until down-after-milliseconds is over
+# a PING goes out every second; CKQUORUM itself goes on counting until down-after-milliseconds is
+# over
+MAX_PING_AGE_MS = 3000
 
 
 @dataclass(frozen=True)
 class Expected:
-    """How many Sentinels the inventory has, how many of them an earlier run stopped, and which data nodes it stopped."""
+    """How many Sentinels the inventory has, how many of them an earlier run stopped, and which data
+    nodes it stopped.
+    """
 
     sentinels: int
     stopped_sentinels: int = 0

@@ -16,10 +16,12 @@ _FORMS = "+90m (from the start of the run), 23:30 (the nearest one), or 2026-11-
 
 
 def parse_deadline(text: str, start: datetime) -> datetime:
-    """The moment that is meant, given when the run began (with a time zone). Times that name no zone are this machine's local ones.
+    """The moment that is meant, given when the run began (with a time zone). Times that name no
+    zone are this machine's local ones.
 
-    ``+1h30m`` counts from the start. A time of day, ``23:30``, is the nearest one, at most twelve hours ahead or behind: a run that
-    is repeated shortly after its deadline has missed it, rather than having a whole day. Raises ValueError if it is none of these.
+    ``+1h30m`` counts from the start. A time of day, ``23:30``, is the nearest one, at most twelve
+    hours ahead or behind: a run that is repeated shortly after its deadline has missed it, rather
+    than having a whole day. Raises ValueError if it is none of these.
     """
     text = text.strip()
     from_now = _FROM_NOW.fullmatch(text)

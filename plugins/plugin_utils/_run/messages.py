@@ -1,10 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the operator stays in control of a run: who else is at work, where it stops, and what it says then. Pure.
+"""How the operator stays in control of a run: who else is at work, where it stops, and what it says
+then. Pure.
 
-A run does one step after the other, in the order of the plan, and ends at the first that fails. So what is done and what is
-left follows from the plan and the step that comes next; nothing else is kept.
+A run does one step after the other, in the order of the plan, and ends at the first that fails. So
+what is done and what is left follows from the plan and the step that comes next; nothing else is
+kept.
 """
 
 from __future__ import annotations
@@ -37,10 +39,12 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Failure:
-    """What went wrong with an instance: why, the server's last words, and what came of bringing it back.
+    """What went wrong with an instance: why, the server's last words, and what came of bringing it
+    back.
 
-    ``before``: the version that it has run before this step; ``second``: why that could not be put back, empty if it was;
-    ``untouched``: it was not stopped at all; ``left``: for the second, it was refused to stop it, so it goes on with what it was to run.
+    ``before``: the version that it has run before this step; ``second``: why that could not be put
+    back, empty if it was; ``untouched``: it was not stopped at all; ``left``: for the second, it
+    was refused to stop it, so it goes on with what it was to run.
     """
 
     reason: str
@@ -58,7 +62,8 @@ CONFIRM = ("never", "nodes", "handover", "all")
 
 @dataclass(frozen=True)
 class StepToDo:
-    """A disruptive step: ``host/sentinel``, ``host/redis``, or ``host/handover`` for the handover to that host.
+    """A disruptive step: ``host/sentinel``, ``host/redis``, or ``host/handover`` for the handover
+    to that host.
 
     ``play``: of those with the same number, several may be under way at once.
     """
@@ -71,7 +76,9 @@ class StepToDo:
 
 
 def steps_to_do(plan: Record) -> list[StepToDo]:
-    """All disruptive steps of a plan, in the order in which they are done: going back, the Sentinels come last."""
+    """All disruptive steps of a plan, in the order in which they are done: going back, the
+    Sentinels come last.
+    """
     back = bool(plan.get("rollback"))
     sentinels = [StepToDo(9 if back else 4, f"{host}/sentinel", f"the Sentinel of {host}") for host in plan["sentinel_hosts"]]
     first = [StepToDo(4, f"{host}/sentinel", f"the Sentinel of {host}") for host in plan.get("first_sentinel_hosts", [])]
@@ -90,7 +97,9 @@ def steps_to_do(plan: Record) -> list[StepToDo]:
 
 
 def _planned(plan: Record, keys: Sequence[str]) -> list[int]:
-    """Which steps of the plan the present batch does, counted from 0; none if the plan has nothing to do there."""
+    """Which steps of the plan the present batch does, counted from 0; none if the plan has nothing
+    to do there.
+    """
     return [number for number, step in enumerate(steps_to_do(plan)) if step.key in keys]
 
 
@@ -105,9 +114,11 @@ def _masters(plan: Record, done: Sequence[StepToDo]) -> dict[str, tuple[str, str
 
 
 def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: bool = False) -> list[str]:
-    """What a run says that stops between two steps: before those with these keys, or right after the one.
+    """What a run says that stops between two steps: before those with these keys, or right after
+    the one.
 
-    What is done, what is left, who is master, and how to go on. Nothing if the plan has none of these steps.
+    What is done, what is left, who is master, and how to go on. Nothing if the plan has none of
+    these steps.
     """
     planned = _planned(plan, keys)
     if not planned:
@@ -121,10 +132,12 @@ def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: 
 
 
 def lost_lines(plan: Record, keys: Sequence[str], done: Sequence[str], lost_hosts: Sequence[str]) -> list[str]:
-    """What a run says that does not begin a step, since an earlier one has not come to its end: its host was lost on the way.
+    """What a run says that does not begin a step, since an earlier one has not come to its end: its
+    host was lost on the way.
 
-    ansible-core (2.17 to 2.19; its issue 82834) goes on with the next batch and play after a host could not be reached any more.
-    ``done``: the keys of the steps that have come to their end in this run. ``lost_hosts``: that are no more in the present play.
+    ansible-core (2.17 to 2.19; its issue 82834) goes on with the next batch and play after a host
+    could not be reached any more. ``done``: the keys of the steps that have come to their end in
+    this run. ``lost_hosts``: that are no more in the present play.
     """
     planned = _planned(plan, keys)
     if not planned:
@@ -158,7 +171,9 @@ def _run(plan: Record) -> str:
 
 
 def _progress(plan: Record, position: int, was: bool = False) -> list[str]:
-    """What is done and what is left after so many steps, and who is master; or who was, where that may have changed since."""
+    """What is done and what is left after so many steps, and who is master; or who was, where that
+    may have changed since.
+    """
     steps = steps_to_do(plan)
     done, left = steps[:position], steps[position:]
     waiting = f", but for what waits for a run without redis_upgrade_canary: {', '.join(plan['deferred'])}" if plan["deferred"] else ""
@@ -205,7 +220,9 @@ def _listed(steps: Sequence[StepToDo]) -> str:
 
 
 def question(plan: Record, keys: Sequence[str], confirm: str, pause_s: int) -> dict[str, Any]:
-    """Whether to wait before a step: ``pause_s`` (0: not at all) and ``ask``, the prompt (empty: none)."""
+    """Whether to wait before a step: ``pause_s`` (0: not at all) and ``ask``, the prompt (empty:
+    none).
+    """
     planned = _planned(plan, keys)
     if not planned:
         return {"pause_s": 0, "ask": ""}
@@ -220,7 +237,9 @@ def question(plan: Record, keys: Sequence[str], confirm: str, pause_s: int) -> d
 
 
 def hook_variables(plan: Record, name: str, keys: Sequence[str], key: str) -> dict[str, Any]:
-    """What a hook is told: ``redis_upgrade_hook``, as the role's README describes it; empty if the plan has no such step."""
+    """What a hook is told: ``redis_upgrade_hook``, as the role's README describes it; empty if the
+    plan has no such step.
+    """
     host, _slash, what = key.partition("/")
     planned_steps = _planned(plan, keys)
     if not _planned(plan, [key]):
@@ -244,7 +263,9 @@ def hook_variables(plan: Record, name: str, keys: Sequence[str], key: str) -> di
 
 
 def missing_hosts(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:
-    """What a run says that a ``--limit`` keeps from a part of the deployment; nothing if it sees all hosts of the groups."""
+    """What a run says that a ``--limit`` keeps from a part of the deployment; nothing if it sees
+    all hosts of the groups.
+    """
     hosts = dict.fromkeys(host for group in wanted for host in groups.get(group, []))
     missing = [host for host in hosts if host not in in_play]
     if not missing:
@@ -259,10 +280,12 @@ def missing_hosts(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in
 
 
 def judge_lock(asked: Mapping[str, Record], override: str, fate: Callable[[Record], str]) -> dict[str, Any]:
-    """What the answers of redis_run_lock on all Sentinels' hosts mean; ``fate``: what has become of a run (see _run/process).
+    """What the answers of redis_run_lock on all Sentinels' hosts mean; ``fate``: what has become of
+    a run (see _run/process).
 
-    ``held``: all of them were granted. ``instead_of``: runs whose locks may be taken all the same, since they are known to be dead or
-    the operator says so. ``lines``: who holds it, since when, until when at most, and what to do.
+    ``held``: all of them were granted. ``instead_of``: runs whose locks may be taken all the same,
+    since they are known to be dead or the operator says so. ``lines``: who holds it, since when,
+    until when at most, and what to do.
     """
     holders = {host: answer["holder"] for host, answer in asked.items() if not answer.get("held") and answer.get("holder")}
     runs = {str(holder["id"]): (host, holder) for host, holder in reversed(list(holders.items()))}
@@ -291,7 +314,9 @@ def _refusal(run: str, host: str, holder: Record, fate: str) -> Iterator[str]:
 
 
 def operator_findings(wanted: Record, passed: str, terminal: bool, exists: Callable[[str], bool] = os.path.isfile) -> list[Finding]:
-    """What is wrong with the wishes of the operator: hooks, confirmation, deadline (``passed``: what is wrong with that)."""
+    """What is wrong with the wishes of the operator: hooks, confirmation, deadline (``passed``:
+    what is wrong with that).
+    """
     found = []
     if passed:
         found.append(Finding("redis_upgrade_deadline", passed, "Nothing may be begun", "Give a later one, or none"))

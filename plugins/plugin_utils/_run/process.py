@@ -1,10 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who a run is, and whether a run that was started on this controller is still alive. Only used on the controller.
+"""Who a run is, and whether a run that was started on this controller is still alive. Only used on
+the controller.
 
-A run is one ansible-playbook process: its id follows from the machine, the process id and when that process began, so it is the
-same wherever in the run it is asked for.
+A run is one ansible-playbook process: its id follows from the machine, the process id and when that
+process began, so it is the same wherever in the run it is asked for.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def main_pid() -> int:
 
 
 def machine() -> str:
-    """What tells this machine since its last boot, and the container on it, from all others whose process ids mean nothing here."""
+    """What tells this machine since its last boot, and the container on it, from all others whose
+    process ids mean nothing here.
+    """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
@@ -36,7 +39,9 @@ def machine() -> str:
 
 
 def process_start_time(pid: int) -> str:
-    """When the process began, as the system tells it; empty if there is none. Process ids are used again, together with this not."""
+    """When the process began, as the system tells it; empty if there is none. Process ids are used
+    again, together with this not.
+    """
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
@@ -51,7 +56,9 @@ def process_start_time(pid: int) -> str:
 
 
 def run_of(pid: int) -> dict[str, Any]:
-    """Who the run of an ansible-playbook process is: ``id``, ``user``, ``controller``, ``pid``, ``process_start_time``, ``machine``."""
+    """Who the run of an ansible-playbook process is: ``id``, ``user``, ``controller``, ``pid``,
+    ``process_start_time``, ``machine``.
+    """
     where, when = machine(), process_start_time(pid)
     digest = hashlib.sha256(f"{where} {pid} {when}".encode()).hexdigest()[:8]
     return {"id": digest, "user": _user(), "controller": platform.node(), "pid": pid, "begun": when, "machine": where}
@@ -65,7 +72,9 @@ def _user() -> str:
 
 
 def run_state(run: Mapping[str, Any], here: Callable[[], str] = machine, began: Callable[[int], str] = process_start_time) -> str:
-    """What has become of a run: ``alive`` or ``dead`` if it was started on this machine, else ``unknown``."""
+    """What has become of a run: ``alive`` or ``dead`` if it was started on this machine, else
+    ``unknown``.
+    """
     if not run.get("machine") or run["machine"] != here():
         return "unknown"
     return "alive" if began(int(run["pid"])) == run.get("begun") else "dead"

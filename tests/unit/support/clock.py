@@ -13,7 +13,8 @@ STEP_S = 0.005  # fine enough for a handover, which looks every 4 ms
 class FakeClock(Clock):
     """Sleeping moves it on in small steps; what was planned with ``at`` happens on the way.
 
-    Whoever waits for more than ``limit_s`` seconds altogether is taken to wait without a deadline, and fails.
+    Whoever waits for more than ``limit_s`` seconds altogether is taken to wait without a deadline,
+    and fails.
     """
 
     def __init__(self, limit_s: float = 100.0) -> None:
@@ -48,7 +49,9 @@ class FakeClock(Clock):
         heapq.heappush(self._planned, (self._now_s + delay_s, self._number, action))
 
     def pass_s(self, seconds: float) -> None:
-        """Time goes by, also while nobody sleeps (a command takes time); in coarser steps if it is much."""
+        """Time goes by, also while nobody sleeps (a command takes time); in coarser steps if it is
+        much.
+        """
         end_s, step_s = self._now_s + seconds, max(STEP_S, seconds / 100)
         if end_s - self._stepped_s < STEP_S and not (self._planned and self._planned[0][0] <= end_s):
             self._now_s = end_s  # nothing happens meanwhile: what most commands take

@@ -12,7 +12,9 @@ SETTINGS = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replic
 
 
 class DataNode(FakeServer):
-    """Offsets are bytes. As a master it takes writes (bytes per second) unless it is paused, fenced or dead."""
+    """Offsets are bytes. As a master it takes writes (bytes per second) unless it is paused, fenced
+    or dead.
+    """
 
     def __init__(self, address: str, wire: Wire, master: DataNode | None = None) -> None:
         super().__init__(address, wire)
@@ -46,7 +48,9 @@ class DataNode(FakeServer):
 
     @property
     def fenced(self) -> bool:
-        """It asks for more replicas than there can be; with min-replicas-max-lag 0 nobody counts them."""
+        """It asks for more replicas than there can be; with min-replicas-max-lag 0 nobody counts
+        them.
+        """
         return int(self.config["min-replicas-to-write"]) > 2000000000 and self.config["min-replicas-max-lag"] != "0"
 
     @property
@@ -54,7 +58,9 @@ class DataNode(FakeServer):
         return self.master is None and self.alive and not (self.frozen or self.paused or self.fenced)
 
     def step(self, seconds: float) -> None:
-        """Time goes by: a master takes writes, a replica applies the stream unless something keeps it."""
+        """Time goes by: a master takes writes, a replica applies the stream unless something keeps
+        it.
+        """
         if self.takes_writes:
             self.offset += self.writes_per_s * seconds
         elif (
@@ -87,7 +93,8 @@ class DataNode(FakeServer):
             self.offset = master.promoted_at
         self.master = master
 
-    # -- commands -----------------------------------------------------------------------------------------------------
+    # -- commands
+    # -----------------------------------------------------------------------------------------------------
 
     def do_info(self, *_sections: str) -> str:
         head = {

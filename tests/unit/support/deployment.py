@@ -1,4 +1,6 @@
-"""A deployment in memory: one master, its replicas and three Sentinels, on a fake clock, with every command noted."""
+"""A deployment in memory: one master, its replicas and three Sentinels, on a fake clock, with every
+command noted.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ class Killed(BaseException):
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Does something and dies before its n-th change of the file system (from 0 on); returns whether it came that far."""
+    """Does something and dies before its n-th change of the file system (from 0 on); returns
+    whether it came that far.
+    """
     counter = itertools.count()
     with monkeypatch.context() as patched:
         for module, name in ((os, "rename"), (os, "replace"), (os, "makedirs"), (os, "chmod"), (os, "symlink"), (shutil, "copyfile")):

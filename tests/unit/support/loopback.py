@@ -1,4 +1,6 @@
-"""A server on a loopback port that speaks the protocol: what redis-py makes of replies is part of what is tested."""
+"""A server on a loopback port that speaks the protocol: what redis-py makes of replies is part of
+what is tested.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Listening:
-    """Where it listens, and every command that came: ``said`` altogether, ``said_on`` each connection."""
+    """Where it listens, and every command that came: ``said`` altogether, ``said_on`` each
+    connection.
+    """
 
     def __init__(self, server: _Server) -> None:
         self.address = Address("127.0.0.1", server.server_address[1])
@@ -119,7 +123,8 @@ class Listening:
 
 @contextlib.contextmanager
 def listening(answer: Answer, takes_transactions: bool = False) -> Iterator[Listening]:
-    """Answers every command with what ``answer`` returns for its words; redis-py's own greetings are answered OK.
+    """Answers every command with what ``answer`` returns for its words; redis-py's own greetings
+    are answered OK.
 
     ``takes_transactions``: what is queued in one is not asked of ``answer``.
     """

@@ -36,7 +36,9 @@ def flat(fields: dict[str, str]) -> list[str]:
 
 
 class RecordedSentinel:
-    """A Sentinel that replays what a real one said; ``changes`` replaces fields of its SENTINEL MASTER reply."""
+    """A Sentinel that replays what a real one said; ``changes`` replaces fields of its SENTINEL
+    MASTER reply.
+    """
 
     def __init__(self, said: dict[str, Any], **changes: str) -> None:
         self.address = Address.parse(said["address"])
@@ -81,7 +83,8 @@ class RecordedNode:
         if words[0] == "ROLE":
             return [dict(line.split(":", 1) for line in info_text(self._said["info"]).splitlines() if ":" in line)["role"]]
         value = self._said["config"].get(words[2])
-        return [] if value is None else [words[2], value]  # as of a parameter that the server does not have
+        # as of a parameter that the server does not have
+        return [] if value is None else [words[2], value]
 
     def set_timeout(self, timeout_ms: int) -> None:
         """There is nothing to wait for."""

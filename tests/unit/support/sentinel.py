@@ -41,10 +41,12 @@ class Failover:
 
 
 class FakeSentinel(FakeServer):
-    """``promotion_s``, ``demotion_s`` (from the promotion on), ``aborts`` and ``loses_the_answer`` change a failover.
+    """``promotion_s``, ``demotion_s`` (from the promotion on), ``aborts`` and ``loses_the_answer``
+    change a failover.
 
-    Else it goes as it was measured. A promotion that has not come after failover-timeout is given up; one that ``hangs``
-    neither comes nor is given up, and the Sentinel says nothing any more. ``promotes``: that one, whatever the priorities are.
+    Else it goes as it was measured. A promotion that has not come after failover-timeout is given
+    up; one that ``hangs`` neither comes nor is given up, and the Sentinel says nothing any more.
+    ``promotes``: that one, whatever the priorities are.
     """
 
     def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
@@ -105,7 +107,8 @@ class FakeSentinel(FakeServer):
         if self.running and failover and known.node is failover.target and known.seen["role"] == "master" and self.master is not known.node:
             self._announce(failover)
 
-    # -- the failover -------------------------------------------------------------------------------------------------
+    # -- the failover
+    # -------------------------------------------------------------------------------------------------
 
     def _begin(self, coordinated: bool) -> None:
         ranked = sorted(
@@ -165,7 +168,8 @@ class FakeSentinel(FakeServer):
         if failover and failover.target.master is None and failover.old_master.alive and failover.old_master.master is None:
             failover.old_master.be_made_to_follow(failover.target)
 
-    # -- commands -----------------------------------------------------------------------------------------------------
+    # -- commands
+    # -----------------------------------------------------------------------------------------------------
 
     def do_info(self, *_sections: str) -> str:
         said = {**versions(self.server, self.version), "redis_mode": "sentinel", "run_id": f"id-{self.address}"}

@@ -45,16 +45,19 @@ class Occasion:
 
 
 class Killed(BaseException):
-    """Whoever sends a command is dead: whatever it still tries (in a finally, say) does not come about."""
+    """Whoever sends a command is dead: whatever it still tries (in a finally, say) does not come
+    about.
+    """
 
 
 class Wire:
     """Every command to every server, in order.
 
-    ``sent`` has those that ran, ``tried`` those that somebody wanted to send, also if they were only queued in a
-    transaction, or if the server was dead. ``accidents``: what happens at the n-th of the latter: the connection is lost
-    ``before`` or ``after`` it has run, the server ``dies``, or ``freezes`` or ``is out of reach`` for ``moment_s``, or the sender
-    is ``killed`` before that command or ``killed after`` it.
+    ``sent`` has those that ran, ``tried`` those that somebody wanted to send, also if they were
+    only queued in a transaction, or if the server was dead. ``accidents``: what happens at the n-th
+    of the latter: the connection is lost ``before`` or ``after`` it has run, the server ``dies``,
+    or ``freezes`` or ``is out of reach`` for ``moment_s``, or the sender is ``killed`` before that
+    command or ``killed after`` it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -75,9 +78,11 @@ class Wire:
         return self.accidents.get(len(self.tried) - 1, "")
 
     def occasions(self, begin: str, before: str = "", after: str = "") -> list[Occasion]:
-        """Where something may happen: at each command from ``begin`` on that comes first since something was changed.
+        """Where something may happen: at each command from ``begin`` on that comes first since
+        something was changed.
 
-        ``before`` it at every command, ``after`` it only at those that change something: else it makes no difference.
+        ``before`` it at every command, ``after`` it only at those that change something: else it
+        makes no difference.
         """
         found: list[Occasion] = []
         seen: set[str] = set()
@@ -137,14 +142,16 @@ class ErrorReply(Exception):
 
 
 class FakeServer:
-    """Answers commands with the methods ``do_<first word>``. It may be dead, or refuse; both can be set at any time.
+    """Answers commands with the methods ``do_<first word>``. It may be dead, or refuse; both can be
+    set at any time.
 
-    ``refuses`` maps the beginning of a command to the error replies that it gets, one after the other, ``before`` to
-    something to do first, once, when such a command comes. The connection may be lost: ``connection_lost`` before the
-    next command runs, ``loses_answers`` once after a command that begins so has run; we may not reach it for a while,
-    ``out_of_reach_until_s``; or it answers nobody, and does nothing, ``frozen_until_s``: what came meanwhile it does then,
-    also for those who do not wait any more. A command in a transaction comes,
-    and is refused, when the transaction runs; but a right that is missing (NOPERM) is told as soon as it is queued.
+    ``refuses`` maps the beginning of a command to the error replies that it gets, one after the
+    other, ``before`` to something to do first, once, when such a command comes. The connection may
+    be lost: ``connection_lost`` before the next command runs, ``loses_answers`` once after a
+    command that begins so has run; we may not reach it for a while, ``out_of_reach_until_s``; or it
+    answers nobody, and does nothing, ``frozen_until_s``: what came meanwhile it does then, also for
+    those who do not wait any more. A command in a transaction comes, and is refused, when the
+    transaction runs; but a right that is missing (NOPERM) is told as soon as it is queued.
     """
 
     def __init__(self, address: str, wire: Wire) -> None:
@@ -256,7 +263,8 @@ class FakeServer:
         assert options == ("no-such-option-of-sentinelops",), "nothing here shuts a server down"
         self._refuse(("SHUTDOWN",), "ERR syntax error")
 
-    # -- what may come between ----------------------------------------------------------------------------------------
+    # -- what may come between
+    # ----------------------------------------------------------------------------------------
 
     @property
     def frozen(self) -> bool:

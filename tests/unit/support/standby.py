@@ -1,4 +1,6 @@
-"""The standby of a handover in memory, the note of one whose process may be killed, and handovers that are killed."""
+"""The standby of a handover in memory, the note of one whose process may be killed, and handovers
+that are killed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ TakeOver = Callable[[Mapping[str, Any]], None]
 
 
 class Standby:
-    """Keeps what is written down for it, as long as the writer lives; of the writer's memory it has a copy, as a fork has."""
+    """Keeps what is written down for it, as long as the writer lives; of the writer's memory it has
+    a copy, as a fork has.
+    """
 
     def __init__(self, wire: Wire) -> None:
         self.notes: list[Mapping[str, Any]] = []
@@ -46,7 +50,9 @@ class Standby:
 
 
 class Note(UndoFile):
-    """A dead process writes and erases nothing. Its lock ends with it and its standby: ``release()`` that."""
+    """A dead process writes and erases nothing. Its lock ends with it and its standby:
+    ``release()`` that.
+    """
 
     def __init__(self, folder: str, wire: Wire) -> None:
         super().__init__(folder, "mymaster")

@@ -1,7 +1,8 @@
-"""Surveyed deployments: the records that redis_survey would return, for the plan, the preflight and the report.
+"""Surveyed deployments: the records that redis_survey would return, for the plan, the preflight and
+the report.
 
-Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>; a deployment can be
-changed instance by instance before the plan is made.
+Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>; a
+deployment can be changed instance by instance before the plan is made.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Shard:
 
 @dataclass
 class Sentinel:
-    """A Sentinel; ``views`` replaces fields of what it says of a master, by name, ``master`` those of its reply."""
+    """A Sentinel; ``views`` replaces fields of what it says of a master, by name, ``master`` those
+    of its reply.
+    """
 
     host: str
     address: str
@@ -151,7 +154,9 @@ def _common(host: str, address: str, kind: str, version: str, journal: dict[str,
 
 
 def _gone(common: dict[str, Any], stopped: bool) -> dict[str, Any]:
-    """An instance that cannot be reached: what its journal says if an upgrade stopped it, else next to nothing."""
+    """An instance that cannot be reached: what its journal says if an upgrade stopped it, else next
+    to nothing.
+    """
     always = {name: common[name] for name in ("kind", "login", "journal")}
     noted = ("executable", "config_file", "config_identity", "folder", "version", "folder_writable", "service")
     told = {name: common[name] for name in noted}
@@ -216,14 +221,18 @@ def three_and_three(**of_the_nodes: Any) -> Surveyed:
 
 
 def two_shards() -> Surveyed:
-    """Two shards with different numbers of replicas, under the same Sentinels; one-1 and two-1 are the masters."""
+    """Two shards with different numbers of replicas, under the same Sentinels; one-1 and two-1 are
+    the masters.
+    """
     first = Shard("one", [Node(f"one-{n}", f"10.0.1.{n}:6379") for n in range(1, 5)])
     second = Shard("two", [Node(f"two-{n}", f"10.0.2.{n}:6379") for n in range(1, 3)])
     return Surveyed([first, second], [Sentinel(f"sentinel-{n}", f"10.0.0.1{n}:26379") for n in (1, 2, 3)])
 
 
 def half_upgraded(replicas: bool = True, handover: bool = False, old_master: bool = False) -> Surveyed:
-    """An upgrade that was killed: the Sentinels are done, and what else is said. redis-2 was the target."""
+    """An upgrade that was killed: the Sentinels are done, and what else is said. redis-2 was the
+    target.
+    """
     deployment = three_and_three()
     for sentinel in deployment.sentinels:
         sentinel.version, sentinel.journal = NEW, {"schema": 1, "kind": "sentinel", "version": OLD}

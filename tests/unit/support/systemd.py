@@ -1,4 +1,6 @@
-"""A host with systemd, which replays what a real one said: Debian 12 (systemd 252), with redis-server 7.0.15 from its package."""
+"""A host with systemd, which replays what a real one said: Debian 12 (systemd 252), with
+redis-server 7.0.15 from its package.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def shown(**changes: object) -> str:
 
 
 class ReplayedHost(Host):
-    """Says ``states``, one after the other (the last one again and again), whenever ``systemctl show`` is asked."""
+    """Says ``states``, one after the other (the last one again and again), whenever ``systemctl
+    show`` is asked.
+    """
 
     def __init__(self, *states: str, cgroup: str = CGROUP, parent: int = 1, booted: bool = True) -> None:
         self.states = list(states) or [SHOWN]
@@ -110,7 +114,9 @@ class UnitFiles:
 
 
 class WorkingHost(Host):
-    """Runs one unit as systemd would, from the files of ``UnitFiles``: reads them at daemon-reload, and has ``Restart=always``."""
+    """Runs one unit as systemd would, from the files of ``UnitFiles``: reads them at daemon-reload,
+    and has ``Restart=always``.
+    """
 
     def __init__(self, files: UnitFiles) -> None:
         self.files = files

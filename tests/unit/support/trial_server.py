@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# A server: it finds its socket in the configuration, writes down what it is like, and does as it is told.
+# A server: it finds its socket in the configuration, writes down what it is like, and does as it is
+# told.
 SERVER = """#!{python}
 import json, os, re, socket, sys, time
 text = open(sys.argv[1]).read()

@@ -1,7 +1,8 @@
-"""Version folders with a little program in the place of the server, and a connection to that program.
+"""Version folders with a little program in the place of the server, and a connection to that
+program.
 
-The program prints a version, and as a server writes its process id and version beside its configuration file and
-sleeps. What a real server would answer is made up from that.
+The program prints a version, and as a server writes its process id and version beside its
+configuration file and sleeps. What a real server would answer is made up from that.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis
 
 
 class ProgramServer:
-    """Answers for the program as long as it runs; ``info`` replaces fields, ``refuses`` maps commands to error replies."""
+    """Answers for the program as long as it runs; ``info`` replaces fields, ``refuses`` maps
+    commands to error replies.
+    """
 
     def __init__(self, base: Path, config_file: Path) -> None:
         self.address = Address("127.0.0.1", 6379)

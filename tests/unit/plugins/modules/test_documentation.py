@@ -34,7 +34,9 @@ def taken(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def documentation(name: str) -> dict[str, Any]:
-    """The module's documentation with its fragments; what the module itself says wins, option by option."""
+    """The module's documentation with its fragments; what the module itself says wins, option by
+    option.
+    """
     own = yaml.safe_load(module(name).DOCUMENTATION)
     merged: dict[str, Any] = {"options": {}, "attributes": {}}
     for fragment in own.get("extends_documentation_fragment", []):

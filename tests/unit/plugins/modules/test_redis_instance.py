@@ -1,4 +1,6 @@
-"""The module redis_instance: what it asks for, and what it does where there is nothing to do. See test_instance for the rest."""
+"""The module redis_instance: what it asks for, and what it does where there is nothing to do. See
+test_instance for the rest.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The module redis_sentinel_failover, with a deployment in memory behind real sockets. See test_handover for the rest."""
+"""The module redis_sentinel_failover, with a deployment in memory behind real sockets. See
+test_handover for the rest.
+"""
 
 from __future__ import annotations
 

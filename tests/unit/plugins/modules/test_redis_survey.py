@@ -75,7 +75,9 @@ def test_a_journal_that_is_none(runner: Runner, tmp_path: Path) -> None:
 
 
 def test_what_the_preflight_wants_to_know(runner: Runner, tmp_path: Path) -> None:
-    """Where the instance cannot be surveyed, or its journal not be read, the record says so: the preflight tells all at once."""
+    """Where the instance cannot be surveyed, or its journal not be read, the record says so: the
+    preflight tells all at once.
+    """
     (tmp_path / "redis-6379.json").write_text("nonsense")
     options = {"kind": "sentinel", "journal": str(tmp_path / "redis-6379.json"), "examine": True, "asked_at_s": 12.5}
     with listening(answers_of(RecordedNode(recorded(V, "healthy")["nodes"]["redis-1"]))) as server:

@@ -1,4 +1,6 @@
-"""The module redis_write_audit: what it refuses, and a short audit of a server that speaks the protocol."""
+"""The module redis_write_audit: what it refuses, and a short audit of a server that speaks the
+protocol.
+"""
 
 from __future__ import annotations
 

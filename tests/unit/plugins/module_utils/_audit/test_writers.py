@@ -1,4 +1,6 @@
-"""The write audit: its writers, and the reading at the end; the deployment is a few lists in memory."""
+"""The write audit: its writers, and the reading at the end; the deployment is a few lists in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ SENTINELS = [Address("10.0.0.1", 26379), Address("10.0.0.2", 26379)]
 
 
 class Store:
-    """What the master and its replica hold. ``on_write`` may raise, or return False to drop a write that is acknowledged."""
+    """What the master and its replica hold. ``on_write`` may raise, or return False to drop a write
+    that is acknowledged.
+    """
 
     def __init__(self) -> None:
         self.lists: dict[Address, dict[str, list[int]]] = {MASTER: {}, REPLICA: {}}

@@ -1,4 +1,6 @@
-"""The handover as it goes when nothing is in its way: a deployment in memory that is written to all the time."""
+"""The handover as it goes when nothing is in its way: a deployment in memory that is written to all
+the time.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What may go wrong once SENTINEL FAILOVER was sent: from then on nothing may be lost, whatever happens."""
+"""What may go wrong once SENTINEL FAILOVER was sent: from then on nothing may be lost, whatever
+happens.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,9 @@ def test_the_connection_to_the_old_master_breaks_once() -> None:
 @pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4, 0.6, 1.0, 2.0, 3.0])
 @pytest.mark.parametrize("mode", ["pause", "fence"])
 def test_the_old_master_cannot_be_reached_for_a_moment_after_the_promotion(mode: str, seconds: float) -> None:
-    """By us: its clients and the Sentinels reach it. A node that still says role:master is never let go."""
+    """By us: its clients and the Sentinels reach it. A node that still says role:master is never
+    let go.
+    """
     deployment = Deployment()
     handover = deployment.surveyed(mode=mode)
 
@@ -318,7 +322,9 @@ def test_the_old_master_dies_before_the_promotion() -> None:
     ],
 )
 def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, command: str, promotion_s: float) -> None:
-    """A password that is changed just then is the same. Whoever cannot see what happens keeps the writes stopped."""
+    """A password that is changed just then is the same. Whoever cannot see what happens keeps the
+    writes stopped.
+    """
     deployment = slow(promotion_s)
     handover = deployment.surveyed()
     server = next(server for server in [*deployment.nodes, *deployment.sentinels] if server.name == node)
@@ -333,7 +339,9 @@ def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, comm
 
 @pytest.mark.parametrize("accepted_for_s", [1.9, 2.1, 2.3, 2.5, 2.7])
 def test_sentinels_that_hang_do_not_keep_the_promotion_from_being_seen(accepted_for_s: float) -> None:
-    """As long as no fence stands: waiting for their answers must not take longer than the pause lasts."""
+    """As long as no fence stands: waiting for their answers must not take longer than the pause
+    lasts.
+    """
     deployment = slow(accepted_for_s + 0.3)
     handover = deployment.surveyed()
 
@@ -455,7 +463,9 @@ def test_the_leading_sentinel_dies_after_the_promotion(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
 def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> None:
-    """Before the target's new priority was read a tie was won by its offset; the election reads the others once more."""
+    """Before the target's new priority was read a tie was won by its offset; the election reads the
+    others once more.
+    """
     deployment = Deployment(version="6.2.14")
     for sentinel in deployment.sentinels:
         sentinel.has_debug = False

@@ -1,4 +1,6 @@
-"""What comes before SENTINEL FAILOVER is accepted can be taken back: then another attempt is made, or none."""
+"""What comes before SENTINEL FAILOVER is accepted can be taken back: then another attempt is made,
+or none.
+"""
 
 from __future__ import annotations
 

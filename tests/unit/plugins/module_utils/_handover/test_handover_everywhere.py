@@ -1,4 +1,6 @@
-"""A connection that breaks, or a node that dies, at any command of a handover: no acknowledged write is lost."""
+"""A connection that breaks, or a node that dies, at any command of a handover: no acknowledged
+write is lost.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ ways = pytest.mark.parametrize(("mode", "promotion_s", "begin"), HANDOVERS.value
 def built(mode: str, promotion_s: float) -> Deployment:
     deployment = Deployment(server="valkey", version="9.1.2") if mode == "coordinated" else Deployment()
     for sentinel in deployment.sentinels:
-        sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000  # so that a pause lasts for 1 s
+        # so that a pause lasts for 1 s
+        sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000
     return deployment
 
 
@@ -61,7 +64,9 @@ def decisive(mode: str, promotion_s: float, begin: str, accident: str) -> list[O
 
 
 def assert_clean(deployment: Deployment, mode: str, occasion: Occasion) -> None:
-    """One master, which the others follow and which takes writes; nothing is lost, and all settings are as before."""
+    """One master, which the others follow and which takes writes; nothing is lost, and all settings
+    are as before.
+    """
     (master,) = [node for node in deployment.nodes if node.role == "master"]
     assert [node for node in deployment.nodes if node.master not in (None, master)] == [], occasion
     assert [sentinel.master for sentinel in deployment.sentinels] == [master] * 3, occasion
@@ -113,7 +118,9 @@ def test_a_server_freezes(mode: str, promotion_s: float, begin: str) -> None:
 
 @ways
 def test_a_server_is_out_of_reach(mode: str, promotion_s: float, begin: str, tmp_path: Path) -> None:
-    """For us alone, and in mode pause not until the pause ends. What could not be put back then is put back by the next one."""
+    """For us alone, and in mode pause not until the pause ends. What could not be put back then is
+    put back by the next one.
+    """
     note = UndoFile(str(tmp_path), "mymaster")
     for occasion in decisive(mode, promotion_s, begin, "is out of reach"):
         deployment = hand_over(occasion, mode, promotion_s, 0.5 if mode == "pause" else 1.4, note)

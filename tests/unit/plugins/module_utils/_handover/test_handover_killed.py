@@ -1,4 +1,6 @@
-"""The process that hands over is killed at any command: its standby finishes the handover, or takes it back."""
+"""The process that hands over is killed at any command: its standby finishes the handover, or takes
+it back.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ def built(promotion_s: float = 0.19, max_lag: str = "10", modern: bool = False, 
             replica.config["replica-priority"] = replica.saved_config["replica-priority"] = "1"
         deployment.read_again()
         for sentinel in deployment.sentinels:
-            vars(sentinel).update(promotion_s=promotion_s, down_after_ms=2000, **of_the_sentinels)  # a pause lasts for 1 s
+            # a pause lasts for 1 s
+            vars(sentinel).update(promotion_s=promotion_s, down_after_ms=2000, **of_the_sentinels)
         return deployment
 
     return build
@@ -60,7 +63,9 @@ def killed_at(occasion: Occasion | None, mode: str, build: Build, folder: Path |
 
 
 def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> None:
-    """Nothing is lost, and nothing is left: one master, which the others follow, no failover, and all settings as before."""
+    """Nothing is lost, and nothing is left: one master, which the others follow, no failover, and
+    all settings as before.
+    """
     (master,) = [node for node in deployment.nodes if node.role == "master"]
     assert [node for node in deployment.nodes if node.master not in (None, master)] == [], occasion
     assert [(sentinel.master, sentinel.running) for sentinel in deployment.sentinels] == [(master, False)] * 3, occasion

@@ -1,4 +1,6 @@
-"""The ways to keep the old master from accepting writes, and what is special about each; see test_handover for the rest."""
+"""The ways to keep the old master from accepting writes, and what is special about each; see
+test_handover for the rest.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ def valkey(**of_the_sentinels: Any) -> Deployment:
     return deployment
 
 
-# -- fence ------------------------------------------------------------------------------------------------------------
+# -- fence
+# ------------------------------------------------------------------------------------------------------------
 
 
 @every_version
@@ -146,7 +149,8 @@ def test_a_fence_has_no_time_limit(promotion_s: float) -> None:
     assert outcome.pause_ms > promotion_s * 1000
 
 
-# -- auto -------------------------------------------------------------------------------------------------------------
+# -- auto
+# -------------------------------------------------------------------------------------------------------------
 
 
 @every_version
@@ -186,7 +190,8 @@ def test_what_can_be_lost_is_said() -> None:
     assert "Redis 5.0.14 lets transactions that were queued before the fence" in warning
 
 
-# -- coordinated ------------------------------------------------------------------------------------------------------
+# -- coordinated
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_the_servers_coordinate_it() -> None:

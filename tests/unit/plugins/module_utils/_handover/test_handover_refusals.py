@@ -1,4 +1,6 @@
-"""What a handover refuses to begin with, and what it waits for: not one command that changes anything is sent."""
+"""What a handover refuses to begin with, and what it waits for: not one command that changes
+anything is sent.
+"""
 
 from __future__ import annotations
 

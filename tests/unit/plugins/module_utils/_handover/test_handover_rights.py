@@ -1,4 +1,6 @@
-"""A right that is missing from the ACL, one by one: what cannot be done ends the handover before anything is lost."""
+"""A right that is missing from the ACL, one by one: what cannot be done ends the handover before
+anything is lost.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ CASES = [
 def without(of_the_nodes: bool, command: str, promotion_s: float) -> Deployment:
     deployment = Deployment()
     for sentinel in deployment.sentinels:
-        sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000  # so that a pause lasts for 1 s
+        # so that a pause lasts for 1 s
+        sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000
     for server in deployment.nodes if of_the_nodes else deployment.sentinels:
         server.refuses[command] = repeat(NOPERM)
     return deployment

@@ -1,4 +1,6 @@
-"""What a handover has left of which everything died: recognised, finished and put back by the next one."""
+"""What a handover has left of which everything died: recognised, finished and put back by the next
+one.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +47,16 @@ def failed_over(demoted: bool) -> Deployment:
 
 
 def assert_mended(deployment: Deployment, master: str = MASTER) -> None:
-    """This one is the master, the others follow it, everything is as usual, and nothing was lost on the way."""
+    """This one is the master, the others follow it, everything is as usual, and nothing was lost on
+    the way.
+    """
     assert deployment.roles() == {str(node.address): "master" if str(node.address) == master else master for node in deployment.nodes}
     assert deployment.settings() == Deployment().settings()
     assert deployment.lost_bytes == 0
 
 
-# -- a fence ----------------------------------------------------------------------------------------------------------
+# -- a fence
+# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("index", [0, 1, 2], ids=["the master", "the target", "another replica"])
@@ -285,7 +290,8 @@ def test_the_target_cannot_be_master() -> None:
     assert deployment.wire.changing() == []
 
 
-# -- what a note says -------------------------------------------------------------------------------------------------
+# -- what a note says
+# -------------------------------------------------------------------------------------------------
 
 
 def noted(tmp_path: Path, *changes: SettingOverride) -> UndoFile:
@@ -328,7 +334,9 @@ def test_what_somebody_has_set_since_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_was_put_back_and_not_saved_is_saved(tmp_path: Path) -> None:
-    """Sentinel has had the node save what was steered, and the handover died before it had it saved again."""
+    """Sentinel has had the node save what was steered, and the handover died before it had it saved
+    again.
+    """
     deployment = Deployment()
     deployment.target.saved_config["replica-priority"] = "1"
     handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY))
@@ -393,11 +401,13 @@ def test_only_one_handover_at_a_time(tmp_path: Path) -> None:
     assert deployment.wire.changing() == []
 
 
-# -- everything is killed, and a later run finishes it ----------------------------------------------------------------
+# -- everything is killed, and a later run finishes it
+# ----------------------------------------------------------------
 
 
 def dead_at(mode: str, tmp_path: Path, promotion_s: float, *occasions: Occasion) -> Deployment:
-    """The handover is dead after the first occasion, and its standby after the second one, or it never awoke.
+    """The handover is dead after the first occasion, and its standby after the second one, or it
+    never awoke.
 
     Nobody looks after the deployment for a while, which takes its course.
     """

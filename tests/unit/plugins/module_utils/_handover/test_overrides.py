@@ -92,7 +92,8 @@ def test_a_server_that_is_gone_does_not_keep_the_others() -> None:
     assert deployment.target.config["replica-priority"] == "100"
 
 
-# -- what is still changed --------------------------------------------------------------------------------------------
+# -- what is still changed
+# --------------------------------------------------------------------------------------------
 
 
 def test_what_is_still_changed() -> None:

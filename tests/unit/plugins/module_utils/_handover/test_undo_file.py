@@ -20,7 +20,8 @@ CHANGES = [
 ]
 WHO = {"pid": 4711, "since": "2026-01-31T23:59:59.123Z", "target": "10.0.0.2:6379"}
 
-# A process that takes the lock, says so, and waits to be told to end; a child of its own may hold the lock longer.
+# A process that takes the lock, says so, and waits to be told to end; a child of its own may hold
+# the lock longer.
 HOLDER = """
 import os, sys, time
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
@@ -112,7 +113,8 @@ def test_one_that_cannot_be_read(note: UndoFile, tmp_path: Path, text: str) -> N
         note.left_behind()
 
 
-# -- the lock ---------------------------------------------------------------------------------------------------------
+# -- the lock
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_lock_is_gone_when_it_is_released(note: UndoFile, tmp_path: Path) -> None:
@@ -188,12 +190,15 @@ def test_a_holder_that_has_not_said_who_it_is(note: UndoFile, tmp_path: Path) ->
     note.release()
 
 
-# -- a folder that cannot be written ----------------------------------------------------------------------------------
+# -- a folder that cannot be written
+# ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> UndoFile:
-    """Its folder would have to be where a file is; whoever runs the tests may be root, who may write everywhere else."""
+    """Its folder would have to be where a file is; whoever runs the tests may be root, who may
+    write everywhere else.
+    """
     (tmp_path / "file").write_text("")
     return UndoFile(str(tmp_path / "file" / "journal"), "mymaster")
 

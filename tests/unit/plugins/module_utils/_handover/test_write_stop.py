@@ -1,4 +1,6 @@
-"""Stopping the writes on one node, by a pause and by a fence; the node is in memory and written to all the time."""
+"""Stopping the writes on one node, by a pause and by a fence; the node is in memory and written to
+all the time.
+"""
 
 from __future__ import annotations
 

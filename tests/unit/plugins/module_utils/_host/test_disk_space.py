@@ -29,7 +29,8 @@ def test_there_is_no_room(needed: int, spare: int, free: int) -> None:
 def test_what_is_free_where_a_folder_would_be_made(tmp_path: Path) -> None:
     found = os.statvfs(tmp_path)
     for path in (tmp_path, tmp_path / "not" / "there" / "yet"):
-        assert abs(free_bytes(str(path)) - found.f_bavail * found.f_frsize) < 1 << 30  # others write there, too
+        # others write there, too
+        assert abs(free_bytes(str(path)) - found.f_bavail * found.f_frsize) < 1 << 30
 
 
 @pytest.mark.parametrize(("machine", "here"), [("x86_64", "x86_64"), ("", "x86_64"), ("x86_64", "")])

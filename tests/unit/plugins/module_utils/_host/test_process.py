@@ -135,7 +135,8 @@ def test_a_started_program_is_ended_with_all_that_it_started(tmp_path: Path, scr
         monkeypatch.setattr(started.process, "wait", lambda _seconds=None: wait(0.1))  # not 5 s for one that ignores SIGTERM
         started.end()
         assert started.ended() is not None
-        deadline = time.monotonic() + 5  # one that was sent SIGTERM takes its time on a busy machine
+        # one that was sent SIGTERM takes its time on a busy machine
+        deadline = time.monotonic() + 5
         while living_in_group(started.process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.005)

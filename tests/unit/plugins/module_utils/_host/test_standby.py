@@ -1,4 +1,6 @@
-"""The standby process: it takes over from what was written down last if the other one is killed, else it just ends."""
+"""The standby process: it takes over from what was written down last if the other one is killed,
+else it just ends.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-# A process with a standby that writes what it takes over into a file; what it does itself is filled in.
+# A process with a standby that writes what it takes over into a file; what it does itself is filled
+# in.
 PROGRAM = """
 import json, os, signal, sys
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.standby import Standby
@@ -52,7 +55,9 @@ def test_it_takes_over_from_the_last_note(tmp_path: Path, signal: str) -> None:
 
 
 def test_it_has_a_session_of_its_own_and_no_output(tmp_path: Path) -> None:
-    """Ansible waits until everyone has closed the module's output, and the end of the session ends all that is in it."""
+    """Ansible waits until everyone has closed the module's output, and the end of the session ends
+    all that is in it.
+    """
     done = run(f"standby.note(phase='first'); {KILL.format(signal='SIGKILL')}", tmp_path / "taken")
     assert "nobody reads this" not in done.stdout
     assert f'"session": {done.stdout.strip()}' not in taken_over(tmp_path / "taken")

@@ -1,4 +1,6 @@
-"""An instance that is a unit of systemd: stopped, started, and moved from a package's place into a version folder."""
+"""An instance that is a unit of systemd: stopped, started, and moved from a package's place into a
+version folder.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,8 @@ def in_folder(tmp_path: Path) -> Iterator[Instance]:
     made.server.end_all()
 
 
-# -- start and stop ---------------------------------------------------------------------------------------------------
+# -- start and stop
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_started_and_stopped(in_folder: Instance) -> None:
@@ -181,7 +184,8 @@ def test_a_start_that_is_refused() -> None:
     assert caught.value.advice == f"See systemctl status {NAME}"
 
 
-# -- another version --------------------------------------------------------------------------------------------------
+# -- another version
+# --------------------------------------------------------------------------------------------------
 
 
 def test_switched_in_the_folder_that_the_unit_names(in_folder: Instance) -> None:
@@ -266,7 +270,8 @@ def test_between_the_swap_and_the_start(packaged: Instance) -> None:
     assert packaged.drop_in.exists()
 
 
-# -- refused, with nothing touched --------------------------------------------------------------------------------------
+# -- refused, with nothing touched
+# --------------------------------------------------------------------------------------
 
 
 def refused(instance: Instance, match: str) -> None:
@@ -302,7 +307,8 @@ def test_a_path_that_would_need_quotes(packaged: Instance, tmp_path: Path) -> No
     refused(packaged, "would need quotes in a unit file")
 
 
-# -- whose process it is ----------------------------------------------------------------------------------------------
+# -- whose process it is
+# ----------------------------------------------------------------------------------------------
 
 
 def test_the_unit_of_a_process() -> None:

@@ -74,7 +74,8 @@ def test_a_unit_that_is_not_there_and_one_with_several_commands() -> None:
     assert parse_unit(SHOWN + "ExecStart={ path=/bin/true ; argv[]=/bin/true ; }\n").program == ""
 
 
-# -- which manager ----------------------------------------------------------------------------------------------------
+# -- which manager
+# ----------------------------------------------------------------------------------------------------
 
 CHOICES: list[tuple[str, dict[str, Any], str, str]] = [
     # what is set, what is different, the manager, and a part of the doubt
@@ -86,7 +87,8 @@ CHOICES: list[tuple[str, dict[str, Any], str, str]] = [
     ("systemd", {"booted": False, "cgroup": None, "unit": None}, "unclear", "belongs to no unit"),
     ("auto", {"cgroup": None, "unit": None}, "process", ""),
     ("systemd", {"cgroup": None, "unit": None}, "unclear", "belongs to no unit"),
-    # started over SSH where PAM makes no session: it is in ssh.service, and must never be stopped with that
+    # started over SSH where PAM makes no session: it is in ssh.service, and must never be stopped
+    # with that
     ("auto", {"MainPID": 77, "Id": "ssh.service"}, "process", ""),
     ("systemd", {"MainPID": 77, "Id": "ssh.service"}, "unclear", "belongs to no unit"),
     # a script that waits for the server
@@ -137,7 +139,8 @@ def test_the_manager_of_an_instance_that_is_stopped(wanted: str, noted: dict[str
     assert found["unit"] == ("redis-server.service" if manager == "systemd" else "")
 
 
-# -- the drop-in ------------------------------------------------------------------------------------------------------
+# -- the drop-in
+# ------------------------------------------------------------------------------------------------------
 
 ARGUMENTS = " /etc/redis/redis.conf --supervised systemd --daemonize no"
 

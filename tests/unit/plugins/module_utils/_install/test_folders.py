@@ -1,4 +1,6 @@
-"""Version folders: swapping them, also where a run is killed in the middle. Real folders, with a script as the server."""
+"""Version folders: swapping them, also where a run is killed in the middle. Real folders, with a
+script as the server.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ CONFIG = "port 6379\nrequirepass s3cret\n"
 
 
 class Base:
-    """One instance's folders: the old version in use, with its configuration, and the new one staged."""
+    """One instance's folders: the old version in use, with its configuration, and the new one
+    staged.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -164,7 +168,8 @@ def test_a_staged_folder_in_the_way(base: Base) -> None:
     assert base.versions() == {"redis": NEW, "redis.old": OLD, "redis.new": "7.2.6"}
 
 
-# -- which files belong to the configuration --------------------------------------------------------------------------
+# -- which files belong to the configuration
+# --------------------------------------------------------------------------
 
 
 def test_files_that_the_configuration_names(base: Base) -> None:
@@ -254,7 +259,8 @@ def test_a_folder_with_a_slash_at_its_end() -> None:
     assert (folders.staged, folders.kept) == ("/opt/redis-6379/redis.new", "/opt/redis-6379/redis.old")
 
 
-# -- placing a version -------------------------------------------------------------------------------------------------
+# -- placing a version
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -306,7 +312,8 @@ def test_a_half_copied_version_is_completed(built: Path, tmp_path: Path, monkeyp
     assert to_update(str(built), str(placed)) == []
 
 
-# -- a run is killed ---------------------------------------------------------------------------------------------------
+# -- a run is killed
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["first upgrade", "after an earlier one"])

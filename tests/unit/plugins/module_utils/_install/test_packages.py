@@ -29,7 +29,9 @@ MY_GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
 class Replaying(Host):
-    """Two units, of which it says what a host with both packages says, and remembers which one is enabled."""
+    """Two units, of which it says what a host with both packages says, and remembers which one is
+    enabled.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -204,7 +206,8 @@ def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert number >= 8, "it was killed at many points"
 
 
-# -- refused, with nothing touched --------------------------------------------------------------------------------------
+# -- refused, with nothing touched
+# --------------------------------------------------------------------------------------
 
 
 def test_a_package_that_is_not_installed(base: Base) -> None:

@@ -22,7 +22,9 @@ CONFIG = "# ours\nport 6379\nrequirepass s3cret\n"
 
 
 class Base:
-    """One instance: a link to the release in use, with the configuration in that, and the new release beside it."""
+    """One instance: a link to the release in use, with the configuration in that, and the new
+    release beside it.
+    """
 
     def __init__(self, path: Path, relative: bool = True) -> None:
         self.path, self.link = path, path / "current"
@@ -147,7 +149,8 @@ def test_the_new_server_has_another_place_or_name(base: Base, sub: str, name: st
     assert base.symlink.after(base.files).executable == str(base.link / sub / name)
 
 
-# -- which files belong to the configuration --------------------------------------------------------------------------
+# -- which files belong to the configuration
+# --------------------------------------------------------------------------
 
 
 def test_files_that_the_configuration_names(base: Base) -> None:
@@ -172,7 +175,9 @@ def test_a_configuration_elsewhere_stays_where_it_is(base: Base, tmp_path: Path)
 
 
 def test_what_a_server_has_written_without_the_link_is_written_with_it(base: Base) -> None:
-    """CONFIG REWRITE and Sentinel write ``dir`` as the system calls it; the old release could not be removed then."""
+    """CONFIG REWRITE and Sentinel write ``dir`` as the system calls it; the old release could not
+    be removed then.
+    """
     base.config.write_text(f'# {base.old}/x\ndir "{base.old}"\naclfile {base.old}/users.acl\nlogfile {base.old}-log\n')
     (base.old / "users.acl").write_text("user default on nopass\n")
     base.activate()
@@ -198,7 +203,8 @@ def test_a_new_release_and_the_link_belong_to_whom_the_old_ones_belong(base: Bas
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in owned} == {(54321, 54322)}
 
 
-# -- from elsewhere into a release ------------------------------------------------------------------------------------
+# -- from elsewhere into a release
+# ------------------------------------------------------------------------------------
 
 
 def test_an_instance_that_ran_from_elsewhere(tmp_path: Path) -> None:
@@ -222,7 +228,8 @@ def test_moved(base: Base, executable: str, moved: bool) -> None:
     assert base.symlink.moved(executable.format(link=base.link, old=base.old)) is moved
 
 
-# -- a run is killed ---------------------------------------------------------------------------------------------------
+# -- a run is killed
+# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("afterwards", ["upgrade", "go_back"])

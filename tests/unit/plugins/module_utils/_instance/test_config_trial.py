@@ -1,4 +1,6 @@
-"""Trying a configuration with programs that behave as servers do, well or badly; what is left behind is nothing."""
+"""Trying a configuration with programs that behave as servers do, well or badly; what is left
+behind is nothing.
+"""
 
 from __future__ import annotations
 
@@ -168,7 +170,9 @@ def test_nothing_is_left_if_we_are_killed(made: Made, number: int) -> None:
 
 @root
 def test_not_even_if_all_of_us_are_killed_at_once(made: Made) -> None:
-    """With the standby, nobody is left who could remove the folder; but the server must not go on running."""
+    """With the standby, nobody is left who could remove the folder; but the server must not go on
+    running.
+    """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TRIAL_OF": str(made.folder)}
     arguments = [sys.executable, "-c", KILLED, str(made.does(HANGS)), str(made.new), str(made.config)]
     with subprocess.Popen(arguments, env=environment, start_new_session=True, stderr=subprocess.DEVNULL) as process:
@@ -193,7 +197,8 @@ def of_this_test(made: Made) -> list[int]:
     return found
 
 
-# -- surroundings -----------------------------------------------------------------------------------------------------
+# -- surroundings
+# -----------------------------------------------------------------------------------------------------
 
 
 class SystemdHost(Host):

@@ -1,4 +1,6 @@
-"""The configuration with which a new server is tried: what stays, what is taken out, and what its words are made into."""
+"""The configuration with which a new server is tried: what stays, what is taken out, and what its
+words are made into.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class FakeFiles:
 
 
 def made(text: str, sentinel: bool = False, place: Place = PLACE, others: set[str] | None = None, **texts: str) -> TrialConfig:
-    """The trial's files, for a main file and further ones in /etc/redis (``x=`` is /etc/redis/x.conf)."""
+    """The trial's files, for a main file and further ones in /etc/redis (``x=`` is
+    /etc/redis/x.conf).
+    """
     files = FakeFiles({MAIN: text, **{f"/etc/redis/{name}.conf": content for name, content in texts.items()}}, others or set())
     config = trial_config(MAIN, sentinel, files, place)
     assert config is not None
@@ -167,7 +171,8 @@ def test_a_module_comes_from_the_new_version_if_it_brings_one(text: str, brought
     assert line(text, place=place, others=brought) == written
 
 
-# -- included files ---------------------------------------------------------------------------------------------------
+# -- included files
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_an_included_file_that_needs_no_change_is_read_where_it_is() -> None:
@@ -213,7 +218,8 @@ def test_no_configuration_file() -> None:
     assert trial_config(MAIN, False, FakeFiles({}), PLACE) is None
 
 
-# -- Sentinels --------------------------------------------------------------------------------------------------------
+# -- Sentinels
+# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -261,7 +267,8 @@ def test_what_a_sentinel_has_written_without_quotes_is_mended_first() -> None:
     assert line("sentinel auth-pass m two words", sentinel=True) == 'sentinel auth-pass m "two words"'
 
 
-# -- what the server says ---------------------------------------------------------------------------------------------
+# -- what the server says
+# ---------------------------------------------------------------------------------------------
 
 
 def said(number: int, text: str, reason: str) -> str:
@@ -277,7 +284,9 @@ def test_a_directive_that_is_refused() -> None:
 
 @pytest.mark.parametrize("acts", ["", "replicaof 10.0.0.1 6379\n"])
 def test_the_file_is_told_although_the_server_does_not(acts: str) -> None:
-    """Copied or not, the included file with this line is meant, not the main one, which has another line there."""
+    """Copied or not, the included file with this line is meant, not the main one, which has another
+    line there.
+    """
     config = made("port 1\nhz 10\ninclude extra.conf\n", extra=f"# one\ngopher-enabled no\n{acts}")
     refusal = explain(said(2, "gopher-enabled no", "Bad directive"), config)
     assert (refusal.file, refusal.line) == ("/etc/redis/extra.conf", 2)

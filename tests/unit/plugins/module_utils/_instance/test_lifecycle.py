@@ -1,4 +1,6 @@
-"""Starting, stopping and switching the version of a plain process; a script is the server (see version_folder)."""
+"""Starting, stopping and switching the version of a plain process; a script is the server (see
+version_folder).
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,8 @@ def instance(tmp_path: Path) -> Iterator[Instance]:
     made.server.end_all()
 
 
-# -- what is there ----------------------------------------------------------------------------------------------------
+# -- what is there
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_nobody_serves(instance: Instance) -> None:
@@ -194,7 +197,8 @@ def test_a_sentinel_is_started_as_one() -> None:
     assert Start("/opt/redis-server", "/opt/r.conf", False).arguments == ["/opt/redis-server", "/opt/r.conf"]
 
 
-# -- start and stop ---------------------------------------------------------------------------------------------------
+# -- start and stop
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_started_and_stopped(instance: Instance) -> None:
@@ -287,7 +291,8 @@ def test_restarted_where_it_did_not_run(instance: Instance) -> None:
     assert restart(instance.server, instance.files, WAIT_S, CLOCK).version == OLD
 
 
-# -- another version --------------------------------------------------------------------------------------------------
+# -- another version
+# --------------------------------------------------------------------------------------------------
 
 
 def test_switched(instance: Instance) -> None:
@@ -397,7 +402,9 @@ def test_put_back_where_it_was_stopped(instance: Instance) -> None:
 
 
 def test_a_new_master_is_not_put_back(instance: Instance) -> None:
-    """Sentinels have promoted it, and nobody follows it yet: it may be the only one that has the data."""
+    """Sentinels have promoted it, and nobody follows it yet: it may be the only one that has the
+    data.
+    """
     instance.start()
     instance.switch()
     instance.server.info.update(role="master")
@@ -406,7 +413,8 @@ def test_a_new_master_is_not_put_back(instance: Instance) -> None:
     assert instance.running() == NEW
 
 
-# -- put back, and the data --------------------------------------------------------------------------------------------
+# -- put back, and the data
+# --------------------------------------------------------------------------------------------
 
 # a server that ends as real ones do, if there is a file that it cannot read
 REFUSES_DATA = 'if [ -e {data} ]; then echo "Can\'t handle RDB format version 99" >> {log}; exit 1; fi; '
@@ -414,7 +422,9 @@ REFUSES_DATA = 'if [ -e {data} ]; then echo "Can\'t handle RDB format version 99
 
 @pytest.fixture
 def failed(instance: Instance, tmp_path: Path) -> Instance:
-    """A replica that runs 7.0.15 now and 6.2.14 before; both have their data beside the version folders."""
+    """A replica that runs 7.0.15 now and 6.2.14 before; both have their data beside the version
+    folders.
+    """
     place(instance.active, "6.2.14")
     instance.config.write_text(f"port 6379\ndir {tmp_path}\nlogfile {instance.log}\nreplicaof 10.0.0.1 6379\n")
     instance.server.info.update(MASTER)

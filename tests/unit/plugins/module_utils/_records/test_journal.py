@@ -130,7 +130,8 @@ def test_closing_where_there_is_nothing_to_give_back(path: str, noted: dict[str,
     assert not Path(path).exists()
 
 
-# -- the note of the version before ------------------------------------------------------------------------------------
+# -- the note of the version before
+# ------------------------------------------------------------------------------------
 
 
 def test_where_the_note_is() -> None:

@@ -151,7 +151,9 @@ def test_a_file_that_is_no_lock_is_left_alone(lock: RunLock, tmp_path: Path) -> 
 
 
 def test_of_many_at_once_only_one_has_it_at_a_time(tmp_path: Path) -> None:
-    """Each tells before it releases; with its folder removed and made again all the time, no two may overlap."""
+    """Each tells before it releases; with its folder removed and made again all the time, no two
+    may overlap.
+    """
     context = multiprocessing.get_context("fork")
     path, log = str(tmp_path / "journal" / "lock.json"), tmp_path / "log"
     barrier = context.Barrier(4)

@@ -96,7 +96,8 @@ def test_a_right_is_missing_on_a_sentinel() -> None:
     assert not deployment.sentinels[0].running
 
 
-# -- for the whole upgrade --------------------------------------------------------------------------------------------
+# -- for the whole upgrade
+# --------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_denied_and_nothing_is_done() -> None:
@@ -131,7 +132,8 @@ def test_a_right_is_denied_on_a_sentinel(command: str) -> None:
     assert list(denied_on_sentinel(deployment.sentinels[0])) == ["+" + command.lower().replace(" ", "|")]
 
 
-# -- the Sentinels' own user ------------------------------------------------------------------------------------------
+# -- the Sentinels' own user
+# ------------------------------------------------------------------------------------------
 
 
 def test_the_sentinels_may_coordinate() -> None:

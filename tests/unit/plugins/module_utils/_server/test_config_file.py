@@ -66,7 +66,9 @@ def test_a_quoted_word_is_read_back_unchanged(word: str) -> None:
 
 @pytest.mark.parametrize("password", ["plain", "a b", 'a"b', '"half', "it's", r"back\slash", "#{{ x }}", "a  b", "'a' b"])
 def test_a_secret_that_sentinel_wrote_without_quotes_can_be_read_again(password: str) -> None:
-    """Sentinel writes auth-pass as it is, and refuses its own file at the next start where it holds spaces or quotes."""
+    """Sentinel writes auth-pass as it is, and refuses its own file at the next start where it holds
+    spaces or quotes.
+    """
     written = f"port 26379\nsentinel monitor mymaster 10.0.0.1 6379 2\nsentinel auth-pass mymaster {password}\n"
     mended = mended_sentinel_config(written)
     assert split_args(mended.splitlines()[2]) == ["sentinel", "auth-pass", "mymaster", password]

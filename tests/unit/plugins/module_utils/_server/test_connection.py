@@ -42,7 +42,8 @@ def told(error: Exception) -> str:
     return f"{error} {error.as_result() if isinstance(error, SentinelOpsError) else ''}"
 
 
-# -- redis-py's exceptions --------------------------------------------------------------------------------------------
+# -- redis-py's exceptions
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,8 @@ def test_what_is_no_error_of_a_server_comes_back_as_it_is(error: Exception) -> N
     assert mapped(error, node=NODE, command="GET", sent=True) is error
 
 
-# -- replies of real servers, over a socket ---------------------------------------------------------------------------
+# -- replies of real servers, over a socket
+# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -173,7 +175,8 @@ def test_logging_in(login: Login, auth: list[list[str]]) -> None:
     assert [words for words in server.said if words[0] == "AUTH"] == auth
 
 
-# -- secrets ------------------------------------------------------------------------------------------------------------
+# -- secrets
+# ------------------------------------------------------------------------------------------------------------
 
 
 def refuse_auth(words: list[str]) -> Any:
@@ -197,7 +200,8 @@ def test_no_secret_is_in_an_error(answer: Any) -> None:
     assert "s3cret" not in repr(login)
 
 
-# -- lost connections -------------------------------------------------------------------------------------------------
+# -- lost connections
+# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -290,7 +294,8 @@ def test_after_a_refusal_the_connection_stays() -> None:
         assert connection.command("PING") == "PONG"
 
 
-# -- transactions -----------------------------------------------------------------------------------------------------
+# -- transactions
+# -----------------------------------------------------------------------------------------------------
 
 
 def in_a_transaction(server: Listening) -> list[Any]:
@@ -330,7 +335,8 @@ def test_after_a_command_that_could_not_be_queued_the_transaction_is_ended() -> 
     assert "DISCARD" in after or "CLIENT" in after[1:], "discarded, or on a new connection"
 
 
-# -- options ----------------------------------------------------------------------------------------------------------
+# -- options
+# ----------------------------------------------------------------------------------------------------------
 
 OPTIONS = {name: option.get("default") for name, option in {**CONNECTION_SPEC, **NODE_LOGIN_SPEC}.items()}
 

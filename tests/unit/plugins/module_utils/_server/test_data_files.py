@@ -1,4 +1,6 @@
-"""Data files that an older server cannot read are recognised, set aside under names of their own, and never removed."""
+"""Data files that an older server cannot read are recognised, set aside under names of their own,
+and never removed.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,9 @@ CONFIG = {
 
 
 class Examined:
-    """A server that replays its INFO; a master writes 1000 bytes of the replication stream from one INFO to the next."""
+    """A server that replays its INFO; a master writes 1000 bytes of the replication stream from one
+    INFO to the next.
+    """
 
     def __init__(self, said: dict[str, Any], denied: tuple[str, ...] = ()) -> None:
         self.address = Address.parse(said["address"])

@@ -163,7 +163,8 @@ def test_an_instance_that_runs_through_a_link(tmp_path: Path) -> None:
     release, link = tmp_path / "releases" / "7.0.15", tmp_path / "current"
     said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], release)
     link.symlink_to(release)
-    # what INFO says of the configuration file is without the link where the server was started in its folder
+    # what INFO says of the configuration file is without the link where the server was started in
+    # its folder
     lines = [line.replace(f"executable:{release}", f"executable:{link}") for line in said["info"]]
     record = survey(RecordedNode({**said, "info": lines}), "redis", None, Wanted(version="7.0.16"))
     assert (record["folder"], record["executable"]) == (str(link), f"{link}/redis-server")

@@ -66,7 +66,9 @@ def test_eligible(changes: dict[str, Any], why: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_replica_of_which_nothing_is_known_yet_is_not_eligible(version: str) -> None:
-    """A Sentinel that has just started says info-refresh:0 of a replica that it never got an INFO from."""
+    """A Sentinel that has just started says info-refresh:0 of a replica that it never got an INFO
+    from.
+    """
     view = read_view(RecordedSentinel(recorded(version, "sentinel_restarted")["sentinel-3"]), "mymaster")
     hanging = view.replica(OTHER_REPLICA)
     assert hanging is not None

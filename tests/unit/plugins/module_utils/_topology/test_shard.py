@@ -210,7 +210,9 @@ def test_a_node_behind_another_address_is_known_by_its_run_id() -> None:
 
 
 def with_another_name(said: dict[str, Any], name: str, other: str) -> dict[str, Any]:
-    """The recording, with one data node that answers behind another address too, by which the first Sentinel knows it."""
+    """The recording, with one data node that answers behind another address too, by which the first
+    Sentinel knows it.
+    """
     first, *others = copy.deepcopy(list(said["sentinels"].values()))
     (host, port), renamed = other.rsplit(":", 1), said["nodes"][name]["address"]
     for fields in (first["master"], *first["replicas"]):
@@ -225,7 +227,9 @@ def with_another_name(said: dict[str, Any], name: str, other: str) -> dict[str, 
 @pytest.mark.parametrize("other", ["localhost:23100", "10.9.9.9:6379", "a-name.invalid:23100"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_two_names_of_a_master_are_one_node(version: str, other: str) -> None:
-    """One Sentinel has another name for it than the others; its own run id says that it is the same."""
+    """One Sentinel has another name for it than the others; its own run id says that it is the
+    same.
+    """
     shard = shard_of(with_another_name(recorded(version, "healthy"), "redis-1", other))
     assert len(shard.nodes) == 3
     assert {view.master.address for view in shard.views} == {shard.master}

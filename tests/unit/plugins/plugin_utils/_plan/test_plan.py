@@ -159,7 +159,8 @@ def test_no_replica_at_all() -> None:
     assert any("there is no replica that may become master" in str(problem) for problem in plan.problems)
 
 
-# -- an earlier run was killed --------------------------------------------------------------------------------------
+# -- an earlier run was killed
+# --------------------------------------------------------------------------------------
 
 
 def test_goes_on_before_the_handover() -> None:
@@ -277,7 +278,8 @@ def _nodes(*does: str) -> dict[str, str]:
     return {f"redis-{n}/redis": do for n, do in enumerate(does, 1)}
 
 
-# -- what stands against a plan -------------------------------------------------------------------------------------
+# -- what stands against a plan
+# -------------------------------------------------------------------------------------
 
 
 def test_a_downgrade_is_refused() -> None:
@@ -364,11 +366,14 @@ def test_no_sentinel_answers() -> None:
     assert order(plan) == [[]] * 5
 
 
-# -- who is who -----------------------------------------------------------------------------------------------------
+# -- who is who
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_a_node_is_recognised_by_its_run_id() -> None:
-    """Its address in the inventory is another one than that which the Sentinels know (several networks)."""
+    """Its address in the inventory is another one than that which the Sentinels know (several
+    networks).
+    """
     deployment = three_and_three()
     instances = [type(one)(one.host, one.kind, one.record, "192.168.0.1") if one.kind == "redis" else one for one in deployment.instances()]
     plan = make_plan(instances, Settings(NEW))
@@ -399,7 +404,8 @@ def test_a_plan_travels_as_json() -> None:
     assert json.loads(json.dumps(plan)) == plan
 
 
-# -- the journal ----------------------------------------------------------------------------------------------------
+# -- the journal
+# ----------------------------------------------------------------------------------------------------
 
 
 def test_what_the_journal_of_a_data_node_notes() -> None:
@@ -443,7 +449,9 @@ def test_what_the_journal_of_a_sentinel_notes() -> None:
     ],
 )
 def test_a_canary(done: list[str], canary: int, replicas: list[str], deferred: list[str]) -> None:
-    """So many nodes of each shard, those of earlier runs included; the Sentinels come first; no handover."""
+    """So many nodes of each shard, those of earlier runs included; the Sentinels come first; no
+    handover.
+    """
     deployment = three_and_three()
     for host in done:
         deployment.node(host).version = NEW

@@ -206,7 +206,8 @@ def test_the_journal_is_opened_again_as_the_upgrade_had_it() -> None:
     assert journal["priority"] == 70, "of now: it may have been changed since"
 
 
-# -- what a run says that stops ----------------------------------------------------------------------------------------
+# -- what a run says that stops
+# ----------------------------------------------------------------------------------------
 
 FAILED = Failure("Check: not met within 15 s", OLD, log=["# a line", "# the last one"])
 

@@ -33,7 +33,8 @@ def told(found: list[Finding]) -> list[tuple[str, str, str]]:
     return [(finding.check, finding.node, finding.severity) for finding in found]
 
 
-# -- answers and rights -----------------------------------------------------------------------------------------------
+# -- answers and rights
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,8 @@ def test_rights_on_a_sentinel(right: str, version: str, severity: str) -> None:
     assert told(findings(deployment)) == ([("rights", "sentinel-2", severity)] if severity else [])
 
 
-# -- files ------------------------------------------------------------------------------------------------------------
+# -- files
+# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,8 @@ def test_whether_the_server_can_save_its_configuration(kind: str, version: str, 
     assert all(seen in finding.seen for finding in found)
 
 
-# -- disks ------------------------------------------------------------------------------------------------------------
+# -- disks
+# ------------------------------------------------------------------------------------------------------------
 
 
 def place(device: str, free: int, needed: int = 0) -> dict[str, Any]:
@@ -150,7 +153,9 @@ def place(device: str, free: int, needed: int = 0) -> dict[str, Any]:
     ],
 )
 def test_room_on_the_disks(versions: dict[str, Any], data: dict[str, Any], save: str, severity: str, seen: str) -> None:
-    """A node with 80 MiB in memory that has saved 40 MiB before; what saves nothing needs no room for it."""
+    """A node with 80 MiB in memory that has saved 40 MiB before; what saves nothing needs no room
+    for it.
+    """
     examined = {"versions": versions, "data": data, "rdb_bytes": 40 * MIB, "used_memory": 80 * MIB}
     found = [finding for finding in findings(with_node("redis-3", examined=examined, save=save)) if finding.check == "disk"]
     assert told(found) == ([("disk", "redis-3/redis", severity)] if severity else [])
@@ -168,7 +173,8 @@ def test_instances_that_share_a_disk_need_it_together() -> None:
     assert "90 MiB free at /a, and 100 MiB are needed (60 MiB for the programs of the new version, 40 MiB for a data file)" in finding.seen
 
 
-# -- clocks -----------------------------------------------------------------------------------------------------------
+# -- clocks
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,9 @@ def together(deployment: Surveyed, folder: str, machine: str) -> None:
     ],
 )
 def test_two_instances_in_one_version_folder(folder: str, machine: str, shared: bool) -> None:
-    """It is swapped as a whole: for the Sentinel first, which would leave the data node without its configuration."""
+    """It is swapped as a whole: for the Sentinel first, which would leave the data node without its
+    configuration.
+    """
     deployment = three_and_three()
     together(deployment, folder, machine)
     found = [finding for finding in findings(deployment) if "they share the version folder" in finding.seen]
@@ -361,7 +363,8 @@ def test_a_server_of_another_user(ours: int | None, found: bool) -> None:
     ] * found
 
 
-# -- service managers -------------------------------------------------------------------------------------------------
+# -- service managers
+# -------------------------------------------------------------------------------------------------
 
 UNIT = {"manager": "systemd", "unit": "redis-server.service", "program": "/usr/bin/redis-server", "enabled": "enabled", "doubts": []}
 PACKAGED = {"executable": "/usr/bin/redis-server", "folder": "/opt/redis-6379/redis", "our_uid": 0, "process_owner": None}
