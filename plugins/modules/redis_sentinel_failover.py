@@ -153,7 +153,7 @@ mode_reason:
   returned: when the role was moved
   type: str
   sample: redis 7.0.15 can pause writes, clients wait and see no error
-mended:
+recovered:
   description: What an earlier handover had left and was put back by this one, a sentence each.
   returned: when anything was changed
   type: list
@@ -279,19 +279,19 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     except SentinelOpsError as error:
         error.state = error.state or "Nothing was changed"
         raise
-    note = UndoFile(params["journal_folder"], f"{name}-{params['login_port']}")  # a host may have Sentinels of several deployments
-    handover = Handover(servers, request_from(params, name), Clock(), Standby.standing_by, note)
+    undo_file = UndoFile(params["journal_folder"], f"{name}-{params['login_port']}")  # a host may have Sentinels of several deployments
+    handover = Handover(servers, request_from(params, name), Clock(), Standby.standing_by, undo_file)
     is_master = handover.survey()
     needed = not is_master or bool(handover.leftovers)
     if needed and not check_mode:
         return handover.run().as_result()
-    outcome = handover.outcome
+    result = handover.result
     found = [f"an earlier handover was cut short, and will be finished: {text}" for text in handover.leftovers.sentences()]
     return {
         "changed": needed,
-        "old_master": outcome.old_master,
-        "new_master": outcome.new_master,
-        "mode": outcome.mode,
+        "old_master": result.old_master,
+        "new_master": result.new_master,
+        "mode": result.mode,
         "warnings": found,
     }
 

@@ -57,7 +57,7 @@ def test_a_fence_is_recognised(deployment: Deployment, again: str) -> None:
         assert not result.get("failed"), result["msg"]
         verdict = writers.verdict()
     assert result["changed"]
-    assert "fence of an earlier handover" in str(result["mended"])
+    assert "fence of an earlier handover" in str(result["recovered"])
     assert deployment.masters() == [wanted]
     assert settings(deployment) == before
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
@@ -70,7 +70,7 @@ def test_a_steered_priority_and_sentinels_that_were_tuned(deployment: Deployment
     assert settings(deployment) != before
     result = deployment.hand_over(home)
     assert result["changed"]
-    assert "replica-priority" in str(result["mended"])
+    assert "replica-priority" in str(result["recovered"])
     assert settings(deployment) == before
     assert deployment.masters() == [home]
     assert not list((deployment.folder / "journal").iterdir()), "no note and no lock is left"

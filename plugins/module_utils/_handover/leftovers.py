@@ -60,9 +60,9 @@ class Leftovers:
         if not self.fenced and not self.changes:
             return [f"what {', '.join(self.unsaved)} has saved may be a setting of that handover"]
         found = [f"{node.address} is fenced (min-replicas-to-write {node.min_replicas_to_write})" for node in self.fenced]
-        return found + [f"{change.setting} of {change.address} is {change.during} (was {change.before})" for change in self.changes]
+        return found + [f"{change.setting} of {change.address} is {change.temporary} (was {change.original})" for change in self.changes]
 
-    def mend(self, servers: ShardServers, name: str, clock: Clock, wait_s: float) -> list[str]:
+    def recover(self, servers: ShardServers, name: str, clock: Clock, wait_s: float) -> list[str]:
         """Waits until the roles are beyond doubt, then demotes who must not be master and puts
         everything back.
 
@@ -102,7 +102,7 @@ class Leftovers:
             done += _lift(servers, node, shard.master)
         failed = restore_overrides(servers, name, self.changes, *self.unsaved)
         done += [
-            f"{change.setting} of {change.address} is {change.before} again (an earlier handover had set {change.during})"
+            f"{change.setting} of {change.address} is {change.original} again (an earlier handover had set {change.temporary})"
             for change in self.changes
         ]
         if not done and self.unsaved:

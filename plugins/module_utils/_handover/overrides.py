@@ -30,15 +30,15 @@ class SettingOverride:
     kind: str
     address: str
     setting: str
-    before: int
-    during: int
+    original: int
+    temporary: int
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> SettingOverride:
-        return cls(**{name: fields[name] for name in ("kind", "address", "setting", "before", "during")})
+        return cls(**{name: fields[name] for name in ("kind", "address", "setting", "original", "temporary")})
 
     def server(self, servers: ShardServers) -> Server:
         if self.kind == "node":
@@ -79,7 +79,7 @@ def restore_overrides(servers: ShardServers, master_name: str, changes: Sequence
 
     ``rewritten_too``: further nodes that have something to save.
     """
-    commands = [(change.server(servers), change.words(change.before, master_name)) for change in changes]
+    commands = [(change.server(servers), change.words(change.original, master_name)) for change in changes]
     nodes = {change.address for change in changes if change.kind == "node"}
     commands += [(servers.node(address), ["CONFIG", "REWRITE"]) for address in sorted({*nodes, *rewritten_too})]
     return [
@@ -94,6 +94,6 @@ def still_overridden(servers: ShardServers, master_name: str, changes: Sequence[
     found = []
     for change in changes:
         with contextlib.suppress(SentinelOpsError, StopIteration):
-            if change.now(servers, master_name) == change.during != change.before:
+            if change.now(servers, master_name) == change.temporary != change.original:
                 found.append(change)
     return found

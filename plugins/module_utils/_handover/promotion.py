@@ -9,15 +9,14 @@ was given up.
 
 from __future__ import annotations
 
-from typing import Callable, Sequence
-
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
 from .._server.address import Address
 from .._server.connection import Server, send_all
 from .._topology.sentinel import parse_master
-from .._topology.shard import ShardServers
-from .._wait import Clock, until
-from .result import HandoverRequest, HandoverResult, Timeline
+from .._topology.shard import Shard
+from .._wait import until
+from .context import HandoverContext
+from .critical_section import CriticalSection
 from .write_stop import WriteStop
 
 __all__ = ["Promotion", "has_role"]
@@ -39,37 +38,19 @@ def has_role(server: Server, role: str) -> bool:
 
 
 class Promotion:
-    """The role moves from ``outcome.old_master`` to ``outcome.new_master``. Use:
-    ``follow(leader)``.
+    """The role moves from ``result.old_master`` to ``result.new_master``. Use: ``follow(leader)``."""
 
-    ``nodes``: the addresses of all data nodes. ``stop``: what keeps the old master from accepting
-    writes; None in mode coordinated, where the servers do that. ``take_back`` is called if the
-    failover was given up, ``released`` as soon as the clients may go on.
-    """
-
-    def __init__(
-        self,
-        servers: ShardServers,
-        nodes: Sequence[str],
-        request: HandoverRequest,
-        outcome: HandoverResult,
-        clock: Clock,
-        story: Timeline,
-        stop: WriteStop | None,
-        take_back: Callable[[], None],
-        released: Callable[[], None],
-    ) -> None:
-        self.servers = servers
-        self.request = request
-        self.outcome = outcome
-        self.clock = clock
-        self.stop = stop
-        self._story = story
-        self._take_back = take_back
-        self._released = released
-        self._nodes = nodes
-        self._old = servers.node(outcome.old_master)
-        self._target = servers.node(outcome.new_master)
+    def __init__(self, context: HandoverContext, section: CriticalSection, shard: Shard) -> None:
+        self.servers = context.servers
+        self.request = context.request
+        self.result = context.result
+        self.clock = context.clock
+        self.stop = section.stop
+        self._section = section
+        self._timeline = context.timeline
+        self._nodes = [node.address for node in shard.nodes]
+        self._old = context.servers.node(context.result.old_master)
+        self._target = context.servers.node(context.result.new_master)
         self._demoted = False
 
     def follow(self, leader: Server) -> None:
@@ -107,13 +88,13 @@ class Promotion:
             if now_s > begun_s + PROMOTION_S:
                 raise OperationFailed(
                     f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, has neither promoted "
-                    f"{self.outcome.new_master} nor given it up",
+                    f"{self.result.new_master} nor given it up",
                     node=str(self._old.address),
                     state=f"{self._old.address} is fenced and refuses writes, since the promotion may still come",
                     advice="End that Sentinel's process and run again: what is left is recognised, finished and put back",
                 )
             self.clock.sleep_s(0.004)
-        self._story.tell(f"promoted: {self.outcome.new_master} is master")
+        self._timeline.add(f"promoted: {self.result.new_master} is master")
 
     def _gave_up(self, leader: Server) -> int:
         """How much speaks for it that the failover was given up (GIVEN_UP is enough, 0 if nothing
@@ -129,7 +110,7 @@ class Promotion:
             return int(error.refused)
         except SentinelOpsError:
             return 0
-        ended = not view.failover_in_progress and self.servers.names.of(view.address) == self.outcome.old_master
+        ended = not view.failover_in_progress and self.servers.names.of(view.address) == self.result.old_master
         return 3 if ended else 0
 
     def _another_was_promoted(self) -> bool:
@@ -138,16 +119,16 @@ class Promotion:
             node = self.servers.node(address)
             rival = node is not self._old and node is not self._target
             if rival and (has_role(node, "master") or has_role(node, "master")):  # the first time over a connection that was closed
-                self._story.tell(f"promoted: {address} is master, and not {self.outcome.new_master}")
-                self.outcome.new_master, self._target = address, node
+                self._timeline.add(f"promoted: {address} is master, and not {self.result.new_master}")
+                self.result.new_master, self._target = address, node
                 return True
         return False
 
     def _give_back(self) -> None:
         """The failover did not happen: the old master is the master, so its writes go on."""
-        self._take_back()
+        self._section.take_back()
         raise OperationFailed(
-            f"Sentinel {self.outcome.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)",
+            f"Sentinel {self.result.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)",
             state=f"{self._old.address} is still the master and takes writes; nothing was lost",
             advice="See that the target is in order and run again; if it happens again, look for what the log names",
         )
@@ -155,7 +136,7 @@ class Promotion:
     def _fence(self, stop: WriteStop) -> None:
         try:
             stop.fence()
-            self._story.tell(f"fenced: {stop.server.address} refuses writes, also after the end of the pause")
+            self._timeline.add(f"fenced: {stop.server.address} refuses writes, also after the end of the pause")
         except SentinelOpsError:
             pass  # it is down, or busy with a script: it is tried again
 
@@ -167,7 +148,7 @@ class Promotion:
             try:
                 old.command("REPLICAOF", host, port)
                 self._demoted = True
-                self._story.tell(f"demoted: {old.address} follows {self.outcome.new_master}")
+                self._timeline.add(f"demoted: {old.address} follows {self.result.new_master}")
                 return
             except ConnectionFailed as error:
                 reason: SentinelOpsError = error
@@ -179,7 +160,7 @@ class Promotion:
             except SentinelOpsError as error:
                 reason = error
                 break
-        self.outcome.warnings.append(f"{old.address} could not be made a replica: {reason}; that is left to Sentinel")
+        self.result.warnings.append(f"{old.address} could not be made a replica: {reason}; that is left to Sentinel")
         if not isinstance(reason, ConnectionFailed):
             self._await_demotion(stop)
 
@@ -198,12 +179,12 @@ class Promotion:
             raise OperationFailed(
                 f"{self._old.address} has not become a replica within {DEMOTION_S:g} s",
                 node=str(self._old.address),
-                state=f"{self.outcome.new_master} is the master and takes writes; {self._old.address} still says role:master"
+                state=f"{self.result.new_master} is the master and takes writes; {self._old.address} still says role:master"
                 + (" and is fenced" if stop else ""),
                 advice="Make it a replica by hand (REPLICAOF) and run again: what is left is put back",
             )
         self._demoted = True
-        self._story.tell(f"demoted by Sentinel: {self._old.address}")
+        self._timeline.add(f"demoted by Sentinel: {self._old.address}")
 
     def _agree(self) -> None:
         """Waits until the Sentinels name the target: that is where clients ask."""
@@ -218,9 +199,9 @@ class Promotion:
 
         waited = until(self._asked, enough, deadline_s=5.0, interval_s=0.01, clock=self.clock)
         naming = waited.seen[0]
-        self._story.tell(f"agreed: {naming} of {total} Sentinels name {self.outcome.new_master}")
+        self._timeline.add(f"agreed: {naming} of {total} Sentinels name {self.result.new_master}")
         if naming < total:
-            self.outcome.warnings.append(f"only {naming} of {total} Sentinels name {self.outcome.new_master}")
+            self.result.warnings.append(f"only {naming} of {total} Sentinels name {self.result.new_master}")
 
     def _writes_are_safe(self) -> bool:
         """Whether there is time to wait for Sentinels that hang: no pause can end meanwhile."""
@@ -236,7 +217,7 @@ class Promotion:
                 silent += 1
                 continue
             host, port = reply or ("", "0")
-            naming += self.servers.names.of(str(Address(host, int(port)))) == self.outcome.new_master
+            naming += self.servers.names.of(str(Address(host, int(port)))) == self.result.new_master
         return naming, silent
 
     def _release(self) -> None:
@@ -244,13 +225,13 @@ class Promotion:
         apply the stream.
         """
         if not self._demoted:
-            self._released()
-            self.outcome.warnings.append(
+            self._section.leave()
+            self.result.warnings.append(
                 f"not restored on {self._old.address}: it does not answer, so it is not known to be a replica; if it is fenced it stays so"
             )
             return
         kills = [["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"]]
         failed = self.stop.end(*kills) if self.stop else send_all(self._old, kills)
-        self._released()
-        self.outcome.warnings += [f"releasing the old master: {error}" for error in failed]
-        self._story.tell(f"released: the clients of {self._old.address} were disconnected, they find {self.outcome.new_master}")
+        self._section.leave()
+        self.result.warnings += [f"releasing the old master: {error}" for error in failed]
+        self._timeline.add(f"released: the clients of {self._old.address} were disconnected, they find {self.result.new_master}")

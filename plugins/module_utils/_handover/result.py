@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is wanted of a handover, and what came of it."""
+"""The request of a handover, its result, and the timeline of what happened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["HandoverRequest", "HandoverResult", "Timeline"]
 
 @dataclass(frozen=True)
 class HandoverRequest:
-    """What is wanted. ``mode`` is ``auto`` or one of MODES; durations carry their unit."""
+    """The options of one handover. ``mode`` is ``auto`` or one of MODES."""
 
     master_name: str
     target: str
@@ -29,9 +29,7 @@ class HandoverRequest:
 
 @dataclass
 class HandoverResult:
-    """What was done: the result of the module. ``timeline`` has entries ``{"at_ms": float, "event":
-    str}``.
-    """
+    """The result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
 
     changed: bool = False
     begun_at: str = ""
@@ -44,7 +42,7 @@ class HandoverResult:
     aligned: bool = False
     pause_ms: float = 0.0
     full_resyncs: int = 0
-    mended: list[str] = field(default_factory=list)
+    recovered: list[str] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -53,20 +51,20 @@ class HandoverResult:
 
 
 class Timeline:
-    """Tells the outcome's timeline, in milliseconds since the beginning."""
+    """Adds events to a result's timeline, in milliseconds since the beginning."""
 
-    def __init__(self, outcome: HandoverResult, clock: Clock) -> None:
-        self._outcome = outcome
+    def __init__(self, result: HandoverResult, clock: Clock) -> None:
+        self._result = result
         self._clock = clock
         self._start_s = clock.now_s()
-        outcome.begun_at = clock.utc()
+        result.begun_at = clock.utc()
 
     @property
     def elapsed_s(self) -> float:
         return self._clock.now_s() - self._start_s
 
-    def tell(self, event: str) -> float:
-        """Notes an event; returns when it was, in milliseconds."""
+    def add(self, event: str) -> float:
+        """Add an event that happens now; return its time in milliseconds."""
         at_ms = self.elapsed_s * 1000
-        self._outcome.timeline.append({"at_ms": round(at_ms, 1), "event": event})
+        self._result.timeline.append({"at_ms": round(at_ms, 1), "event": event})
         return at_ms

@@ -79,7 +79,7 @@ class Steering:
         return other
 
     @property
-    def changes(self) -> Sequence[SettingOverride]:
+    def overrides(self) -> Sequence[SettingOverride]:
         """All that is changed, and what it was before."""
         return [*self._priorities, *self._kept_out, *self._tuning]
 
@@ -89,8 +89,8 @@ class Steering:
     def prefer(self) -> None:
         """Gives the target the best priority (1, never 0) and ends ties."""
         for change in self._priorities:
-            if change.before != change.during:
-                self._servers.node(change.address).command(*change.words(change.during, self._name))
+            if change.original != change.temporary:
+                self._servers.node(change.address).command(*change.words(change.temporary, self._name))
 
     def plan_to_keep_out(self, *rivals: str) -> None:
         """From now on the priority of these replicas is among what is put back. Known before
@@ -102,7 +102,7 @@ class Steering:
         """Lets no Sentinel choose those that are to be kept out: replica-priority 0. Returns what
         could not be done.
         """
-        commands = [(self._servers.node(change.address), change.words(change.during, self._name)) for change in self._kept_out]
+        commands = [(self._servers.node(change.address), change.words(change.temporary, self._name)) for change in self._kept_out]
         return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in send_all(server, [words])]
 
     def tune(self) -> list[str]:
@@ -112,14 +112,14 @@ class Steering:
         done = []
         for change in list(self._tuning):
             try:
-                change.server(self._servers).command(*change.words(change.during, self._name))
+                change.server(self._servers).command(*change.words(change.temporary, self._name))
             except (CommandRefused, AccessDenied):
                 self._tuning.remove(change)
                 self._quick = self._quick and change.setting != "info-period"
                 continue
             except ConnectionFailed:
                 pass  # it may have been heard: it is put back in the end
-            done.append(f"Sentinel {change.address}: {change.setting} is {change.during} (was {change.before})")
+            done.append(f"Sentinel {change.address}: {change.setting} is {change.temporary} (was {change.original})")
         return done
 
     def info_periods_ms(self) -> list[tuple[int, int]]:
@@ -133,7 +133,7 @@ class Steering:
         if self._restored:
             return []
         self._restored = True
-        return restore_overrides(self._servers, self._name, self.changes, *rewritten_too)
+        return restore_overrides(self._servers, self._name, self.overrides, *rewritten_too)
 
 
 def _priorities(shard: Shard, target: str) -> list[SettingOverride]:

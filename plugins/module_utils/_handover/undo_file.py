@@ -78,11 +78,11 @@ class UndoFile:
     def left_behind(self) -> list[SettingOverride]:
         """What an earlier handover has changed and not put back, as it noted it."""
         found = read_journal(self._path)
-        return [SettingOverride.from_dict(fields) for fields in found["changes"]] if found else []
+        return [SettingOverride.from_dict(fields) for fields in found["overrides"]] if found else []
 
     def write(self, changes: Sequence[SettingOverride]) -> None:
         try:
-            write_journal(self._path, {"schema": SCHEMA, "changes": [change.as_dict() for change in changes]})
+            write_journal(self._path, {"schema": SCHEMA, "overrides": [change.as_dict() for change in changes]})
         except OSError as error:
             raise self._cannot_be_written(error) from error
 

@@ -69,7 +69,7 @@ class WriteStop:
         self._hushed = True  # it is undone in the end, also if the answer is lost
         return ["CONFIG", "SET", PING_PERIOD, ping_delay_for(self._before.ping_period_s)]
 
-    def changes(self) -> list[SettingOverride]:
+    def overrides(self) -> list[SettingOverride]:
         """What a hush and a fence change, for the note that outlives this process."""
         address, before = str(self.server.address), self._before
         found = [

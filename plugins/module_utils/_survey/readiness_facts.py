@@ -93,7 +93,7 @@ def _notes(folder: str) -> list[dict[str, Any]]:
         note: dict[str, Any] = {"path": path, "changes": [], "error": ""}
         try:
             with open(path, encoding="utf-8") as file:
-                note["changes"] = [f"{one['setting']} of {one['address']} (was {one['before']})" for one in json.load(file)["changes"]]
+                note["changes"] = [f"{one['setting']} of {one['address']} (was {one['original']})" for one in json.load(file)["overrides"]]
         except (OSError, ValueError, KeyError, TypeError) as error:
             note["error"] = str(error) or type(error).__name__
         found.append(note)

@@ -11,28 +11,14 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import Sequence
 
-from .._errors import AccessDenied, ConnectionFailed, PreconditionFailed, SentinelOpsError
+from .._errors import AccessDenied, ConnectionFailed, SentinelOpsError
 from .._server.address import Address, is_run_id, same_node
 from .._server.connection import Connector, Server
 from .._server.info import NodeInfo, node_info, parse_info
-from .election import ineligible_because
 from .fence import PING_PERIOD, is_fence
-from .sentinel import ReplicaView, SentinelView, disagreements, read_view
+from .sentinel import ReplicaView, SentinelView, read_view
 
-__all__ = [
-    "NodeState",
-    "Shard",
-    "ShardServers",
-    "named_node",
-    "pause_refusals",
-    "permanent_problems",
-    "read_shard",
-    "renamed_replica",
-    "transient_problems",
-]
-
-MAX_HELLO_AGE_MS = 3000  # hellos come every 2 s
-MIN_PAUSE_BUDGET_MS = 1000
+__all__ = ["NodeState", "Shard", "ShardServers", "config_values", "named_node", "read_shard", "renamed_replica"]
 
 
 @dataclass(frozen=True)
@@ -238,108 +224,3 @@ def named_node(servers: ShardServers, shard: Shard, text: str) -> str:
             if any(node.info.run_id == run_id for node in shard.nodes):
                 return servers.names.learn(text, run_id)
     return name
-
-
-def pause_budget_ms(down_after_ms: int) -> int:
-    """How long a pause may be before Sentinels could take the master for dead (PUBLISH is paused
-    too).
-    """
-    return min(down_after_ms - 1000, 4000)
-
-
-def permanent_problems(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
-    """What excludes a handover to ``target`` and does not pass by waiting; a sentence each."""
-    found: list[str] = list(shard.denied)
-    if not shard.views:
-        return found or [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
-    node = shard.node(target)
-    if node is None:
-        known = ", ".join(node.address for node in shard.nodes)
-        found.append(f"the target {target} is not a data node that the Sentinels know and that answers (they know {known})")
-        found += [text for text in shard.unreachable if text not in found]
-    else:
-        if wanted_version and node.info.version != wanted_version:
-            found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
-        if node.priority == 0 and target != shard.master:
-            found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
-    return found
-
-
-def pause_refusals(shard: Shard) -> list[str]:
-    """Why a pause that is long enough would look like a dead master to the Sentinels."""
-    down_after = shard.down_after_ms
-    if pause_budget_ms(down_after) >= MIN_PAUSE_BUDGET_MS:
-        return []
-    return [
-        f"down-after-milliseconds is {down_after}: a pause may last {max(0, pause_budget_ms(down_after))} ms, "
-        f"and the handover needs {MIN_PAUSE_BUDGET_MS} ms; raise it with SENTINEL SET to 2000 or more, or use mode fence"
-    ]
-
-
-def _sentinel_unready(view: SentinelView, sentinels: int) -> list[str]:
-    found: list[str] = []
-    if view.tilt:
-        found.append(f"Sentinel {view.address} is in TILT")
-    if view.master.failover_in_progress:
-        found.append(f"Sentinel {view.address} has a failover in progress")
-    bad = [flag for flag in view.master.flags if flag in ("s_down", "o_down", "disconnected")]
-    if bad:
-        found.append(f"Sentinel {view.address} flags the master {', '.join(bad)}")
-    if not view.quorum_ok:
-        found.append(f"Sentinel {view.address}: {view.quorum_reply}")
-    if view.master.other_sentinels + 1 != sentinels:
-        found.append(
-            f"Sentinel {view.address} knows {view.master.other_sentinels + 1} Sentinels, {sentinels} were asked: "
-            "one is missing, or one is a ghost (SENTINEL RESET on each removes ghosts)"
-        )
-    for peer in view.peers:
-        if peer.hello_age_ms > MAX_HELLO_AGE_MS or "disconnected" in peer.flags or "s_down" in peer.flags:
-            age = "never" if peer.hello_age_ms >= 10**9 else f"{peer.hello_age_ms} ms ago"
-            found.append(f"Sentinel {view.address} last heard of Sentinel {peer.address} {age} (flags {','.join(peer.flags)})")
-    return found
-
-
-def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
-    found: list[str] = []
-    masters = [node.address for node in shard.nodes if node.info.is_master]
-    if masters != [shard.master]:
-        found.append(f"the Sentinels name {shard.master}, and role:master is seen on {', '.join(masters) or 'no node'}")
-    head = max((node.info.offset for node in shard.nodes if node.info.is_master), default=0)
-    for node in shard.nodes:
-        info = node.info
-        if node.fenced:
-            found.append(f"{node.address} is fenced, by a handover that is under way or was cut short just now")
-        if info.loading:
-            found.append(f"{node.address} is loading its data")
-        if info.is_master:
-            continue
-        if not info.link_up:
-            found.append(f"the link of replica {node.address} to its master is down")
-        elif not same_node(info.master, shard.master):
-            found.append(f"replica {node.address} follows {info.master}, not the master {shard.master}")
-        elif head - info.offset > max_lag_bytes:
-            found.append(f"replica {node.address} lags {head - info.offset} bytes (at most {max_lag_bytes})")
-    return found
-
-
-def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
-    """What must pass before a handover may begin, and may pass by itself; a sentence each."""
-    found = [*shard.unreachable, *disagreements(shard.views)]
-    for view in shard.views:
-        found += _sentinel_unready(view, len(shard.views) + sum(text.startswith("Sentinel") for text in shard.unreachable))
-        replica = view.replica(target)
-        if replica is not None and view.master.address != target:
-            why = ineligible_because(replica)
-            if why:
-                found.append(f"Sentinel {view.address} would not promote {target}: {why}")
-    return found + _nodes_unready(shard, max_lag_bytes)
-
-
-def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed:
-    """The error for a handover that was not begun."""
-    return PreconditionFailed(
-        "the handover was not begun: " + "; ".join(problems),
-        state=f"Nothing was changed, {master or 'the master'} keeps its role",
-        advice="Mend what is named and run again",
-        problems=list(problems),
-    )

@@ -116,7 +116,7 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
 def handover_lines(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
     """What a handover on its own has done, or would do."""
     old, new = result["old_master"], result["new_master"]
-    lines = [f"finished for an earlier handover: {text}" for text in result.get("mended", [])]
+    lines = [f"finished for an earlier handover: {text}" for text in result.get("recovered", [])]
     if old == new:
         return [*lines, f"{new} is the master already"]
     if check_mode:

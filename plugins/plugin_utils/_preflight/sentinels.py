@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Collection, Iterator, Sequence
 
 from ...module_utils._topology.election import ineligible_because
+from ...module_utils._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
 from ...module_utils._topology.sentinel import SentinelView, disagreements
-from ...module_utils._topology.shard import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
 from .._finding import Finding
 
 __all__ = ["Expected", "of_time_limits", "of_views"]

@@ -229,7 +229,7 @@ def test_a_survey_changes_nothing() -> None:
     deployment = Deployment()
     handover = deployment.handover()
     assert not handover.survey()
-    assert (handover.outcome.old_master, handover.outcome.new_master, handover.outcome.changed) == (MASTER, TARGET, False)
+    assert (handover.result.old_master, handover.result.new_master, handover.result.changed) == (MASTER, TARGET, False)
     assert deployment.wire.changing() == []
 
 

@@ -355,7 +355,7 @@ def test_sentinels_that_hang_do_not_keep_the_promotion_from_being_seen(accepted_
     assert deployment.lost_bytes == 0
     assert deployment.roles() == {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
     paused_at_ms, demoted_at_ms = (
-        next(entry["at_ms"] for entry in handover.outcome.timeline if entry["event"].startswith(what)) for what in ("pause", "demoted")
+        next(entry["at_ms"] for entry in handover.result.timeline if entry["event"].startswith(what)) for what in ("pause", "demoted")
     )
     assert demoted_at_ms - paused_at_ms < (accepted_for_s + 0.6) * 1000, "it is seen at once"
 

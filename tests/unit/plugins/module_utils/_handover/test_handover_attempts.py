@@ -131,7 +131,7 @@ def test_a_step_that_is_refused_every_time(command: str) -> None:
     deployment.master.refuses[command] = repeat("ERR not now")
     with pytest.raises(PreconditionFailed, match=r"no attempt succeeded within 10 s, the last one because: .*ERR not now"):
         handover.run()
-    assert 3 <= handover.outcome.attempts <= 6
+    assert 3 <= handover.result.attempts <= 6
     assert_untouched(deployment)
 
 

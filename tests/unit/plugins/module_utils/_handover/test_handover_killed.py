@@ -126,7 +126,7 @@ def test_what_is_written_down_comes_before_what_is_done() -> None:
     handover.run()
     assert seen == ["steering", "pausing", "failing over"]
     assert [note["phase"] for note in standby.notes] == ["steering", "pausing", "failing over", "settling"]
-    assert standby.notes[2]["leader"] == handover.outcome.leader
+    assert standby.notes[2]["leader"] == handover.result.leader
     assert standby.dismissed
 
 

@@ -46,7 +46,7 @@ def failed_over(demoted: bool) -> Deployment:
     return deployment
 
 
-def assert_mended(deployment: Deployment, master: str = MASTER) -> None:
+def assert_recovered(deployment: Deployment, master: str = MASTER) -> None:
     """This one is the master, the others follow it, everything is as usual, and nothing was lost on
     the way.
     """
@@ -70,8 +70,8 @@ def test_a_fence_is_lifted_also_if_nothing_else_is_to_be_done(index: int) -> Non
     assert deployment.wire.changing() == [], "it is only recognised"
     outcome = handover.run()
     assert outcome.changed
-    assert outcome.mended == [f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is 0 again"]
-    assert_mended(deployment)
+    assert outcome.recovered == [f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is 0 again"]
+    assert_recovered(deployment)
 
 
 @pytest.mark.parametrize("index", [0, 1, 2], ids=["the master", "the target", "another replica"])
@@ -80,8 +80,8 @@ def test_a_fence_is_lifted_before_a_handover(mode: str, index: int) -> None:
     deployment = Deployment()
     fence(deployment.nodes[index])
     outcome = deployment.hand_over(mode=mode)
-    assert (len(outcome.mended), outcome.old_master, outcome.new_master) == (1, MASTER, TARGET)
-    assert_mended(deployment, TARGET)
+    assert (len(outcome.recovered), outcome.old_master, outcome.new_master) == (1, MASTER, TARGET)
+    assert_recovered(deployment, TARGET)
 
 
 @pytest.mark.parametrize("max_lag", [0, 10, 30])
@@ -105,11 +105,11 @@ def test_an_old_master_that_is_fenced_follows_the_new_one_before_its_fence_is_li
     assert handover.survey()
     outcome = handover.run()
     demotion = f"{MASTER} follows {TARGET}: an earlier handover had not come to that"
-    assert outcome.mended[:-1] == [demotion] * (not demoted)
+    assert outcome.recovered[:-1] == [demotion] * (not demoted)
     begins = deployment.wire.begins
     assert len(begins(MASTER, "REPLICAOF 10.0.0.2 6379")) == (not demoted)
     assert [at for at in begins(MASTER, "REPLICAOF") if at > begins(MASTER, "CONFIG SET")[0]] == []
-    assert_mended(deployment, TARGET)
+    assert_recovered(deployment, TARGET)
 
 
 def test_a_hush_that_nobody_has_noted_is_ended() -> None:
@@ -117,7 +117,7 @@ def test_a_hush_that_nobody_has_noted_is_ended() -> None:
     deployment.master.config["repl-ping-replica-period"] = "1000030"
     handover = deployment.handover(MASTER)
     assert handover.survey()
-    assert handover.run().mended == ["repl-ping-replica-period of 10.0.0.1:6379 is 30 again (an earlier handover had set 1000030)"]
+    assert handover.run().recovered == ["repl-ping-replica-period of 10.0.0.1:6379 is 30 again (an earlier handover had set 1000030)"]
     assert deployment.master.config["repl-ping-replica-period"] == "30"
 
 
@@ -126,7 +126,7 @@ def test_an_old_master_that_is_fenced_can_be_master_again() -> None:
     deployment = failed_over(demoted=False)
     outcome = deployment.hand_over(MASTER)
     assert (outcome.old_master, outcome.new_master) == (TARGET, MASTER)
-    assert_mended(deployment, MASTER)
+    assert_recovered(deployment, MASTER)
 
 
 def test_it_is_certain_only_after_a_while() -> None:
@@ -165,7 +165,7 @@ def test_a_failover_in_progress_is_waited_for() -> None:
     handover = deployment.handover(TARGET)
     handover.survey()
     outcome = handover.run()
-    assert any(f"{MASTER} follows {TARGET}" in sentence for sentence in outcome.mended)
+    assert any(f"{MASTER} follows {TARGET}" in sentence for sentence in outcome.recovered)
     sent, begins = deployment.wire.sent, deployment.wire.begins
     assert sent[begins(MASTER, "REPLICAOF")[0]].at_s > 1000 + 2.0 + 3.0
     assert deployment.roles() == {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
@@ -182,7 +182,7 @@ def test_a_failover_in_progress_that_another_handover_finishes() -> None:
     deployment.clock.at(1.0, lambda: deployment.master.config.update({"min-replicas-to-write": "0"}))
     deployment.master.saved_config = dict(deployment.master.config, **{"min-replicas-to-write": "0"})
     outcome = handover.run()
-    assert outcome.mended == []
+    assert outcome.recovered == []
     assert not deployment.wire.begins(MASTER, "CONFIG SET")
 
 
@@ -226,11 +226,11 @@ def test_a_doubt_that_passes(seconds: float) -> None:
     deployment.clock.at(seconds, lambda: vars(deployment.sentinels[1]).update(alive=True))
     handover = deployment.handover(MASTER, wait_s=30)
     handover.survey()
-    assert len(handover.run().mended) == 1
+    assert len(handover.run().recovered) == 1
     assert deployment.wire.sent[deployment.wire.begins(MASTER, "CONFIG SET")[0]].at_s > 1000 + seconds + 2.75, (
         "it looks every quarter of a second"
     )
-    assert_mended(deployment)
+    assert_recovered(deployment)
 
 
 def test_doubts_that_come_and_go() -> None:
@@ -266,7 +266,7 @@ def test_a_connection_that_breaks_once(command: str) -> None:
     handover = deployment.handover(TARGET)
     handover.survey()
     handover.run()
-    assert_mended(deployment, TARGET)
+    assert_recovered(deployment, TARGET)
 
 
 def test_a_node_that_refuses_to_be_demoted_stays_fenced() -> None:
@@ -312,11 +312,11 @@ def test_what_the_note_says_is_put_back(tmp_path: Path) -> None:
     ]
     outcome = handover.run()
     assert outcome.changed
-    assert outcome.mended == [
+    assert outcome.recovered == [
         f"replica-priority of {TARGET} is 100 again (an earlier handover had set 1)",
         f"failover-timeout of {SENTINELS[1]} is 60000 again (an earlier handover had set 5000)",
     ]
-    assert_mended(deployment)
+    assert_recovered(deployment)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -342,16 +342,16 @@ def test_what_was_put_back_and_not_saved_is_saved(tmp_path: Path) -> None:
     handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY))
     assert handover.survey()
     assert handover.leftovers.sentences() == [f"what {TARGET} has saved may be a setting of that handover"]
-    assert handover.run().mended == [f"{TARGET} saved its settings again"]
-    assert_mended(deployment)
+    assert handover.run().recovered == [f"{TARGET} saved its settings again"]
+    assert_recovered(deployment)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_note_of_which_nothing_is_left_goes_with_the_next_handover(tmp_path: Path) -> None:
     deployment = Deployment()
     outcome = deployment.hand_over(note=noted(tmp_path, TIMEOUT))
-    assert outcome.mended == []
-    assert_mended(deployment, TARGET)
+    assert outcome.recovered == []
+    assert_recovered(deployment, TARGET)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -362,7 +362,7 @@ def test_the_values_before_the_first_handover_are_those_that_count(tmp_path: Pat
     deployment.sentinels[1].failover_timeout_ms = 5000
     deployment.read_again()
     deployment.hand_over(note=noted(tmp_path, PRIORITY, TIMEOUT))
-    assert_mended(deployment, TARGET)
+    assert_recovered(deployment, TARGET)
 
 
 def test_what_the_note_says_cannot_be_put_back(tmp_path: Path) -> None:
@@ -488,6 +488,6 @@ def test_a_handover_whose_promotion_never_came_is_finished_by_the_next_one(tmp_p
     deployment.clock.limit(100)
     handover = deployment.handover(MASTER, note=UndoFile(str(tmp_path), "mymaster"))
     assert handover.survey()
-    assert len(handover.run().mended) == 4
-    assert_mended(deployment)
+    assert len(handover.run().recovered) == 4
+    assert_recovered(deployment)
     assert list(tmp_path.iterdir()) == []

@@ -29,7 +29,7 @@ def changed(*changes: SettingOverride) -> Deployment:
     deployment = Deployment()
     servers = deployment.servers()
     for change in changes:
-        change.server(servers).command(*change.words(change.during, NAME))
+        change.server(servers).command(*change.words(change.temporary, NAME))
     return deployment
 
 
@@ -37,12 +37,12 @@ def changed(*changes: SettingOverride) -> Deployment:
 def test_it_is_made_and_put_back(change: SettingOverride) -> None:
     deployment = Deployment()
     servers, before = deployment.servers(), deployment.settings()
-    assert change.now(servers, NAME) == change.before
-    change.server(servers).command(*change.words(change.during, NAME))
-    assert change.now(servers, NAME) == change.during
+    assert change.now(servers, NAME) == change.original
+    change.server(servers).command(*change.words(change.temporary, NAME))
+    assert change.now(servers, NAME) == change.temporary
     assert deployment.settings() != before
     assert restore_overrides(servers, NAME, [change]) == []
-    assert change.now(servers, NAME) == change.before
+    assert change.now(servers, NAME) == change.original
     assert deployment.settings() == before
 
 
@@ -81,7 +81,7 @@ def test_a_connection_that_breaks_once_does_not_matter(change: SettingOverride) 
     servers = deployment.servers()
     vars(change.server(servers)).update(connection_lost=True)
     assert restore_overrides(servers, NAME, [change]) == []
-    assert change.now(servers, NAME) == change.before
+    assert change.now(servers, NAME) == change.original
 
 
 def test_a_server_that_is_gone_does_not_keep_the_others() -> None:

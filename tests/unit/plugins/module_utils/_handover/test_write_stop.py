@@ -80,9 +80,9 @@ def test_no_ping_is_sent_while_writes_are_stopped(node: Node, stopping: str, per
         stop.pause(1000)
     else:
         stop.refuse_writes()
-    hushed = int(node.config["repl-ping-replica-period"])
-    assert (is_ping_delay(hushed), before_ping_delay(hushed)) == (True, int(period)), "it says itself what was before"
-    assert WriteStop(node, state_of(node), node.clock).changes()[0].before == int(period), "nor is a hush taken for what was before"
+    delayed = int(node.config["repl-ping-replica-period"])
+    assert (is_ping_delay(delayed), before_ping_delay(delayed)) == (True, int(period)), "it says itself what was before"
+    assert WriteStop(node, state_of(node), node.clock).overrides()[0].original == int(period), "nor is a delay taken for what was before"
     assert stop.end() == []
     assert node.config == before
 
@@ -122,7 +122,7 @@ def test_what_a_fence_changes_is_known_beforehand(node: Node, to_write: str, max
     node.config.update({"min-replicas-to-write": to_write, "min-replicas-max-lag": max_lag})
     before = dict(node.config)
     stop = WriteStop(node, state_of(node), node.clock)
-    changes = {change.setting: (str(change.before), str(change.during)) for change in stop.changes()}
+    changes = {change.setting: (str(change.original), str(change.temporary)) for change in stop.overrides()}
     stop.refuse_writes()
     changed = {name: (value, node.config[name]) for name, value in before.items() if node.config[name] != value}
     assert changes == changed

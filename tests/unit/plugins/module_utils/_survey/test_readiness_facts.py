@@ -157,12 +157,12 @@ def test_disks_and_what_is_staged(tmp_path: Path) -> None:
     ("content", "changes", "error"),
     [
         (
-            '{"schema": 1, "changes": [{"address": "10.0.0.2:6379", "setting": "replica-priority", "before": 70}]}',
+            '{"schema": 1, "overrides": [{"address": "10.0.0.2:6379", "setting": "replica-priority", "original": 70}]}',
             ["replica-priority of 10.0.0.2:6379 (was 70)"],
             "",
         ),
         ("nonsense", [], "Expecting value"),
-        ('{"changes": [{}]}', [], "'setting'"),
+        ('{"overrides": [{}]}', [], "'setting'"),
     ],
 )
 def test_notes(tmp_path: Path, content: str, changes: list[str], error: str) -> None:

@@ -8,19 +8,21 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.readiness import (
+    handover_refused,
+    pause_problems,
+    permanent_problems,
+    transient_problems,
+)
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._topology.limits import pause_budget_ms
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import (
     NodeState,
     Shard,
     ShardServers,
     config_values,
-    handover_refused,
     named_node,
-    pause_budget_ms,
-    pause_refusals,
-    permanent_problems,
     read_shard,
-    transient_problems,
 )
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
     MASTER,
@@ -151,12 +153,12 @@ def test_every_refusal_is_told() -> None:
 
 @pytest.mark.parametrize(("down_after_ms", "reason"), [(1999, "is 1999: a pause may last 999 ms"), (500, "a pause may last 0 ms")])
 def test_a_pause_that_is_too_short(down_after_ms: int, reason: str) -> None:
-    (found,) = pause_refusals(with_down_after(healthy("7.0.15"), down_after_ms))
+    (found,) = pause_problems(with_down_after(healthy("7.0.15"), down_after_ms))
     assert reason in found
 
 
 def test_a_pause_that_is_long_enough() -> None:
-    assert pause_refusals(with_down_after(healthy("7.0.15"), 2000)) == []
+    assert pause_problems(with_down_after(healthy("7.0.15"), 2000)) == []
 
 
 @pytest.mark.parametrize(

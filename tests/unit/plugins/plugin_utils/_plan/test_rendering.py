@@ -134,7 +134,7 @@ MOVED = {
     "mode_reason": "redis 6.0.16 cannot pause writes",
     "pause_ms": 371.6,
     "full_resyncs": 0,
-    "mended": [],
+    "recovered": [],
 }
 STAYED = {"old_master": "10.0.0.1:6379", "new_master": "10.0.0.1:6379", "mode": "pause"}
 
@@ -159,6 +159,6 @@ def test_no_handover(check_mode: bool) -> None:
 
 @pytest.mark.parametrize("result", [MOVED, STAYED])
 def test_a_handover_that_finished_an_earlier_one(result: dict[str, Any]) -> None:
-    lines = handover_lines({**result, "mended": ["this", "that"]})
+    lines = handover_lines({**result, "recovered": ["this", "that"]})
     assert lines[:2] == ["finished for an earlier handover: this", "finished for an earlier handover: that"]
     assert lines[2:] == handover_lines(result)

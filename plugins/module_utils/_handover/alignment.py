@@ -1,0 +1,76 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait for a Sentinel that promotes the target, and for the moment when that takes least time."""
+
+from __future__ import annotations
+
+from .._errors import PreconditionFailed
+from .._server.connection import Server
+from .._topology.election import alignment_wait_ms, will_promote
+from .._topology.sentinel import parse_replica
+from .._topology.shard import renamed_replica
+from .context import HandoverContext
+from .steering import STEERED_PRIORITY, Steering
+
+__all__ = ["Alignment"]
+
+
+class Alignment:
+    """The choice of the leading Sentinel, before each attempt. Use: ``wait()``.
+
+    ``missed``: why the last attempt did not succeed, for the error when time is up.
+    """
+
+    def __init__(self, context: HandoverContext, target: str, steering: Steering) -> None:
+        self._context = context
+        self._target = target
+        self._steering = steering
+        self.missed = ""
+
+    def wait(self) -> Server:
+        """Return the Sentinel to ask; raise PreconditionFailed when the request's time is up."""
+        context, result = self._context, self._context.result
+        while True:
+            ranked = self._ranked()
+            if ranked:
+                wait_ms, index = ranked[0]
+                # a machine too busy for the right moment: a longer pause is better than no handover
+                late = result.attempts == 0 and context.left_s < context.request.wait_s / 2
+                if wait_ms == 0 or late or not context.request.align:
+                    result.aligned = wait_ms == 0
+                    result.leader = str(context.servers.sentinels[index].address)
+                    return context.servers.sentinels[index]
+                context.clock.sleep_s(min(wait_ms / 1000 + 0.002, 0.25))
+            else:
+                self.missed = (
+                    f"no Sentinel would promote {self._target}; it was steered to replica-priority {STEERED_PRIORITY}, which "
+                    "Sentinels read every 10 s"
+                )
+                context.clock.sleep_s(0.1)
+            self.refuse_if_late()
+
+    def _ranked(self) -> list[tuple[int, int]]:
+        """Return ``(wait_ms, index)`` of each Sentinel that would promote the target, the soonest first."""
+        servers, ranked = self._context.servers, []
+        for index, period_ms in self._steering.info_periods_ms():
+            replies = servers.sentinels[index].command("SENTINEL", "REPLICAS", self._context.request.master_name)
+            replicas = [renamed_replica(parse_replica(reply), servers.names) for reply in replies]
+            choice = will_promote(replicas, self._target)
+            if choice is not None and choice.flags == ("slave",):
+                ranked.append((alignment_wait_ms(choice.info_age_ms, period_ms), index))
+        return sorted(ranked)
+
+    def refuse_if_late(self) -> None:
+        if self._context.left_s <= 0:
+            raise self.too_late()
+
+    def too_late(self) -> PreconditionFailed:
+        """Return the error for a handover whose time is up."""
+        wait_s = self._context.request.wait_s
+        return PreconditionFailed(
+            f"no attempt succeeded within {wait_s:g} s, the last one because: {self.missed or 'no time was left'}",
+            node=self._target,
+            state="Nothing was handed over, and no writes are held up",
+            advice="Fix the problem above (a slow replica, a high write rate), then run again",
+        )

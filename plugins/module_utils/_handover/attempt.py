@@ -1,0 +1,140 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attempts of a handover: stop writes, let all replicas catch up, and ask for the failover.
+
+Until SENTINEL FAILOVER was accepted, an attempt can be taken back.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from .._errors import CommandRefused, ConnectionFailed
+from .._server.connection import Server
+from .._server.info import node_info, parse_info
+from .._topology.shard import Shard, read_shard
+from .._wait import until
+from .alignment import Alignment
+from .context import HandoverContext, Progress
+from .critical_section import CriticalSection
+from .readiness import transient_problems
+from .steering import Steering
+
+__all__ = ["AttemptFailed", "Attempts"]
+
+MAX_REST_S = 4.0  # between two attempts
+
+
+class AttemptFailed(Exception):
+    """This attempt was taken back; another one may succeed."""
+
+
+class Attempts:
+    """Attempts at one failover to ``target``. Use: ``until_accepted()``."""
+
+    def __init__(self, context: HandoverContext, progress: Progress, shard: Shard, target: str, steering: Steering) -> None:
+        self._context = context
+        self._progress = progress
+        self._shard = shard
+        self._target = target
+        self._alignment = Alignment(context, target, steering)
+        self.section = CriticalSection(context, progress, shard)
+
+    def until_accepted(self) -> Server:
+        """Return the Sentinel that accepted the failover; raise PreconditionFailed when time is up.
+
+        The interval between attempts doubles, and before each one all must be in order again.
+        """
+        rest_s = 0.25
+        while True:
+            try:
+                return self._attempt()
+            except (AttemptFailed, ConnectionFailed, CommandRefused) as missed:
+                self._alignment.missed = str(missed)
+                self._alignment.refuse_if_late()
+            self._context.clock.sleep_s(rest_s)
+            rest_s = min(2 * rest_s, MAX_REST_S)
+            self._await_readiness()
+
+    def _attempt(self) -> Server:
+        """Go from the alignment to the accepted SENTINEL FAILOVER, or take everything back."""
+        leader, result = self._alignment.wait(), self._context.result
+        result.attempts += 1
+        if result.mode == "plain":
+            self._fail_over(leader)
+            return leader
+        section = self.section
+        section.enter()
+        try:
+            if result.mode != "coordinated":
+                self._catch_up(section.stop_writes())
+            paused_until_s = section.stop.paused_until_s if section.stop else 0.0
+            self._progress.enter("failing over", leader=result.leader, paused_until_s=paused_until_s)
+            self._fail_over(leader)
+        except BaseException:
+            section.take_back()
+            raise
+        return leader
+
+    def _catch_up(self, offset: int) -> None:
+        """Wait until every replica has the stream up to ``offset``; raise AttemptFailed if one is too slow."""
+        context = self._context
+        replicas = [node.address for node in self._shard.nodes if not node.info.is_master]
+        waited = until(
+            lambda: self._behind(replicas, offset),
+            lambda found: not found,
+            deadline_s=context.request.catch_up_ms / 1000,
+            interval_s=0.004,
+            clock=context.clock,
+        )
+        if not waited.satisfied:
+            context.timeline.add(f"not caught up within {context.request.catch_up_ms} ms: {'; '.join(waited.seen)}")
+            raise AttemptFailed("; ".join(waited.seen))
+        context.timeline.add(f"caught up: every replica has all writes (offset {offset})")
+
+    def _behind(self, replicas: Sequence[str], offset: int) -> list[str]:
+        """Return the replicas that lack a part of the stream, a sentence each."""
+        found = []
+        for address in replicas:
+            try:
+                info = node_info(parse_info(self._context.servers.node(address).command("INFO", "replication")))
+            except (ConnectionFailed, CommandRefused) as error:
+                found.append(str(error).rstrip("."))
+                continue
+            if info.offset < offset:
+                found.append(f"{address} lacks {offset - info.offset} bytes")
+        return found
+
+    def _fail_over(self, leader: Server) -> None:
+        """Send SENTINEL FAILOVER; raise AttemptFailed if it is refused."""
+        timeline, result = self._context.timeline, self._context.result
+        words = ["SENTINEL", "FAILOVER", self._context.request.master_name]
+        if result.mode == "coordinated":
+            words.append("COORDINATED")
+            self.section.note_begin("the master pauses writes until the target has them all, and the two swap roles")
+        try:
+            leader.command(*words)
+        except ConnectionFailed as lost:
+            if not lost.sent:
+                raise
+            # It may have been accepted: the old master stays paused until that is known.
+            result.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
+        except CommandRefused as refused:
+            timeline.add(f"Sentinel {leader.address} refused: {refused.reply}")
+            raise AttemptFailed(refused.reply) from refused
+        timeline.add(f"failover accepted by Sentinel {leader.address}")
+
+    def _await_readiness(self) -> None:
+        """Wait until another attempt may be made; raise PreconditionFailed if that takes too long."""
+        context, master = self._context, self._shard.master
+
+        def observe() -> list[str]:
+            shard = read_shard(context.servers, context.request.master_name)
+            found = transient_problems(shard, self._target, context.request.max_lag_bytes)
+            return found + [f"{shard.master} is the master now"] * bool(shard.master and shard.master != master)
+
+        waited = until(observe, lambda found: not found, deadline_s=context.left_s, interval_s=0.25, clock=context.clock)
+        if waited.seen:
+            self._alignment.missed = "; ".join(waited.seen)
+            raise self._alignment.too_late()

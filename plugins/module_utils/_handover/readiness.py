@@ -1,0 +1,135 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Judge whether a shard is ready for a handover: what excludes one, and what must pass first."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from .._errors import PreconditionFailed
+from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
+from .._server.address import same_node
+from .._topology.election import ineligible_because
+from .._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
+from .._topology.sentinel import SentinelView, disagreements
+from .._topology.shard import Shard, ShardServers
+from .modes import mode_refusals
+
+__all__ = ["handover_refused", "mode_problems", "pause_problems", "permanent_problems", "transient_problems"]
+
+
+def permanent_problems(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
+    """Return what excludes a handover to ``target`` and does not pass by waiting, a sentence each."""
+    found: list[str] = list(shard.denied)
+    if not shard.views:
+        return found or [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
+    node = shard.node(target)
+    if node is None:
+        known = ", ".join(node.address for node in shard.nodes)
+        found.append(f"the target {target} is not a data node that the Sentinels know and that answers (they know {known})")
+        found += [text for text in shard.unreachable if text not in found]
+    else:
+        if wanted_version and node.info.version != wanted_version:
+            found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
+        if node.priority == 0 and target != shard.master:
+            found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
+    return found
+
+
+def pause_problems(shard: Shard) -> list[str]:
+    """Return why a pause that is long enough would look like a dead master to the Sentinels."""
+    down_after = shard.down_after_ms
+    if pause_budget_ms(down_after) >= MIN_PAUSE_BUDGET_MS:
+        return []
+    return [
+        f"down-after-milliseconds is {down_after}: a pause may last {max(0, pause_budget_ms(down_after))} ms, "
+        f"and the handover needs {MIN_PAUSE_BUDGET_MS} ms; raise it with SENTINEL SET to 2000 or more, or use mode fence"
+    ]
+
+
+def _sentinel_unready(view: SentinelView, sentinels: int) -> list[str]:
+    found: list[str] = []
+    if view.tilt:
+        found.append(f"Sentinel {view.address} is in TILT")
+    if view.master.failover_in_progress:
+        found.append(f"Sentinel {view.address} has a failover in progress")
+    bad = [flag for flag in view.master.flags if flag in ("s_down", "o_down", "disconnected")]
+    if bad:
+        found.append(f"Sentinel {view.address} flags the master {', '.join(bad)}")
+    if not view.quorum_ok:
+        found.append(f"Sentinel {view.address}: {view.quorum_reply}")
+    if view.master.other_sentinels + 1 != sentinels:
+        found.append(
+            f"Sentinel {view.address} knows {view.master.other_sentinels + 1} Sentinels, {sentinels} were asked: "
+            "one is missing, or one is a ghost (SENTINEL RESET on each removes ghosts)"
+        )
+    for peer in view.peers:
+        if peer.hello_age_ms > MAX_HELLO_AGE_MS or "disconnected" in peer.flags or "s_down" in peer.flags:
+            age = "never" if peer.hello_age_ms >= 10**9 else f"{peer.hello_age_ms} ms ago"
+            found.append(f"Sentinel {view.address} last heard of Sentinel {peer.address} {age} (flags {','.join(peer.flags)})")
+    return found
+
+
+def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
+    found: list[str] = []
+    masters = [node.address for node in shard.nodes if node.info.is_master]
+    if masters != [shard.master]:
+        found.append(f"the Sentinels name {shard.master}, and role:master is seen on {', '.join(masters) or 'no node'}")
+    head = max((node.info.offset for node in shard.nodes if node.info.is_master), default=0)
+    for node in shard.nodes:
+        info = node.info
+        if node.fenced:
+            found.append(f"{node.address} is fenced, by a handover that is under way or was cut short just now")
+        if info.loading:
+            found.append(f"{node.address} is loading its data")
+        if info.is_master:
+            continue
+        if not info.link_up:
+            found.append(f"the link of replica {node.address} to its master is down")
+        elif not same_node(info.master, shard.master):
+            found.append(f"replica {node.address} follows {info.master}, not the master {shard.master}")
+        elif head - info.offset > max_lag_bytes:
+            found.append(f"replica {node.address} lags {head - info.offset} bytes (at most {max_lag_bytes})")
+    return found
+
+
+def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
+    """Return what must pass before a handover may begin and may pass by itself, a sentence each."""
+    found = [*shard.unreachable, *disagreements(shard.views)]
+    for view in shard.views:
+        found += _sentinel_unready(view, len(shard.views) + sum(text.startswith("Sentinel") for text in shard.unreachable))
+        replica = view.replica(target)
+        if replica is not None and view.master.address != target:
+            why = ineligible_because(replica)
+            if why:
+                found.append(f"Sentinel {view.address} would not promote {target}: {why}")
+    return found + _nodes_unready(shard, max_lag_bytes)
+
+
+def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed:
+    """Return the error for a handover that was not begun."""
+    return PreconditionFailed(
+        "the handover was not begun: " + "; ".join(problems),
+        state=f"Nothing was changed, {master or 'the master'} keeps its role",
+        advice="Fix the problems above and run again",
+        problems=list(problems),
+    )
+
+
+def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str) -> tuple[list[str], list[str]]:
+    """Return ``(problems, warnings)`` of a mode on this shard: versions, time limits and rights."""
+    master = shard.node(shard.master)
+    if master is None:
+        return [], []  # the master may come back, which is waited for
+    problems = mode_refusals(mode, master.info, shard.master, shard.views)
+    warnings: list[str] = []
+    if mode == "pause":
+        problems += pause_problems(shard)
+    for address in (shard.master, target):
+        problems += missing_on_node(servers.node(address), mode)
+    for sentinel in servers.sentinels:
+        problems += missing_on_sentinel(sentinel)
+    if mode == "coordinated" and not problems:
+        problems, warnings = missing_to_coordinate(servers.node(shard.master))
+    return problems, warnings

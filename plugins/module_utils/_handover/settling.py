@@ -1,0 +1,116 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Wait until a handover has settled: the failover has ended, and every node follows the new master."""
+
+from __future__ import annotations
+
+from .._errors import OperationFailed, SentinelOpsError
+from .._topology.shard import Shard, read_shard
+from .._wait import until
+from .context import HandoverContext, Progress, node_state
+from .overrides import SettingOverride
+from .steering import Steering
+
+__all__ = ["Settling"]
+
+# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the other
+# Sentinels find out that their master is a replica, after two INFO periods (10 s) and that time,
+# and fail over once more.
+SETTLE_S = 50.0
+
+
+class Settling:
+    """The end of one handover. Use: ``wait()``.
+
+    ``stop_overrides``: what the write stop overrides, which the undo file names beside the steering's.
+    """
+
+    def __init__(
+        self,
+        context: HandoverContext,
+        progress: Progress,
+        shard: Shard,
+        target: str,
+        steering: Steering,
+        stop_overrides: list[SettingOverride],
+    ) -> None:
+        self._context = context
+        self._progress = progress
+        self._shard = shard
+        self._before = node_state(shard, target, "the target")
+        self._steering = steering
+        self._stop_overrides = stop_overrides
+        self._rivals_kept_out = False
+
+    def wait(self) -> None:
+        """Wait until nothing is pending; raise OperationFailed if that takes too long.
+
+        Raise OperationFailed too if another node than the target was promoted.
+        """
+        context, target = self._context, self._context.result.new_master
+        settle_s = SETTLE_S + self._shard.down_after_ms / 1000
+        waited = until(self._pending, lambda found: not found, deadline_s=settle_s, interval_s=0.1, clock=context.clock)
+        if not waited.satisfied:
+            raise OperationFailed(
+                f"the handover is done but has not settled within {settle_s:g} s: {'; '.join(waited.seen)}",
+                node=target,
+                state=f"{target} is the master and takes writes",
+                advice="Do not stop a node before this is fixed",
+            )
+        if target != self._before.address:
+            raise OperationFailed(
+                f"Sentinel {context.result.leader} promoted {target}, not {self._before.address}",
+                node=self._before.address,
+                state=f"{target} is the master and takes writes, all others follow it; nothing was lost",
+                advice="See who else starts failovers or sets replica-priority, then run again: the role goes on from there",
+            )
+        sync_full = node_state(self._shard, target, "the new master").info.sync_full
+        context.result.full_resyncs = sync_full - self._before.info.sync_full
+        context.timeline.add("settled: no failover in progress, every replica is linked to the new master")
+
+    def _pending(self) -> list[str]:
+        """Return what is not yet as it must be, a sentence each."""
+        target = self._context.result.new_master
+        self._shard = read_shard(self._context.servers, self._context.request.master_name)
+        self._keep_rivals_out_if_forgotten()
+        found = [*self._shard.unreachable]
+        for view in self._shard.views:
+            if view.master.failover_in_progress:
+                found.append(f"Sentinel {view.address} has not ended the failover")
+            if view.master.address != target:
+                found.append(f"Sentinel {view.address} names {view.master.address}")
+        for node in self._shard.nodes:
+            if node.address == target:
+                continue
+            if node.info.is_master or not node.info.link_up or node.info.master != target:
+                found.append(f"{node.address} does not follow {target} yet")
+        return found
+
+    def _keep_rivals_out_if_forgotten(self) -> None:
+        """Keep other replicas from being promoted while no Sentinel knows of the promotion.
+
+        The leading Sentinel has died then, and the other Sentinels will fail over once more. They
+        must choose the same node: another node would be a second master. And since a requested
+        FAILOVER needs no votes, that second failover would have the epoch which the dead Sentinel
+        has kept, and Sentinels would disagree for good (6.2).
+        """
+        context, result, names = self._context, self._context.result, self._context.servers.names
+        views = [view.master for view in self._shard.views]
+        forgotten = views and not any(view.failover_in_progress or names.of(view.address) == result.new_master for view in views)
+        if not forgotten or self._rivals_kept_out:
+            return
+        self._rivals_kept_out = True
+        rivals = [node.address for node in self._shard.nodes if node.address not in (result.new_master, result.old_master)]
+        self._steering.plan_to_keep_out(*rivals)
+        try:
+            self._progress.save_overrides([*self._steering.overrides, *self._stop_overrides])
+        except SentinelOpsError as error:
+            result.warnings.append(f"{', '.join(rivals)} may still be promoted: {error}")
+            self._steering.plan_to_keep_out()  # none, since nothing would tell what to restore
+            return
+        self._progress.enter("settling", kept_out=rivals)
+        result.warnings += self._steering.keep_out()
+        context.timeline.add(
+            f"no Sentinel knows of the promotion: {', '.join(rivals) or 'no replica'} must not be chosen when they fail over again"
+        )
