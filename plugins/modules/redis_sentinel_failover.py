@@ -230,9 +230,11 @@ SPEC: dict[str, Any] = {
     "journal_folder": {"type": "path", "default": "/var/lib/sentinelops-redis"},
     "sentinels": {"type": "list", "elements": "str", "default": []},
     "version": {"type": "str", "default": ""},
+    "leader": {"type": "str", "default": ""},
     "align": {"type": "bool", "default": True},
     "max_lag_bytes": {"type": "int", "default": 1048576},
     "catch_up_ms": {"type": "int", "default": 300},
+    "disconnect_ms": {"type": "int", "default": 300},
     "wait_s": {"type": "int", "default": 60},
 }
 
@@ -252,6 +254,8 @@ def request_from(params: dict[str, Any], master_name: str) -> HandoverRequest:
         max_lag_bytes=params["max_lag_bytes"],
         wait_s=params["wait_s"],
         catch_up_ms=params["catch_up_ms"],
+        leader=str(Address.parse(params["leader"])) if params["leader"] else "",
+        disconnect_ms=params["disconnect_ms"],
     )
 
 

@@ -123,7 +123,10 @@ def another_handover(deployment: Deployment) -> Iterator[None]:
         note.release()
 
 
-NOTE = '{"schema": 1, "overrides": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", "original": 70, "temporary": 1}]}'
+NOTE = (
+    '{"schema": 1, "overrides": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", '
+    '"original": 70, "temporary": 1}]}'
+)
 
 
 # -- how the modules see their host

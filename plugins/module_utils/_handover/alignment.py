@@ -5,15 +5,29 @@
 
 from __future__ import annotations
 
-from .._errors import PreconditionFailed
+import contextlib
+
+from .._errors import PreconditionFailed, SentinelOpsError
 from .._server.connection import Server
 from .._topology.election import alignment_wait_ms, will_promote
 from .._topology.sentinel import parse_replica
 from .._topology.shard import renamed_replica
 from .context import HandoverContext
+from .naming import names_master
+from .proof import read_replication
 from .steering import STEERED_PRIORITY, Steering
 
-__all__ = ["Alignment"]
+__all__ = ["Alignment", "MasterMoved"]
+
+PREFERENCE_MS = 2000  # how much later the preferred leader's moment may come than the soonest one
+
+
+class MasterMoved(Exception):
+    """Another failover than ours has made ``address`` the master."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address} is the master now")
+        self.address = address
 
 
 class Alignment:
@@ -34,7 +48,8 @@ class Alignment:
         while True:
             ranked = self._ranked()
             if ranked:
-                wait_ms, index = ranked[0]
+                soonest_ms = min(wait_ms for wait_ms, _index in ranked)
+                wait_ms, index = next(one for one in ranked if one[0] <= soonest_ms + PREFERENCE_MS)
                 # a machine too busy for the right moment: a longer pause is better than no handover
                 late = result.attempts == 0 and context.left_s < context.request.wait_s / 2
                 if wait_ms == 0 or late or not context.request.align:
@@ -47,11 +62,24 @@ class Alignment:
                     f"no Sentinel would promote {self._target}; it was steered to replica-priority {STEERED_PRIORITY}, which "
                     "Sentinels read every 10 s"
                 )
+                self._raise_if_moved()
                 context.clock.sleep_s(0.1)
             self.refuse_if_late()
 
+    def _raise_if_moved(self) -> None:
+        """Raise MasterMoved if the target, or a node that a Sentinel names, has become the master."""
+        context, old = self._context, self._context.result.old_master
+        with contextlib.suppress(SentinelOpsError):
+            if read_replication(context.servers.node(self._target)).is_master:
+                raise MasterMoved(self._target)
+        for index in range(len(context.servers.sentinels)):
+            with contextlib.suppress(SentinelOpsError):
+                named = names_master(context, index)
+                if named not in ("", old):
+                    raise MasterMoved(named)
+
     def _ranked(self) -> list[tuple[int, int]]:
-        """Return ``(wait_ms, index)`` of each Sentinel that would promote the target, the soonest first."""
+        """Return ``(wait_ms, index)`` of each Sentinel that would promote the target, the best leader first."""
         servers, ranked = self._context.servers, []
         for index, period_ms in self._steering.info_periods_ms():
             replies = servers.sentinels[index].command("SENTINEL", "REPLICAS", self._context.request.master_name)
@@ -59,7 +87,7 @@ class Alignment:
             choice = will_promote(replicas, self._target)
             if choice is not None and choice.flags == ("slave",):
                 ranked.append((alignment_wait_ms(choice.info_age_ms, period_ms), index))
-        return sorted(ranked)
+        return ranked
 
     def refuse_if_late(self) -> None:
         if self._context.left_s <= 0:

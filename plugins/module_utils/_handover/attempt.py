@@ -8,16 +8,19 @@ Until SENTINEL FAILOVER was accepted, an attempt can be taken back.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Sequence
 
-from .._errors import CommandRefused, ConnectionFailed
+from .._errors import AccessDenied, CommandRefused, ConnectionFailed
 from .._server.connection import Server
 from .._server.info import node_info, parse_info
 from .._topology.shard import Shard, read_shard
 from .._wait import until
-from .alignment import Alignment
+from .alignment import Alignment, MasterMoved
 from .context import HandoverContext, Progress
 from .critical_section import CriticalSection
+from .naming import names_master
+from .proof import StopPoint, stop_point
 from .readiness import transient_problems
 from .steering import Steering
 
@@ -40,9 +43,12 @@ class Attempts:
         self._target = target
         self._alignment = Alignment(context, target, steering)
         self.section = CriticalSection(context, progress, shard)
+        self.point = StopPoint()
 
     def until_accepted(self) -> Server:
         """Return the Sentinel that accepted the failover; raise PreconditionFailed when time is up.
+
+        Raises MasterMoved, with nothing stopped, if another failover has moved the role meanwhile.
 
         The interval between attempts doubles, and before each one all must be in order again.
         """
@@ -67,15 +73,52 @@ class Attempts:
         section = self.section
         section.enter()
         try:
-            if result.mode != "coordinated":
-                self._catch_up(section.stop_writes())
+            self.point, replicas = self._stopped()
+            self._check_leader(leader)
+            if result.mode == "pause":
+                self._arm(replicas)
             paused_until_s = section.stop.paused_until_s if section.stop else 0.0
-            self._progress.enter("failing over", leader=result.leader, paused_until_s=paused_until_s)
+            self._progress.enter("failing over", leader=result.leader, paused_until_s=paused_until_s, **asdict(self.point))
+            self._check_pause()
             self._fail_over(leader)
         except BaseException:
             section.take_back()
             raise
         return leader
+
+    def _stopped(self) -> tuple[StopPoint, int]:
+        """Stop the writes until every replica has all of them; return the stop point and the linked replicas."""
+        if self._context.result.mode == "coordinated":
+            # the servers stop the writes: the offset before that is the least that must be there
+            old = self._context.servers.node(self._shard.master)
+            return stop_point(old.command("INFO", "replication"), ""), 0
+        point, replicas = self.section.stop_writes()
+        self._catch_up(point.offset)
+        return point, replicas
+
+    def _check_leader(self, leader: Server) -> None:
+        """Raise AttemptFailed if the leader does not name this master any more."""
+        try:
+            named = names_master(self._context, self._context.servers.sentinels.index(leader))
+        except AccessDenied:
+            return  # its SENTINEL REPLICAS, just before the pause, was of this master
+        if named != self._shard.master:
+            raise AttemptFailed(f"Sentinel {leader.address} names {named or 'no master'} by now")
+
+    def _arm(self, replicas: int) -> None:
+        """Set the dead man's fence; raise AttemptFailed if a replica is missing."""
+        stop = self.section.stop
+        if stop is None:
+            return
+        needed, state = stop.needed(replicas), stop.arm(replicas)
+        if state.good < needed:
+            raise AttemptFailed(f"{stop.server.address} counts {state.good} linked replicas, and must count {needed}")
+        self._context.timeline.add(f"armed: {stop.server.address} refuses writes as soon as one of {needed} replicas drops its link")
+
+    def _check_pause(self) -> None:
+        """Raise AttemptFailed if half of the pause is over, after a stall of this host or of a server."""
+        if self.section.stop and self.section.stop.is_half_over():
+            raise AttemptFailed("half of the pause was over before the failover could be asked for")
 
     def _catch_up(self, offset: int) -> None:
         """Wait until every replica has the stream up to ``offset``; raise AttemptFailed if one is too slow."""
@@ -131,8 +174,9 @@ class Attempts:
 
         def observe() -> list[str]:
             shard = read_shard(context.servers, context.request.master_name)
-            found = transient_problems(shard, self._target, context.request.max_lag_bytes)
-            return found + [f"{shard.master} is the master now"] * bool(shard.master and shard.master != master)
+            if shard.master and shard.master != master:
+                raise MasterMoved(shard.master)
+            return transient_problems(shard, self._target, context.request.max_lag_bytes)
 
         waited = until(observe, lambda found: not found, deadline_s=context.left_s, interval_s=0.25, clock=context.clock)
         if waited.seen:

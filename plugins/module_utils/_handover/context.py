@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Mapping, Protocol, Sequence
 
 from .._errors import PreconditionFailed
@@ -15,9 +15,10 @@ from .._topology.shard import NodeState, Shard, ShardServers
 from .._wait import Clock
 from .overrides import SettingOverride
 from .result import HandoverRequest, HandoverResult, Timeline
+from .state import HandoverState
 from .undo_file import UndoFile
 
-__all__ = ["HandoverContext", "HandoverState", "NewStandby", "Progress", "StandbyLike", "node_state", "urgent_timeout_ms"]
+__all__ = ["HandoverContext", "NewStandby", "Progress", "StandbyLike", "node_state", "urgent_timeout_ms"]
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,6 @@ class HandoverContext:
     def left_s(self) -> float:
         """Seconds that are left of the request's ``wait_s``."""
         return max(0.0, self.request.wait_s - self.timeline.elapsed_s)
-
-
-@dataclass(frozen=True)
-class HandoverState:
-    """How far a handover has come: the record from which another process finishes or reverts it.
-
-    ``phase``: ``steering`` (settings are overridden, writes go on), ``pausing`` (writes are
-    stopped), ``failing over`` (SENTINEL FAILOVER may have been accepted) or ``settling`` (the old
-    master is a replica, clients were released). ``paused_until_s``: end of CLIENT PAUSE on this
-    host's monotonic clock. ``kept_out``: replicas that must not be promoted.
-    """
-
-    phase: str = ""
-    leader: str = ""
-    paused_until_s: float = 0.0
-    kept_out: Sequence[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> HandoverState:
-        return cls(**{name: fields[name] for name in cls.__dataclass_fields__ if name in fields})
 
 
 class StandbyLike(Protocol):
@@ -80,17 +58,25 @@ class Progress:
         self.state = HandoverState()
         self.undo_file = undo_file
         self.standby: StandbyLike | None = None
+        self._overrides: list[SettingOverride] = []
 
     def enter(self, phase: str, **changes: Any) -> None:
-        """Record the phase that begins now."""
+        """Record the phase that begins now.
+
+        The undo file is written when the failover is asked for: the numbers by which a promotion is
+        proved are needed from then on, also by a run that finds both processes dead.
+        """
         self.state = replace(self.state, phase=phase, **changes)
+        if phase == "failing over" and self.undo_file:
+            self.undo_file.write(self._overrides, self.state)
         if self.standby is not None:
             self.standby.note(**self.state.as_dict())
 
     def save_overrides(self, overrides: Sequence[SettingOverride]) -> None:
         """Persist what must be restored, before anything is changed."""
+        self._overrides = list(overrides)
         if self.undo_file:
-            self.undo_file.write(overrides)
+            self.undo_file.write(self._overrides, self.state)
 
     def erase(self, warnings: Sequence[str]) -> None:
         """Remove the undo file, unless a warning says that something was not restored."""

@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
+from .._errors import SentinelOpsError
+from .._server.connection import send_all
 from .._signals import uninterrupted
 from .._topology.limits import pause_budget_ms
 from .._topology.shard import Shard
 from .context import HandoverContext, Progress, node_state, urgent_timeout_ms
+from .proof import StopPoint
 from .write_stop import WriteStop
 
 __all__ = ["CriticalSection", "new_write_stop"]
@@ -35,6 +39,7 @@ class CriticalSection:
         self._shard = shard
         self._signals = contextlib.ExitStack()
         self._begun_at_ms = 0.0
+        self._may_release = False
         self.stop: WriteStop | None = None
 
     def enter(self) -> None:
@@ -45,14 +50,14 @@ class CriticalSection:
         """Add the event with which the writes stop."""
         self._begun_at_ms = self._context.timeline.add(event)
 
-    def stop_writes(self) -> int:
-        """Stop the writes; return the master's offset (bytes of the stream) after the last one."""
+    def stop_writes(self) -> tuple[StopPoint, int]:
+        """Stop the writes; return the stop point, and the number of linked replicas (0 in mode fence)."""
         self.stop = new_write_stop(self._context, self._shard)
         self._progress.enter("pausing")
         address = self.stop.server.address
         if self._context.result.mode == "fence":
             self.note_begin(f"fence: {address} refuses writes")
-            return self.stop.refuse_writes()
+            return self.stop.refuse_writes(), 0
         budget_ms = pause_budget_ms(self._shard.down_after_ms)
         self.note_begin(f"pause: writes on {address} wait for at most {budget_ms} ms")
         return self.stop.pause(budget_ms)
@@ -62,8 +67,38 @@ class CriticalSection:
         self.stop = new_write_stop(self._context, self._shard)
         self.stop.adopt(paused_until_s, may_be_paused=self._context.result.mode == "pause")
 
+    @property
+    def writes_are_safe(self) -> bool:
+        """Whether no pause can end while Sentinels that hang are waited for."""
+        return self.stop is None or self.stop.fenced
+
+    def fence_if_pause_ends(self) -> None:
+        """Put the explicit fence behind a pause that is about to end."""
+        if self.stop and self.stop.ends_soon():
+            self.fence()
+
+    def fence(self) -> None:
+        """Put the explicit fence in place, if it is not yet."""
+        if self.stop is None or self.stop.fenced:
+            return
+        with contextlib.suppress(SentinelOpsError):  # the node is down, or busy with a script: it is tried again
+            self.stop.fence()
+            self._context.timeline.add(f"fenced: {self.stop.server.address} refuses writes, also after the end of the pause")
+
+    def release_old_master(self, *kills: list[Any]) -> list[SentinelOpsError]:
+        """Lift what stops the old master's writes, and run the kills between; return what failed."""
+        self._may_release = True
+        return self.stop.end(*kills) if self.stop else send_all(self._context.servers.node(self._context.result.old_master), kills)
+
+    def restore(self) -> None:
+        """Try once more to restore what could not be restored at the release; warn if that fails."""
+        if self.stop and self._may_release and self.stop.pending:
+            failed = self.stop.end()
+            self._context.result.warnings += [f"not restored on {self.stop.server.address}: {error}" for error in failed]
+
     def take_back(self) -> None:
         """Let the writes go on on the old master, which stays the master."""
+        self._may_release = True
         failed = self.stop.end() if self.stop else []
         self._signals.close()
         self._progress.enter("steering")

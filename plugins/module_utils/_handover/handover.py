@@ -22,21 +22,26 @@ from __future__ import annotations
 
 import os
 
-from .._errors import SentinelOpsError
+from .._errors import OperationFailed, SentinelOpsError
 from .._topology.shard import Shard, ShardServers, named_node, read_shard
 from .._wait import Clock, until
+from .alignment import MasterMoved
 from .attempt import Attempts
 from .context import HandoverContext, NewStandby, Progress, node_state, urgent_timeout_ms
 from .critical_section import new_write_stop
+from .leaders import ordered_leaders
 from .leftovers import Leftovers
 from .modes import can_coordinate, chosen_mode, mode_warnings
 from .promotion import Promotion
+from .proof import StopPoint, promotion_doubt, read_replication
 from .readiness import handover_refused, mode_problems, permanent_problems, transient_problems
 from .result import HandoverRequest, HandoverResult, Timeline
 from .settling import Settling
+from .state import HandoverState
 from .steering import STEERED_PRIORITY, Steering
 from .takeover import Takeover, restore
 from .undo_file import UndoFile
+from .watch import Promoted
 
 __all__ = ["Handover", "HandoverRequest", "HandoverResult", "NewStandby"]
 
@@ -71,8 +76,9 @@ class Handover:
         """
         self._read()
         self._judge()
-        noted = self._progress.undo_file.left_behind() if self._progress.undo_file else []
-        self.leftovers = Leftovers.of(self.context.servers, self.context.request.master_name, self.shard, noted)
+        undo_file = self._progress.undo_file
+        noted, state = undo_file.left_behind() if undo_file else ([], HandoverState())
+        self.leftovers = Leftovers.of(self.context.servers, self.context.request.master_name, self.shard, noted, state)
         self._name_masters()
         if not self.leftovers:
             self._await_readiness()
@@ -100,7 +106,7 @@ class Handover:
         if master is None:
             return []  # the master may come back, which is waited for
         result.mode, result.mode_reason = chosen_mode(self.context.request.mode, master.info.server, master.info.version)
-        problems, warnings = mode_problems(self.context.servers, self.shard, self.target, result.mode)
+        problems, warnings = mode_problems(self.context.servers, self.shard, self.target, result.mode, self.context.clock)
         result.warnings = mode_warnings(result.mode, master.info) + warnings
         return problems
 
@@ -158,24 +164,73 @@ class Handover:
         context.servers.set_timeout(urgent_timeout_ms(shard))
         if self._new_standby is not None:
             progress.standby = self._new_standby(Takeover(context, progress, shard, self.target, steering).run)
+        before = self._survey_point()
         attempts = Attempts(context, progress, shard, self.target, steering)
         try:
             progress.enter("steering")
             self._steer(steering)
-            leader = attempts.until_accepted()
-            self._accepted = self.result.changed = True
-            if self.result.mode != "plain":
-                Promotion(context, attempts.section, shard).follow(leader)
+            self._move_role(attempts, before)
             Settling(context, progress, shard, self.target, steering, stop_overrides).wait()
         finally:
-            restore(context, progress, steering, self._accepted)
+            restore(context, progress, attempts.section, steering, self._accepted)
             attempts.section.close()
             progress.dismiss_standby()
         context.timeline.add("restored: priorities and Sentinel settings are as before")
+        if self.result.loss == "found":
+            raise self._loss_found()
+
+    def _survey_point(self) -> StopPoint:
+        """Return the master's replication id, and an offset that a promoted replica must have."""
+        try:
+            state = read_replication(self.context.servers.node(self.shard.master))
+        except SentinelOpsError:
+            return StopPoint("unknown")  # no promotion by another failover can be proved
+        return StopPoint(state.replid, min(node.info.offset for node in self.shard.nodes))
+
+    def _move_role(self, attempts: Attempts, before: StopPoint) -> None:
+        """Fail over; or take over the result of another failover that has come between."""
+        try:
+            leader = attempts.until_accepted()
+        except MasterMoved as moved:
+            self._accepted = self.result.changed = True
+            self._adopt(attempts, moved.address, before)
+            return
+        self._accepted = self.result.changed = True
+        if self.result.mode != "plain":
+            Promotion(self.context, attempts.section, self.shard, attempts.point).follow(leader)
+
+    def _adopt(self, attempts: Attempts, address: str, before: StopPoint) -> None:
+        """Make the old master follow, at once, the node that another failover has promoted."""
+        state = read_replication(self.context.servers.node(address))
+        doubt = promotion_doubt(state, before)
+        if doubt:
+            raise OperationFailed(
+                f"another failover than this one names {address} as the master, and {doubt}",
+                node=address,
+                state=f"{self.shard.master} was not made to follow it, and takes writes until a Sentinel makes it a replica",
+                advice=f"Keep {self.shard.master}, which has all writes; stop {address} and find out why it came up as a master",
+            )
+        self.context.timeline.add(f"moved: another failover than this one has made {address} the master")
+        self.result.foreign = True
+        Promotion(self.context, attempts.section, self.shard, before).complete(Promoted(address, state.promoted_at))
+        self.result.pause_ms = 0.0
+        self.result.warnings.append(
+            f"another failover than this one has made {address} the master, without a pause: "
+            + (self.result.loss_reason or "how many bytes diverged is not known")
+        )
+
+    def _loss_found(self) -> OperationFailed:
+        return OperationFailed(
+            f"acknowledged writes were lost: {self.result.loss_reason}",
+            node=self.result.old_master,
+            state=f"{self.result.new_master} is the master and takes writes, all others follow it",
+            advice="Something has let writes through while they were stopped (a pause that was ended, a clock that jumped): find out what",
+        )
 
     def _new_steering(self) -> Steering:
         views = enumerate(self.shard.views)
-        leaders = [index for index, view in views if self.result.mode != "coordinated" or can_coordinate(view)]
+        able = [index for index, view in views if self.result.mode != "coordinated" or can_coordinate(view)]
+        leaders = ordered_leaders(self.context.servers, self.shard, able, self.context.request.leader)
         return Steering(self.context.servers, self.shard, self.context.request.master_name, self.target, leaders)
 
     def _steer(self, steering: Steering) -> None:

@@ -1,70 +1,81 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an earlier handover, of which everything died, has left behind: recognised, finished and put
-back.
+"""Recognise, finish and restore what an earlier handover has left, all of whose processes died.
 
-A fence and a hush say themselves what was there before. Priorities and Sentinel settings are known
-from the note on this host.
+A fence and a ping delay say themselves what was set before. Priorities and Sentinel settings are
+known from the undo file on this host.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Sequence
 
-from .._errors import PreconditionFailed
-from .._server.connection import retry_once
-from .._topology.fence import PING_PERIOD, before_fence, before_ping_delay, is_ping_delay
+from .._errors import ConnectionFailed, PreconditionFailed
+from .._server.connection import Server, retry_once, transaction
+from .._server.info import parse_info
+from .._topology.fence import PING_PERIOD, before_ping_delay, is_ping_delay, original_min_replicas
 from .._topology.sentinel import disagreements
 from .._topology.shard import NodeState, Shard, ShardServers, read_shard
 from .._wait import Clock, until
 from .overrides import SettingOverride, restore_overrides, still_overridden
+from .proof import StopPoint, loss_of, promotion_doubt, read_replication, replication_state
+from .state import HandoverState
 
 __all__ = ["Leftovers"]
 
-# a fence that stands for so long, with no failover in progress, is nobody's any more
-STEADY_S = 3.0
+STEADY_S = 3.0  # a fence that stands for so long, with no failover in progress, is a dead handover's
 
 
 @dataclass(frozen=True)
 class Leftovers:
-    """``fenced``: data nodes with a fence; ``changes``: what the note names and is still changed.
+    """The remains of an earlier handover.
 
-    ``unsaved``: data nodes that the note names; what they have saved may be what the handover had
-    set.
+    ``fenced``: data nodes with a fence. ``overrides``: what the undo file names and is still
+    overridden. ``unsaved``: data nodes that the undo file names, which may have saved an override.
+    ``state``: how far that handover came, by the undo file.
     """
 
     fenced: tuple[NodeState, ...] = ()
-    changes: tuple[SettingOverride, ...] = ()
+    overrides: tuple[SettingOverride, ...] = ()
     unsaved: tuple[str, ...] = ()
+    state: HandoverState = field(default_factory=HandoverState)
 
     @classmethod
-    def of(cls, servers: ShardServers, name: str, shard: Shard, noted: Sequence[SettingOverride]) -> Leftovers:
+    def of(
+        cls,
+        servers: ShardServers,
+        name: str,
+        shard: Shard,
+        noted: Sequence[SettingOverride],
+        state: HandoverState | None = None,
+    ) -> Leftovers:
+        """Find them on a shard; ``noted`` and ``state`` are from the undo file."""
         fenced = tuple(node for node in shard.nodes if node.fenced)
         lifted_anyway = {(node.address, setting) for node in fenced for setting in ("min-replicas-to-write", "min-replicas-max-lag")}
-        hushed = [
+        delayed = [
             SettingOverride("node", node.address, PING_PERIOD, before_ping_delay(node.ping_period_s), node.ping_period_s)
             for node in shard.nodes
             if is_ping_delay(node.ping_period_s)
         ]
-        found = dict.fromkeys([*hushed, *still_overridden(servers, name, noted)])
-        changed = [one for one in found if (one.address, one.setting) not in lifted_anyway]
+        found = dict.fromkeys([*delayed, *still_overridden(servers, name, noted)])
+        overridden = [one for one in found if (one.address, one.setting) not in lifted_anyway]
         unsaved = sorted({one.address for one in noted if one.kind == "node" and shard.node(one.address)})
-        return cls(fenced, tuple(changed), tuple(unsaved))
+        return cls(fenced, tuple(overridden), tuple(unsaved), state or HandoverState())
 
     def __bool__(self) -> bool:
-        return bool(self.fenced or self.changes or self.unsaved)
+        return bool(self.fenced or self.overrides or self.unsaved)
 
     def sentences(self) -> list[str]:
-        if not self.fenced and not self.changes:
+        """Return what was left, a sentence each."""
+        if not self.fenced and not self.overrides:
             return [f"what {', '.join(self.unsaved)} has saved may be a setting of that handover"]
         found = [f"{node.address} is fenced (min-replicas-to-write {node.min_replicas_to_write})" for node in self.fenced]
-        return found + [f"{change.setting} of {change.address} is {change.temporary} (was {change.original})" for change in self.changes]
+        return found + [f"{one.setting} of {one.address} is {one.temporary} (was {one.original})" for one in self.overrides]
 
     def recover(self, servers: ShardServers, name: str, clock: Clock, wait_s: float) -> list[str]:
-        """Waits until the roles are beyond doubt, then demotes who must not be master and puts
-        everything back.
+        """Wait until the roles are beyond doubt, then demote old masters and restore everything.
 
         Returns what was done, a sentence each. Raises PreconditionFailed, with nothing changed, if
         the roles stay in doubt.
@@ -91,33 +102,64 @@ class Leftovers:
             raise PreconditionFailed(
                 "an earlier handover was cut short and cannot be finished yet: " + "; ".join(steady.seen or ["roles are still changing"]),
                 state=f"Left by it: {'; '.join(self.sentences())}. Nothing was changed now",
-                advice="Mend what is named and run again",
+                advice="Fix the problems above and run again",
                 problems=list(steady.seen),
             )
-        return self._put_back(servers, name, shard)
+        return self._restore(servers, name, shard)
 
-    def _put_back(self, servers: ShardServers, name: str, shard: Shard) -> list[str]:
+    def _restore(self, servers: ShardServers, name: str, shard: Shard) -> list[str]:
         done = []
         for node in [node for node in shard.nodes if node.fenced]:
-            done += _lift(servers, node, shard.master)
-        failed = restore_overrides(servers, name, self.changes, *self.unsaved)
+            if node.info.is_master and node.address != shard.master:
+                done.append(self._demote(servers, node.address, shard.master))
+            done.append(_lift(servers.node(node.address), node))
+        failed = restore_overrides(servers, name, self.overrides, *self.unsaved)
         done += [
-            f"{change.setting} of {change.address} is {change.original} again (an earlier handover had set {change.temporary})"
-            for change in self.changes
+            f"{one.setting} of {one.address} is {one.original} again (an earlier handover had set {one.temporary})"
+            for one in self.overrides
         ]
         if not done and self.unsaved:
             done.append(f"{', '.join(self.unsaved)} saved its settings again")
         if failed:
             raise PreconditionFailed(
-                "what an earlier handover has left could not be put back: " + "; ".join(failed),
+                "what an earlier handover has left could not be restored: " + "; ".join(failed),
                 state=f"{shard.master} is the master",
-                advice="Mend what is named and run again",
+                advice="Fix the problems above and run again",
             )
         return done
 
+    def _demote(self, servers: ShardServers, address: str, master: str) -> str:
+        """Make a fenced old master follow the current master, if that was promoted from it.
+
+        Returns what was done and what that proves. Raises PreconditionFailed without the proof.
+        """
+        old, promoted = servers.node(address), read_replication(servers.node(master))
+        point = self._point_of(read_replication(old).replid)
+        doubt = promotion_doubt(promoted, point)
+        if doubt:
+            raise PreconditionFailed(
+                f"an earlier handover was cut short, and {address} was not made to follow {master}: {doubt}",
+                node=master,
+                state=f"{address} is fenced and keeps its data; the Sentinels name {master}. Nothing was changed now",
+                advice=f"Compare the data of both. If {address} has what you need, stop {master}, make it a replica of {address} and run "
+                f"again; else make {address} follow {master} by hand (REPLICAOF)",
+            )
+        host, port = servers.node(master).address
+        commands = (["INFO", "replication"], ["INFO", "persistence"], ["REPLICAOF", host, port])
+        try:
+            replies = transaction(old, *commands)
+        except ConnectionFailed:
+            replies = transaction(old, *commands)
+        proof = loss_of(point, replication_state(replies[0]), parse_info(replies[1]), promoted.promoted_at)
+        return f"{address} follows {master}: an earlier handover had not come to that; loss: {proof.loss}, {proof.reason}"
+
+    def _point_of(self, replid: str) -> StopPoint:
+        """Return the stop point of a master by the undo file; without one its id alone is known."""
+        return self.state.point if self.state.replid == replid else StopPoint(replid)
+
 
 def _doubts(shard: Shard) -> list[str]:
-    """What keeps it from being certain who is, and stays, the master."""
+    """Return what keeps it uncertain which node is, and stays, the master."""
     found = [*shard.unreachable]
     found += [text for text in disagreements(shard.views) if text.startswith("address of the master")]
     found += [f"Sentinel {view.address} has a failover in progress" for view in shard.views if view.master.failover_in_progress]
@@ -127,16 +169,10 @@ def _doubts(shard: Shard) -> list[str]:
     return found
 
 
-def _lift(servers: ShardServers, node: NodeState, master: str) -> list[str]:
-    done = []
-    server = servers.node(node.address)
-    if node.info.is_master and node.address != master:
-        host, port = servers.node(master).address
-        retry_once(server, "REPLICAOF", host, port)
-        done.append(f"{node.address} follows {master}: an earlier handover had not come to that")
-    to_write, max_lag = before_fence(node.min_replicas_to_write, node.min_replicas_max_lag)
+def _lift(server: Server, node: NodeState) -> str:
+    """Lift the fences of a node, and have it save that; return what was done."""
+    to_write, max_lag = original_min_replicas(node.min_replicas_to_write, node.min_replicas_max_lag)
     for setting, value in (("min-replicas-to-write", to_write), ("min-replicas-max-lag", max_lag)):
         retry_once(server, "CONFIG", "SET", setting, value)
     retry_once(server, "CONFIG", "REWRITE")
-    done.append(f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is {to_write} again")
-    return done
+    return f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is {to_write} again"

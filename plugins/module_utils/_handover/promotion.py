@@ -3,235 +3,83 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From an accepted SENTINEL FAILOVER to clients that are on the new master.
 
-From here on a node that still says role:master is never unpaused or unfenced, unless the failover
-was given up.
+From here on a node that still says role:master is never unpaused or unfenced, unless the leader has
+given the failover up.
 """
 
 from __future__ import annotations
 
-from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
-from .._server.address import Address
-from .._server.connection import Server, send_all
-from .._topology.sentinel import parse_master
+from .._server.connection import Server
 from .._topology.shard import Shard
 from .._wait import until
 from .context import HandoverContext
 from .critical_section import CriticalSection
-from .write_stop import WriteStop
+from .demotion import Demotion
+from .naming import sentinels_naming
+from .proof import StopPoint
+from .watch import Promoted, PromotionWatch
 
-__all__ = ["Promotion", "has_role"]
+__all__ = ["KILL_CLIENTS", "Promotion"]
 
-# how long a promotion that was accepted, and neither happened nor was given up, is waited for
-PROMOTION_S = 60.0
-# three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be
-# reached
-GIVEN_UP = 9
-DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
-
-
-def has_role(server: Server, role: str) -> bool:
-    """Whether the node says it has this role (``master`` or ``slave``, as ROLE does) now."""
-    try:
-        return bool(server.command("ROLE")[0] == role)
-    except SentinelOpsError:
-        return False  # Sentinel closes the target's connections as it promotes it
+KILL_CLIENTS = ["CLIENT", "KILL", "TYPE", "normal"]
+KILL_SUBSCRIBERS = ["CLIENT", "KILL", "TYPE", "pubsub"]
 
 
 class Promotion:
-    """The role moves from ``result.old_master`` to ``result.new_master``. Use: ``follow(leader)``."""
+    """The role moves from ``result.old_master`` to ``result.new_master``. Use: ``follow(leader)``.
 
-    def __init__(self, context: HandoverContext, section: CriticalSection, shard: Shard) -> None:
-        self.servers = context.servers
-        self.request = context.request
-        self.result = context.result
-        self.clock = context.clock
-        self.stop = section.stop
+    ``point``: the old master when its writes stopped.
+    """
+
+    def __init__(self, context: HandoverContext, section: CriticalSection, shard: Shard, point: StopPoint) -> None:
+        self._context = context
         self._section = section
-        self._timeline = context.timeline
         self._nodes = [node.address for node in shard.nodes]
-        self._old = context.servers.node(context.result.old_master)
-        self._target = context.servers.node(context.result.new_master)
-        self._demoted = False
+        self._point = point
+        self._demotion = Demotion(context, section, point)
 
     def follow(self, leader: Server) -> None:
-        """Waits for the promotion, demotes the old master, waits until the Sentinels agree, and
-        sends the clients over.
-        """
-        self._await_promotion(leader)
-        if self.stop is None:
-            self._await_demotion(None)
+        """Wait for the promotion, then ``complete()`` it."""
+        watch = PromotionWatch(self._context, self._section, self._nodes, self._point)
+        self.complete(watch.wait(leader))
+
+    def complete(self, promoted: Promoted) -> None:
+        """Demote the old master, wait until the Sentinels agree, and send the clients over."""
+        self._context.result.new_master = promoted.address
+        if self._context.result.mode == "coordinated":
+            self._demotion.await_sentinel()
         else:
-            self._demote(self.stop)
+            self._demotion.demote(promoted)
         self._agree()
         self._release()
 
-    def _await_promotion(self, leader: Server) -> None:
-        """Until the target is master; fences the old master if the pause would end before that."""
-        begun_s = self.clock.now_s()
-        next_look_s, given_up = begun_s + 0.5, 0
-        while not has_role(self._target, "master"):
-            now_s = self.clock.now_s()
-            if self.stop and self.stop.ends_soon():
-                self._fence(self.stop)
-            if now_s > next_look_s:
-                next_look_s = now_s + 0.25
-                if self._writes_are_safe() and self._asked()[0] > 0:
-                    # a Sentinel that names the target has seen it as master, also where we are not
-                    # let in
-                    break
-                looks_so = self._gave_up(leader)
-                given_up = given_up + looks_so if looks_so else 0
-                if (self._writes_are_safe() or given_up >= GIVEN_UP) and self._another_was_promoted():
-                    return
-                if given_up >= GIVEN_UP:
-                    self._give_back()
-            if now_s > begun_s + PROMOTION_S:
-                raise OperationFailed(
-                    f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, has neither promoted "
-                    f"{self.result.new_master} nor given it up",
-                    node=str(self._old.address),
-                    state=f"{self._old.address} is fenced and refuses writes, since the promotion may still come",
-                    advice="End that Sentinel's process and run again: what is left is recognised, finished and put back",
-                )
-            self.clock.sleep_s(0.004)
-        self._timeline.add(f"promoted: {self.result.new_master} is master")
-
-    def _gave_up(self, leader: Server) -> int:
-        """How much speaks for it that the failover was given up (GIVEN_UP is enough, 0 if nothing
-        does).
-
-        That none is in progress and the old master is named says more than that the leader cannot
-        be connected to: a Sentinel that ends forgets its failover, but one behind a broken network
-        goes on with it.
-        """
-        try:
-            view = parse_master(leader.command("SENTINEL", "MASTER", self.request.master_name))
-        except ConnectionFailed as error:
-            return int(error.refused)
-        except SentinelOpsError:
-            return 0
-        ended = not view.failover_in_progress and self.servers.names.of(view.address) == self.result.old_master
-        return 3 if ended else 0
-
-    def _another_was_promoted(self) -> bool:
-        """Then that one, which has all writes too, is the master that everybody is sent to."""
-        for address in self._nodes:
-            node = self.servers.node(address)
-            rival = node is not self._old and node is not self._target
-            if rival and (has_role(node, "master") or has_role(node, "master")):  # the first time over a connection that was closed
-                self._timeline.add(f"promoted: {address} is master, and not {self.result.new_master}")
-                self.result.new_master, self._target = address, node
-                return True
-        return False
-
-    def _give_back(self) -> None:
-        """The failover did not happen: the old master is the master, so its writes go on."""
-        self._section.take_back()
-        raise OperationFailed(
-            f"Sentinel {self.result.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)",
-            state=f"{self._old.address} is still the master and takes writes; nothing was lost",
-            advice="See that the target is in order and run again; if it happens again, look for what the log names",
-        )
-
-    def _fence(self, stop: WriteStop) -> None:
-        try:
-            stop.fence()
-            self._timeline.add(f"fenced: {stop.server.address} refuses writes, also after the end of the pause")
-        except SentinelOpsError:
-            pass  # it is down, or busy with a script: it is tried again
-
-    def _demote(self, stop: WriteStop) -> None:
-        """Makes the old master a replica of the target, its writes still stopped."""
-        old, (host, port) = stop.server, self._target.address
-        begun_s = self.clock.now_s()
-        while True:
-            try:
-                old.command("REPLICAOF", host, port)
-                self._demoted = True
-                self._timeline.add(f"demoted: {old.address} follows {self.result.new_master}")
-                return
-            except ConnectionFailed as error:
-                reason: SentinelOpsError = error
-                # one that is dead may be started again, and one that only we do not reach takes
-                # writes as soon as its pause ends
-                if self.clock.now_s() - begun_s > DEMOTION_S:
-                    break
-                self.clock.sleep_s(0.05)
-            except SentinelOpsError as error:
-                reason = error
-                break
-        self.result.warnings.append(f"{old.address} could not be made a replica: {reason}; that is left to Sentinel")
-        if not isinstance(reason, ConnectionFailed):
-            self._await_demotion(stop)
-
-    def _await_demotion(self, stop: WriteStop | None) -> None:
-        """For a node that refuses REPLICAOF from us, fenced until Sentinel demotes it after ten
-        seconds; and for mode coordinated.
-        """
-
-        def demoted() -> bool:
-            if stop and not stop.fenced:
-                self._fence(stop)
-            return has_role(self._old, "slave")
-
-        waited = until(demoted, bool, deadline_s=DEMOTION_S, interval_s=0.02, clock=self.clock)
-        if not waited.satisfied:
-            raise OperationFailed(
-                f"{self._old.address} has not become a replica within {DEMOTION_S:g} s",
-                node=str(self._old.address),
-                state=f"{self.result.new_master} is the master and takes writes; {self._old.address} still says role:master"
-                + (" and is fenced" if stop else ""),
-                advice="Make it a replica by hand (REPLICAOF) and run again: what is left is put back",
-            )
-        self._demoted = True
-        self._timeline.add(f"demoted by Sentinel: {self._old.address}")
-
     def _agree(self) -> None:
-        """Waits until the Sentinels name the target: that is where clients ask."""
-        total = len(self.servers.sentinels)
+        """Wait until the Sentinels name the new master: that is where clients ask."""
+        context, new_master = self._context, self._context.result.new_master
+        total = len(context.servers.sentinels)
 
         def enough(seen: tuple[int, int]) -> bool:
-            """All that answer, and a majority of all: clients must not wait for a Sentinel that is
-            dead.
-            """
+            """Return whether all that answer, and a majority of all, name it: no wait for a dead Sentinel."""
             naming, silent = seen
             return naming + silent == total and naming > total // 2
 
-        waited = until(self._asked, enough, deadline_s=5.0, interval_s=0.01, clock=self.clock)
+        waited = until(lambda: sentinels_naming(context, new_master), enough, deadline_s=5.0, interval_s=0.01, clock=context.clock)
         naming = waited.seen[0]
-        self._timeline.add(f"agreed: {naming} of {total} Sentinels name {self.result.new_master}")
+        context.timeline.add(f"agreed: {naming} of {total} Sentinels name {new_master}")
         if naming < total:
-            self.result.warnings.append(f"only {naming} of {total} Sentinels name {self.result.new_master}")
-
-    def _writes_are_safe(self) -> bool:
-        """Whether there is time to wait for Sentinels that hang: no pause can end meanwhile."""
-        return self.stop is None or self.stop.fenced
-
-    def _asked(self) -> tuple[int, int]:
-        """How many Sentinels name the target as the master, and how many do not answer."""
-        naming = silent = 0
-        for sentinel in self.servers.sentinels:
-            try:
-                reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.request.master_name)
-            except SentinelOpsError:
-                silent += 1
-                continue
-            host, port = reply or ("", "0")
-            naming += self.servers.names.of(str(Address(host, int(port)))) == self.result.new_master
-        return naming, silent
+            context.result.warnings.append(f"only {naming} of {total} Sentinels name {new_master}")
 
     def _release(self) -> None:
-        """Sends the clients of the old master, which is a replica now, to the new one, and lets it
-        apply the stream.
-        """
-        if not self._demoted:
+        """Send the clients of the old master, which is a replica now, to the new one."""
+        context, old = self._context, self._context.servers.node(self._context.result.old_master)
+        if not self._demotion.done:
             self._section.leave()
-            self.result.warnings.append(
-                f"not restored on {self._old.address}: it does not answer, so it is not known to be a replica; if it is fenced it stays so"
+            context.result.warnings.append(
+                f"not restored on {old.address}: it does not answer, so it is not known to be a replica; if it is fenced it stays so"
             )
             return
-        kills = [["CLIENT", "KILL", "TYPE", "normal"], ["CLIENT", "KILL", "TYPE", "pubsub"]]
-        failed = self.stop.end(*kills) if self.stop else send_all(self._old, kills)
+        kills = [KILL_CLIENTS, KILL_SUBSCRIBERS]
+        failed = self._section.release_old_master(*kills)
         self._section.leave()
-        self.result.warnings += [f"releasing the old master: {error}" for error in failed]
-        self._timeline.add(f"released: the clients of {self._old.address} were disconnected, they find {self.result.new_master}")
+        context.result.warnings += [f"releasing the old master: {error}" for error in failed]
+        context.timeline.add(f"released: the clients of {old.address} were disconnected, they find {context.result.new_master}")

@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Sequence
 
-from .._errors import PreconditionFailed
+from .._errors import PreconditionFailed, SentinelOpsError
 from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
 from .._server.address import same_node
+from .._server.connection import Server
 from .._topology.election import ineligible_because
+from .._topology.fence import LARGEST, can_arm, original_min_replicas
 from .._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
 from .._topology.sentinel import SentinelView, disagreements
 from .._topology.shard import Shard, ShardServers
+from .._wait import Clock
 from .modes import mode_refusals
 
 __all__ = ["handover_refused", "mode_problems", "pause_problems", "permanent_problems", "transient_problems"]
@@ -117,7 +121,30 @@ def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed
     )
 
 
-def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str) -> tuple[list[str], list[str]]:
+def _slow_answers(servers: ShardServers, shard: Shard, target: str, clock: Clock) -> list[str]:
+    """Return which servers answer too slowly for a pause: each must be asked several times within it."""
+    limit_ms = pause_budget_ms(shard.down_after_ms) / 5
+    nodes = [("data node", servers.node(address)) for address in (shard.master, target)]
+    found = []
+    for kind, server in [*nodes, *(("Sentinel", sentinel) for sentinel in servers.sentinels)]:
+        took_ms = min(_round_trip_ms(server, clock) for _attempt in range(3))
+        if took_ms > limit_ms:
+            found.append(
+                f"a round trip to {kind} {server.address} takes {took_ms:.0f} ms, more than a fifth of the pause ({limit_ms:.0f} ms): "
+                "run the handover on a host that is nearer, raise down-after-milliseconds, or use mode fence"
+            )
+    return found
+
+
+def _round_trip_ms(server: Server, clock: Clock) -> float:
+    begun_s = clock.now_s()
+    with contextlib.suppress(SentinelOpsError):  # one that does not answer is told of elsewhere
+        server.command("PING")
+        return (clock.now_s() - begun_s) * 1000
+    return 0.0
+
+
+def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str, clock: Clock) -> tuple[list[str], list[str]]:
     """Return ``(problems, warnings)`` of a mode on this shard: versions, time limits and rights."""
     master = shard.node(shard.master)
     if master is None:
@@ -125,7 +152,12 @@ def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str) -
     problems = mode_refusals(mode, master.info, shard.master, shard.views)
     warnings: list[str] = []
     if mode == "pause":
-        problems += pause_problems(shard)
+        problems += pause_problems(shard) or _slow_answers(servers, shard, target, clock)
+        if not can_arm(*original_min_replicas(master.min_replicas_to_write, master.min_replicas_max_lag)):
+            problems.append(
+                f"min-replicas-to-write or min-replicas-max-lag of {shard.master} is {LARGEST} or more, which mode pause cannot note and "
+                "restore: use mode fence"
+            )
     for address in (shard.master, target):
         problems += missing_on_node(servers.node(address), mode)
     for sentinel in servers.sentinels:

@@ -9,27 +9,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._wait import Clock
+from .proof import LossProof
 
 __all__ = ["HandoverRequest", "HandoverResult", "Timeline"]
 
 
 @dataclass(frozen=True)
 class HandoverRequest:
-    """The options of one handover. ``mode`` is ``auto`` or one of MODES."""
+    """The options of one handover. ``mode`` is ``auto`` or one of MODES.
+
+    ``leader``: the Sentinel (``host:port``) that should lead the failover; empty to have one chosen.
+    ``disconnect_ms``: how long the old master's clients are disconnected again and again in the end.
+    """
 
     master_name: str
     target: str
     mode: str = "pause"
+    leader: str = ""
     align: bool = True
     wanted_version: str = ""
     max_lag_bytes: int = 1048576
     wait_s: float = 60.0
     catch_up_ms: int = 300
+    disconnect_ms: int = 300
 
 
 @dataclass
 class HandoverResult:
-    """The result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``."""
+    """The result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``.
+
+    ``loss``: ``none``, ``found`` or ``unknown`` (see LossProof); ``foreign``: another failover than
+    ours has moved the role.
+    """
 
     changed: bool = False
     begun_at: str = ""
@@ -42,9 +53,17 @@ class HandoverResult:
     aligned: bool = False
     pause_ms: float = 0.0
     full_resyncs: int = 0
+    loss: str = "unknown"
+    loss_reason: str = ""
+    diverged_bytes: int | None = None
+    foreign: bool = False
     recovered: list[str] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def note_loss(self, proof: LossProof) -> None:
+        """Take over the answer to "was a write lost?"."""
+        self.loss, self.diverged_bytes, self.loss_reason = proof.loss, proof.diverged_bytes, proof.reason
 
     def as_result(self) -> dict[str, Any]:
         return dict(vars(self))

@@ -10,7 +10,9 @@ from .._topology.shard import Shard, read_shard
 from .._wait import until
 from .context import HandoverContext, Progress, node_state
 from .overrides import SettingOverride
+from .proof import loss_by_resync
 from .steering import Steering
+from .stragglers import free_clients
 
 __all__ = ["Settling"]
 
@@ -37,8 +39,8 @@ class Settling:
     ) -> None:
         self._context = context
         self._progress = progress
-        self._shard = shard
-        self._before = node_state(shard, target, "the target")
+        self._shard = self._surveyed = shard
+        self._target = target
         self._steering = steering
         self._stop_overrides = stop_overrides
         self._rivals_kept_out = False
@@ -58,16 +60,30 @@ class Settling:
                 state=f"{target} is the master and takes writes",
                 advice="Do not stop a node before this is fixed",
             )
-        if target != self._before.address:
+        self._note_resyncs(target)
+        if context.result.mode != "plain":
+            free_clients(context)
+        if target != self._target:
+            by = "Another failover" if context.result.foreign else f"Sentinel {context.result.leader}"
             raise OperationFailed(
-                f"Sentinel {context.result.leader} promoted {target}, not {self._before.address}",
-                node=self._before.address,
-                state=f"{target} is the master and takes writes, all others follow it; nothing was lost",
+                f"{by} promoted {target}, not {self._target}",
+                node=self._target,
+                state=f"{target} is the master and takes writes, all others follow it{self._loss_text()}",
                 advice="See who else starts failovers or sets replica-priority, then run again: the role goes on from there",
             )
-        sync_full = node_state(self._shard, target, "the new master").info.sync_full
-        context.result.full_resyncs = sync_full - self._before.info.sync_full
         context.timeline.add("settled: no failover in progress, every replica is linked to the new master")
+
+    def _note_resyncs(self, target: str) -> None:
+        """Count the full resyncs, which tell of a loss where the old master's numbers were not read."""
+        result = self._context.result
+        before, now = (node_state(shard, target, "the new master").info.sync_full for shard in (self._surveyed, self._shard))
+        result.full_resyncs = now - before
+        if not result.loss_reason:
+            result.note_loss(loss_by_resync(result.full_resyncs))
+        self._context.timeline.add(f"loss: {result.loss}, {result.loss_reason}")
+
+    def _loss_text(self) -> str:
+        return "; nothing was lost" if self._context.result.loss == "none" else ""
 
     def _pending(self) -> list[str]:
         """Return what is not yet as it must be, a sentence each."""

@@ -9,17 +9,19 @@ from dataclasses import replace
 from typing import Any, Mapping
 
 from .._topology.shard import Shard
-from .context import HandoverContext, HandoverState, Progress
+from .context import HandoverContext, Progress
 from .critical_section import CriticalSection, new_write_stop
 from .promotion import Promotion
 from .settling import Settling
+from .state import HandoverState
 from .steering import Steering
 
 __all__ = ["Takeover", "restore"]
 
 
-def restore(context: HandoverContext, progress: Progress, steering: Steering, accepted: bool) -> None:
+def restore(context: HandoverContext, progress: Progress, section: CriticalSection, steering: Steering, accepted: bool) -> None:
     """Restore every override, and remove the undo file if that has worked."""
+    section.restore()
     rewritten = [context.result.old_master] if accepted else []
     context.result.warnings += steering.restore(*rewritten)
     progress.erase(context.result.warnings)
@@ -42,27 +44,25 @@ class Takeover:
         self._progress.standby, self._progress.state = None, state
         steering = self._steering.with_servers(context.servers)
         steering.plan_to_keep_out(*state.kept_out)
-        accepted = state.phase == "settling"
+        section = CriticalSection(context, self._progress, self._shard)
         try:
             if state.phase in ("pausing", "failing over"):
-                accepted = self._finish_or_revert(context, state)
+                self._finish_or_revert(context, section, state)
             if state.phase in ("failing over", "settling"):
                 overrides = new_write_stop(context, self._shard).overrides()
                 Settling(context, self._progress, self._shard, self._target, steering, overrides).wait()
         finally:
-            restore(context, self._progress, steering, accepted or state.phase == "failing over")
+            restore(context, self._progress, section, steering, state.phase in ("failing over", "settling"))
             if self._progress.undo_file:
                 self._progress.undo_file.release()
 
-    def _finish_or_revert(self, context: HandoverContext, state: HandoverState) -> bool:
-        """Return whether the failover was under way; it is finished then, else taken back."""
-        section = CriticalSection(context, self._progress, self._shard)
+    def _finish_or_revert(self, context: HandoverContext, section: CriticalSection, state: HandoverState) -> None:
+        """Finish the failover if it may have been accepted, else let the writes go on."""
         if context.result.mode != "coordinated":
             section.adopt(state.paused_until_s)
         if state.phase == "pausing":
             section.take_back()
-            return False
+            return
         context.result.leader = state.leader
         context.result.changed = True
-        Promotion(context, section, self._shard).follow(context.servers.sentinel(state.leader))
-        return True
+        Promotion(context, section, self._shard, state.point).follow(context.servers.sentinel(state.leader))

@@ -20,6 +20,7 @@ from typing import Any, Mapping, Sequence
 from .._errors import PreconditionFailed
 from .._records.journal import SCHEMA, read_journal, write_journal
 from .overrides import SettingOverride
+from .state import HandoverState
 
 __all__ = ["UndoFile"]
 
@@ -75,14 +76,19 @@ class UndoFile:
         os.close(descriptor)
         return None
 
-    def left_behind(self) -> list[SettingOverride]:
-        """What an earlier handover has changed and not put back, as it noted it."""
+    def left_behind(self) -> tuple[list[SettingOverride], HandoverState]:
+        """Return what an earlier handover has overridden and not restored, and how far it came."""
         found = read_journal(self._path)
-        return [SettingOverride.from_dict(fields) for fields in found["overrides"]] if found else []
+        if not found:
+            return [], HandoverState()
+        overrides = [SettingOverride.from_dict(fields) for fields in found["overrides"]]
+        return overrides, HandoverState.from_dict(found.get("state", {}))
 
-    def write(self, changes: Sequence[SettingOverride]) -> None:
+    def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
+        """Persist both; raise PreconditionFailed if that is not possible."""
+        content = {"schema": SCHEMA, "state": state.as_dict(), "overrides": [override.as_dict() for override in overrides]}
         try:
-            write_journal(self._path, {"schema": SCHEMA, "overrides": [change.as_dict() for change in changes]})
+            write_journal(self._path, content)
         except OSError as error:
             raise self._cannot_be_written(error) from error
 

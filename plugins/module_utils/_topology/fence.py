@@ -1,53 +1,89 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fence: a min-replicas-to-write that no deployment can satisfy, so that a master refuses every
-write.
+"""Settings that keep a master from accepting writes, and that say themselves what they replaced.
 
-It holds even if everything of ours is dead. The number itself says what was there before, so that
-any later run, from any host, can lift it.
+The explicit fence: a min-replicas-to-write that no deployment can satisfy. A master refuses every
+write, for as long as it stands, even if all processes of a handover are dead.
 
-The hush: while the writes are stopped a master must not send its replicas its periodic PING either.
-That is a part of the stream, so one that the new master has not got any more would cost every other
-node a full resync. Its period says what was there before, too.
+The dead man's fence: a min-replicas-to-write of exactly the linked replicas. Writes go on until one
+of these replicas drops its link, which a promoted replica does at once. Its min-replicas-max-lag
+says what was set before, so that any later run, from any host, can restore that.
+
+The ping delay: while writes are stopped a master must not send its replicas its periodic PING,
+which is a part of the stream. A PING that the new master lacks would cost every other node a full
+resync. The delayed period says what was set before, too.
 """
 
 from __future__ import annotations
 
-__all__ = ["FENCE", "PING_PERIOD", "before_fence", "before_ping_delay", "fence_for", "is_fence", "is_ping_delay", "ping_delay_for"]
+__all__ = [
+    "FENCE",
+    "LARGEST",
+    "PING_PERIOD",
+    "armed_max_lag",
+    "before_ping_delay",
+    "can_arm",
+    "fence_for",
+    "is_armed",
+    "is_fence",
+    "is_ping_delay",
+    "original_min_replicas",
+    "ping_delay_for",
+]
 
 FENCE = 2147483647  # the largest value that the servers take
 _LOWEST = 2000000000  # a fence is above it
+_ARMED = 1000000000  # seconds: the lag of a dead man's fence is at least this long
+LARGEST = 10000  # each of the two numbers in such a lag is below this
 PING_PERIOD = "repl-ping-replica-period"  # in seconds, 10 by default
 _PING_DELAY = 1000000  # seconds, added to the period
 
 
 def fence_for(to_write: int, max_lag: int) -> int:
-    """The min-replicas-to-write to set on a node that has these values of min-replicas-to-write and
-    -max-lag now.
-    """
+    """Return the min-replicas-to-write of an explicit fence on a node that has these values."""
     return FENCE - 2 * min(to_write, 10**6) - (max_lag == 0)
 
 
 def is_fence(to_write: int) -> bool:
-    """Whether a node with this min-replicas-to-write is fenced."""
+    """Return whether a node with this min-replicas-to-write has an explicit fence."""
     return to_write > _LOWEST
 
 
-def before_fence(to_write: int, max_lag: int) -> tuple[int, int]:
-    """``(min-replicas-to-write, min-replicas-max-lag)`` as they were before this fence was set."""
-    return (FENCE - to_write) // 2, 0 if (FENCE - to_write) % 2 else max_lag
+def can_arm(to_write: int, max_lag: int) -> bool:
+    """Return whether a dead man's fence can say these values of min-replicas-to-write and -max-lag."""
+    return to_write < LARGEST and max_lag < LARGEST
+
+
+def armed_max_lag(to_write: int, max_lag: int) -> int:
+    """Return the min-replicas-max-lag of a dead man's fence on a node that has these values."""
+    return _ARMED + LARGEST * to_write + max_lag
+
+
+def is_armed(max_lag: int) -> bool:
+    """Return whether a node with this min-replicas-max-lag has a dead man's fence."""
+    return _ARMED <= max_lag < _ARMED + LARGEST * LARGEST
+
+
+def original_min_replicas(to_write: int, max_lag: int) -> tuple[int, int]:
+    """Return ``(min-replicas-to-write, min-replicas-max-lag)`` as they were before any fence."""
+    if is_armed(max_lag):
+        return divmod(max_lag - _ARMED, LARGEST)
+    if is_fence(to_write):
+        return (FENCE - to_write) // 2, 0 if (FENCE - to_write) % 2 else max_lag
+    return to_write, max_lag
 
 
 def ping_delay_for(period_s: int) -> int:
-    """The repl-ping-replica-period to set on a node that has this one now."""
+    """Return the repl-ping-replica-period of a ping delay on a node that has this period."""
     return _PING_DELAY + period_s
 
 
 def is_ping_delay(period_s: int) -> bool:
+    """Return whether this repl-ping-replica-period is a ping delay."""
     return period_s > _PING_DELAY
 
 
 def before_ping_delay(period_s: int) -> int:
-    """The repl-ping-replica-period as it was before this hush was set, or as it is if it is none."""
+    """Return the repl-ping-replica-period before the ping delay; the same period if there is none."""
     return period_s - _PING_DELAY if is_ping_delay(period_s) else period_s

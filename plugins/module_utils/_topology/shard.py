@@ -15,7 +15,7 @@ from .._errors import AccessDenied, ConnectionFailed, SentinelOpsError
 from .._server.address import Address, is_run_id, same_node
 from .._server.connection import Connector, Server
 from .._server.info import NodeInfo, node_info, parse_info
-from .fence import PING_PERIOD, is_fence
+from .fence import PING_PERIOD, is_armed, is_fence
 from .sentinel import ReplicaView, SentinelView, read_view
 
 __all__ = ["NodeState", "Shard", "ShardServers", "config_values", "named_node", "read_shard", "renamed_replica"]
@@ -34,7 +34,8 @@ class NodeState:
 
     @property
     def fenced(self) -> bool:
-        return is_fence(self.min_replicas_to_write)
+        """Whether a handover has left an explicit or a dead man's fence."""
+        return is_fence(self.min_replicas_to_write) or is_armed(self.min_replicas_max_lag)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,11 @@ class DataNode(FakeServer):
         self.server = "redis"
         self.version = "7.0.15"
         self.offset = 10000.0
+        self.replid = master.replid if master else f"id-of-{address}"
+        self.replid2 = "0" * 40
+        self.second_offset = -1
+        self.changes = 0.0
+        self.saved_at = 1700000000
         self.writes_per_s = 50000.0
         self.loading = False
         self.link_up = True
@@ -48,14 +53,23 @@ class DataNode(FakeServer):
 
     @property
     def fenced(self) -> bool:
-        """It asks for more replicas than there can be; with min-replicas-max-lag 0 nobody counts
-        them.
-        """
+        """Whether it asks for more replicas than there can be; with min-replicas-max-lag 0 it does not count them."""
         return int(self.config["min-replicas-to-write"]) > 2000000000 and self.config["min-replicas-max-lag"] != "0"
 
     @property
+    def linked_replicas(self) -> list[DataNode]:
+        """Nodes that are linked to this one, as it sees them: one that hangs is linked too."""
+        return [node for node in self.wire.nodes.values() if node.master is self and node.alive and node.link_up]
+
+    @property
+    def lacks_replicas(self) -> bool:
+        """Whether min-replicas-to-write keeps this master from accepting writes."""
+        wanted = int(self.config["min-replicas-to-write"]) if self.config["min-replicas-max-lag"] != "0" else 0
+        return len(self.linked_replicas) < wanted
+
+    @property
     def takes_writes(self) -> bool:
-        return self.master is None and self.alive and not (self.frozen or self.paused or self.fenced)
+        return self.master is None and self.alive and not (self.frozen or self.paused or self.lacks_replicas)
 
     def step(self, seconds: float) -> None:
         """Time goes by: a master takes writes, a replica applies the stream unless something keeps
@@ -63,6 +77,7 @@ class DataNode(FakeServer):
         """
         if self.takes_writes:
             self.offset += self.writes_per_s * seconds
+            self.changes += self.writes_per_s * seconds
         elif (
             self.master
             and self.link_up
@@ -74,6 +89,7 @@ class DataNode(FakeServer):
     def promote(self) -> None:
         """Sentinel made it a master."""
         self.master, self.promoted_at = None, self.offset
+        self.replid2, self.second_offset, self.replid = self.replid, int(self.offset) + 1, f"{self.replid}>{self.name}"
         self._reconfigured()
 
     def be_made_to_follow(self, master: DataNode) -> None:
@@ -92,11 +108,15 @@ class DataNode(FakeServer):
             self.lost_bytes += max(0.0, self.offset - master.promoted_at)
             self.offset = master.promoted_at
         self.master = master
+        if self.replid != master.replid:
+            self.replid2, self.second_offset, self.replid = self.replid, int(self.offset) + 1, master.replid
 
     # -- commands
     # -----------------------------------------------------------------------------------------------------
 
-    def do_info(self, *_sections: str) -> str:
+    def do_info(self, *sections: str) -> str:
+        if sections == ("persistence",):
+            return f"rdb_changes_since_last_save:{int(self.changes)}\r\nrdb_last_save_time:{self.saved_at}\r\n"
         head = {
             **versions(self.server, self.version),
             "redis_mode": "standalone",
@@ -106,9 +126,17 @@ class DataNode(FakeServer):
             "loading": int(self.loading),
             "sync_full": self.sync_full,
             "role": self.role,
+            "master_replid": self.replid,
+            "master_replid2": self.replid2,
+            "second_repl_offset": self.second_offset,
         }
         if self.master is None:
             fields = {**head, "master_repl_offset": int(self.offset)}
+            for number, node in enumerate(self.linked_replicas):
+                line = f"ip={node.address.host},port={node.address.port},state=online,offset={int(node.offset)},lag=0"
+                fields[f"slave{number}"] = line
+            if "0" not in (self.config["min-replicas-to-write"], self.config["min-replicas-max-lag"]):
+                fields["min_slaves_good_slaves"] = len(self.linked_replicas)
         else:
             fields = {
                 **head,

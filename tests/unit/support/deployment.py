@@ -71,6 +71,7 @@ class Deployment:
     def handover(
         self, target: str = TARGET, new_standby: NewStandby | None = None, note: UndoFile | None = None, **request: Any
     ) -> Handover:
+        request = {"disconnect_ms": 0, **request}  # a burst of kills is hundreds of commands
         return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, note)
 
     def surveyed(self, target: str = TARGET, **request: Any) -> Handover:

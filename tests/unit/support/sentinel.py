@@ -63,6 +63,7 @@ class FakeSentinel(FakeServer):
         self.failover_timeout_ms = 60000
         self.parallel_syncs = 1
         self.tilt = False
+        self.connected_clients = 4
         self.master_flags = ["master"]
         self.replica_flags: dict[str, str] = {}
         self.hello_age_ms: dict[str, int] = {}
@@ -173,6 +174,7 @@ class FakeSentinel(FakeServer):
 
     def do_info(self, *_sections: str) -> str:
         said = {**versions(self.server, self.version), "redis_mode": "sentinel", "run_id": f"id-{self.address}"}
+        said["connected_clients"] = str(self.connected_clients)
         return "".join(f"{name}:{value}\r\n" for name, value in {**said, "sentinel_tilt": int(self.tilt)}.items())
 
     def do_sentinel(self, what: str, *words: Any) -> Any:

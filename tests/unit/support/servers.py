@@ -160,6 +160,7 @@ class FakeServer:
         self.wire = wire
         self.clock = wire.clock
         self.alive = True
+        self.takes_s = COMMAND_TAKES_S
         self.timeout_ms = 5000
         self.out_of_reach_until_s = 0.0
         self.frozen_until_s = 0.0
@@ -181,7 +182,7 @@ class FakeServer:
         self._queued = None
 
     def command(self, *words: Any) -> Any:
-        self.clock.pass_s(COMMAND_TAKES_S)
+        self.clock.pass_s(self.takes_s)
         text = _text(words)
         runs = text != PROBE and (self._queued is None or words[0] == "EXEC")
         if runs and self.before:
@@ -238,6 +239,10 @@ class FakeServer:
         self.close()
         for text in ("MULTI", *map(_text, commands), "EXEC") if commands else ():
             self.wire.note(self.name, text)
+        for words in commands:
+            self._happen_before(_text(words))
+        if self.out_of_reach_until_s > self.clock.now_s():
+            self.lose_the_answer(("EXEC",))
         self._refuse_if_told_to(("EXEC",), "EXEC")
         replies = [self._executed(words) for words in commands]
         for words in [*commands, ("EXEC",)]:
@@ -245,7 +250,6 @@ class FakeServer:
         return replies
 
     def _executed(self, words: tuple[Any, ...]) -> Any:
-        self._happen_before(_text(words))
         if self.wire.sender_is_dead:
             raise Killed
         if not self.alive:
@@ -258,6 +262,9 @@ class FakeServer:
 
     def _done(self, words: tuple[Any, ...]) -> Any:
         return getattr(self, f"do_{words[0].lower()}")(*words[1:])
+
+    def do_ping(self) -> str:
+        return "PONG"
 
     def do_shutdown(self, *options: str) -> NoReturn:
         assert options == ("no-such-option-of-sentinelops",), "nothing here shuts a server down"

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.state import HandoverState
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Killed, Wire
@@ -61,9 +62,9 @@ class Note(UndoFile):
     def __deepcopy__(self, _memo: object) -> Note:
         return self  # a fork has the same file, and the same lock
 
-    def write(self, changes: Sequence[SettingOverride]) -> None:
+    def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
         if not self._wire.sender_is_dead:
-            super().write(changes)
+            super().write(overrides, state)
 
     def erase(self) -> None:
         if not self._wire.sender_is_dead:

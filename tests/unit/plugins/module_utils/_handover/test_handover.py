@@ -31,6 +31,7 @@ def test_the_order_of_the_commands(has_debug: bool) -> None:
     steps = [
         begins(TARGET, "CONFIG SET replica-priority 1"),
         begins(MASTER, "CLIENT PAUSE"),
+        begins(MASTER, "CONFIG SET min-replicas-to-write 2"),
         begins(outcome.leader, "SENTINEL FAILOVER mymaster"),
         begins(MASTER, "REPLICAOF 10.0.0.2 6379"),
         begins(MASTER, "CLIENT KILL TYPE normal"),
@@ -56,9 +57,9 @@ def test_the_offset_is_read_in_the_same_transaction_as_the_pause() -> None:
     deployment = Deployment()
     deployment.hand_over()
     at = deployment.wire.begins(MASTER, "MULTI")[0]
-    texts = [sent.text for sent in deployment.wire.sent[at : at + 5]]
+    texts = [sent.text for sent in deployment.wire.sent[at : at + 6]]
     hush = "CONFIG SET repl-ping-replica-period 1000010"
-    assert texts == ["MULTI", hush, "CLIENT PAUSE 4000 WRITE", "INFO replication", "EXEC"]
+    assert texts == ["MULTI", hush, "CLIENT PAUSE 4000 WRITE", "INFO replication", "INFO persistence", "EXEC"]
 
 
 @both_kinds

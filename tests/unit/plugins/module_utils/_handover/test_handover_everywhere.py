@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
+from ansible_collections.sentinelops.redis.tests.unit.support.data_node import FENCE
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
 
@@ -21,7 +22,7 @@ DECISIVE = (
     "CONFIG SET min-replicas-to-write 2147483647",
     "SENTINEL FAILOVER mymaster",
     "SENTINEL FAILOVER mymaster COORDINATED",
-    "ROLE",
+    "CONFIG SET min-replicas-to-write 2",
     "REPLICAOF 10.0.0.2 6379",
     "CONFIG SET min-replicas-to-write 0",
     "CLIENT UNPAUSE",
@@ -80,7 +81,7 @@ def test_the_connection_breaks(mode: str, promotion_s: float, begin: str) -> Non
     """``before`` or ``after`` the command has run; whether it has, nobody can tell."""
     occasions = hand_over(None, mode, promotion_s).wire.occasions(begin, "before", "after")
     assert len(occasions) > 50
-    fences = [occasion for occasion in occasions if "CONFIG SET min-replicas-to-write 2" in occasion.command]
+    fences = [occasion for occasion in occasions if f"CONFIG SET min-replicas-to-write {FENCE}" in occasion.command]
     assert bool(fences) is (promotion_s > 1 or mode == "fence")
     for occasion in occasions:
         assert_clean(hand_over(occasion, mode, promotion_s), mode, occasion)

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.leftovers import Leftovers
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.state import HandoverState
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import fence_for
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import read_shard
@@ -105,7 +106,8 @@ def test_an_old_master_that_is_fenced_follows_the_new_one_before_its_fence_is_li
     assert handover.survey()
     outcome = handover.run()
     demotion = f"{MASTER} follows {TARGET}: an earlier handover had not come to that"
-    assert outcome.recovered[:-1] == [demotion] * (not demoted)
+    proof = "; loss: none, the old master had not a byte of the stream that the new master lacks"
+    assert outcome.recovered[:-1] == [demotion + proof] * (not demoted)
     begins = deployment.wire.begins
     assert len(begins(MASTER, "REPLICAOF 10.0.0.2 6379")) == (not demoted)
     assert [at for at in begins(MASTER, "REPLICAOF") if at > begins(MASTER, "CONFIG SET")[0]] == []
@@ -296,7 +298,7 @@ def test_the_target_cannot_be_master() -> None:
 
 def noted(tmp_path: Path, *changes: SettingOverride) -> UndoFile:
     note = UndoFile(str(tmp_path), "mymaster")
-    note.write(changes)
+    note.write(changes, HandoverState())
     return note
 
 
@@ -326,7 +328,7 @@ def test_what_somebody_has_set_since_is_left_alone(tmp_path: Path) -> None:
     deployment.sentinels[1].failover_timeout_ms = 30000
     handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY, TIMEOUT))
     assert handover.survey()
-    assert (handover.leftovers.fenced, handover.leftovers.changes) == ((), ())
+    assert (handover.leftovers.fenced, handover.leftovers.overrides) == ((), ())
     handover.run()
     assert deployment.target.config["replica-priority"] == deployment.target.saved_config["replica-priority"] == "50"
     assert deployment.sentinels[1].failover_timeout_ms == 30000
@@ -371,21 +373,21 @@ def test_what_the_note_says_cannot_be_put_back(tmp_path: Path) -> None:
     deployment.sentinels[1].refuses["SENTINEL SET"] = repeat("NOPERM no")
     handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY, TIMEOUT))
     handover.survey()
-    with pytest.raises(PreconditionFailed, match="could not be put back: not restored on"):
+    with pytest.raises(PreconditionFailed, match="could not be restored: not restored on"):
         handover.run()
-    assert UndoFile(str(tmp_path), "mymaster").left_behind() == [PRIORITY, TIMEOUT], "the next one tries again"
+    assert UndoFile(str(tmp_path), "mymaster").left_behind()[0] == [PRIORITY, TIMEOUT], "the next one tries again"
 
 
 def test_a_handover_writes_down_what_it_will_change(tmp_path: Path) -> None:
     deployment = Deployment()
     note = UndoFile(str(tmp_path), "mymaster")
     seen: list[list[SettingOverride]] = []
-    deployment.target.before["CONFIG SET replica-priority 1"] = lambda: seen.append(note.left_behind())
+    deployment.target.before["CONFIG SET replica-priority 1"] = lambda: seen.append(note.left_behind()[0])
     deployment.hand_over(note=note)
     ((*changes,),) = seen
     assert PRIORITY in changes
     assert SettingOverride("node", MASTER, "min-replicas-to-write", 0, 2147483647) in changes
-    node = {"replica-priority", "min-replicas-to-write", "repl-ping-replica-period"}
+    node = {"replica-priority", "min-replicas-to-write", "min-replicas-max-lag", "repl-ping-replica-period"}
     assert {change.setting for change in changes} == {*node, "info-period", "failover-timeout"}
     assert list(tmp_path.iterdir()) == []
 
@@ -473,7 +475,7 @@ def test_of_looks_at_the_nodes_and_at_the_note() -> None:
     deployment.target.config["replica-priority"] = "1"
     found = Leftovers.of(servers, "mymaster", read_shard(servers, "mymaster"), [PRIORITY])
     assert [node.address for node in found.fenced] == [OTHER]
-    assert found.changes == (PRIORITY,)
+    assert found.overrides == (PRIORITY,)
 
 
 def test_a_handover_whose_promotion_never_came_is_finished_by_the_next_one(tmp_path: Path) -> None:

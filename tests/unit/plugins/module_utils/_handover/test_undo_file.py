@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.state import HandoverState
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 
 CHANGES = [
     SettingOverride("node", "10.0.0.2:6379", "replica-priority", 100, 1),
     SettingOverride("sentinel", "10.0.0.1:26379", "info-period", 10000, 1000),
 ]
+STATE = HandoverState("failing over", "10.0.0.1:26379", 12.5, ["10.0.0.3:6379"], "0123", 4711, 5, 1700000000)
 WHO = {"pid": 4711, "since": "2026-01-31T23:59:59.123Z", "target": "10.0.0.2:6379"}
 
 # A process that takes the lock, says so, and waits to be told to end; a child of its own may hold
@@ -53,33 +55,33 @@ def held_by_another(folder: Path, how: str = "alone") -> subprocess.Popen[str]:
 
 
 def test_there_is_none(note: UndoFile) -> None:
-    assert note.left_behind() == []
+    assert note.left_behind() == ([], HandoverState())
 
 
 def test_what_is_written_is_read_by_the_next_one(note: UndoFile, tmp_path: Path) -> None:
-    note.write(CHANGES)
-    assert UndoFile(str(tmp_path), "mymaster").left_behind() == CHANGES
-    note.write([])
-    assert UndoFile(str(tmp_path), "mymaster").left_behind() == []
+    note.write(CHANGES, STATE)
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (CHANGES, STATE)
+    note.write([], STATE)
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == ([], STATE)
 
 
 def test_nothing_is_left_of_one_that_was_erased(note: UndoFile, tmp_path: Path) -> None:
-    note.write(CHANGES)
+    note.write(CHANGES, STATE)
     note.erase()
     note.erase()
-    assert note.left_behind() == []
+    assert note.left_behind() == ([], HandoverState())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_looking_for_one_makes_nothing(tmp_path: Path) -> None:
-    assert UndoFile(str(tmp_path / "journal"), "mymaster").left_behind() == []
+    assert UndoFile(str(tmp_path / "journal"), "mymaster").left_behind() == ([], HandoverState())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     note = UndoFile(str(tmp_path / "journal"), "mymaster")
     note.take(WHO)
-    note.write(CHANGES)
+    note.write(CHANGES, STATE)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").iterdir()}
     assert modes == {"handover-mymaster.json": 0o600, "handover-mymaster.json.lock": 0o600}
     assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o700
@@ -90,8 +92,8 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
 def test_whatever_the_master_is_called(tmp_path: Path, name: str) -> None:
     note = UndoFile(str(tmp_path), name)
     note.take(WHO)
-    note.write(CHANGES)
-    assert note.left_behind() == CHANGES
+    note.write(CHANGES, STATE)
+    assert note.left_behind() == (CHANGES, STATE)
     assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
     note.release()
 
@@ -100,8 +102,8 @@ def test_two_masters_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
     one, other = UndoFile(str(tmp_path), "one"), UndoFile(str(tmp_path), "other")
     one.take(WHO)
     other.take(WHO)
-    one.write(CHANGES)
-    assert other.left_behind() == []
+    one.write(CHANGES, STATE)
+    assert other.left_behind() == ([], HandoverState())
     one.release()
     other.release()
 
@@ -128,9 +130,9 @@ def test_the_lock_is_gone_when_it_is_released(note: UndoFile, tmp_path: Path) ->
 
 def test_the_note_outlives_the_lock(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
-    note.write(CHANGES)
+    note.write(CHANGES, STATE)
     note.release()
-    assert UndoFile(str(tmp_path), "mymaster").left_behind() == CHANGES
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (CHANGES, STATE)
 
 
 def test_a_second_one_in_this_process_is_refused(note: UndoFile, tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ def test_a_note_that_cannot_be_written(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
     (tmp_path / "handover-mymaster.json.partial").mkdir()
     with pytest.raises(PreconditionFailed, match="cannot be written: Is a directory"):
-        note.write(CHANGES)
+        note.write(CHANGES, STATE)
     note.release()
 
 

@@ -10,7 +10,11 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.write_stop import WriteStop
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import node_info, parse_info
-from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import before_fence, before_ping_delay, is_ping_delay
+from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import (
+    before_ping_delay,
+    is_ping_delay,
+    original_min_replicas,
+)
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import NodeState
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
@@ -18,11 +22,13 @@ from ansible_collections.sentinelops.redis.tests.unit.support.servers import Wir
 
 
 class Node(DataNode):
-    """A master on its own, with the clock that it lives by."""
+    """A master with two replicas, and the clock that it lives by."""
 
     def __init__(self) -> None:
         super().__init__("10.0.0.1:6379", Wire(FakeClock()))
         self.clock.on_step = [self.step]
+        self.replicas = [DataNode(f"10.0.0.{n}:6379", self.wire, self) for n in (2, 3)]
+        self.wire.nodes = {str(node.address): node for node in (self, *self.replicas)}
 
     def written_in(self, seconds: float) -> float:
         before = self.offset
@@ -58,8 +64,8 @@ def test_nothing_is_stopped_yet(node: Node, stop: WriteStop) -> None:
 
 
 def test_a_pause_and_the_offset_after_the_last_write(node: Node, stop: WriteStop) -> None:
-    offset = stop.pause(2000)
-    assert int(node.offset) == offset
+    point, replicas = stop.pause(2000)
+    assert (int(node.offset), node.replid, int(node.changes), replicas) == (point.offset, point.replid, point.changes, 2)
     assert node.written_in(1.9) == 0
     assert node.written_in(0.5) > 0, "it ends by itself"
 
@@ -110,7 +116,7 @@ def test_a_fence_is_lifted(node: Node, to_write: str, max_lag: str) -> None:
     stop.fence()
     assert node.fenced
     now = int(node.config["min-replicas-to-write"]), int(node.config["min-replicas-max-lag"])
-    assert before_fence(*now) == (int(to_write), int(max_lag)), "it says itself what was before"
+    assert original_min_replicas(*now) == (int(to_write), int(max_lag)), "it says itself what was before"
     assert stop.end() == []
     assert (node.config, stop.fenced) == (before, False)
     assert node.written_in(0.1) > 0
@@ -124,6 +130,8 @@ def test_what_a_fence_changes_is_known_beforehand(node: Node, to_write: str, max
     stop = WriteStop(node, state_of(node), node.clock)
     changes = {change.setting: (str(change.original), str(change.temporary)) for change in stop.overrides()}
     stop.refuse_writes()
+    stop.arm(2)
+    stop.fence()
     changed = {name: (value, node.config[name]) for name, value in before.items() if node.config[name] != value}
     assert changes == changed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import FENCE, before_fence, fence_for, is_fence
+from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import FENCE, fence_for, is_fence, original_min_replicas
 
 THE_LARGEST = 2**31 - 1
 
@@ -15,21 +15,21 @@ def test_a_fence_says_what_was_before(to_write: int, max_lag: int) -> None:
     assert is_fence(fence)
     assert fence <= FENCE == THE_LARGEST, "the servers take no more"
     lag_behind_the_fence = max_lag or 10  # 0 would switch the check off
-    assert before_fence(fence, lag_behind_the_fence) == (to_write, max_lag)
-    assert before_fence(fence, max_lag) == (to_write, max_lag), "the fence was set, and the lag was not yet"
+    assert original_min_replicas(fence, lag_behind_the_fence) == (to_write, max_lag)
+    assert original_min_replicas(fence, max_lag) == (to_write, max_lag), "the fence was set, and the lag was not yet"
 
 
 def test_the_fence_of_a_node_with_the_usual_settings_is_the_largest_number() -> None:
     """Which is also the one that the first release of this collection set."""
     assert fence_for(0, 10) == FENCE
-    assert before_fence(FENCE, 10) == (0, 10)
+    assert original_min_replicas(FENCE, 10) == (0, 10)
 
 
 @pytest.mark.parametrize("to_write", [10**6 + 1, 10**9, FENCE])
 def test_a_number_that_is_no_number_of_replicas(to_write: int) -> None:
     """No deployment has a million replicas: nobody can have meant it."""
     assert is_fence(fence_for(to_write, 10))
-    assert before_fence(fence_for(to_write, 10), 10) == (10**6, 10)
+    assert original_min_replicas(fence_for(to_write, 10), 10) == (10**6, 10)
 
 
 @pytest.mark.parametrize("to_write", [0, 1, 100, 10**6, 10**9])

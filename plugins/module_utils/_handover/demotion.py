@@ -1,0 +1,100 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make the old master a replica of the node that was promoted, and judge whether a write was lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
+from .._server.connection import transaction
+from .._server.info import parse_info
+from .._wait import until
+from .context import HandoverContext
+from .critical_section import CriticalSection
+from .proof import StopPoint, loss_of, read_replication, replication_state
+from .watch import Promoted
+
+__all__ = ["Demotion"]
+
+DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
+
+
+class Demotion:
+    """The demotion of ``result.old_master``. Use: ``demote(promoted)``, or ``await_sentinel()``.
+
+    ``done``: whether the old master is known to be a replica.
+    """
+
+    def __init__(self, context: HandoverContext, section: CriticalSection, point: StopPoint) -> None:
+        self._context = context
+        self._section = section
+        self._point = point
+        self._old = context.servers.node(context.result.old_master)
+        self.done = False
+
+    def demote(self, promoted: Promoted) -> None:
+        """Make the old master follow the promoted node, its writes still stopped.
+
+        A node that is dead may be started again, and a node that only we do not reach may take
+        writes when its pause ends: it is tried again for DEMOTION_S.
+        """
+        if promoted.old_is_replica:
+            self._note_done(f"demoted by Sentinel: {self._old.address} follows {promoted.address}")
+            return
+        clock = self._context.clock
+        begun_s = clock.now_s()
+        while True:
+            try:
+                self._follow(promoted)
+                return
+            except ConnectionFailed as error:
+                reason: SentinelOpsError = error
+                if clock.now_s() - begun_s > DEMOTION_S:
+                    break
+                clock.sleep_s(0.05)
+            except SentinelOpsError as error:
+                reason = error
+                break
+        self._context.result.warnings.append(f"{self._old.address} could not be made a replica: {reason}; that is left to Sentinel")
+        if not isinstance(reason, ConnectionFailed):
+            self.await_sentinel()
+
+    def _follow(self, promoted: Promoted) -> None:
+        """Read the old master's last numbers and make it a replica, in one transaction."""
+        host, port = self._context.servers.node(promoted.address).address
+        commands: list[list[Any]] = [["INFO", "replication"], ["INFO", "persistence"], ["REPLICAOF", host, port]]
+        replies = transaction(self._old, *commands)
+        old = replication_state(replies[0])
+        if old.is_master and promoted.promoted_at >= 0:
+            self._context.result.note_loss(loss_of(self._point, old, parse_info(replies[1]), promoted.promoted_at))
+        self._note_done(f"demoted: {self._old.address} follows {promoted.address}")
+
+    def _note_done(self, event: str) -> None:
+        self.done = True
+        self._context.timeline.add(event)
+
+    def await_sentinel(self) -> None:
+        """Wait until Sentinel, or the servers in mode coordinated, have made the old master a replica.
+
+        The old master stays fenced until then. Raises OperationFailed after DEMOTION_S.
+        """
+
+        def demoted() -> bool:
+            self._section.fence()
+            try:
+                return not read_replication(self._old).is_master
+            except SentinelOpsError:
+                return False
+
+        waited = until(demoted, bool, deadline_s=DEMOTION_S, interval_s=0.02, clock=self._context.clock)
+        if not waited.satisfied:
+            raise OperationFailed(
+                f"{self._old.address} has not become a replica within {DEMOTION_S:g} s",
+                node=str(self._old.address),
+                state=f"{self._context.result.new_master} is the master and takes writes; {self._old.address} still says role:master"
+                + (" and is fenced" if self._section.stop else ""),
+                advice="Make it a replica by hand (REPLICAOF) and run again: what is left is restored then",
+            )
+        self._note_done(f"demoted by Sentinel: {self._old.address}")

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proofs by the servers' own numbers: which node was promoted, and whether a write was lost.
+
+A replica that is promoted keeps the replication id of its old master as ``master_replid2``, and
+the offset at which it was promoted, plus 1, as ``second_repl_offset`` (INFO replication, 4.0 and
+later). All three numbers are needed: a replica after a partial resync, and a master of 7.0 that
+was restarted from an RDB file, have the same second id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from .._server.address import Address
+from .._server.connection import Server
+from .._server.info import parse_info
+
+__all__ = [
+    "LossProof",
+    "ReplicationState",
+    "StopPoint",
+    "continues_from",
+    "loss_by_resync",
+    "loss_of",
+    "promotion_doubt",
+    "read_replication",
+    "replication_state",
+    "stop_point",
+]
+
+
+@dataclass(frozen=True)
+class ReplicationState:
+    """A data node by its INFO replication. Offsets are bytes of the replication stream.
+
+    ``role`` is ``master`` or ``replica``; ``master`` is the address that a replica follows.
+    ``promoted_at``: the offset at which ``replid2`` ended, -1 if there is none. ``online``: linked
+    replicas with ``state=online``. ``good``: min_slaves_good_slaves, -1 where the node does not say.
+    """
+
+    role: str
+    replid: str
+    replid2: str
+    offset: int
+    promoted_at: int
+    master: str = ""
+    link_up: bool = False
+    online: int = 0
+    good: int = -1
+
+    @property
+    def is_master(self) -> bool:
+        return self.role == "master"
+
+
+@dataclass(frozen=True)
+class StopPoint:
+    """The old master when its writes stopped: replication id, offset, and changes of its data.
+
+    ``changes``: rdb_changes_since_last_save, -1 if not known; ``saved_at``: rdb_last_save_time.
+    """
+
+    replid: str = ""
+    offset: int = 0
+    changes: int = -1
+    saved_at: int = 0
+
+
+@dataclass(frozen=True)
+class LossProof:
+    """The answer to "was a write lost?": ``none``, ``found`` or ``unknown``, and why.
+
+    ``diverged_bytes``: bytes of the stream that only the old master has, None if not known. They
+    are a bound: PUBLISH (Sentinel's hello too), expiry and GETACK are in the stream.
+    """
+
+    loss: str
+    diverged_bytes: int | None
+    reason: str
+
+
+def _number(fields: Mapping[str, str], name: str, default: int = 0) -> int:
+    try:
+        return int(fields.get(name, default))
+    except ValueError:
+        return default
+
+
+def replication_state(text: str) -> ReplicationState:
+    """Parse an INFO replication reply."""
+    fields = parse_info(text)
+    is_master = fields.get("role") == "master"
+    lines = [value for name, value in fields.items() if name.startswith("slave") and name[5:].isdigit()]
+    return ReplicationState(
+        role="master" if is_master else "replica",
+        replid=fields.get("master_replid", ""),
+        replid2=fields.get("master_replid2", ""),
+        offset=_number(fields, "master_repl_offset" if is_master else "slave_repl_offset"),
+        promoted_at=_number(fields, "second_repl_offset", -1) - 1,
+        master="" if is_master else str(Address(fields.get("master_host", ""), _number(fields, "master_port"))),
+        link_up=fields.get("master_link_status") == "up",
+        online=sum("state=online" in value.split(",") for value in lines),
+        good=_number(fields, "min_slaves_good_slaves", -1),
+    )
+
+
+def read_replication(server: Server) -> ReplicationState:
+    """Ask a data node; raises as ``Server.command`` does."""
+    return replication_state(server.command("INFO", "replication"))
+
+
+def stop_point(replication: str, persistence: str) -> StopPoint:
+    """Return the point that INFO replication and INFO persistence of one moment tell."""
+    state, fields = replication_state(replication), parse_info(persistence)
+    return StopPoint(
+        state.replid,
+        state.offset,
+        _number(fields, "rdb_changes_since_last_save", -1),
+        _number(fields, "rdb_last_save_time"),
+    )
+
+
+def promotion_doubt(state: ReplicationState, point: StopPoint) -> str:
+    """Return why a node is not the replica that was promoted; empty if its numbers prove that it is."""
+    if not state.is_master:
+        return "it is a replica"
+    if state.replid2 != point.replid:
+        if state.replid == point.replid:
+            return "it says role:master with the replication id of the old master, so it was not promoted"
+        return "it says role:master, but its data do not come from the old master (another replication id)"
+    if state.promoted_at < point.offset:
+        return f"it says role:master, but its data end {point.offset - state.promoted_at} bytes before the old master's"
+    return ""
+
+
+def continues_from(state: ReplicationState, master: str, point: StopPoint) -> bool:
+    """Return whether a replica proves that its master was promoted from the old master.
+
+    A partial resync with a promoted master gives a replica that master's new id, and keeps the
+    old one as the second id.
+    """
+    linked = not state.is_master and state.link_up and state.master == master
+    return linked and state.replid2 == point.replid != state.replid and state.promoted_at >= point.offset
+
+
+def loss_of(point: StopPoint, old: ReplicationState, old_persistence: Mapping[str, str], promoted_at: int) -> LossProof:
+    """Judge by the old master's numbers at its demotion, and the offset at which the new master was promoted."""
+    diverged = max(0, old.offset - promoted_at)
+    if diverged == 0:
+        return LossProof("none", 0, "the old master had not a byte of the stream that the new master lacks")
+    if point.changes < 0:
+        return LossProof("unknown", diverged, f"the old master had {diverged} bytes of the stream that the new master lacks")
+    changes = _number(old_persistence, "rdb_changes_since_last_save", -1) - point.changes
+    if _number(old_persistence, "rdb_last_save_time") != point.saved_at:
+        return LossProof("unknown", diverged, f"the old master had {diverged} bytes more, and has saved its data since the writes stopped")
+    if changes == 0:
+        return LossProof("none", diverged, f"the old master had {diverged} bytes more, and none of them changed its data")
+    return LossProof("found", diverged, f"the old master accepted {changes} changes ({diverged} bytes) that the new master lacks")
+
+
+def loss_by_resync(full_resyncs: int) -> LossProof:
+    """Judge where the old master's numbers were not read: a partial resync proves that it had no byte more."""
+    if full_resyncs == 0:
+        return LossProof("none", 0, "the old master continued from the new one's stream by a partial resync")
+    return LossProof("unknown", None, "the old master needed a full resync, so its last bytes were not compared")

@@ -1,0 +1,188 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watch for the promotion that an accepted SENTINEL FAILOVER leads to, and prove it.
+
+A node that says role:master is not believed: it must be the replica of the old master that was
+promoted, by its own numbers (see proof), or by those of a replica that continued from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
+from .._server.connection import Server
+from .._topology.sentinel import parse_master
+from .context import HandoverContext
+from .critical_section import CriticalSection
+from .naming import sentinels_naming
+from .proof import ReplicationState, StopPoint, continues_from, promotion_doubt, read_replication
+
+__all__ = ["Promoted", "PromotionWatch"]
+
+PROMOTION_S = 60.0  # the wait for a promotion that was accepted, and neither happened nor was given up
+GIVEN_UP = 9  # three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be reached
+LOOK_S = 0.25
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """The node that was promoted; ``promoted_at`` is its offset then, -1 if only a witness told.
+
+    ``old_is_replica``: Sentinel has made the old master a replica already.
+    """
+
+    address: str
+    promoted_at: int = -1
+    old_is_replica: bool = False
+
+
+class PromotionWatch:
+    """The wait for one promotion. Use: ``wait(leader)``."""
+
+    def __init__(self, context: HandoverContext, section: CriticalSection, nodes: list[str], point: StopPoint) -> None:
+        self._context = context
+        self._section = section
+        self._point = point
+        self._old = context.result.old_master
+        self._target = context.result.new_master
+        self._others = [address for address in nodes if address not in (self._old, self._target)]
+        self._impostors: dict[str, str] = {}
+
+    def wait(self, leader: Server) -> Promoted:
+        """Return the promoted node; fence the old master if its pause would end before that.
+
+        Raises OperationFailed, with the old master released, if the leader gives the failover up;
+        and, with the old master fenced, if neither happens within PROMOTION_S.
+        """
+        clock = self._context.clock
+        begun_s = clock.now_s()
+        next_look_s, given_up = begun_s + 2 * LOOK_S, 0
+        while True:
+            promoted = self._promoted(self._target)
+            if promoted:
+                break
+            now_s = clock.now_s()
+            self._section.fence_if_pause_ends()
+            if now_s > next_look_s:
+                next_look_s = now_s + LOOK_S
+                looks_so = self._gave_up(leader)
+                given_up = given_up + looks_so if looks_so else 0
+                promoted = self._looked_further(given_up >= GIVEN_UP)
+                if promoted:
+                    break
+                if given_up >= GIVEN_UP:
+                    raise self._given_up()
+            if now_s > begun_s + PROMOTION_S:
+                raise self._neither(leader)
+            clock.sleep_s(0.004)
+        also = "" if promoted.address == self._target else f", and not {self._target}"
+        self._context.timeline.add(f"promoted: {promoted.address} is master{also}")
+        return promoted
+
+    def _state(self, address: str) -> ReplicationState | None:
+        """Return what a node says of itself; None if it does not answer."""
+        try:
+            return read_replication(self._context.servers.node(address))
+        except SentinelOpsError:
+            return None  # Sentinel closes the target's connections as it promotes it
+
+    def _promoted(self, address: str) -> Promoted | None:
+        """Return the node if its own numbers prove that it was promoted."""
+        state = self._state(address)
+        if state is None or not state.is_master:
+            return None
+        doubt = promotion_doubt(state, self._point)
+        if doubt:
+            self._note_impostor(address, doubt)
+            return None
+        return Promoted(address, state.promoted_at)
+
+    def _note_impostor(self, address: str, doubt: str) -> None:
+        if address not in self._impostors:
+            self._context.timeline.add(f"not promoted: {address}: {doubt}")
+        self._impostors[address] = doubt
+
+    def _looked_further(self, given_up: bool) -> Promoted | None:
+        """Return what is seen elsewhere, where there is time to ask: no pause can end meanwhile."""
+        if not self._section.writes_are_safe and not given_up:
+            return None
+        for address in self._others:
+            # the first time over a connection that Sentinel may have closed
+            found = self._promoted(address) or self._promoted(address)
+            if found:
+                return found
+        for promoted in (self._target, *self._others):
+            if self._is_vouched_for(promoted):
+                return Promoted(promoted)
+        return self._promoted_by_sentinels()
+
+    def _is_vouched_for(self, promoted: str) -> bool:
+        """Return whether a replica proves the promotion of a node that does not let us in."""
+        names = self._context.servers.names
+        for address in self._others:
+            state = self._state(address)
+            if state is None or state.is_master or names.of(state.master) != promoted:
+                continue
+            if continues_from(state, state.master, self._point):
+                return True
+        return False
+
+    def _promoted_by_sentinels(self) -> Promoted | None:
+        """Return the node that the old master follows, once Sentinel has made it a replica."""
+        state = self._state(self._old)
+        if state is None or state.is_master:
+            return None
+        return Promoted(self._context.servers.names.of(state.master), old_is_replica=True)
+
+    def _gave_up(self, leader: Server) -> int:
+        """Return how much speaks for an abandoned failover: 0 for nothing, GIVEN_UP in sum is enough.
+
+        A leader that has no failover in progress and names the old master says more than a leader
+        that cannot be connected to: a Sentinel that ends forgets its failover, but a Sentinel
+        behind a broken network goes on with it.
+        """
+        try:
+            view = parse_master(leader.command("SENTINEL", "MASTER", self._context.request.master_name))
+        except ConnectionFailed as error:
+            return int(error.refused)
+        except SentinelOpsError:
+            return 0
+        ended = not view.failover_in_progress and self._context.servers.names.of(view.address) == self._old
+        return 3 if ended else 0
+
+    def _given_up(self) -> OperationFailed:
+        """Release the old master, which has everything; return the error."""
+        self._section.take_back()
+        return OperationFailed(
+            f"Sentinel {self._context.result.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)"
+            + self._impostors_text(),
+            node=next(iter(self._impostors), ""),
+            state=f"{self._old} is still the master and takes writes; nothing was lost",
+            advice=self._impostors_advice()
+            or "See that the target is in order and run again; if it happens again, look for what the log names",
+        )
+
+    def _neither(self, leader: Server) -> OperationFailed:
+        named, _silent = sentinels_naming(self._context, self._target)
+        named_text = f"; {named} Sentinels name {self._target}" if named else ""
+        return OperationFailed(
+            f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, and the promotion of {self._target} is not proved"
+            f"{named_text}{self._impostors_text()}",
+            node=next(iter(self._impostors), self._old),
+            state=f"{self._old} is fenced and refuses writes, since the promotion may still come; it was not made to follow another node",
+            advice=self._impostors_advice()
+            or "End that Sentinel's process and run again: what is left is recognised, and finished or restored",
+        )
+
+    def _impostors_text(self) -> str:
+        return "".join(f"; {address} was not promoted: {doubt}" for address, doubt in self._impostors.items())
+
+    def _impostors_advice(self) -> str:
+        if not self._impostors:
+            return ""
+        return (
+            f"Keep {self._old}, which has all writes. Stop {', '.join(self._impostors)}, find out why it came up as a master of its own, "
+            "make it a replica again, and run again"
+        )
