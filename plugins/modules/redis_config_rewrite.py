@@ -70,9 +70,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
 from ..module_utils._server.address import Address
+from ..module_utils._server.commands import Server
 from ..module_utils._server.config_file import FileIdentity, difference, is_mount_point, read_text
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.connection import connect
 from ..module_utils._server.info import is_sentinel, parse_info
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._server.redis_py import require_redis_py
 
 _SECRETS = re.compile(

@@ -54,7 +54,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, connect, login_from
+from ..module_utils._server.connection import connect
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.shard import config_values
 

@@ -174,9 +174,11 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.commands import Server
+from ..module_utils._server.connection import connect
 from ..module_utils._server.info import node_info, parse_info
 from ..module_utils._server.log import judge_log, read_from
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.conditions import Finding, Observation, Wanted, judge
 from ..module_utils._topology.sentinel import read_view

@@ -116,7 +116,9 @@ from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
 from ..module_utils._records.journal import read_before, read_journal
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.commands import Server
+from ..module_utils._server.connection import connect
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._survey.readiness_facts import examine, journal_or_reason, not_surveyed
 from ..module_utils._survey.survey import Wanted, survey

@@ -199,13 +199,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import (
-    CONNECTION_SPEC,
-    NODE_LOGIN_SPEC,
-    connect,
-    login_from,
-    node_login_from,
-)
+from ..module_utils._server.connection import connect
+from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
 from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.sentinel import sentinel_set
 from ..module_utils._wait import Clock

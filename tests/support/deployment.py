@@ -17,9 +17,11 @@ import yaml
 from access import Access
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import mended_sentinel_config
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Login, Server, connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import parse_info
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = ROOT / ".cache" / "servers"

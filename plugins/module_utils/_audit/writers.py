@@ -14,8 +14,9 @@ from typing import Any, Callable, Sequence
 
 from .._errors import CommandRefused, ConditionNotMet, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from .._server.address import Address
-from .._server.connection import Connector, Login, Server, retry_once
+from .._server.commands import Connector, Server, retry_once
 from .._server.info import node_info, parse_info
+from .._server.login import Login
 from .._server.redis_py import SentinelClient
 from .._topology.sentinel import parse_replica
 from .._wait import Clock, until

@@ -20,7 +20,7 @@ from typing import Any, Callable, Mapping, Protocol
 
 from .._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
-from .._server.connection import Server
+from .._server.commands import Server
 from .._server.info import node_info, parse_info
 from .._signals import uninterrupted
 from .._topology.election import alignment_wait_ms, will_promote

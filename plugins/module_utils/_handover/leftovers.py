@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Sequence
 
 from .._errors import PreconditionFailed
-from .._server.connection import retry_once
+from .._server.commands import retry_once
 from .._topology.fence import PING_PERIOD, before_fence, before_ping_delay, is_ping_delay
 from .._topology.sentinel import disagreements
 from .._topology.shard import NodeState, Shard, ShardServers, read_shard

@@ -13,7 +13,7 @@ from typing import Callable, Sequence
 
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
 from .._server.address import Address
-from .._server.connection import Server, send_all
+from .._server.commands import Server, send_all
 from .._topology.sentinel import parse_master
 from .._topology.shard import ShardServers
 from .._wait import Clock, until

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._errors import ConnectionFailed, SentinelOpsError
-from .._server.connection import Server, send_all, transaction
+from .._server.commands import Server, send_all, transaction
 from .._server.info import node_info, parse_info
 from .._topology.fence import PING_PERIOD, before_fence, before_ping_delay, fence_for, is_fence, ping_delay_for
 from .._topology.shard import NodeState, config_values

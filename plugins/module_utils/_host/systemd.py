@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Iterator
 
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from .._server.commands import Server
 from .._server.config_file import read_text
-from .._server.connection import Server
 from .._wait import Clock, until
 from .process import version_folder
 from .service import THIS_HOST, Host, Start

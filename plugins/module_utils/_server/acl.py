@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
-from .connection import Server
+from .commands import Server
 
 __all__ = ["denied_on_node", "denied_on_sentinel", "missing_on_node", "missing_on_sentinel", "missing_to_coordinate"]
 

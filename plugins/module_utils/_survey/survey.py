@@ -21,8 +21,8 @@ from .._install.activation import activation_from, choose, restaged
 from .._install.folders import version_in
 from .._install.packages import package_record
 from .._install.symlink import Symlink
+from .._server.commands import Server
 from .._server.config_file import FileIdentity, directives, is_mount_point, read_text
-from .._server.connection import Server
 from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values

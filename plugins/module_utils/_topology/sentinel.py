@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._errors import CommandRefused, PreconditionFailed
 from .._server.address import Address, is_run_id, same_node
-from .._server.connection import Server
+from .._server.commands import Server
 from .._server.info import parse_info, server_of
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Server
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 
 Answer = Callable[[list[str]], Any]
 
