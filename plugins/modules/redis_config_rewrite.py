@@ -68,10 +68,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._atomic_write import FileIdentity
 from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
 from ..module_utils._server.address import Address
 from ..module_utils._server.commands import Server
-from ..module_utils._server.config_file import FileIdentity, difference, is_mount_point, read_text
+from ..module_utils._server.config_file import difference, is_mount_point, read_text
 from ..module_utils._server.connection import connect
 from ..module_utils._server.info import is_sentinel, parse_info
 from ..module_utils._server.login import CONNECTION_SPEC, login_from

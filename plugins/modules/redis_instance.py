@@ -262,6 +262,7 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._atomic_write import FileIdentity
 from ..module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ..module_utils._host.process import Owner
 from ..module_utils._host.service import Command, Process, Service, command_words
@@ -284,7 +285,6 @@ from ..module_utils._instance.lifecycle import (
 )
 from ..module_utils._server.address import Address
 from ..module_utils._server.commands import Server
-from ..module_utils._server.config_file import FileIdentity
 from ..module_utils._server.connection import connect
 from ..module_utils._server.info import NodeInfo, node_info, parse_info
 from ..module_utils._server.log import last_lines, size_of

@@ -196,6 +196,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._atomic_write import write_atomically
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._server.address import Address
@@ -274,10 +275,7 @@ def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
         raise
     audit.clean_up()
     if params["result_file"]:
-        partial = f"{params['result_file']}.partial"
-        with open(partial, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=2)
-        os.replace(partial, params["result_file"])
+        write_atomically(params["result_file"], json.dumps(result, indent=2), mode=0o644)
     return result
 
 

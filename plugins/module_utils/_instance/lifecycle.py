@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
+from .._atomic_write import FileIdentity
 from .._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import alive, binary_version
 from .._host.service import Attempt, Start
@@ -18,7 +19,7 @@ from .._install.activation import Activation
 from .._install.instance_files import InstanceFiles, log_file_of
 from .._server.address import Address
 from .._server.commands import Server
-from .._server.config_file import FileIdentity, mended_sentinel_config, read_text, write_text
+from .._server.config_file import mended_sentinel_config, read_text, write_text
 from .._server.data_files import data_files, data_was_refused, followed, set_aside, unreadable, with_master
 from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import judge_log, size_of, tail

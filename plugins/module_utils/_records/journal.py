@@ -20,8 +20,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._atomic_write import FileIdentity, write_atomically
 from .._errors import PreconditionFailed
-from .._server.config_file import FileIdentity
 
 __all__ = ["SCHEMA", "before_path", "close_journal", "merged", "read_before", "read_journal", "write_journal"]
 
@@ -57,14 +57,7 @@ def write_journal(path: str, content: dict[str, Any]) -> None:
     only.
     """
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    partial = path + ".partial"
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def before_path(path: str) -> str:

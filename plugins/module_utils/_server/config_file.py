@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import stat
-from dataclasses import dataclass
+
+from .._atomic_write import FileIdentity, write_atomically
 
 __all__ = [
-    "FileIdentity",
     "difference",
     "directives",
     "is_mount_point",
@@ -161,36 +159,5 @@ def is_mount_point(path: str) -> bool:
 
 
 def write_text(path: str, text: str) -> None:
-    """Replaces a file's content in one step; owner, group and mode stay."""
-    partial = path + ".partial"
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(partial)
-    # it may hold secrets: nobody else may read it before it has its own mode
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
-    FileIdentity.of(path).apply_to(partial)
-    os.replace(partial, path)
-
-
-@dataclass(frozen=True)
-class FileIdentity:
-    """Owner, group and permission bits of a file."""
-
-    uid: int
-    gid: int
-    mode: int
-
-    @classmethod
-    def of(cls, path: str) -> FileIdentity:
-        found = os.stat(path)
-        return cls(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
-
-    def apply_to(self, path: str) -> bool:
-        """Gives the file this owner, group and mode; returns whether anything had to be changed."""
-        now = FileIdentity.of(path)
-        if (now.uid, now.gid) != (self.uid, self.gid):
-            os.chown(path, self.uid, self.gid)
-        if now != self:
-            os.chmod(path, self.mode)
-        return now != self
+    """Replace a configuration file's content in one step; owner, group and mode stay."""
+    write_atomically(path, text, FileIdentity.of(path))

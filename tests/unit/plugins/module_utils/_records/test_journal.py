@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import (
     SCHEMA,
@@ -19,7 +20,6 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal
     read_journal,
     write_journal,
 )
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import FileIdentity
 
 
 @pytest.fixture
