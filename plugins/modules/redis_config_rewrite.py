@@ -66,17 +66,14 @@ import os
 import re
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils._atomic_write import FileIdentity
-from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
-from ..module_utils._server.address import Address
+from ..module_utils._errors import CommandRefused, PreconditionFailed
+from ..module_utils._module import run_module
 from ..module_utils._server.commands import Server
 from ..module_utils._server.config_file import difference, is_mount_point, read_text
-from ..module_utils._server.connection import connect
+from ..module_utils._server.connection import server_from
 from ..module_utils._server.info import is_sentinel, parse_info
-from ..module_utils._server.login import CONNECTION_SPEC, login_from
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._server.login import CONNECTION_SPEC
 
 _SECRETS = re.compile(
     r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-(?:client-)?key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
@@ -127,7 +124,7 @@ def running_values(server: Server) -> dict[str, str]:
 
 
 def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    server = server_from(params)
     info = parse_info(server.command("INFO", "server"))
     path = info.get("config_file", "")
     require_rewritable(path, str(server.address))
@@ -153,17 +150,11 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(CONNECTION_SPEC, supports_check_mode=True)
-    try:
-        require_redis_py()
-        result = rewrite(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=f"the configuration file cannot be read or given back its owner: {error}. Run the task with become.")
-    if not module._diff:
-        result.pop("diff", None)
-    module.exit_json(**result)
+    run_module(
+        CONNECTION_SPEC,
+        rewrite,
+        os_error="the configuration file cannot be read or given back its owner: {error}. Run the task with become.",
+    )
 
 
 if __name__ == "__main__":

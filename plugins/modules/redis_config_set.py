@@ -50,13 +50,10 @@ before:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._server.address import Address
-from ..module_utils._server.connection import connect
-from ..module_utils._server.login import CONNECTION_SPEC, login_from
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._errors import PreconditionFailed
+from ..module_utils._module import run_module
+from ..module_utils._server.connection import server_from
+from ..module_utils._server.login import CONNECTION_SPEC
 from ..module_utils._topology.shard import config_values
 
 SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
@@ -70,7 +67,7 @@ def is_secret(name: str) -> bool:
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    server = server_from(params)
     wanted = {str(name): str(value) for name, value in params["settings"].items()}
     before = config_values(server, *wanted)
     unknown = sorted(set(wanted) - set(before))
@@ -91,15 +88,13 @@ def _masked(values: dict[str, str]) -> dict[str, str]:
     return {name: "********" if is_secret(name) else value for name, value in values.items()}
 
 
+def secrets(params: dict[str, Any]) -> list[str]:
+    """Return the values that no output may show."""
+    return [str(value) for name, value in params["settings"].items() if is_secret(name)]
+
+
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    module.no_log_values.update(str(value) for name, value in module.params["settings"].items() if is_secret(name))
-    try:
-        require_redis_py()
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, ensure, secrets=secrets)
 
 
 if __name__ == "__main__":

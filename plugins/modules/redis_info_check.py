@@ -170,16 +170,14 @@ waited_ms:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
+from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed
+from ..module_utils._module import run_module
 from ..module_utils._server.address import Address
 from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import connect
 from ..module_utils._server.info import node_info, parse_info
 from ..module_utils._server.log import judge_log, read_from
-from ..module_utils._server.login import CONNECTION_SPEC, login_from
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._server.login import CONNECTION_SPEC, address_from, login_from
 from ..module_utils._topology.conditions import Finding, Observation, Wanted, judge
 from ..module_utils._topology.sentinel import read_view
 from ..module_utils._wait import Clock, until
@@ -218,7 +216,7 @@ class Observer:
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._login = login_from(params)
-        self._server = connect(Address(params["login_host"], params["login_port"]), self._login)
+        self._server = connect(address_from(params), self._login)
         self._master_name: str | None = params["master_name"]
         self._want_lag = params["max_lag_bytes"] is not None
         self._master: Server | None = None
@@ -277,23 +275,13 @@ def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     failed = "; ".join(str(finding) for finding in findings if not finding.ok)
     raise ConditionNotMet(
         f"not met{' within ' + str(params['wait_s']) + ' s' if params['wait_s'] else ''}: {failed}",
-        node=str(Address(params["login_host"], params["login_port"])),
+        node=str(address_from(params)),
         **result,
     )
 
 
 def main() -> None:
-    module = AnsibleModule(
-        SPEC,
-        supports_check_mode=True,
-        required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"},
-    )
-    try:
-        require_redis_py()
-        result = check(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, check, required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"})
 
 
 if __name__ == "__main__":

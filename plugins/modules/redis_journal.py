@@ -73,10 +73,15 @@ journal:
 import json
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import SentinelOpsError
+from ..module_utils._module import run_module
 from ..module_utils._records.journal import close_journal, merged, read_journal, write_journal
+
+SPEC: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
+    "content": {"type": "dict", "default": {}},
+    "followed_by": {"type": "str", "default": ""},
+}
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -98,24 +103,7 @@ def _diff(path: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str,
 
 
 def main() -> None:
-    module = AnsibleModule(
-        {
-            "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
-            "content": {"type": "dict", "default": {}},
-            "followed_by": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=f"the journal {module.params['path']} cannot be written: {error}. Nothing else was touched.")
-    if not module._diff:
-        result.pop("diff")
-    module.exit_json(**result)
+    run_module(SPEC, ensure, os_error="the journal {path} cannot be written: {error}. Nothing else was touched.")
 
 
 if __name__ == "__main__":

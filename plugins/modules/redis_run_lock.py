@@ -86,10 +86,16 @@ holder:
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import SentinelOpsError
+from ..module_utils._module import run_module
 from ..module_utils._records.run_lock import Moment, Record, RunLock, age_s, now, taker
+
+SPEC: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["taken", "renewed", "released"], "default": "taken"},
+    "run": {"type": "dict", "required": True},
+    "lease_s": {"type": "int", "default": 300},
+    "instead_of": {"type": "list", "elements": "str", "default": []},
+}
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -119,26 +125,12 @@ def _holder(record: Record, moment: Moment) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        {
-            "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["taken", "renewed", "released"], "default": "taken"},
-            "run": {"type": "dict", "required": True},
-            "lease_s": {"type": "int", "default": 300},
-            "instead_of": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
+    run_module(
+        SPEC,
+        ensure,
+        os_error="the lock {path} cannot be read or written: {error.strerror}. Nothing else was touched. "
+        "Run with become, as the user of earlier runs, make room, or give another redis_upgrade_journal_folder.",
     )
-    try:
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(
-            msg=f"the lock {module.params['path']} cannot be read or written: {error.strerror or error}. Nothing else was touched. "
-            "Run with become, as the user of earlier runs, make room, or give another redis_upgrade_journal_folder."
-        )
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

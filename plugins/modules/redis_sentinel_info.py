@@ -95,13 +95,10 @@ masters:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._server.address import Address
-from ..module_utils._server.connection import connect
+from ..module_utils._module import run_module
+from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, login_from
-from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.sentinel import disagreements, monitored_masters, read_view, sentinel_set
 
 SPEC: dict[str, Any] = {
@@ -115,7 +112,7 @@ SPEC: dict[str, Any] = {
 def topology(params: dict[str, Any], name: str) -> dict[str, Any]:
     """What the Sentinels of the set say of one master."""
     login = login_from(params)
-    first = connect(Address(params["login_host"], params["login_port"]), login)
+    first = server_from(params)
     addresses = sentinel_set(params["sentinels"], first, name)
     views, unreachable = [], []
     for address in addresses:
@@ -138,19 +135,12 @@ def topology(params: dict[str, Any], name: str) -> dict[str, Any]:
 def read(params: dict[str, Any]) -> dict[str, Any]:
     names = [params["master_name"]]
     if not names[0]:
-        sentinel = connect(Address(params["login_host"], params["login_port"]), login_from(params))
-        names = [master.name for master in monitored_masters(sentinel)]
-    return {"changed": False, "masters": {name: topology(params, name) for name in names}}
+        names = [master.name for master in monitored_masters(server_from(params))]
+    return {"masters": {name: topology(params, name) for name in names}}
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    try:
-        require_redis_py()
-        result = read(module.params)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, lambda params, _check_mode: read(params))
 
 
 if __name__ == "__main__":

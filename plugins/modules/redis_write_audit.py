@@ -194,15 +194,13 @@ import json
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils._atomic_write import write_atomically
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._module import run_module
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import connect
+from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
-from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.sentinel import sentinel_set
 from ..module_utils._wait import Clock
 
@@ -231,7 +229,7 @@ def audit_from(params: dict[str, Any]) -> Audit:
     if params["writers"] < 1 or params["writes_per_second"] <= 0:
         raise PreconditionFailed("writers must be at least 1 and writes_per_second more than 0")
     login, node_login, name = login_from(params), node_login_from(params), params["master_name"]
-    addresses = sentinel_set(params["sentinels"], connect(Address(params["login_host"], params["login_port"]), login), name)
+    addresses = sentinel_set(params["sentinels"], server_from(params), name)
 
     def to_sentinel(address: Address) -> Any:
         return connect(address, login)
@@ -262,13 +260,13 @@ def told_to_stop(stop_file: str) -> bool:
     return bool(stop_file) and (os.path.exists(stop_file) or not os.path.isdir(os.path.dirname(stop_file)))
 
 
-def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def audit_writes(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     audit = audit_from(params)
     audit.prove_empty()
     stop_file = params["stop_file"] or ""
     try:
         seconds = audit.write(lambda: told_to_stop(stop_file), clock)
-        result = {"changed": False, "seconds": round(seconds, 1), **audit.verdict(clock)}
+        result: dict[str, Any] = {"seconds": round(seconds, 1), **audit.verdict(clock)}
     except SentinelOpsError:
         with contextlib.suppress(SentinelOpsError):  # the first error is the one to tell
             audit.clean_up()
@@ -280,15 +278,7 @@ def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    if module.check_mode:
-        module.exit_json(changed=False)
-    try:
-        require_redis_py()
-        result = run(module.params, Clock())
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, lambda params, check_mode: {} if check_mode else audit_writes(params, Clock()))
 
 
 if __name__ == "__main__":

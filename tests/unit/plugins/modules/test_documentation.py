@@ -9,11 +9,12 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sentinelops.redis.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.sentinelops.redis.tests.unit.support.modules import NAMES, PLUGINS, module
+from ansible_collections.sentinelops.redis.tests.unit.support.modules import NAMES, PACKAGE, PLUGINS, module
 
 DESCRIBED = ("type", "default", "choices", "required", "elements")
 USUAL = {"type": "str", "default": None, "choices": None, "required": False, "elements": None}
-WITH_CONNECTION = [name for name in NAMES if "login_host" in (PLUGINS / "modules" / f"{name}.py").read_text()]
+WITH_CONNECTION = [name for name in NAMES if "CONNECTION_SPEC" in (PLUGINS / "modules" / f"{name}.py").read_text()]
+RUNNER = importlib.import_module(f"{PACKAGE}.module_utils._module")
 
 
 class Taken(Exception):
@@ -21,12 +22,13 @@ class Taken(Exception):
 
 
 def taken(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments of AnsibleModule in the module's main()."""
+    """Return the arguments of AnsibleModule in the module's main(), or in run_module(), which it calls."""
 
     def take(argument_spec: dict[str, Any], **options: Any) -> AnsibleModule:
         raise Taken({"argument_spec": argument_spec, **options})
 
-    monkeypatch.setattr(module(name), "AnsibleModule", take)
+    for place in (module(name), RUNNER):
+        monkeypatch.setattr(place, "AnsibleModule", take, raising=False)
     with pytest.raises(Taken) as caught:
         module(name).main()
     arguments: dict[str, Any] = caught.value.args[0]
