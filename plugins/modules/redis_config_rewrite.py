@@ -63,7 +63,6 @@ differing:
 """
 
 import os
-import re
 from typing import Any
 
 from ..module_utils._atomic_write import FileIdentity
@@ -74,15 +73,7 @@ from ..module_utils._server.config_file import difference, is_mount_point, read_
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.info import is_sentinel, parse_info
 from ..module_utils._server.login import CONNECTION_SPEC
-
-_SECRETS = re.compile(
-    r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-(?:client-)?key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
-)
-
-
-def masked(text: str) -> str:
-    """The file's text for a diff, without the values of secrets."""
-    return _SECRETS.sub(r"\1********", text)
+from ..module_utils._server.secret_directives import masked
 
 
 def require_rewritable(path: str, node: str) -> None:

@@ -54,16 +54,10 @@ from ..module_utils._errors import PreconditionFailed
 from ..module_utils._module import run_module
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
+from ..module_utils._server.secret_directives import is_secret
 from ..module_utils._topology.shard import config_values
 
 SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
-
-
-def is_secret(name: str) -> bool:
-    """Whether the value of this parameter must not be seen in any output (requirepass, masterauth,
-    tls-key-file-pass, ...).
-    """
-    return name.lower() == "masterauth" or name.lower().endswith("pass")
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
