@@ -178,7 +178,7 @@ from ..module_utils._server.connection import connect
 from ..module_utils._server.info import node_info, parse_info
 from ..module_utils._server.log import judge_log, read_from
 from ..module_utils._server.login import CONNECTION_SPEC, address_from, login_from
-from ..module_utils._topology.conditions import Finding, Observation, Wanted, judge
+from ..module_utils._topology.conditions import ConditionResult, ConditionsWanted, Observation, judge
 from ..module_utils._topology.sentinel import read_view
 from ..module_utils._wait import Clock, until
 
@@ -244,13 +244,13 @@ class Observer:
 
 def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Looks until every condition holds; raises ConditionNotMet when time is up."""
-    wanted = Wanted(**{name: params[name] for name in CONDITIONS})
+    wanted = ConditionsWanted(**{name: params[name] for name in CONDITIONS})
     observer = Observer(params)
-    findings: list[Finding] = []
+    results: list[ConditionResult] = []
 
     def satisfied(seen: Observation) -> bool:
-        findings[:] = judge(wanted, seen)
-        return not seen.error and all(finding.ok for finding in findings)
+        results[:] = judge(wanted, seen)
+        return not seen.error and all(found.ok for found in results)
 
     waited = until(
         observer.look,
@@ -264,7 +264,7 @@ def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         "met": waited.satisfied,
         "waited_ms": round(waited.waited_s * 1000),
         "info": dict(waited.seen.info),
-        "conditions": [finding.as_dict() for finding in findings],
+        "conditions": [found.as_dict() for found in results],
     }
     if waited.seen.view is not None:
         result["view"] = waited.seen.view.as_dict()
@@ -272,7 +272,7 @@ def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         result["log_warnings"] = list(judge_log(waited.seen.log).warnings)
     if waited.satisfied or check_mode:
         return result
-    failed = "; ".join(str(finding) for finding in findings if not finding.ok)
+    failed = "; ".join(str(found) for found in results if not found.ok)
     raise ConditionNotMet(
         f"not met{' within ' + str(params['wait_s']) + ' s' if params['wait_s'] else ''}: {failed}",
         node=str(address_from(params)),
