@@ -87,7 +87,7 @@ import time
 from typing import Any
 
 from ..module_utils._module import run_module
-from ..module_utils._records.run_lock import Moment, Record, RunLock, age_s, now, taker
+from ..module_utils._records.run_lock import Moment, Record, RunLock, age_s, now, right_to_take
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -103,7 +103,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["state"] == "taken":
         found = lock.read()
         moment = now()
-        right = taker(found, str(run["id"]), moment, params["instead_of"])
+        right = right_to_take(found, str(run["id"]), moment, params["instead_of"])
         if not check_mode:
             right, found = lock.take(run, params["lease_s"], params["instead_of"])
         result = {"changed": right in ("free", "expired", "override"), "held": bool(right), "right": right}

@@ -113,7 +113,7 @@ from typing import Any
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
 from ..module_utils._module import run_module
-from ..module_utils._records.journal import read_before, read_journal
+from ..module_utils._records.journal import read_journal, read_rollback_record
 from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
@@ -152,7 +152,7 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
     manager, folder = params["service_manager"], params["folder"] or ""
     wanted = Wanted(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
-    return survey(server, params["kind"], journal, wanted, lambda running: read_before(params["journal"], running))
+    return survey(server, params["kind"], journal, wanted, lambda running: read_rollback_record(params["journal"], running))
 
 
 def read(params: dict[str, Any]) -> dict[str, Any]:

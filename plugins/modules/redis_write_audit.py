@@ -262,7 +262,7 @@ def told_to_stop(stop_file: str) -> bool:
 
 def audit_writes(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     audit = audit_from(params)
-    audit.prove_empty()
+    audit.require_unused_keys()
     stop_file = params["stop_file"] or ""
     try:
         seconds = audit.write(lambda: told_to_stop(stop_file), clock)

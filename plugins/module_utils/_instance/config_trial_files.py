@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Iterator, NamedTuple, Protocol, Sequence
 
 from .._install.copy_files import inside
-from .._server.config_file import mended_sentinel_config, quoted, split_args
+from .._server.config_file import quote_sentinel_secrets, quoted, split_args
 from .._server.log import judge_log
 from .._server.secret_directives import secrets_of
 
@@ -254,7 +254,7 @@ class _Writer:
 
 def trial_config(config_file: str, sentinel: bool, files: Files, place: Place) -> TrialConfig | None:
     """The files with which to try a configuration file; None if it cannot be read."""
-    reader = _Reader(files, place.start_folder, mended_sentinel_config if sentinel else str)
+    reader = _Reader(files, place.start_folder, quote_sentinel_secrets if sentinel else str)
     main = reader.read(config_file)
     if main is None:
         return None

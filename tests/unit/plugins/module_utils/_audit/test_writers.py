@@ -120,7 +120,7 @@ def written(store: Store, count: int) -> Callable[[], bool]:
 def test_nothing_is_lost() -> None:
     store = Store()
     audit = audit_of(store)
-    audit.prove_empty()
+    audit.require_unused_keys()
     seconds = audit.write(written(store, 20), Clock())
     verdict = audit.verdict(Clock())
     assert verdict["acknowledged"] == verdict["attempted"] >= 40
@@ -216,7 +216,7 @@ def test_keys_that_exist_already() -> None:
     store = Store()
     store.lists[MASTER]["audit:1"] = [1]
     with pytest.raises(PreconditionFailed, match="the keys audit:1 exist already"):
-        audit_of(store).prove_empty()
+        audit_of(store).require_unused_keys()
 
 
 def test_a_deployment_that_does_not_settle() -> None:

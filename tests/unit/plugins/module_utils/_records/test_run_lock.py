@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import Moment, RunLock, age_s, describe_run, now, taker
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import (
+    Moment,
+    RunLock,
+    age_s,
+    describe_run,
+    now,
+    right_to_take,
+)
 
 DAY = 86400.0
 ALICE = {"id": "a1", "user": "alice", "controller": "bastion", "pid": 4711, "begun": "99", "machine": "m"}
@@ -71,7 +78,7 @@ def test_without_a_boot_id_two_boots_are_never_taken_for_one() -> None:
     ],
 )
 def test_who_may_take_it(found: dict[str, Any] | None, age: float, instead_of: list[str], right: str) -> None:
-    assert taker(found, "b2", Moment(0, 1000 + age, "boot-1"), instead_of) == right
+    assert right_to_take(found, "b2", Moment(0, 1000 + age, "boot-1"), instead_of) == right
 
 
 def test_a_run_is_named_so_that_it_can_be_found() -> None:

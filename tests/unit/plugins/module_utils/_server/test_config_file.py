@@ -12,8 +12,8 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_f
     difference,
     directives,
     is_mount_point,
-    mended_sentinel_config,
     mount_points,
+    quote_sentinel_secrets,
     quoted,
     read_text,
     split_args,
@@ -69,10 +69,10 @@ def test_a_secret_that_sentinel_wrote_without_quotes_can_be_read_again(password:
     spaces or quotes.
     """
     written = f"port 26379\nsentinel monitor mymaster 10.0.0.1 6379 2\nsentinel auth-pass mymaster {password}\n"
-    mended = mended_sentinel_config(written)
+    mended = quote_sentinel_secrets(written)
     assert split_args(mended.splitlines()[2]) == ["sentinel", "auth-pass", "mymaster", password]
     assert mended.splitlines()[:2] == written.splitlines()[:2]
-    assert mended_sentinel_config(mended) == mended
+    assert quote_sentinel_secrets(mended) == mended
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_a_secret_that_sentinel_wrote_without_quotes_can_be_read_again(password:
     ],
 )
 def test_what_can_be_read_stays_as_it_is(line: str) -> None:
-    assert mended_sentinel_config(line) == line
+    assert quote_sentinel_secrets(line) == line
 
 
 @pytest.mark.parametrize("directive", ["auth-pass mymaster", "auth-user mymaster", "sentinel-pass", "sentinel-user", "AUTH-PASS mymaster"])
 def test_every_secret_of_a_sentinel_is_mended(directive: str) -> None:
-    assert mended_sentinel_config(f"sentinel {directive} a b\n") == f'sentinel {directive} "a b"\n'
+    assert quote_sentinel_secrets(f"sentinel {directive} a b\n") == f'sentinel {directive} "a b"\n'
 
 
 def test_directives() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.data_files import (
+    configured_master,
     data_files,
     data_was_refused,
-    followed,
     set_aside,
+    set_configured_master,
     unreadable,
-    with_master,
 )
 
 OLD = ("redis", "6.2.14")
@@ -96,7 +96,7 @@ def test_set_aside_and_again(tmp_path: Path) -> None:
 )
 def test_whom_it_follows(tmp_path: Path, lines: tuple[str, ...], master: str) -> None:
     (tmp_path / "more.conf").write_text("replicaof 10.0.0.9 6379\n")
-    assert followed(config(tmp_path, *lines)) == master
+    assert configured_master(config(tmp_path, *lines)) == master
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_another_master(tmp_path: Path, before: str, changed: bool, after: str) 
     path = tmp_path / "redis.conf"
     path.write_text(before)
     path.chmod(0o640)
-    assert with_master(str(path), "10.0.0.1 6379") is changed
+    assert set_configured_master(str(path), "10.0.0.1 6379") is changed
     assert path.read_text() == after
     assert path.stat().st_mode & 0o777 == 0o640
 
