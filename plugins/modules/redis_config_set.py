@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ensures that configuration parameters of a running server have given values."""
+"""Set configuration parameters of a running server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ module: redis_config_set
 short_description: Set configuration parameters of a running server
 version_added: 0.1.0
 description:
-  - Ensures that parameters have the given values (C(CONFIG SET)). Use M(sentinelops.redis.redis_config_rewrite) to
-    make them persistent.
+  - Ensures that parameters have the given values (C(CONFIG SET)). Use
+    M(sentinelops.redis.redis_config_rewrite) to make them persistent.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -22,11 +22,12 @@ attributes:
     support: full
   diff_mode:
     support: full
+    details: The values of parameters that hold secrets are masked.
   idempotent:
     support: full
 options:
   settings:
-    description: Names of parameters with their values, as C(CONFIG GET) prints them.
+    description: The names of parameters with their values, as C(CONFIG GET) prints them.
     type: dict
     required: true
 seealso:
@@ -34,7 +35,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Put the priority of the replica back
+- name: Restore the priority of the replica
   sentinelops.redis.redis_config_set:
     settings:
       replica-priority: 100
@@ -42,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The values before; those of secrets are masked.
+  description: The values before the change; those of secrets are masked.
   returned: success
   type: dict
   sample: {"replica-priority": "1"}
@@ -61,6 +62,7 @@ SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "require
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Set the parameters that differ, and return the module's result."""
     server = server_from(params)
     wanted = {str(name): str(value) for name, value in params["settings"].items()}
     before = config_values(server, *wanted)

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asserts conditions on one instance, or waits for them up to a deadline."""
+"""Check, or wait for, conditions on one instance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ module: redis_info_check
 short_description: Check, or wait for, the state of one Redis, Valkey or Sentinel instance
 version_added: 0.1.0
 description:
-  - Reads C(INFO), and of a Sentinel also its view of a master, and fails unless all given conditions hold.
-  - With O(wait_s) it waits for them, and when time is up it says which condition failed and what was last seen.
-  - An instance that does not answer, or is loading its data, is waited for like any other condition. A wrong
-    password is an error at once.
+  - Reads C(INFO), and a Sentinel's view of a master, and fails unless all given conditions hold.
+  - With O(wait_s) the module waits for the conditions. At the deadline it names each condition that
+    does not hold, with the last observation.
+  - Waits as well for an instance that does not answer or is loading its data. A wrong password is
+    an error at once.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -22,7 +23,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The module only reads. In check mode it does not wait, and reports what is not met without failing.
+    details:
+      - The module only reads. In check mode it does not wait, and reports conditions that do not
+        hold without failing.
   diff_mode:
     support: none
   idempotent:
@@ -33,50 +36,51 @@ options:
     type: str
     choices: [master, replica, sentinel]
   version:
-    description: The instance must run exactly this version (of Valkey, where it is one).
+    description: The instance must run exactly this version (of Valkey, if the instance is one).
     type: str
   loaded:
     description: The instance must have loaded its data (C(loading:0)).
     type: bool
   link_up:
-    description: The replica's link to its master must be up, and no synchronisation in progress.
+    description: The replica's link to its master must be up, with no synchronisation in progress.
     type: bool
   max_lag_bytes:
     description:
-      - A replica may lag behind its master by at most this many bytes of the replication stream; on a master this
-        holds for each of its replicas.
-      - For a replica its master is asked too, with the same credentials.
+      - The replica may lag behind its master by at most this many bytes of the replication stream.
+        For a master, this limits the lag of each of its replicas.
+      - To find the lag of a replica, the module asks its master with the same credentials.
     type: int
   min_uptime_s:
     description: The instance must have been up for this many seconds.
     type: int
   fields:
     description:
-      - Any fields of C(INFO) with the value they must have.
-      - A value may begin with an operator (V(>=), V(<=), V(>), V(<), V(!=)); numbers are compared as numbers.
+      - Fields of C(INFO) with the values that they must have.
+      - A value may begin with an operator (V(>=), V(<=), V(>), V(<), V(!=)). Numbers are compared
+        as numbers.
     type: dict
     default: {}
   master_name:
-    description: For a Sentinel, the name of the master that it must monitor. The conditions below are about that
-      master.
+    description: The name of the master that the Sentinel must monitor. The following conditions
+      are about this master.
     type: str
   master:
     description: The Sentinel must name this node (C(host:port)) as the master.
     type: str
   quorum:
-    description: C(SENTINEL CKQUORUM) must say that quorum and majority can be reached.
+    description: C(SENTINEL CKQUORUM) must confirm that quorum and majority can be reached.
     type: bool
   links_fresh:
     description:
-      - The Sentinel must have a working connection to the master, to each replica and to each other Sentinel, proved
-        by an answered PING.
+      - The Sentinel must have a working connection to the master, each replica and each other
+        Sentinel, proved by an answered PING.
       - C(CKQUORUM) alone counts a Sentinel that has just been stopped as usable.
     type: bool
   known_sentinels:
-    description: How many other Sentinels the Sentinel must know.
+    description: The Sentinel must know this many other Sentinels.
     type: int
   known_replicas:
-    description: How many replicas the Sentinel must know.
+    description: The Sentinel must know this many replicas.
     type: int
   no_tilt:
     description: The Sentinel must not be in TILT.
@@ -85,14 +89,14 @@ options:
     description: The Sentinel must have no failover of this master in progress.
     type: bool
   log_clean:
-    description: The log O(log_file), from O(log_offset) on, must not say that something is broken.
+    description: The log O(log_file), from O(log_offset) on, must not report an error.
     type: bool
   log_file:
     description: The log file of the instance, on the host that runs the module.
     type: path
   log_offset:
-    description: From which byte of the log on to read, for example the
-      RV(sentinelops.redis.redis_instance#module:log_offset) of its start.
+    description: The byte of the log from which to read, such as the
+      RV(sentinelops.redis.redis_instance#module:log_offset) of the instance's start.
     type: int
     default: 0
   wait_s:
@@ -100,7 +104,7 @@ options:
     type: int
     default: 0
   interval_ms:
-    description: How long to wait between two looks, in milliseconds.
+    description: How long to wait between two checks, in milliseconds.
     type: int
     default: 200
 seealso:
@@ -130,7 +134,7 @@ EXAMPLES = r"""
     links_fresh: true
     wait_s: 60
 
-- name: Refuse to go on while a background save runs
+- name: Stop the play while a background save runs
   sentinelops.redis.redis_info_check:
     fields:
       rdb_bgsave_in_progress: 0
@@ -148,22 +152,23 @@ view:
   returned: when O(master_name) is given and the Sentinel answered
   type: dict
 conditions:
-  description: Each condition with what was wanted and what was seen.
+  description: Each condition with the wanted and the observed value.
   returned: always
   type: list
   elements: dict
-  sample: [{"condition": "link_up", "wanted": true, "seen": "master_link_status down", "ok": false}]
+  sample:
+    - {"condition": "link_up", "wanted": true, "seen": "master_link_status down", "ok": false}
 log_warnings:
   description: Lines of level warning in the log that are not known to be harmless.
   returned: with O(log_clean=true)
   type: list
   elements: str
 met:
-  description: Whether all conditions hold; false is only returned in check mode, else the module fails.
+  description: Whether all conditions hold. If not, the module fails, except in check mode.
   returned: always
   type: bool
 waited_ms:
-  description: For how long was waited, in milliseconds.
+  description: How long the module waited, in milliseconds.
   returned: always
   type: int
 """
@@ -212,7 +217,7 @@ SPEC: dict[str, Any] = {
 
 
 class Observer:
-    """Looks at one instance, and for a lag at the replica's master."""
+    """Observes one instance, and its master if the lag of a replica is a condition."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._login = login_from(params)
@@ -223,7 +228,7 @@ class Observer:
         self._log = (params["log_file"] or "", params["log_offset"]) if params["log_clean"] else ("", 0)
 
     def look(self) -> Observation:
-        """One observation; that the instance cannot be reached, or refuses, is one too."""
+        """Return one observation; a lost connection or a refused command is an observation too."""
         try:
             info = parse_info(self._server.command("INFO"))
             view = read_view(self._server, self._master_name) if self._master_name else None
@@ -243,7 +248,7 @@ class Observer:
 
 
 def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Looks until every condition holds; raises ConditionNotMet when time is up."""
+    """Wait until every condition holds; raise ConditionNotMet at the deadline."""
     wanted = ConditionsWanted(**{name: params[name] for name in CONDITIONS})
     observer = Observer(params)
     results: list[ConditionResult] = []

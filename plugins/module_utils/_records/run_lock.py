@@ -124,8 +124,8 @@ class RunLock:
         )
         raise PreconditionFailed(
             f"this run ({run['id']}) has lost its lock: {by}",
-            state="What this run has done so far is complete, and nothing new was begun",
-            advice="Let the other run end, then run again: it surveys afresh and does what is left",
+            state="The last step of this run is complete, and no new step was begun",
+            advice="Wait until the other run has ended, then run again: a new run surveys the deployment and does the remaining steps",
         )
 
     def release(self, run: Mapping[str, Any]) -> bool:

@@ -22,7 +22,10 @@ class Killed(BaseException):
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Act, and die before the n-th change of the file system (from 0 on); return whether it died."""
+    """Act, and die before the n-th change of the file system (from 0 on).
+
+    Returns False if there were fewer changes.
+    """
     counter = itertools.count()
     with monkeypatch.context() as patched:
         for module, name in CHANGES:

@@ -1,4 +1,4 @@
-"""Replacing files: whole or not at all, durable, and with the owner and mode that they should have."""
+"""Atomic replacement of files: whole or not at all, durable, with the right owner and mode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every module's main() makes of options, results and errors."""
+"""Options, results and errors of a module that calls run_module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Act = Callable[[dict[str, Any], bool], dict[str, Any]]
 
 @pytest.fixture
 def end(capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
-    """Run a module that acts as given, and return what it says."""
+    """Return a function that runs a module with a given action, and returns its result."""
 
     def run(act: Act, given: dict[str, Any] | None = None, *, check_mode: bool = False, diff: bool = False, **options: Any) -> Any:
         internal = {"_ansible_check_mode": check_mode, "_ansible_diff": diff, "_ansible_remote_tmp": "/tmp"}
@@ -55,7 +55,10 @@ def test_a_diff_is_for_diff_mode(end: Callable[..., dict[str, Any]], diff: bool)
 
 @pytest.fixture
 def warned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Collect the warnings: where Ansible's controller code was imported, they are not in the result."""
+    """Return a list that collects the warnings.
+
+    Once a test has imported Ansible's controller code, results have no warnings.
+    """
     found: list[str] = []
     monkeypatch.setattr(AnsibleModule, "warn", lambda _self, warning: found.append(warning))
     return found

@@ -1,4 +1,4 @@
-"""The journal: written whole, kept as it was first."""
+"""The journal: written atomically; the first value of a field is kept."""
 
 from __future__ import annotations
 
@@ -130,8 +130,7 @@ def test_closing_where_there_is_nothing_to_give_back(path: str, noted: dict[str,
     assert not Path(path).exists()
 
 
-# -- the note of the version before
-# ------------------------------------------------------------------------------------
+# -- the rollback record
 
 
 def test_where_the_note_is() -> None:

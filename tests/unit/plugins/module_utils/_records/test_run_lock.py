@@ -1,4 +1,4 @@
-"""The lock of a run: who may take it, when a lease has run out, and what becomes of the file."""
+"""The lock of a run: the right to take it, the age of a lease, and the lock's file."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def lock(tmp_path: Path) -> RunLock:
         (Moment(500_060, 1060, "boot-1"), 60),
         (Moment(500_060 + 10 * DAY, 1060, "boot-1"), 60),  # somebody set the clock ten days ahead
         (Moment(500_060 - 10 * DAY, 1060, "boot-1"), 60),  # or back
-        (Moment(500_400, 20, "boot-2"), 400),  # rebooted: the wall clock tells
-        (Moment(500_000 - DAY, 20, "boot-2"), 20),  # rebooted with a clock that lags: at least the time since the boot
-        (Moment(500_090, 5000, ""), 90),  # a host that does not tell its boots
+        (Moment(500_400, 20, "boot-2"), 400),  # rebooted: the wall clock counts
+        (Moment(500_000 - DAY, 20, "boot-2"), 20),  # rebooted with a late clock: the uptime counts
+        (Moment(500_090, 5000, ""), 90),  # a host without a boot id
     ],
 )
 def test_age(moment: Moment, age: float) -> None:
@@ -144,8 +144,8 @@ def test_a_run_that_was_taken_over_is_told_so(lock: RunLock, ended: bool) -> Non
         lock.renew(ALICE, 300)
     assert "has lost its lock" in str(raised.value)
     assert ("taken it over and ended" if ended else "bob@bastion") in str(raised.value)
-    assert "nothing new was begun" in str(raised.value)
-    assert (lock.read() or {}).get("run") == (None if ended else BOB), "what it has lost it does not take back"
+    assert "no new step was begun" in str(raised.value)
+    assert (lock.read() or {}).get("run") == (None if ended else BOB), "a run does not take back a lock that it has lost"
 
 
 def test_a_file_that_is_no_lock_is_left_alone(lock: RunLock, tmp_path: Path) -> None:
@@ -158,8 +158,9 @@ def test_a_file_that_is_no_lock_is_left_alone(lock: RunLock, tmp_path: Path) -> 
 
 
 def test_of_many_at_once_only_one_has_it_at_a_time(tmp_path: Path) -> None:
-    """Each tells before it releases; with its folder removed and made again all the time, no two
-    may overlap.
+    """Each process writes two lines while it holds the lock; no lines of two processes may mix.
+
+    The folder of the lock is removed and created again all the time.
     """
     context = multiprocessing.get_context("fork")
     path, log = str(tmp_path / "journal" / "lock.json"), tmp_path / "log"

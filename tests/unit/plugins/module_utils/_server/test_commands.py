@@ -51,7 +51,6 @@ def test_after_a_command_that_could_not_be_queued_the_transaction_is_ended() -> 
 
 
 # -- commands that may be sent twice
-# ------------------------------------------------------------------------------------
 
 
 def hanging_up(times: int, reply: str = "OK") -> Callable[[list[str]], str]:

@@ -65,9 +65,7 @@ def test_a_quoted_word_is_read_back_unchanged(word: str) -> None:
 
 @pytest.mark.parametrize("password", ["plain", "a b", 'a"b', '"half', "it's", r"back\slash", "#{{ x }}", "a  b", "'a' b"])
 def test_a_secret_that_sentinel_wrote_without_quotes_can_be_read_again(password: str) -> None:
-    """Sentinel writes auth-pass as it is, and refuses its own file at the next start where it holds
-    spaces or quotes.
-    """
+    """Sentinel writes auth-pass without quotes, and then refuses to read spaces in its value."""
     written = f"port 26379\nsentinel monitor mymaster 10.0.0.1 6379 2\nsentinel auth-pass mymaster {password}\n"
     mended = quote_sentinel_secrets(written)
     assert split_args(mended.splitlines()[2]) == ["sentinel", "auth-pass", "mymaster", password]
@@ -183,6 +181,7 @@ def test_mount_points_are_read() -> None:
 def test_a_file_is_no_mount_point_because_its_folder_has_another_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "redis.conf"
     file.touch()
-    monkeypatch.setattr(os.path, "ismount", lambda _path: True)  # as on an overlay whose layers are on different file systems
+    # as on an overlay whose layers are on different file systems
+    monkeypatch.setattr(os.path, "ismount", lambda _path: True)
     assert not is_mount_point(str(file))
     assert is_mount_point("/proc")

@@ -1,6 +1,4 @@
-"""Data files that an older server cannot read are recognised, set aside under names of their own,
-and never removed.
-"""
+"""Data files that an older server cannot read: recognised, renamed, and never removed."""
 
 from __future__ import annotations
 
@@ -51,10 +49,11 @@ def test_what_a_configuration_says(tmp_path: Path, lines: tuple[str, ...], inclu
         (OLD, False, {"dump.rdb": b"REDIS0010"}, ["dump.rdb"]),
         (OLD, False, {"dump.rdb": b""}, []),
         (OLD, False, {}, []),
-        (OLD, True, {"dump.rdb": b"REDIS0010"}, []),  # it would not be loaded
+        (OLD, True, {"dump.rdb": b"REDIS0010"}, []),  # such a server does not load dump.rdb
         (OLD, True, {"appendonly.aof": b"*2\r\n$6\r\nSELECT"}, []),
         (OLD, True, {"appendonly.aof": b"REDIS0010"}, ["appendonly.aof"]),
-        (OLD, True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0009"}, ["appendonlydir"]),  # before 7.0 there was no such folder
+        # servers before 7.0 have no such folder
+        (OLD, True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0009"}, ["appendonlydir"]),
         (("redis", "7.0.15"), True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0010"}, []),
         (("redis", "7.0.15"), True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0011"}, ["appendonlydir"]),
         (("valkey", "8.0.1"), False, {"dump.rdb": b"VALKEY080"}, ["dump.rdb"]),

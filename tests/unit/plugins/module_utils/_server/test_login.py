@@ -1,4 +1,4 @@
-"""The login that the options of a module give."""
+"""The login in the options of a module."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_login_of_a_module_without_options() -> None:
 
 
 def test_an_empty_user_or_password_is_none() -> None:
-    """As a role passes on what the inventory leaves empty."""
+    """A role passes on options that the inventory leaves empty."""
     assert login_from({**OPTIONS, "login_user": "", "login_password": ""}) == Login()
 
 

@@ -1,4 +1,4 @@
-"""What becomes of replies, errors and lost connections on the way through redis-py."""
+"""Replies, errors and lost connections of servers behind redis-py."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ PASSWORD, KEY_NAME, VALUE = "s3cret-password", "s3cret-key", "s3cret-value"
 
 
 def told(error: Exception) -> str:
-    """All that anybody gets to see of an error."""
+    """Return all text of an error that a user can see."""
     return f"{error} {error.as_result() if isinstance(error, SentinelOpsError) else ''}"
 
 
 # -- redis-py's exceptions
-# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,6 @@ def test_what_is_no_error_of_a_server_comes_back_as_it_is(error: Exception) -> N
 
 
 # -- replies of real servers, over a socket
-# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -171,7 +169,6 @@ def test_logging_in(login: Login, auth: list[list[str]]) -> None:
 
 
 # -- secrets
-# ------------------------------------------------------------------------------------------------------------
 
 
 def refuse_auth(words: list[str]) -> Any:
@@ -196,7 +193,6 @@ def test_no_secret_is_in_an_error(answer: Any) -> None:
 
 
 # -- lost connections
-# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -246,7 +242,7 @@ def test_someone_in_a_hurry_waits_no_longer() -> None:
 
 
 def test_someone_in_a_hurry_connects_anew() -> None:
-    """So that nothing later has to be waited for, the name server included."""
+    """A later command must not wait for a connection, nor for a name server."""
     with listening(lambda words: "PONG") as server:
         connection = connect(server.address, Login())
         for _time in range(2):
@@ -290,7 +286,6 @@ def test_after_a_refusal_the_connection_stays() -> None:
 
 
 # -- redis-py itself
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_redis_py_is_here() -> None:
@@ -301,8 +296,8 @@ def test_redis_py_is_here() -> None:
     ("version", "trouble", "reason"),
     [
         (None, "ImportError: No module named 'redis'", "the Python package redis is missing, for "),
-        ("3.5.3", "ImportError: No module named 'redis.backoff'", "is version 3.5.3, and 4.3 is the oldest that will do, for "),
-        ("4.2.2", None, "is version 4.2.2, and 4.3 is the oldest that will do, for "),
+        ("3.5.3", "ImportError: No module named 'redis.backoff'", "is version 3.5.3, and 4.3 is the oldest supported version, for "),
+        ("4.2.2", None, "is version 4.2.2, and 4.3 is the oldest supported version, for "),
         ("5.0.1", "Traceback:\nImportError: async_timeout", "is version 5.0.1, and cannot be imported (ImportError: async_timeout), for "),
     ],
 )

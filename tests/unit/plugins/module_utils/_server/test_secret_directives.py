@@ -1,4 +1,4 @@
-"""Which directives hold secrets, and what is shown of them."""
+"""The directives that hold secrets, and the masking of their values."""
 
 from __future__ import annotations
 

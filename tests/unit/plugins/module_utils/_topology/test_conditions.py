@@ -1,4 +1,4 @@
-"""Conditions on one instance, judged on what real servers said."""
+"""Conditions on one instance, checked against replies of real servers."""
 
 from __future__ import annotations
 
