@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options with which every module of the collection reaches a server."""
+"""Documentation of the options that modules share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   login_host:
-    description: Host or address on which the server listens, as seen from the host that runs the module.
+    description: Host or address of the server, as seen from the host that runs the module.
     type: str
     default: 127.0.0.1
   login_port:
@@ -18,7 +18,7 @@ options:
     type: int
     default: 6379
   login_user:
-    description: ACL user to log in as; leave it out for the default user.
+    description: ACL user to log in as. By default the default user.
     type: str
   login_password:
     description: Password of the user, or C(requirepass) of the server.
@@ -28,11 +28,13 @@ options:
     type: bool
     default: false
   validate_certs:
-    description: Whether the server's certificate and host name must be valid. Only used with O(tls=true).
+    description: Whether the server's certificate and host name must be valid. Used only with
+      O(tls=true).
     type: bool
     default: true
   ca_certs:
-    description: File with the certificates of the authorities to trust, on the host that runs the module.
+    description: File with the certificates of the authorities to trust, on the host that runs
+      the module.
     type: path
   client_cert_file:
     description: File with the client's certificate, on the host that runs the module.
@@ -41,7 +43,8 @@ options:
     description: File with the client's private key, on the host that runs the module.
     type: path
   timeout_ms:
-    description: How long to wait for a connection or a reply, in milliseconds. Nothing is retried.
+    description: How long to wait for a connection or a reply, in milliseconds. Nothing is
+      retried.
     type: int
     default: 5000
 requirements:
@@ -51,25 +54,29 @@ requirements:
     NODES = r"""
 options:
   node_login_user:
-    description: ACL user to log in as on the data nodes; leave it out for the default user.
+    description: ACL user to log in as on the data nodes. By default the default user.
     type: str
   node_login_password:
     description: Password of that user, or C(requirepass) of the data nodes.
     type: str
   node_tls:
-    description: Whether to connect to the data nodes with TLS. By default as O(tls) says.
+    description: Whether to connect to the data nodes with TLS. By default O(tls).
     type: bool
   node_validate_certs:
-    description: Whether the data nodes' certificates and host names must be valid. By default as O(validate_certs) says.
+    description: Whether the data nodes' certificates and host names must be valid. By default
+      O(validate_certs).
     type: bool
   node_ca_certs:
-    description: File with the authorities to trust for the data nodes. By default O(ca_certs).
+    description: File with the certificates of the authorities to trust for the data nodes. By
+      default O(ca_certs).
     type: path
   node_client_cert_file:
-    description: File with the client's certificate for the data nodes. By default O(client_cert_file).
+    description: File with the client's certificate for the data nodes. By default
+      O(client_cert_file).
     type: path
   node_client_key_file:
-    description: File with the client's private key for the data nodes. By default O(client_key_file).
+    description: File with the client's private key for the data nodes. By default
+      O(client_key_file).
     type: path
 notes:
   - The C(login_*) and TLS options lead to a Sentinel, the C(node_*) options to the data nodes.
@@ -78,13 +85,17 @@ notes:
     ATTRIBUTES = r"""
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
+    description: Can run in check_mode and return changed status prediction without modifying
+      target.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    description: Will return details on what has changed (or possibly needs changing in check_mode),
+      when in diff mode.
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    description: When run twice in a row outside check mode, with the same arguments, the second
+      invocation indicates no change.
   action_group:
-    description: Use C(group/sentinelops.redis.redis) in C(module_defaults) to set the connection options for this module.
+    description: Use C(group/sentinelops.redis.redis) in C(module_defaults) to set the connection
+      options for this module.
     support: full
     membership:
       - sentinelops.redis.redis

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The errors that modules end with: what is wrong, on which node, what state things are in, what to
-do next.
-"""
+"""The errors that modules report: the problem, its node, the resulting state, and advice."""
 
 from __future__ import annotations
 
@@ -21,11 +19,10 @@ __all__ = [
 
 
 class SentinelOpsError(Exception):
-    """Base of all our errors; a module's ``main()`` turns it into
-    ``fail_json(**error.as_result())``.
+    """Base of the collection's errors; ``run_module`` reports one with ``fail_json``.
 
-    ``node`` is ``host:port`` or a path's owner, ``state`` says what the deployment is like now,
-    ``advice`` what to do next; ``facts`` are further return values (JSON types).
+    ``node`` is the ``host:port`` of the server concerned. ``state`` describes the deployment after
+    the error, ``advice`` the next action. ``facts`` are further return values (JSON types).
     """
 
     def __init__(self, message: str, *, node: str = "", state: str = "", advice: str = "", **facts: Any) -> None:
@@ -42,6 +39,7 @@ class SentinelOpsError(Exception):
         return " ".join(part if part.endswith((".", "?", "!")) else f"{part}." for part in parts if part)
 
     def as_result(self) -> dict[str, Any]:
+        """Return the arguments for ``fail_json``; ``state`` is returned as ``state_now``."""
         result: dict[str, Any] = {"msg": str(self)}
         for key in ("node", "state", "advice"):
             if getattr(self, key):
@@ -51,11 +49,11 @@ class SentinelOpsError(Exception):
 
 
 class ConnectionFailed(SentinelOpsError):
-    """The node cannot be reached, or the connection broke.
+    """A node that cannot be reached, or a broken connection.
 
-    ``sent`` is false if the command certainly never reached the server; else whether it ran is
-    unknown. ``refused`` is true if nothing listens there (as opposed to something that hangs, or a
-    network that is down).
+    ``sent`` is false if the command certainly never reached the server; if ``sent`` is true, the
+    command may have run. ``refused`` is true if nothing listens on the port, and false if the node
+    hangs or the network is down.
     """
 
     def __init__(self, message: str, *, node: str, sent: bool, refused: bool = False) -> None:
@@ -65,11 +63,11 @@ class ConnectionFailed(SentinelOpsError):
 
 
 class AccessDenied(SentinelOpsError):
-    """NOAUTH, WRONGPASS or NOPERM: the credentials or the ACL of the user do not suffice."""
+    """Credentials or an ACL that do not suffice (NOAUTH, WRONGPASS, NOPERM, a TLS alert)."""
 
 
 class CommandRefused(SentinelOpsError):
-    """The server answered a command with an error; ``reply`` is that error's text."""
+    """An error reply to a command; ``reply`` is its text."""
 
     def __init__(self, reply: str, *, node: str, command: str) -> None:
         super().__init__(f"{command} was answered with: {reply}", node=node, reply=reply)
@@ -78,12 +76,12 @@ class CommandRefused(SentinelOpsError):
 
 
 class ConditionNotMet(SentinelOpsError):
-    """A wait ended at its deadline; the message says what was last seen."""
+    """A wait that ended at its deadline; the message has the last observation."""
 
 
 class PreconditionFailed(SentinelOpsError):
-    """What was asked for must not be done now; nothing was changed."""
+    """A request that must not be carried out now; nothing was changed."""
 
 
 class OperationFailed(SentinelOpsError):
-    """Something that was begun did not end well; ``state`` says where it was left."""
+    """An operation that failed after it had begun; ``state`` says how far it got."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bounded waiting: a monotonic clock, a pure predicate, and the last observation when time is up."""
+"""Waiting with a deadline: a monotonic clock, a pure predicate, and the last observation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Clock:
         return time.monotonic()
 
     def utc(self) -> str:
-        """The time of day, for records: ``2026-01-31T23:59:59.123Z``."""
+        """Return the time of day for records, such as ``2026-01-31T23:59:59.123Z``."""
         return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def sleep_s(self, seconds: float) -> None:
@@ -31,9 +31,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Waited(Generic[Seen]):
-    """What was seen last, whether it satisfied the predicate, and for how long it was waited
-    (seconds).
-    """
+    """The last observation, whether it satisfied the predicate, and the time waited (seconds)."""
 
     seen: Seen
     satisfied: bool
@@ -48,8 +46,10 @@ def until(
     interval_s: float,
     clock: Clock,
 ) -> Waited[Seen]:
-    """Observes at least once, then every ``interval_s`` until satisfied or until ``deadline_s``
-    from now is over.
+    """Observe until the predicate holds or ``deadline_s`` has passed since the call.
+
+    The first observation is immediate; ``interval_s`` separates it from the next. A deadline of 0
+    allows one observation.
     """
     start = clock.now_s()
     while True:

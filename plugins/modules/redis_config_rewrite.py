@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""CONFIG REWRITE that tells whether the file changed and keeps its owner and mode."""
+"""Rewrite a configuration file, and keep its owner, group and mode."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ module: redis_config_rewrite
 short_description: Make the running configuration persistent
 version_added: 0.1.0
 description:
-  - Has the server write its running configuration into its configuration file (C(CONFIG REWRITE); C(SENTINEL
-    FLUSHCONFIG) on a Sentinel),
-    so that what was set at run time survives a restart.
-  - Reports a change only if the content of the file changed, and gives the file back the owner, group and mode that
-    it had (the server
-    turns mode 0600 into 0644).
-  - Runs on the host of the server, since it looks at the file.
+  - Has the server write its running configuration into its configuration file, so that settings
+    changed at run time survive a restart (C(CONFIG REWRITE); on a Sentinel
+    C(SENTINEL FLUSHCONFIG)).
+  - Reports a change only if the content of the file has changed, and restores the owner, group and
+    mode of the file. A server turns mode 0600 into 0644.
+  - Runs on the host of the server, since the module reads the file.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -26,12 +25,12 @@ attributes:
   check_mode:
     support: partial
     details:
-      - In check mode it is checked that the file can be rewritten, and a change is reported if a directive in the
-        file has another value in the
-        running server. A value that was set at run time and is not in the file at all is not noticed.
+      - Checks that the file can be rewritten. Reports a change if a directive in the file has
+        another value in the running server. A value that was set at run time and is not in the
+        file at all goes unnoticed.
   diff_mode:
     support: full
-    details: Values of directives that hold secrets are left out.
+    details: The values of directives that hold secrets are masked.
   idempotent:
     support: full
 seealso:
@@ -39,7 +38,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Save what was changed at run time before the server is stopped
+- name: Save the settings changed at run time before the server is stopped
   sentinelops.redis.redis_config_rewrite:
     login_host: 10.0.0.2
     login_password: "{{ redis_password }}"
@@ -52,41 +51,32 @@ config_file:
   type: str
   sample: /etc/redis/redis.conf
 restored:
-  description: Whether owner, group or mode had to be put back after the server wrote the file.
+  description: Whether the owner, group or mode of the file had to be restored.
   returned: success
   type: bool
 differing:
-  description: Directives whose value in the file differs from the running one.
+  description: The directives whose values in the file differ from the running ones.
   returned: in check mode
   type: list
   elements: str
 """
 
 import os
-import re
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
-from ..module_utils._server.address import Address
-from ..module_utils._server.config_file import FileIdentity, difference, is_mount_point, read_text
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._atomic_write import FileIdentity
+from ..module_utils._errors import CommandRefused, PreconditionFailed
+from ..module_utils._module import run_module
+from ..module_utils._server.commands import Server
+from ..module_utils._server.config_file import difference, is_mount_point, read_text
+from ..module_utils._server.connection import server_from
 from ..module_utils._server.info import is_sentinel, parse_info
-from ..module_utils._server.redis_py import require_redis_py
-
-_SECRETS = re.compile(
-    r"(?im)^(\s*(?:requirepass|masterauth|masteruser|user|tls-(?:client-)?key-file-pass|sentinel\s+(?:auth-pass|auth-user|sentinel-pass))\s).*$"
-)
-
-
-def masked(text: str) -> str:
-    """The file's text for a diff, without the values of secrets."""
-    return _SECRETS.sub(r"\1********", text)
+from ..module_utils._server.login import CONNECTION_SPEC
+from ..module_utils._server.secret_directives import masked
 
 
 def require_rewritable(path: str, node: str) -> None:
-    """Raises PreconditionFailed, with the reason, where the server could not replace its file."""
+    """Raise PreconditionFailed if the server cannot replace its configuration file."""
     if not path:
         raise PreconditionFailed(
             "the server is running without a configuration file, so its settings would be lost at the next start",
@@ -108,7 +98,7 @@ def require_rewritable(path: str, node: str) -> None:
 
 
 def explained(refused: CommandRefused, path: str) -> PreconditionFailed:
-    """What a refused CONFIG REWRITE means."""
+    """Return the error, with advice, for a refused CONFIG REWRITE."""
     folder = os.path.dirname(path)
     return PreconditionFailed(
         f"the server cannot rewrite {path}: {refused.reply}",
@@ -124,7 +114,8 @@ def running_values(server: Server) -> dict[str, str]:
 
 
 def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    """Rewrite the configuration file, and return the module's result."""
+    server = server_from(params)
     info = parse_info(server.command("INFO", "server"))
     path = info.get("config_file", "")
     require_rewritable(path, str(server.address))
@@ -150,17 +141,11 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(CONNECTION_SPEC, supports_check_mode=True)
-    try:
-        require_redis_py()
-        result = rewrite(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=f"the configuration file cannot be read or given back its owner: {error}. Run the task with become.")
-    if not module._diff:
-        result.pop("diff", None)
-    module.exit_json(**result)
+    run_module(
+        CONNECTION_SPEC,
+        rewrite,
+        os_error="the configuration file cannot be read, or its owner cannot be restored: {error}. Run the task with become.",
+    )
 
 
 if __name__ == "__main__":

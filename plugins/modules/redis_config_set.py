@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ensures that configuration parameters of a running server have given values."""
+"""Set configuration parameters of a running server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ module: redis_config_set
 short_description: Set configuration parameters of a running server
 version_added: 0.1.0
 description:
-  - Ensures that parameters have the given values (C(CONFIG SET)). Use M(sentinelops.redis.redis_config_rewrite) to
-    make them persistent.
+  - Ensures that parameters have the given values (C(CONFIG SET)). Use
+    M(sentinelops.redis.redis_config_rewrite) to make them persistent.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -22,11 +22,12 @@ attributes:
     support: full
   diff_mode:
     support: full
+    details: The values of parameters that hold secrets are masked.
   idempotent:
     support: full
 options:
   settings:
-    description: Names of parameters with their values, as C(CONFIG GET) prints them.
+    description: The names of parameters with their values, as C(CONFIG GET) prints them.
     type: dict
     required: true
 seealso:
@@ -34,7 +35,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Put the priority of the replica back
+- name: Restore the priority of the replica
   sentinelops.redis.redis_config_set:
     settings:
       replica-priority: 100
@@ -42,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 before:
-  description: The values before; those of secrets are masked.
+  description: The values before the change; those of secrets are masked.
   returned: success
   type: dict
   sample: {"replica-priority": "1"}
@@ -50,26 +51,19 @@ before:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, connect, login_from
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._errors import PreconditionFailed
+from ..module_utils._module import run_module
+from ..module_utils._server.connection import server_from
+from ..module_utils._server.login import CONNECTION_SPEC
+from ..module_utils._server.secret_directives import is_secret
 from ..module_utils._topology.shard import config_values
 
 SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
 
 
-def is_secret(name: str) -> bool:
-    """Whether the value of this parameter must not be seen in any output (requirepass, masterauth,
-    tls-key-file-pass, ...).
-    """
-    return name.lower() == "masterauth" or name.lower().endswith("pass")
-
-
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
+    """Set the parameters that differ, and return the module's result."""
+    server = server_from(params)
     wanted = {str(name): str(value) for name, value in params["settings"].items()}
     before = config_values(server, *wanted)
     unknown = sorted(set(wanted) - set(before))
@@ -90,15 +84,13 @@ def _masked(values: dict[str, str]) -> dict[str, str]:
     return {name: "********" if is_secret(name) else value for name, value in values.items()}
 
 
+def secrets(params: dict[str, Any]) -> list[str]:
+    """Return the values that no output may show."""
+    return [str(value) for name, value in params["settings"].items() if is_secret(name)]
+
+
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    module.no_log_values.update(str(value) for name, value in module.params["settings"].items() if is_secret(name))
-    try:
-        require_redis_py()
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, ensure, secrets=secrets)
 
 
 if __name__ == "__main__":

@@ -141,12 +141,11 @@ output:
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._errors import PreconditionFailed
 from ..module_utils._host.process import Owner
 from ..module_utils._install.folders import server_in
 from ..module_utils._instance.config_trial import Trial, surroundings_of, try_config
+from ..module_utils._module import run_module
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
@@ -187,16 +186,13 @@ def attempt(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        SPEC, supports_check_mode=True, required_one_of=[("folder", "executable")], mutually_exclusive=[("folder", "executable")]
+    run_module(
+        SPEC,
+        lambda params, _check_mode: attempt(params),
+        os_error="the configuration cannot be tried: {error}. Nothing was stopped, and the running server was not touched.",
+        required_one_of=[("folder", "executable")],
+        mutually_exclusive=[("folder", "executable")],
     )
-    try:
-        result = attempt(module.params)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:  # the disk is full, for example
-        module.fail_json(msg=f"the configuration cannot be tried: {error}. Nothing was stopped, and the running server was not touched.")
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

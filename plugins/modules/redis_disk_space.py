@@ -71,12 +71,10 @@ free_bytes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.disk_space import free_bytes, require_machine, require_room
 from ..module_utils._install.elf import machine_here
 from ..module_utils._install.folders import origin_of
+from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -98,14 +96,11 @@ def check(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    try:
-        result = check(module.params)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=f"{module.params['path']}: {error}. Nothing was placed and no server was touched.")
-    module.exit_json(changed=False, **result)
+    run_module(
+        SPEC,
+        lambda params, _check_mode: check(params),
+        os_error="{path}: {error}. Nothing was placed and no server was touched.",
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asserts conditions on one instance, or waits for them up to a deadline."""
+"""Check, or wait for, conditions on one instance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ module: redis_info_check
 short_description: Check, or wait for, the state of one Redis, Valkey or Sentinel instance
 version_added: 0.1.0
 description:
-  - Reads C(INFO), and of a Sentinel also its view of a master, and fails unless all given conditions hold.
-  - With O(wait_s) it waits for them, and when time is up it says which condition failed and what was last seen.
-  - An instance that does not answer, or is loading its data, is waited for like any other condition. A wrong
-    password is an error at once.
+  - Reads C(INFO), and a Sentinel's view of a master, and fails unless all given conditions hold.
+  - With O(wait_s) the module waits for the conditions. At the deadline it names each condition that
+    does not hold, with the last observation.
+  - Waits as well for an instance that does not answer or is loading its data. A wrong password is
+    an error at once.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -22,7 +23,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The module only reads. In check mode it does not wait, and reports what is not met without failing.
+    details:
+      - The module only reads. In check mode it does not wait, and reports conditions that do not
+        hold without failing.
   diff_mode:
     support: none
   idempotent:
@@ -33,50 +36,51 @@ options:
     type: str
     choices: [master, replica, sentinel]
   version:
-    description: The instance must run exactly this version (of Valkey, where it is one).
+    description: The instance must run exactly this version (of Valkey, if the instance is one).
     type: str
   loaded:
     description: The instance must have loaded its data (C(loading:0)).
     type: bool
   link_up:
-    description: The replica's link to its master must be up, and no synchronisation in progress.
+    description: The replica's link to its master must be up, with no synchronisation in progress.
     type: bool
   max_lag_bytes:
     description:
-      - A replica may lag behind its master by at most this many bytes of the replication stream; on a master this
-        holds for each of its replicas.
-      - For a replica its master is asked too, with the same credentials.
+      - The replica may lag behind its master by at most this many bytes of the replication stream.
+        For a master, this limits the lag of each of its replicas.
+      - To find the lag of a replica, the module asks its master with the same credentials.
     type: int
   min_uptime_s:
     description: The instance must have been up for this many seconds.
     type: int
   fields:
     description:
-      - Any fields of C(INFO) with the value they must have.
-      - A value may begin with an operator (V(>=), V(<=), V(>), V(<), V(!=)); numbers are compared as numbers.
+      - Fields of C(INFO) with the values that they must have.
+      - A value may begin with an operator (V(>=), V(<=), V(>), V(<), V(!=)). Numbers are compared
+        as numbers.
     type: dict
     default: {}
   master_name:
-    description: For a Sentinel, the name of the master that it must monitor. The conditions below are about that
-      master.
+    description: The name of the master that the Sentinel must monitor. The following conditions
+      are about this master.
     type: str
   master:
     description: The Sentinel must name this node (C(host:port)) as the master.
     type: str
   quorum:
-    description: C(SENTINEL CKQUORUM) must say that quorum and majority can be reached.
+    description: C(SENTINEL CKQUORUM) must confirm that quorum and majority can be reached.
     type: bool
   links_fresh:
     description:
-      - The Sentinel must have a working connection to the master, to each replica and to each other Sentinel, proved
-        by an answered PING.
+      - The Sentinel must have a working connection to the master, each replica and each other
+        Sentinel, proved by an answered PING.
       - C(CKQUORUM) alone counts a Sentinel that has just been stopped as usable.
     type: bool
   known_sentinels:
-    description: How many other Sentinels the Sentinel must know.
+    description: The Sentinel must know this many other Sentinels.
     type: int
   known_replicas:
-    description: How many replicas the Sentinel must know.
+    description: The Sentinel must know this many replicas.
     type: int
   no_tilt:
     description: The Sentinel must not be in TILT.
@@ -85,14 +89,14 @@ options:
     description: The Sentinel must have no failover of this master in progress.
     type: bool
   log_clean:
-    description: The log O(log_file), from O(log_offset) on, must not say that something is broken.
+    description: The log O(log_file), from O(log_offset) on, must not report an error.
     type: bool
   log_file:
     description: The log file of the instance, on the host that runs the module.
     type: path
   log_offset:
-    description: From which byte of the log on to read, for example the
-      RV(sentinelops.redis.redis_instance#module:log_offset) of its start.
+    description: The byte of the log from which to read, such as the
+      RV(sentinelops.redis.redis_instance#module:log_offset) of the instance's start.
     type: int
     default: 0
   wait_s:
@@ -100,7 +104,7 @@ options:
     type: int
     default: 0
   interval_ms:
-    description: How long to wait between two looks, in milliseconds.
+    description: How long to wait between two checks, in milliseconds.
     type: int
     default: 200
 seealso:
@@ -130,7 +134,7 @@ EXAMPLES = r"""
     links_fresh: true
     wait_s: 60
 
-- name: Refuse to go on while a background save runs
+- name: Stop the play while a background save runs
   sentinelops.redis.redis_info_check:
     fields:
       rdb_bgsave_in_progress: 0
@@ -148,37 +152,38 @@ view:
   returned: when O(master_name) is given and the Sentinel answered
   type: dict
 conditions:
-  description: Each condition with what was wanted and what was seen.
+  description: Each condition with the wanted and the observed value.
   returned: always
   type: list
   elements: dict
-  sample: [{"condition": "link_up", "wanted": true, "seen": "master_link_status down", "ok": false}]
+  sample:
+    - {"condition": "link_up", "wanted": true, "seen": "master_link_status down", "ok": false}
 log_warnings:
   description: Lines of level warning in the log that are not known to be harmless.
   returned: with O(log_clean=true)
   type: list
   elements: str
 met:
-  description: Whether all conditions hold; false is only returned in check mode, else the module fails.
+  description: Whether all conditions hold. If not, the module fails, except in check mode.
   returned: always
   type: bool
 waited_ms:
-  description: For how long was waited, in milliseconds.
+  description: How long the module waited, in milliseconds.
   returned: always
   type: int
 """
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed, SentinelOpsError
+from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed
+from ..module_utils._module import run_module
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.commands import Server
+from ..module_utils._server.connection import connect
 from ..module_utils._server.info import node_info, parse_info
 from ..module_utils._server.log import judge_log, read_from
-from ..module_utils._server.redis_py import require_redis_py
-from ..module_utils._topology.conditions import Finding, Observation, Wanted, judge
+from ..module_utils._server.login import CONNECTION_SPEC, address_from, login_from
+from ..module_utils._topology.conditions import ConditionResult, ConditionsWanted, Observation, judge
 from ..module_utils._topology.sentinel import read_view
 from ..module_utils._wait import Clock, until
 
@@ -212,18 +217,18 @@ SPEC: dict[str, Any] = {
 
 
 class Observer:
-    """Looks at one instance, and for a lag at the replica's master."""
+    """Observes one instance, and its master if the lag of a replica is a condition."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self._login = login_from(params)
-        self._server = connect(Address(params["login_host"], params["login_port"]), self._login)
+        self._server = connect(address_from(params), self._login)
         self._master_name: str | None = params["master_name"]
         self._want_lag = params["max_lag_bytes"] is not None
         self._master: Server | None = None
         self._log = (params["log_file"] or "", params["log_offset"]) if params["log_clean"] else ("", 0)
 
     def look(self) -> Observation:
-        """One observation; that the instance cannot be reached, or refuses, is one too."""
+        """Return one observation; a lost connection or a refused command is an observation too."""
         try:
             info = parse_info(self._server.command("INFO"))
             view = read_view(self._server, self._master_name) if self._master_name else None
@@ -243,14 +248,14 @@ class Observer:
 
 
 def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Looks until every condition holds; raises ConditionNotMet when time is up."""
-    wanted = Wanted(**{name: params[name] for name in CONDITIONS})
+    """Wait until every condition holds; raise ConditionNotMet at the deadline."""
+    wanted = ConditionsWanted(**{name: params[name] for name in CONDITIONS})
     observer = Observer(params)
-    findings: list[Finding] = []
+    results: list[ConditionResult] = []
 
     def satisfied(seen: Observation) -> bool:
-        findings[:] = judge(wanted, seen)
-        return not seen.error and all(finding.ok for finding in findings)
+        results[:] = judge(wanted, seen)
+        return not seen.error and all(found.ok for found in results)
 
     waited = until(
         observer.look,
@@ -264,7 +269,7 @@ def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         "met": waited.satisfied,
         "waited_ms": round(waited.waited_s * 1000),
         "info": dict(waited.seen.info),
-        "conditions": [finding.as_dict() for finding in findings],
+        "conditions": [found.as_dict() for found in results],
     }
     if waited.seen.view is not None:
         result["view"] = waited.seen.view.as_dict()
@@ -272,26 +277,16 @@ def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         result["log_warnings"] = list(judge_log(waited.seen.log).warnings)
     if waited.satisfied or check_mode:
         return result
-    failed = "; ".join(str(finding) for finding in findings if not finding.ok)
+    failed = "; ".join(str(found) for found in results if not found.ok)
     raise ConditionNotMet(
         f"not met{' within ' + str(params['wait_s']) + ' s' if params['wait_s'] else ''}: {failed}",
-        node=str(Address(params["login_host"], params["login_port"])),
+        node=str(address_from(params)),
         **result,
     )
 
 
 def main() -> None:
-    module = AnsibleModule(
-        SPEC,
-        supports_check_mode=True,
-        required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"},
-    )
-    try:
-        require_redis_py()
-        result = check(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, check, required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"})
 
 
 if __name__ == "__main__":

@@ -262,6 +262,7 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._atomic_write import FileIdentity
 from ..module_utils._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from ..module_utils._host.process import Owner
 from ..module_utils._host.service import Command, Process, Service, command_words
@@ -283,10 +284,11 @@ from ..module_utils._instance.lifecycle import (
     switch_version,
 )
 from ..module_utils._server.address import Address
-from ..module_utils._server.config_file import FileIdentity
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
+from ..module_utils._server.commands import Server
+from ..module_utils._server.connection import connect
 from ..module_utils._server.info import NodeInfo, node_info, parse_info
 from ..module_utils._server.log import last_lines, size_of
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._signals import uninterrupted
 from ..module_utils._wait import Clock

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens or closes the journal of one instance."""
+"""Open or close the journal of one instance."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ module: redis_journal
 short_description: Open or close the journal of one instance's upgrade
 version_added: 0.1.0
 description:
-  - Notes what the live deployment cannot tell after a crash (which node was master at the start, priorities, where
-    the files of an instance are) in a
-    small JSON file on the instance's host.
-  - A journal that exists is kept, only what it does not say is added, so that a second run finishes what the first
-    one began.
+  - Records facts that a crash would lose in a small JSON file on the instance's host, such as the
+    original master, the priorities and the instance's files.
+  - An existing journal keeps its values, and only missing ones are added, so that a second run
+    finishes the upgrade that the first run began.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
@@ -36,36 +35,39 @@ options:
     required: true
   state:
     description:
-      - V(open) ensures that there is a journal that says what is in O(content).
-      - V(closed) removes it. If it notes a C(config_file) and its C(config_identity), that file gets its owner, group and
-        mode back first, since servers give it mode 0644 whenever they rewrite it, as every failover makes them do.
-      - Of an instance that runs another version than before it is kept beside, as C(<name>.before.json) (O(followed_by)).
+      - V(open) ensures that the journal exists and has every field of O(content).
+      - V(closed) removes the journal. If the journal has a C(config_file) and its
+        C(config_identity), the owner, group and mode of that file are restored first. Servers set
+        mode 0644 whenever they rewrite their file, as in every failover.
+      - With O(followed_by), V(closed) may keep the journal as the rollback record
+        C(<name>.before.json).
     type: str
     choices: [open, closed]
     default: open
   content:
-    description: What to note.
+    description: The fields to record.
     type: dict
     default: {}
   followed_by:
-    description: With O(state=closed), the version that the instance runs now. If that is not the C(version) that the journal notes,
-      the journal is kept as the note of the version before, from which the playbook C(sentinelops.redis.rollback) goes back.
+    description: With O(state=closed), the version that the instance runs now. If the journal has
+      another C(version), it is kept as the rollback record, which the playbook
+      C(sentinelops.redis.rollback) needs.
     type: str
     default: ""
 """
 
 EXAMPLES = r"""
-- name: Note what the instance is like before anything is touched
+- name: Record the state of the instance before anything is changed
   sentinelops.redis.redis_journal:
     path: /var/lib/sentinelops-redis/redis-6379.json
     content:
-      home: 10.0.0.1:6379
+      original_master: 10.0.0.1:6379
       priority: 100
 """
 
 RETURN = r"""
 journal:
-  description: What the journal says.
+  description: The fields of the journal.
   returned: with O(state=open)
   type: dict
 """
@@ -73,13 +75,19 @@ journal:
 import json
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import SentinelOpsError
+from ..module_utils._module import run_module
 from ..module_utils._records.journal import close_journal, merged, read_journal, write_journal
+
+SPEC: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
+    "content": {"type": "dict", "default": {}},
+    "followed_by": {"type": "str", "default": ""},
+}
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Open or close the journal, and return the module's result."""
     path = params["path"]
     existing = read_journal(path)
     if params["state"] == "closed":
@@ -98,24 +106,7 @@ def _diff(path: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str,
 
 
 def main() -> None:
-    module = AnsibleModule(
-        {
-            "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
-            "content": {"type": "dict", "default": {}},
-            "followed_by": {"type": "str", "default": ""},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(msg=f"the journal {module.params['path']} cannot be written: {error}. Nothing else was touched.")
-    if not module._diff:
-        result.pop("diff")
-    module.exit_json(**result)
+    run_module(SPEC, ensure, os_error="the journal {path} cannot be written: {error}. Nothing else was touched.")
 
 
 if __name__ == "__main__":

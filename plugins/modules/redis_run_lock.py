@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Takes, renews or releases the lock of a run on one host."""
+"""Take, renew or release the lock of a run on one host."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ module: redis_run_lock
 short_description: Take, renew or release the lock that keeps a second run away from a deployment
 version_added: 0.1.0
 description:
-  - Keeps a small file on the host that says which run is at work on the deployment, and until when that is taken for true
-    without a sign of life.
-  - A lease is judged by the clocks of this host, so that the controllers' clocks do not matter.
+  - Keeps a small file on the host that names the run that works on the deployment, with a lease
+    that the run must renew.
+  - The host's clocks measure the lease, so the controllers' clocks do not matter.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
 attributes:
   check_mode:
     support: full
-    details: Tells whether the lock could be taken, and who holds it.
+    details: Reports whether the lock could be taken, and who holds it.
   diff_mode:
     support: none
   idempotent:
@@ -30,28 +30,31 @@ attributes:
     membership: []
 options:
   path:
-    description: The lock's file. Its folder is made if it does not exist, and removed with the lock if it is empty then.
+    description: The lock's file. A missing folder is created. An empty folder is removed with the
+      lock.
     type: path
     required: true
   state:
     description:
-      - V(taken) takes the lock if nobody holds it, if its lease has run out, or if the holder is one of O(instead_of). It does not
-        fail otherwise; see RV(held).
-      - V(renewed) begins the lease anew, and fails if the lock is not this run's any more.
-      - V(released) removes the lock if it is this run's.
+      - V(taken) takes the lock if nobody holds it, if its lease has run out, or if the holder is
+        one of O(instead_of). Otherwise the module does not fail; see RV(held).
+      - V(renewed) renews the lease, and fails if the run has lost the lock.
+      - V(released) removes the lock if this run holds it.
     type: str
     choices: [taken, renewed, released]
     default: taken
   run:
-    description: Who this run is, as the lookup P(sentinelops.redis.controller_run#lookup) tells it.
+    description: The identity of this run, from the lookup
+      P(sentinelops.redis.controller_run#lookup).
     type: dict
     required: true
   lease_s:
-    description: For how long, in seconds, the lock is held without being renewed.
+    description: How long a run holds the lock without renewing it, in seconds.
     type: int
     default: 300
   instead_of:
-    description: The ids of runs that are known to be dead, and whose lock is taken before its lease has run out.
+    description: The ids of runs that are known to be dead. Their lock may be taken before its
+      lease has run out.
     type: list
     elements: str
     default: []
@@ -73,31 +76,40 @@ held:
   type: bool
 right:
   description:
-    - By what right it was taken. C(free), nobody held it; C(own), this run did; C(expired), the holder's lease had run out;
-      C(override), the holder is one of O(instead_of). Empty if it was not taken.
+    - The right by which the lock was taken; empty if it was not taken.
+    - C(free), nobody held the lock; C(own), this run did; C(expired), the holder's lease had run
+      out; C(override), the holder is one of O(instead_of).
   returned: with O(state=taken)
   type: str
 holder:
-  description: Who held it before, with C(since) (UTC), C(age_s) since its last sign of life and C(left_s) of its lease.
-  returned: with O(state=taken), if somebody held it
+  description: The previous holder, with C(since) (UTC), C(age_s), the seconds since its last
+    renewal, and C(left_s), the rest of its lease.
+  returned: with O(state=taken), if somebody held the lock
   type: dict
 """
 
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
+from ..module_utils._module import run_module
+from ..module_utils._records.run_lock import Moment, Record, RunLock, age_s, now, right_to_take
 
-from ..module_utils._errors import SentinelOpsError
-from ..module_utils._records.run_lock import Moment, Record, RunLock, age_s, now, taker
+SPEC: dict[str, Any] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["taken", "renewed", "released"], "default": "taken"},
+    "run": {"type": "dict", "required": True},
+    "lease_s": {"type": "int", "default": 300},
+    "instead_of": {"type": "list", "elements": "str", "default": []},
+}
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Bring the lock into the wanted state, and return the module's result."""
     lock, run = RunLock(params["path"]), params["run"]
     if params["state"] == "taken":
         found = lock.read()
         moment = now()
-        right = taker(found, str(run["id"]), moment, params["instead_of"])
+        right = right_to_take(found, str(run["id"]), moment, params["instead_of"])
         if not check_mode:
             right, found = lock.take(run, params["lease_s"], params["instead_of"])
         result = {"changed": right in ("free", "expired", "override"), "held": bool(right), "right": right}
@@ -119,26 +131,12 @@ def _holder(record: Record, moment: Moment) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
-        {
-            "path": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["taken", "renewed", "released"], "default": "taken"},
-            "run": {"type": "dict", "required": True},
-            "lease_s": {"type": "int", "default": 300},
-            "instead_of": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
+    run_module(
+        SPEC,
+        ensure,
+        os_error="the lock {path} cannot be read or written: {error.strerror}. Nothing else was touched. "
+        "Run with become, as the user of earlier runs, make room, or give another redis_upgrade_journal_folder.",
     )
-    try:
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(
-            msg=f"the lock {module.params['path']} cannot be read or written: {error.strerror or error}. Nothing else was touched. "
-            "Run with become, as the user of earlier runs, make room, or give another redis_upgrade_journal_folder."
-        )
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

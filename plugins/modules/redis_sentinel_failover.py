@@ -205,13 +205,8 @@ from ..module_utils._handover.modes import MODES
 from ..module_utils._handover.undo_file import UndoFile
 from ..module_utils._host.standby import Standby
 from ..module_utils._server.address import Address, is_run_id
-from ..module_utils._server.connection import (
-    CONNECTION_SPEC,
-    NODE_LOGIN_SPEC,
-    connect,
-    login_from,
-    node_login_from,
-)
+from ..module_utils._server.connection import connect
+from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
 from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.sentinel import master_name_of, sentinel_set
 from ..module_utils._topology.shard import ShardServers

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The topology of a deployment as every Sentinel of a set sees it."""
+"""Read the topology of a deployment as every Sentinel of a set sees it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ module: redis_sentinel_info
 short_description: Read the topology as every Sentinel of a set sees it
 version_added: 0.1.0
 description:
-  - Asks every Sentinel of a set what it knows of a master, its replicas and the other Sentinels, and names what they
-    see differently.
-  - A Sentinel that does not answer is reported, not an error, as long as one answers.
+  - Asks every Sentinel of a set for its view of a master, the replicas and the other Sentinels, and
+    reports the differences between the views.
+  - A Sentinel that does not answer is reported. The module fails only if no Sentinel answers.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -30,13 +30,13 @@ options:
     description: Port on which the Sentinel listens.
     default: 26379
   master_name:
-    description: Name under which the Sentinels monitor the master. By default all masters that the Sentinel monitors
-      are read.
+    description: The name under which the Sentinels monitor the master. By default the module reads
+      all masters that the Sentinel monitors.
     type: str
     default: ''
   sentinels:
-    description: All Sentinels of the set, as C(host:port). By default the Sentinel at O(login_host) and those that
-      it knows.
+    description: All Sentinels of the set, as C(host:port). By default the Sentinel at
+      O(login_host) and those that it knows.
     type: list
     elements: str
     default: []
@@ -45,7 +45,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Read who is master, and whether the Sentinels agree
+- name: Read the current master, and whether the Sentinels agree
   sentinelops.redis.redis_sentinel_info:
     login_host: 10.0.0.1
     master_name: mymaster
@@ -63,20 +63,21 @@ masters:
   type: dict
   contains:
     master:
-      description: The master's address as the first Sentinel that answered names it, as C(host:port).
+      description: The master's address (C(host:port)) in the view of the first Sentinel that
+        answered.
       type: str
       returned: success
     agreed:
-      description: Whether all Sentinels answered and see the same.
+      description: Whether all Sentinels answered and have the same view.
       type: bool
       returned: success
     disagreements:
-      description: What the Sentinels see differently, a sentence each.
+      description: A sentence for each difference between the Sentinels' views.
       type: list
       elements: str
       returned: success
     unreachable:
-      description: Sentinels that did not answer, with the reason.
+      description: The Sentinels that did not answer, with the reason.
       type: list
       elements: str
       returned: success
@@ -95,12 +96,10 @@ masters:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils._errors import SentinelOpsError
-from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, connect, login_from
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._module import run_module
+from ..module_utils._server.connection import connect, server_from
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._topology.sentinel import disagreements, monitored_masters, read_view, sentinel_set
 
 SPEC: dict[str, Any] = {
@@ -112,9 +111,9 @@ SPEC: dict[str, Any] = {
 
 
 def topology(params: dict[str, Any], name: str) -> dict[str, Any]:
-    """What the Sentinels of the set say of one master."""
+    """Return the entry of one master: the Sentinels' views and their differences."""
     login = login_from(params)
-    first = connect(Address(params["login_host"], params["login_port"]), login)
+    first = server_from(params)
     addresses = sentinel_set(params["sentinels"], first, name)
     views, unreachable = [], []
     for address in addresses:
@@ -135,21 +134,15 @@ def topology(params: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def read(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's result."""
     names = [params["master_name"]]
     if not names[0]:
-        sentinel = connect(Address(params["login_host"], params["login_port"]), login_from(params))
-        names = [master.name for master in monitored_masters(sentinel)]
-    return {"changed": False, "masters": {name: topology(params, name) for name in names}}
+        names = [master.name for master in monitored_masters(server_from(params))]
+    return {"masters": {name: topology(params, name) for name in names}}
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    try:
-        require_redis_py()
-        result = read(module.params)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, lambda params, _check_mode: read(params))
 
 
 if __name__ == "__main__":

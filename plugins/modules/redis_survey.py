@@ -110,14 +110,13 @@ instance:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
-from ..module_utils._records.journal import read_before, read_journal
-from ..module_utils._server.address import Address
-from ..module_utils._server.connection import CONNECTION_SPEC, Server, connect, login_from
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._module import run_module
+from ..module_utils._records.journal import read_journal, read_rollback_record
+from ..module_utils._server.commands import Server
+from ..module_utils._server.connection import server_from
+from ..module_utils._server.login import CONNECTION_SPEC
 from ..module_utils._survey.readiness_facts import examine, journal_or_reason, not_surveyed
 from ..module_utils._survey.survey import Wanted, survey
 from ..module_utils._wait import Clock
@@ -153,25 +152,23 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
     manager, folder = params["service_manager"], params["folder"] or ""
     wanted = Wanted(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
-    return survey(server, params["kind"], journal, wanted, lambda running: read_before(params["journal"], running))
+    return survey(server, params["kind"], journal, wanted, lambda running: read_rollback_record(params["journal"], running))
+
+
+def read(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's result."""
+    server = server_from(params)
+    for name in ("start_command", "stop_command") if params["service_manager"] == "command" else ():
+        command_words(params[name], name)
+    return {"instance": examined(server, params) if params["examine"] else surveyed(server, params, read_journal(params["journal"]))}
 
 
 def main() -> None:
-    module = AnsibleModule(
+    run_module(
         SPEC,
-        supports_check_mode=True,
+        lambda params, _check_mode: read(params),
         required_if=[("service_manager", "command", ["start_command", "stop_command"])],
     )
-    params = module.params
-    try:
-        require_redis_py()
-        server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
-        for name in ("start_command", "stop_command") if params["service_manager"] == "command" else ():
-            command_words(params[name], name)
-        record = examined(server, params) if params["examine"] else surveyed(server, params, read_journal(params["journal"]))
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(changed=False, instance=record)
 
 
 if __name__ == "__main__":

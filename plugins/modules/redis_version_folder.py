@@ -86,13 +86,12 @@ copied:
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._errors import PreconditionFailed
 from ..module_utils._host.disk_space import free_bytes, require_machine, require_room
 from ..module_utils._host.process import binary_version
 from ..module_utils._install.elf import machine_here, machine_of
 from ..module_utils._install.folders import NO_SERVER, copy_version, origin_of, put_in_place, server_in, to_update
+from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -151,16 +150,12 @@ def ensure_renamed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True, required_by={"origin": ["source"]})
-    try:
-        result = (ensure_renamed if module.params["origin"] else ensure)(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    except OSError as error:
-        module.fail_json(
-            msg=f"{module.params['source']} cannot be put in place as {module.params['path']}: {error}. No server was touched."
-        )
-    module.exit_json(**result)
+    run_module(
+        SPEC,
+        lambda params, check_mode: (ensure_renamed if params["origin"] else ensure)(params, check_mode),
+        os_error="{source} cannot be put in place as {path}: {error}. No server was touched.",
+        required_by={"origin": ["source"]},
+    )
 
 
 if __name__ == "__main__":

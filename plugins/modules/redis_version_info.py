@@ -72,11 +72,10 @@ checksum:
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._errors import PreconditionFailed
 from ..module_utils._install.build import archive_contents, folder_contents, verify_checksum
 from ..module_utils._install.folders import NO_SERVER
+from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -99,12 +98,7 @@ def examine(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    try:
-        result = examine(module.params)
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(changed=False, **result)
+    run_module(SPEC, lambda params, _check_mode: examine(params))
 
 
 if __name__ == "__main__":

@@ -2,24 +2,24 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes through Sentinel while something is done to the deployment, then says what was lost."""
+"""Write through Sentinel during a change of the deployment, and count the lost writes."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_write_audit
-short_description: Write through Sentinel while the deployment is worked on, and count what was lost
+short_description: Write through Sentinel while the deployment is changed, and count lost writes
 version_added: 0.1.0
 description:
-  - Runs writers that find the master through Sentinel, as applications do, and append increasing numbers to a list
-    each. At the end, when the
-    deployment has settled, the lists are read from the master and from every replica and compared with what was
-    acknowledged.
-  - Meant to run as an asynchronous task beside an upgrade or a handover, on the embedded sandbox or, in a
-    maintenance window, on the real
-    deployment (it writes only its own keys and deletes them).
-  - The terms are those of Jepsen's set checker. Retries are off, since a retry turns a write of unknown outcome into
-    a duplicate.
+  - Runs writers that find the master through Sentinel, as applications do. Each writer appends
+    increasing numbers to its own list.
+  - At the end, when the deployment has settled, the module reads the lists from the master and
+    every replica and compares them with the acknowledged writes.
+  - Meant to run as an asynchronous task beside an upgrade or a handover, on the embedded sandbox
+    or, in a maintenance window, on the real deployment. The module writes only its own keys, and
+    deletes them.
+  - The terms are those of Jepsen's set checker. Nothing is retried, since a retry turns a write of
+    unknown outcome into a duplicate.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -28,52 +28,51 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: In check mode nothing is written and nothing is measured.
+    details: Nothing is written and nothing is measured in check mode.
   diff_mode:
     support: none
   idempotent:
     support: full
-    details: It leaves no key behind and never reports a change.
+    details: The module leaves no key behind, and never reports a change.
 options:
   login_port:
     description: Port on which the Sentinel listens.
     default: 26379
   master_name:
-    description: Name under which the Sentinels monitor the master.
+    description: The name under which the Sentinels monitor the master.
     type: str
     required: true
   sentinels:
-    description: The Sentinels that the writers ask, as C(host:port). By default the Sentinel at O(login_host) and
-      those that it knows.
+    description: The Sentinels that the writers ask, as C(host:port). By default the Sentinel at
+      O(login_host) and those that it knows.
     type: list
     elements: str
     default: []
   discovery:
     description:
       - How the writers find the master.
-      - V(get-master-addr-by-name) is what most clients use. V(masters) is redis-py's own client, which reads
-        C(SENTINEL MASTERS).
+      - V(get-master-addr-by-name) is the command that most clients use. V(masters) is redis-py's
+        own client, which reads C(SENTINEL MASTERS).
     type: str
     choices: [get-master-addr-by-name, masters]
     default: get-master-addr-by-name
   writers:
-    description: How many writers there are.
+    description: The number of writers.
     type: int
     default: 4
   writes_per_second:
-    description: How many writes each writer attempts per second, at most.
+    description: The number of writes that each writer attempts per second, at most.
     type: float
     default: 250.0
   duration_s:
-    description: For how long to write, in seconds, at most.
+    description: How long to write, in seconds, at most.
     type: int
     default: 600
   stop_file:
-    description: The writers stop as soon as this file exists, or its folder is gone.
+    description: The writers stop as soon as this file exists, or its folder does not.
     type: path
   settle_s:
-    description: How long the deployment may take, in seconds, until every replica has all writes and the lists can
-      be read.
+    description: How long every replica may take to catch up after the last write, in seconds.
     type: int
     default: 60
   key_prefix:
@@ -81,14 +80,14 @@ options:
     type: str
     default: sentinelops:audit
   result_file:
-    description: A file on the host that runs the module, to which the result is written as JSON.
+    description: A file on the host that runs the module, for the result as JSON.
     type: path
 seealso:
   - module: sentinelops.redis.redis_sentinel_failover
 """
 
 EXAMPLES = r"""
-- name: Write while the deployment is upgraded
+- name: Write during the upgrade
   sentinelops.redis.redis_write_audit:
     master_name: mymaster
     duration_s: 600
@@ -105,12 +104,12 @@ acknowledged:
   type: int
   sample: 60251
 lost:
-  description: Writes that were acknowledged and are missing, on the node that misses most.
+  description: Writes that were acknowledged and are missing, on the node that misses the most.
   returned: success
   type: int
   sample: 0
 unexpected:
-  description: Values that are there and were never attempted, or were certainly refused.
+  description: Values in a list that were never attempted, or were certainly refused.
   returned: success
   type: int
   sample: 0
@@ -119,15 +118,15 @@ recovered:
   returned: success
   type: int
 duplicates:
-  description: Values that are there more than once.
+  description: Values that are in a list more than once.
   returned: success
   type: int
 reordered:
-  description: Values that stand behind a larger one.
+  description: Values that follow a larger value.
   returned: success
   type: int
 attempted:
-  description: Writes that were begun.
+  description: Writes that were attempted.
   returned: success
   type: int
 refused:
@@ -139,44 +138,44 @@ unknown:
   returned: success
   type: int
 errors:
-  description: How often the writers saw which kind of error.
+  description: The number of errors of each kind.
   returned: success
   type: dict
   sample: {"READONLY": 3, "closed or timed out": 8}
 longest_gap_ms:
-  description: The longest time, in milliseconds, in which a single writer had no write acknowledged.
+  description: The longest time without an acknowledged write of one writer, in milliseconds.
   returned: success
   type: float
 longest_gap_all_ms:
-  description: The longest time, in milliseconds, in which no write of any writer was acknowledged.
+  description: The longest time without an acknowledged write of any writer, in milliseconds.
   returned: success
   type: float
 writers:
-  description: What each writer saw.
+  description: The results of each writer.
   returned: success
   type: list
   elements: dict
   contains:
     key:
-      description: Its list.
+      description: The writer's list.
       returned: success
       type: str
     acknowledged:
-      description: Its acknowledged writes.
+      description: The writer's acknowledged writes.
       returned: success
       type: int
     longest_gap_ms:
-      description: The longest time, in milliseconds, without an acknowledgement.
+      description: The longest time without an acknowledged write, in milliseconds.
       returned: success
       type: float
     gaps:
-      description: Every gap of 100 ms or more, with its begin in seconds since the epoch.
+      description: Every gap of 100 ms or more, with its beginning in seconds since the epoch.
       returned: success
       type: list
       elements: dict
       sample: [{"at_s": 1795356379.123, "gap_ms": 432.1}]
 nodes:
-  description: The verdict on the lists of each node.
+  description: The counts for each node's lists.
   returned: success
   type: dict
 master:
@@ -184,7 +183,7 @@ master:
   returned: success
   type: str
 seconds:
-  description: For how long was written.
+  description: How long the writers wrote.
   returned: success
   type: float
 """
@@ -194,19 +193,13 @@ import json
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
+from ..module_utils._atomic_write import write_atomically
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._module import run_module
 from ..module_utils._server.address import Address
-from ..module_utils._server.connection import (
-    CONNECTION_SPEC,
-    NODE_LOGIN_SPEC,
-    connect,
-    login_from,
-    node_login_from,
-)
-from ..module_utils._server.redis_py import require_redis_py
+from ..module_utils._server.connection import connect, server_from
+from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
 from ..module_utils._topology.sentinel import sentinel_set
 from ..module_utils._wait import Clock
 
@@ -232,10 +225,11 @@ SPEC: dict[str, Any] = {
 
 
 def audit_from(params: dict[str, Any]) -> Audit:
+    """Return the audit that the options describe."""
     if params["writers"] < 1 or params["writes_per_second"] <= 0:
         raise PreconditionFailed("writers must be at least 1 and writes_per_second more than 0")
     login, node_login, name = login_from(params), node_login_from(params), params["master_name"]
-    addresses = sentinel_set(params["sentinels"], connect(Address(params["login_host"], params["login_port"]), login), name)
+    addresses = sentinel_set(params["sentinels"], server_from(params), name)
 
     def to_sentinel(address: Address) -> Any:
         return connect(address, login)
@@ -260,42 +254,33 @@ def audit_from(params: dict[str, Any]) -> Audit:
 
 
 def told_to_stop(stop_file: str) -> bool:
-    """Whether the file is there; also if its folder is gone, so that no audit outlives the sandbox
-    that it was for.
+    """Return whether the file exists, or its folder does not.
+
+    An audit ends with the sandbox that had the folder.
     """
     return bool(stop_file) and (os.path.exists(stop_file) or not os.path.isdir(os.path.dirname(stop_file)))
 
 
-def run(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
+def audit_writes(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
+    """Run the audit, delete its keys, and return the module's result."""
     audit = audit_from(params)
-    audit.prove_empty()
+    audit.require_unused_keys()
     stop_file = params["stop_file"] or ""
     try:
         seconds = audit.write(lambda: told_to_stop(stop_file), clock)
-        result = {"changed": False, "seconds": round(seconds, 1), **audit.verdict(clock)}
+        result: dict[str, Any] = {"seconds": round(seconds, 1), **audit.verdict(clock)}
     except SentinelOpsError:
-        with contextlib.suppress(SentinelOpsError):  # the first error is the one to tell
+        with contextlib.suppress(SentinelOpsError):  # the first error is reported
             audit.clean_up()
         raise
     audit.clean_up()
     if params["result_file"]:
-        partial = f"{params['result_file']}.partial"
-        with open(partial, "w", encoding="utf-8") as file:
-            json.dump(result, file, indent=2)
-        os.replace(partial, params["result_file"])
+        write_atomically(params["result_file"], json.dumps(result, indent=2), mode=0o644)
     return result
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    if module.check_mode:
-        module.exit_json(changed=False)
-    try:
-        require_redis_py()
-        result = run(module.params, Clock())
-    except SentinelOpsError as error:
-        module.fail_json(**error.as_result())
-    module.exit_json(**result)
+    run_module(SPEC, lambda params, check_mode: {} if check_mode else audit_writes(params, Clock()))
 
 
 if __name__ == "__main__":

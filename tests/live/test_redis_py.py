@@ -1,5 +1,6 @@
-"""redis-py on the hosts: the oldest that will do (Debian 12's), one that is too old, and none; and
-the role's way to install it.
+"""redis-py on the hosts: the oldest supported version (Debian 12's), one that is too old, and none.
+
+The role can install redis-py, too.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def test_the_modules_work_with_the_oldest(secured: Deployment) -> None:
 def test_one_that_is_too_old_is_told(name: str) -> None:
     result = run(name, TOO_OLD, **({"master_name": MASTER, "duration_s": 1} if name == "redis_write_audit" else {}))
     assert result["failed"]
-    assert f"the Python package redis is version {TOO_OLD}, and 4.3 is the oldest that will do, for {sys.executable}" in result["msg"]
+    assert f"the Python package redis is version {TOO_OLD}, and 4.3 is the oldest supported version, for {sys.executable}" in result["msg"]
     for advice in ("Nothing was touched", "python3-redis", "-m pip install 'redis>=4.3'", "tasks_from: requirements"):
         assert advice in result["msg"]
 

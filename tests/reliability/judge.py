@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import mended_sentinel_config
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import quote_sentinel_secrets
 from deployment import Deployment, server_in
 from states import journals_left, left_of_trials, settings, settled
 
@@ -84,7 +84,7 @@ def installed(deployment: Deployment, name: str) -> dict[str, Any]:
     """
     file = deployment.config(name)
     text, found = file.read_text(encoding="utf-8"), file.stat()
-    lines = sorted(line for line in mended_sentinel_config(text).splitlines() if "epoch" not in line)
+    lines = sorted(line for line in quote_sentinel_secrets(text).splitlines() if "epoch" not in line)
     program = server_in(deployment.folder / name / "redis")
     return {
         "executable": Path(f"/proc/{deployment.administered_info(name)['process_id']}/exe").resolve() == program.resolve(),

@@ -17,9 +17,11 @@ import yaml
 from access import Access
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import mended_sentinel_config
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Login, Server, connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import quote_sentinel_secrets
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import parse_info
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = ROOT / ".cache" / "servers"
@@ -225,7 +227,7 @@ class Deployment:
         # mend
         if name in self.sentinels:
             mode = ["--sentinel"]
-            self.config(name).write_text(mended_sentinel_config(self.config(name).read_text(encoding="utf-8")), encoding="utf-8")
+            self.config(name).write_text(quote_sentinel_secrets(self.config(name).read_text(encoding="utf-8")), encoding="utf-8")
         server = server_in(self.folder / name / "redis")
         self.processes[name] = subprocess.Popen(
             [server, self.config(name), *mode], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True

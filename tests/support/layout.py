@@ -21,7 +21,9 @@ from typing import Any
 import yaml
 from access import README, Access, quoted
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Login, Server, connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
 from deployment import SERVERS, Deployment, server_in
 
 SECRET = "shop-secret-12"

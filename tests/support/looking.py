@@ -18,7 +18,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import upgrade_plan
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect, login_from
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import login_from
 from ansible_collections.sentinelops.redis.plugins.modules.redis_survey import SPEC, examined
 from deployment import MASTER, ROOT, RUN_MODULE, Deployment
 from states import snapshot

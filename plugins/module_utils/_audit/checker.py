@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The write audit's checker: pure. Terms are those of Jepsen's set checker.
+"""The checker of the write audit: pure functions, in the terms of Jepsen's set checker.
 
-Every writer appends unique increasing numbers to a list of its own and notes each outcome: *ok*,
-*fail* (certainly not applied) or *unknown*. What the lists hold at the end decides.
+Every writer appends increasing numbers to its own list, and records the outcome of each write:
+*ok*, *fail* (certainly not applied) or *unknown*. The checker compares the outcomes with the lists.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Sequence
 
 __all__ = ["History", "Verdict", "check", "gaps_ms", "longest_gap_ms", "outcome_of", "total"]
 
-# Replies after which a write was certainly not applied.
+# Error replies of a write that was certainly not applied.
 REFUSALS = (
     "READONLY",
     "NOREPLICAS",
@@ -30,14 +30,15 @@ REFUSALS = (
 
 
 def outcome_of(reply: str) -> str:
-    """``fail`` for an error reply that says the write was not applied, else ``unknown``."""
+    """Return ``fail`` if an error reply says that the write was not applied, else ``unknown``."""
     return "fail" if reply.startswith(REFUSALS) else "unknown"
 
 
 @dataclass
 class History:
-    """What one writer did: values 1 to ``attempted``; ``ok_at_s`` has the monotonic time of each
-    acknowledgement.
+    """The outcomes of one writer's values, which are 1 to ``attempted``.
+
+    ``ok_at_s`` has the monotonic time of each acknowledgement.
     """
 
     attempted: int = 0
@@ -64,11 +65,11 @@ class Verdict:
 
 
 def check(history: History, final: Sequence[int]) -> Verdict:
-    """Compares what was acknowledged with what the list holds.
+    """Compare the acknowledged values with the final list.
 
-    *lost*: acknowledged and not there. *unexpected*: there, but never attempted, or certainly not
-    applied. *recovered*: of unknown outcome, and there. *reordered*: smaller than the value before
-    it.
+    *lost*: acknowledged and not in the list. *unexpected*: in the list, but never attempted or
+    certainly not applied. *recovered*: of unknown outcome, and in the list. *reordered*: smaller
+    than the preceding value.
     """
     there: set[int] = set(final)
     acknowledged, unknown = set(history.ok), set(history.unknown)
@@ -84,20 +85,21 @@ def check(history: History, final: Sequence[int]) -> Verdict:
 
 
 def longest_gap_ms(ok_at_s: Sequence[float], end_s: float) -> float:
-    """The longest time without an acknowledgement, from the first one to the end (milliseconds)."""
+    """Return the longest time without an acknowledgement after the first one (milliseconds)."""
     times = [*ok_at_s, end_s] if ok_at_s else []
     return round(max((b - a for a, b in zip(times, times[1:])), default=0.0) * 1000, 1)
 
 
 def gaps_ms(ok_at_s: Sequence[float], end_s: float, least_ms: float) -> list[tuple[float, float]]:
-    """The gaps of at least ``least_ms`` between acknowledgements: when each began (seconds), and
-    its length (ms).
+    """Return the gaps of ``least_ms`` or more between acknowledgements.
+
+    Each gap is its beginning (seconds) and its length (milliseconds).
     """
     times = [*ok_at_s, end_s] if ok_at_s else []
     return [(begin, round((end - begin) * 1000, 1)) for begin, end in zip(times, times[1:]) if (end - begin) * 1000 >= least_ms]
 
 
 def total(verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """The sum over writers."""
+    """Return the sums of the writers' counts."""
     keys = ("acknowledged", "lost", "unexpected", "recovered", "duplicates", "reordered")
     return {key: sum(getattr(verdict, key) for verdict in verdicts) for key in keys}

@@ -1,21 +1,20 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The write audit: writers that go through Sentinel as applications do, and the reading of their
-lists at the end.
-"""
+"""The write audit: writers that find the master through Sentinel, and the check of their lists."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Protocol, Sequence
 
 from .._errors import CommandRefused, ConditionNotMet, ConnectionFailed, PreconditionFailed, SentinelOpsError
 from .._server.address import Address
-from .._server.connection import Connector, Login, Server, retry_once
+from .._server.commands import Connector, Server, retry_once
 from .._server.info import node_info, parse_info
+from .._server.login import Login
 from .._server.redis_py import SentinelClient
 from .._topology.sentinel import parse_replica
 from .._wait import Clock, until
@@ -24,14 +23,14 @@ from .checker import History, Verdict, check, gaps_ms, longest_gap_ms, outcome_o
 __all__ = ["Audit", "AuditRequest", "by_master_addr", "by_masters"]
 
 RECONNECT_PAUSE_S = 0.02
-KEY_LIFETIME_S = 86400  # if we are killed, the lists go away by themselves
+KEY_LIFETIME_S = 86400  # the lists of a killed audit expire
 READ_CHUNK = 20000
 REPORTED_GAP_MS = 100
 
 
 @dataclass(frozen=True)
 class AuditRequest:
-    """What is wanted: ``writes_per_second`` is per writer, durations are seconds."""
+    """The options of an audit; ``writes_per_second`` is per writer, durations are seconds."""
 
     master_name: str
     writers: int
@@ -42,7 +41,7 @@ class AuditRequest:
 
 
 class MasterAddrClient:
-    """A client that asks GET-MASTER-ADDR-BY-NAME when it has to connect, and writes until an error."""
+    """A client that asks GET-MASTER-ADDR-BY-NAME whenever it connects, as after each error."""
 
     def __init__(self, sentinels: Sequence[Address], name: str, to_sentinel: Connector, to_node: Connector) -> None:
         self._sentinels = [to_sentinel(address) for address in sentinels]
@@ -51,6 +50,10 @@ class MasterAddrClient:
         self._node: Server | None = None
 
     def find_master(self) -> Address:
+        """Return the master that the first answering Sentinel names.
+
+        Raises ConnectionFailed if no Sentinel names one.
+        """
         for sentinel in self._sentinels:
             try:
                 reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
@@ -61,7 +64,7 @@ class MasterAddrClient:
         raise ConnectionFailed(f"no Sentinel names the master of {self._name}", node=self._name, sent=False)
 
     def replicas(self) -> list[Any]:
-        """The SENTINEL REPLICAS reply of the first Sentinel that answers."""
+        """Return the SENTINEL REPLICAS reply of the first answering Sentinel."""
         for sentinel in self._sentinels:
             try:
                 replies: list[Any] = sentinel.command("SENTINEL", "REPLICAS", self._name)
@@ -71,6 +74,7 @@ class MasterAddrClient:
         raise ConnectionFailed(f"no Sentinel lists the replicas of {self._name}", node=self._name, sent=False)
 
     def command(self, *words: Any) -> Any:
+        """Send a command to the master; an error closes the connection."""
         if self._node is None:
             self._node = self._to_node(self.find_master())
         try:
@@ -85,20 +89,31 @@ class MasterAddrClient:
             server.close()
 
 
-Client = Any  # MasterAddrClient or SentinelClient: command(*words), close()
+class Client(Protocol):
+    """A client that follows the master: MasterAddrClient or SentinelClient."""
+
+    def command(self, *words: Any) -> Any:
+        """Send a command to the master and return its reply."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
 ClientFactory = Callable[[], Client]
 
 
 def by_master_addr(sentinels: Sequence[Address], name: str, to_sentinel: Connector, to_node: Connector) -> ClientFactory:
+    """Return a factory of clients that ask GET-MASTER-ADDR-BY-NAME."""
     return lambda: MasterAddrClient(sentinels, name, to_sentinel, to_node)
 
 
 def by_masters(sentinels: Sequence[Address], name: str, login: Login, node_login: Login) -> ClientFactory:
+    """Return a factory of redis-py's Sentinel clients, which ask SENTINEL MASTERS."""
     return lambda: SentinelClient(sentinels, name, login, node_login)
 
 
 class _Writer(threading.Thread):
-    """Appends 1, 2, 3, ... to its list until told to stop."""
+    """A thread that appends 1, 2, 3, ... to its list until the stop event is set."""
 
     def __init__(self, key: str, client: Client, period_s: float, stop: threading.Event) -> None:
         super().__init__(daemon=True)
@@ -129,11 +144,11 @@ class _Writer(threading.Thread):
                 self._client.command("EXPIRE", self.key, KEY_LIFETIME_S)
         except SentinelOpsError as error:
             if len(history.ok) == 1 and history.ok[0] == history.attempted:
-                return  # the write was acknowledged, only its expiry was not
-            self._note(error)
+                return  # the write was acknowledged; only EXPIRE failed
+            self._record(error)
             time.sleep(RECONNECT_PAUSE_S)
 
-    def _note(self, error: SentinelOpsError) -> None:
+    def _record(self, error: SentinelOpsError) -> None:
         history = self.history
         if isinstance(error, CommandRefused):
             kind, outcome = error.reply.split(" ", 1)[0], outcome_of(error.reply)
@@ -148,8 +163,16 @@ class _Writer(threading.Thread):
             history.failed += 1
 
 
+@dataclass(frozen=True)
+class _Settling:
+    """The master and its replicas, and a text for each of them that is not ready yet."""
+
+    servers: list[Server]
+    behind: list[str]
+
+
 class Audit:
-    """One audit: ``write()`` until told to stop, then ``verdict()``, then ``clean_up()``."""
+    """One audit; call ``require_unused_keys``, ``write``, ``verdict`` and ``clean_up`` in turn."""
 
     def __init__(self, request: AuditRequest, new_client: ClientFactory, finder: MasterAddrClient, to_node: Connector) -> None:
         self.request = request
@@ -161,8 +184,8 @@ class Audit:
         keys = [f"{request.key_prefix}:{index}" for index in range(request.writers)]
         self._writers = [_Writer(key, new_client(), period_s, self._stop) for key in keys]
 
-    def prove_empty(self) -> None:
-        """Refuses to begin where a key of ours exists already: another audit would be disturbed."""
+    def require_unused_keys(self) -> None:
+        """Raise PreconditionFailed if a key of this audit exists, which another audit may use."""
         master = self._to_node(self._finder.find_master())
         taken = [writer.key for writer in self._writers if master.command("EXISTS", writer.key)]
         if taken:
@@ -173,9 +196,7 @@ class Audit:
             )
 
     def write(self, told_to_stop: Callable[[], bool], clock: Clock) -> float:
-        """Runs the writers until ``told_to_stop`` or the duration is over; returns the seconds they
-        ran.
-        """
+        """Run the writers until ``told_to_stop`` or the end of the duration; return the seconds."""
         for writer in self._writers:
             writer.start()
         waited = until(told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock)
@@ -185,31 +206,33 @@ class Audit:
         return waited.waited_s
 
     def settled(self, clock: Clock) -> list[Server]:
-        """The master and its replicas, once every replica has everything; raises ConditionNotMet."""
+        """Wait until every replica has caught up; return the master and its replicas.
 
-        def observe() -> dict[str, Any]:
-            try:
-                master = self._to_node(self._finder.find_master())
-                head = node_info(parse_info(master.command("INFO")))
-                servers, behind = [master], [] if head.is_master else [f"{master.address} is not a master"]
-                for reply in self._finder.replicas():
-                    replica = self._to_node(Address.parse(parse_replica(reply).address))
-                    info = node_info(parse_info(replica.command("INFO")))
-                    servers.append(replica)
-                    if info.is_master or not info.link_up or info.offset < head.offset:
-                        behind.append(f"{replica.address}: role {info.role}, offset {info.offset} of {head.offset}")
-                return {"servers": servers, "behind": behind}
-            except SentinelOpsError as error:
-                return {"servers": [], "behind": [str(error)]}
+        Raises ConditionNotMet after ``settle_s``.
+        """
 
-        waited = until(observe, lambda seen: not seen["behind"], deadline_s=self.request.settle_s, interval_s=0.25, clock=clock)
+        waited = until(self._settling, lambda seen: not seen.behind, deadline_s=self.request.settle_s, interval_s=0.25, clock=clock)
         if not waited.satisfied:
             raise ConditionNotMet(
-                f"the deployment did not settle within {self.request.settle_s:g} s: {'; '.join(waited.seen['behind'])}",
+                f"the deployment did not settle within {self.request.settle_s:g} s: {'; '.join(waited.seen.behind)}",
                 state="The lists could not be read from every node, so whether writes were lost is unknown",
             )
-        servers: list[Server] = waited.seen["servers"]
-        return servers
+        return waited.seen.servers
+
+    def _settling(self) -> _Settling:
+        try:
+            master = self._to_node(self._finder.find_master())
+            head = node_info(parse_info(master.command("INFO")))
+            servers, behind = [master], [] if head.is_master else [f"{master.address} is not a master"]
+            for reply in self._finder.replicas():
+                replica = self._to_node(Address.parse(parse_replica(reply).address))
+                info = node_info(parse_info(replica.command("INFO")))
+                servers.append(replica)
+                if info.is_master or not info.link_up or info.offset < head.offset:
+                    behind.append(f"{replica.address}: role {info.role}, offset {info.offset} of {head.offset}")
+            return _Settling(servers, behind)
+        except SentinelOpsError as error:
+            return _Settling([], [str(error)])
 
     def _final(self, server: Server, key: str) -> list[int]:
         values: list[int] = []
@@ -220,7 +243,7 @@ class Audit:
                 return values
 
     def verdict(self, clock: Clock) -> dict[str, Any]:
-        """Reads the lists from every node and judges them; the totals are the worst of all nodes."""
+        """Check the lists of every node; each total is that of the worst node."""
         servers = self.settled(clock)
         per_node: dict[str, dict[str, Any]] = {}
         for server in servers:
@@ -230,7 +253,7 @@ class Audit:
         return {**worst, **self.counts(), "nodes": per_node, "master": str(servers[0].address)}
 
     def counts(self) -> dict[str, Any]:
-        """What the writers saw, without any judgement."""
+        """Return the writers' own counts, errors and gaps."""
         histories = [writer.history for writer in self._writers]
         errors: dict[str, int] = {}
         for history in histories:
@@ -261,7 +284,7 @@ class Audit:
         }
 
     def clean_up(self) -> int:
-        """Deletes the lists; returns how many keys are left (0)."""
+        """Delete the lists; return the number of remaining keys, which is 0."""
         master = self._to_node(self._finder.find_master())
         keys = [writer.key for writer in self._writers]
         master.command("DEL", *keys)

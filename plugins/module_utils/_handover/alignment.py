@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 
 from .._errors import PreconditionFailed, SentinelOpsError
-from .._server.connection import Server
+from .._server.commands import Server
 from .._topology.election import alignment_wait_ms, will_promote
 from .._topology.sentinel import parse_replica
 from .._topology.shard import renamed_replica

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Sequence
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
-from .._server.connection import Server
+from .._server.commands import Server
 from .._server.info import node_info, parse_info
 from .._topology.shard import Shard, read_shard
 from .._wait import until

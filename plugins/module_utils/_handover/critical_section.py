@@ -9,7 +9,7 @@ import contextlib
 from typing import Any
 
 from .._errors import SentinelOpsError
-from .._server.connection import send_all
+from .._server.commands import send_all
 from .._signals import uninterrupted
 from .._topology.limits import pause_budget_ms
 from .._topology.shard import Shard

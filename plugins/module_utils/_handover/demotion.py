@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
-from .._server.connection import transaction
+from .._server.commands import transaction
 from .._server.info import parse_info
 from .._wait import until
 from .context import HandoverContext

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Sequence
 
 from .._errors import ConnectionFailed, PreconditionFailed
-from .._server.connection import Server, retry_once, transaction
+from .._server.commands import Server, retry_once, transaction
 from .._server.info import parse_info
 from .._topology.fence import PING_PERIOD, before_ping_delay, is_ping_delay, original_min_replicas
 from .._topology.sentinel import disagreements

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Mapping, Sequence
 
 from .._errors import SentinelOpsError
-from .._server.connection import Server, send_all
+from .._server.commands import Server, send_all
 from .._topology.sentinel import parse_master
 from .._topology.shard import ShardServers, config_values
 

@@ -9,7 +9,7 @@ given the failover up.
 
 from __future__ import annotations
 
-from .._server.connection import Server
+from .._server.commands import Server
 from .._topology.shard import Shard
 from .._wait import until
 from .context import HandoverContext

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Mapping
 
 from .._server.address import Address
-from .._server.connection import Server
+from .._server.commands import Server
 from .._server.info import parse_info
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Sequence
 from .._errors import PreconditionFailed, SentinelOpsError
 from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
 from .._server.address import same_node
-from .._server.connection import Server
+from .._server.commands import Server
 from .._topology.election import ineligible_because
 from .._topology.fence import LARGEST, can_arm, original_min_replicas
 from .._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms

@@ -11,7 +11,7 @@ import copy
 from typing import Sequence
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
-from .._server.connection import send_all
+from .._server.commands import send_all
 from .._topology.election import to_outrank
 from .._topology.shard import Shard, ShardServers
 from .overrides import INFO_PERIOD_MS, SettingOverride, info_period_ms, restore_overrides

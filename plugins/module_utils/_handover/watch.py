@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
-from .._server.connection import Server
+from .._server.commands import Server
 from .._topology.sentinel import parse_master
 from .context import HandoverContext
 from .critical_section import CriticalSection

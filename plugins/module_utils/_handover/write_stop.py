@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._errors import ConnectionFailed, SentinelOpsError
-from .._server.connection import Server, send_all, transaction
+from .._server.commands import Server, send_all, transaction
 from .._topology.fence import (
     PING_PERIOD,
     armed_max_lag,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Callable, ContextManager, NamedTuple, Protocol, Sequence
 
 from .._errors import OperationFailed, PreconditionFailed
-from .._server.connection import Server
+from .._server.commands import Server
 from .._wait import Clock
 from .process import Owner, Started, cgroup_of, parent_of, start_detached
 

@@ -14,9 +14,10 @@ import time
 from dataclasses import dataclass
 from typing import Any, Iterator
 
+from .._atomic_write import write_atomically
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from .._server.commands import Server
 from .._server.config_file import read_text
-from .._server.connection import Server
 from .._wait import Clock, until
 from .process import version_folder
 from .service import THIS_HOST, Host, Start
@@ -238,10 +239,7 @@ def _ensure_file(path: str, text: str | None) -> bool:
             os.rmdir(os.path.dirname(path))
         return True
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    with open(path + ".partial", "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(path + ".partial", 0o644)
-    os.replace(path + ".partial", path)
+    write_atomically(path, text, mode=0o644)
     return True
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 from typing import Any, Mapping, Protocol, Sequence
 
+from .._atomic_write import FileIdentity
 from .._host.process import version_folder
-from .._server.config_file import FileIdentity
 from .folders import Folders
 from .instance_files import InstanceFiles
 from .packages import Packages

@@ -7,14 +7,14 @@ its owner and mode.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import os
 import re
 from dataclasses import dataclass
 from typing import Callable
 
-from .._server.config_file import FileIdentity, directives, read_text
+from .._atomic_write import FileIdentity, replacing
+from .._server.config_file import directives, read_text
 
 __all__ = ["ConfigCopier", "carry_file", "inside", "named_files", "own_like"]
 
@@ -34,20 +34,12 @@ def named_files(text: str) -> list[tuple[str, str]]:
 def carry_file(source: str, target: str, identity: FileIdentity | None = None, change: Callable[[str], str] | None = None) -> None:
     """Copies a file with its owner and mode (or this ``identity``), and its text changed if wanted."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    partial = target + ".partial"
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(partial)
     with open(source, "rb") as old:
         content = old.read()
     if change is not None:
         content = change(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    # it may hold secrets: nobody else may read it before it has its own mode
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
+    with replacing(target, identity or FileIdentity.of(source)) as new:
         new.write(content)
-    FileIdentity.of(source).apply_to(partial)
-    if identity is not None:
-        identity.apply_to(partial)
-    os.replace(partial, target)
 
 
 def own_like(source: str, target: str) -> None:

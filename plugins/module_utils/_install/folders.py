@@ -18,9 +18,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .._atomic_write import FileIdentity, replacing, write_atomically
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import binary_version
-from .._server.config_file import FileIdentity, read_text
+from .._server.config_file import read_text
 from .copy_files import ConfigCopier, inside, own_like
 from .instance_files import InstanceFiles
 
@@ -82,8 +83,8 @@ def copy_version(source: str, path: str, names: Sequence[str]) -> None:
     for name in names:
         target = os.path.join(path, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        shutil.copy(os.path.join(source, name), target + ".partial")
-        os.replace(target + ".partial", target)
+        with open(os.path.join(source, name), "rb") as old, replacing(target, mode=FileIdentity.of(old.fileno()).mode) as new:
+            shutil.copyfileobj(old, new)
 
 
 def origin_of(path: str) -> str:
@@ -98,8 +99,7 @@ def put_in_place(source: str, path: str, origin: str) -> None:
     """Makes a folder the version folder ``path`` by a rename, whatever was there; ``path`` is never
     there in part.
     """
-    with open(os.path.join(source, _ORIGIN), "w", encoding="utf-8") as file:
-        file.write(origin + "\n")
+    write_atomically(os.path.join(source, _ORIGIN), origin + "\n", mode=0o644)
     replaced = path + ".replaced"
     shutil.rmtree(replaced, ignore_errors=True)
     if os.path.isdir(path):

@@ -21,11 +21,12 @@ import shutil
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
+from .._atomic_write import FileIdentity
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import binary_version
 from .._host.service import THIS_HOST, Host
 from .._host.systemd import UNITS, Systemd
-from .._server.config_file import FileIdentity, directives, read_text
+from .._server.config_file import directives, read_text
 from .copy_files import carry_file, inside, named_files
 from .instance_files import InstanceFiles
 from .package_paths import Places, new_name

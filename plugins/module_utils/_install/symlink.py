@@ -16,9 +16,9 @@ import re
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
+from .._atomic_write import FileIdentity
 from .._errors import OperationFailed
 from .._host.process import version_folder
-from .._server.config_file import FileIdentity
 from .copy_files import ConfigCopier, inside, own_like
 from .folders import require_version_in, server_in, started_from, version_in
 from .instance_files import InstanceFiles

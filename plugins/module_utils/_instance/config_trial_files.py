@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Callable, Iterator, NamedTuple, Protocol, Sequence
 
 from .._install.copy_files import inside
-from .._server.config_file import mended_sentinel_config, quoted, split_args
+from .._server.config_file import quote_sentinel_secrets, quoted, split_args
 from .._server.log import judge_log
+from .._server.secret_directives import secrets_of
 
 __all__ = ["Files", "Place", "Refusal", "TrialConfig", "TrialFile", "explain", "trial_config"]
 
@@ -42,8 +43,6 @@ _PATHS = {
 # enter.
 _EVERYWHERE = ("port 0", "daemonize no", "supervised no", "syslog-enabled no", "loglevel notice", "unixsocketperm 700")
 _DATA_NODE = ('save ""', "appendonly no", "cluster-enabled no")
-_SECRETS = {"requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass"}
-_SENTINEL_SECRETS = {"auth-pass": 3, "sentinel-pass": 2}
 _SCRIPTS = ("notification-script", "client-reconfig-script")
 # shorter ones would make the server's words unreadable, and stand in no message but the line itself
 _SHORTEST_SECRET = 4
@@ -255,7 +254,7 @@ class _Writer:
 
 def trial_config(config_file: str, sentinel: bool, files: Files, place: Place) -> TrialConfig | None:
     """The files with which to try a configuration file; None if it cannot be read."""
-    reader = _Reader(files, place.start_folder, mended_sentinel_config if sentinel else str)
+    reader = _Reader(files, place.start_folder, quote_sentinel_secrets if sentinel else str)
     main = reader.read(config_file)
     if main is None:
         return None
@@ -286,19 +285,8 @@ def _users(main: _File, folder: str, files: Files) -> list[_Line]:
     return [_Line(line, split_args(line) or []) for line in (text or "").split("\n")]
 
 
-def _secrets_of(words: Sequence[str]) -> list[str]:
-    name = words[0].lower()
-    if name in _SECRETS:
-        return list(words[1:])
-    if name == "user":
-        return [word[1:] for word in words[2:] if word[:1] in "><#!"]
-    if name == "sentinel" and len(words) > 1:
-        return list(words[_SENTINEL_SECRETS.get(words[1].lower(), len(words)) :])
-    return []
-
-
 def _secrets(lines: Sequence[_Line]) -> tuple[str, ...]:
-    found = {secret for line in lines if line.words for secret in _secrets_of(line.words) if len(secret) >= _SHORTEST_SECRET}
+    found = {secret for line in lines if line.words for secret in secrets_of(line.words) if len(secret) >= _SHORTEST_SECRET}
     return tuple(sorted(found, key=len, reverse=True))
 
 
@@ -370,7 +358,7 @@ def _directive(path: str, number: int, config: TrialConfig) -> str:
     words = split_args(text)
     if words is None:
         return text.split(" ", 1)[0] + " ..."  # quotes are unbalanced: what is a secret cannot be told
-    secrets = _secrets_of(words) if words else []
+    secrets = secrets_of(words) if words else []
     if not secrets:
         return text
     hidden = [next((word.replace(secret, "***") for secret in secrets if secret and word.endswith(secret)), word) for word in words]

@@ -11,15 +11,16 @@ import os
 from dataclasses import dataclass
 from typing import Callable, Sequence
 
+from .._atomic_write import FileIdentity
 from .._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import alive, binary_version
 from .._host.service import Attempt, Start
 from .._install.activation import Activation
 from .._install.instance_files import InstanceFiles, log_file_of
 from .._server.address import Address
-from .._server.config_file import FileIdentity, mended_sentinel_config, read_text, write_text
-from .._server.connection import Server
-from .._server.data_files import data_files, data_was_refused, followed, set_aside, unreadable, with_master
+from .._server.commands import Server
+from .._server.config_file import quote_sentinel_secrets, read_text, write_text
+from .._server.data_files import configured_master, data_files, data_was_refused, set_aside, set_configured_master, unreadable
 from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import judge_log, size_of, tail
 from .._server.versions import can_downgrade
@@ -303,7 +304,7 @@ def _mend(path: str) -> None:
     alike.
     """
     text = read_text(path)
-    mended = mended_sentinel_config(text)
+    mended = quote_sentinel_secrets(text)
     if mended != text:
         write_text(path, mended)
 
@@ -391,7 +392,7 @@ def put_back(
         return PutBack(start(server, files, wait_s, clock), tuple(aside))
     except OperationFailed as error:
         refused = not files.sentinel and data_was_refused(error.facts.get("log_tail", []))
-        if not refused or not followed(files.config_file):
+        if not refused or not configured_master(files.config_file):
             raise
     aside += set_aside(data_files(files.config_file).all())
     return PutBack(start(server, files, wait_s, clock), tuple(aside))
@@ -403,7 +404,7 @@ def _refuse_barrier(server: Server, node: NodeInfo | None, files: InstanceFiles,
     """
     if not os.path.isfile(files.config_file):
         return
-    named = followed(files.config_file).split()
+    named = configured_master(files.config_file).split()
     master = _master_of(node) if node is not None else Address(named[0], int(named[1])) if len(named) == 2 else None
     if master is None or (node is None and not unreadable(data_files(files.config_file), old)):
         # what is on disk may do for a partial resynchronisation, which crosses such a barrier
@@ -431,9 +432,9 @@ def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, o
         return []
     master = _master_of(node)
     if master is not None:
-        with_master(files.config_file, f"{master.host} {master.port}")
+        set_configured_master(files.config_file, f"{master.host} {master.port}")
     paths = unreadable(data_files(files.config_file), old)
-    if paths and not followed(files.config_file):
+    if paths and not configured_master(files.config_file):
         raise OperationFailed(
             f"{old[1]} cannot read {', '.join(paths)}, and would come back empty: its configuration names no master to get the data from",
             node=str(server.address),

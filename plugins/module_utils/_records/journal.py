@@ -1,15 +1,14 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The journal: what the live deployment cannot tell after a crash, one small JSON file per instance
-on its own host.
+"""The journal of an instance: a small JSON file on its host with the facts that a crash would lose.
 
-It is written before anything is touched and removed when the run has ended well. What it says first
-is kept: a second run must not take the state that the first one left for the state before the
-upgrade.
+A run writes the journal before it changes anything, and removes the journal when it has succeeded.
+The first value of a field is kept: a second run must not mistake the state that the first run left
+for the state before the upgrade.
 
-Of an instance that runs another version at the end the journal is kept beside, as the note of the
-version before: it says where that is, and how it was started, should somebody want to go back.
+If the instance runs another version at the end, its journal becomes the rollback record: where the
+previous version is and how it was started.
 """
 
 from __future__ import annotations
@@ -20,17 +19,18 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._atomic_write import FileIdentity, write_atomically
 from .._errors import PreconditionFailed
-from .._server.config_file import FileIdentity
 
-__all__ = ["SCHEMA", "before_path", "close_journal", "merged", "read_before", "read_journal", "write_journal"]
+__all__ = ["SCHEMA", "close_journal", "merged", "read_journal", "read_rollback_record", "rollback_record_path", "write_journal"]
 
 SCHEMA = 1
 
 
 def read_journal(path: str) -> dict[str, Any] | None:
-    """The journal, or None if there is none. Raises PreconditionFailed for a file that is not one
-    of ours.
+    """Return the journal, or None if there is none.
+
+    Raises PreconditionFailed if the file is not a journal.
     """
     try:
         with open(path, encoding="utf-8") as file:
@@ -48,52 +48,41 @@ def read_journal(path: str) -> dict[str, Any] | None:
 
 
 def merged(existing: dict[str, Any] | None, content: dict[str, Any]) -> dict[str, Any]:
-    """The journal to write: what an earlier, unfinished run noted wins."""
+    """Return the journal to write; the fields of an earlier, unfinished run win."""
     return {**content, **(existing or {}), "schema": SCHEMA}
 
 
 def write_journal(path: str, content: dict[str, Any]) -> None:
-    """Writes the file whole or not at all (temporary file, fsync, rename), readable by its owner
-    only.
-    """
+    """Write a journal atomically, readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    partial = path + ".partial"
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
-def before_path(path: str) -> str:
-    """Where the note of the version before is: ``redis-6379.before.json`` beside
-    ``redis-6379.json``.
-    """
+def rollback_record_path(path: str) -> str:
+    """Return the path of a rollback record: ``redis-6379.before.json`` for ``redis-6379.json``."""
     return f"{os.path.splitext(path)[0]}.before.json"
 
 
-def read_before(path: str, running: str) -> dict[str, Any] | None:
-    """What a closed journal noted of the version before the ``running`` one; None if that is not
-    known.
+def read_rollback_record(path: str, running: str) -> dict[str, Any] | None:
+    """Return the rollback record of an instance that runs the version ``running``.
+
+    Returns None if there is no record, or if another version followed the recorded one.
     """
-    found = read_journal(before_path(path))
+    found = read_journal(rollback_record_path(path))
     return found if found is not None and found.get("followed_by") == running else None
 
 
 def close_journal(path: str, journal: Mapping[str, Any], followed_by: str = "") -> None:
-    """Gives the noted configuration file its owner and mode back, removes the journal, and its
-    folder if that is empty.
+    """Restore the configuration file's owner and mode, and remove the journal.
 
-    ``followed_by``: the version that the instance runs now. If that is not the noted one, the
-    journal is kept as the note of the version before.
+    An empty folder is removed too. ``followed_by`` is the version that the instance runs now. If
+    the journal has another version, it is kept as the rollback record.
     """
     config_file, identity = journal.get("config_file", ""), journal.get("config_identity")
     if identity and os.path.isfile(config_file):
         FileIdentity(**identity).apply_to(config_file)
     if followed_by and followed_by != journal.get("version"):
-        write_journal(before_path(path), {**journal, "followed_by": followed_by})
+        write_journal(rollback_record_path(path), {**journal, "followed_by": followed_by})
     os.remove(path)
-    with contextlib.suppress(OSError):  # other instances of this host may still have theirs
+    with contextlib.suppress(OSError):  # other instances of this host may still have journals
         os.rmdir(os.path.dirname(path))

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lock of a run: a record beside a Sentinel's journal that says which run is at work there,
-with a lease that it renews.
+"""The lock of a run: a record beside a Sentinel's journal with the run's identity and its lease.
 
-A lease is judged by the clock of the host that holds the record, never by the controller's. A run
-that has lost its record must stop: another one has taken it over, or has done so and ended since.
+The clocks of the record's host measure the lease, never the controller's. A run that has lost its
+lock must stop, since another run has taken the lock over.
 """
 
 from __future__ import annotations
@@ -20,15 +19,17 @@ from typing import Any, Iterator, Mapping, Sequence
 from .._errors import PreconditionFailed
 from .journal import SCHEMA, read_journal, write_journal
 
-__all__ = ["Moment", "RunLock", "age_s", "describe_run", "now", "taker"]
+__all__ = ["Moment", "RunLock", "age_s", "describe_run", "now", "right_to_take"]
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in time on one host: seconds since 1970, seconds since its boot (suspend included),
-    and which boot that was.
+    """A point in time on one host.
+
+    ``wall_s`` counts seconds since 1970, ``since_boot_s`` seconds since the boot ``boot_id``,
+    suspend included.
     """
 
     wall_s: float
@@ -40,6 +41,7 @@ class Moment:
 
 
 def now() -> Moment:
+    """Return the current moment on this host."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot_id = file.read().strip()
@@ -49,11 +51,11 @@ def now() -> Moment:
 
 
 def age_s(record: Record, moment: Moment) -> float:
-    """How long ago the record was renewed.
+    """Return the seconds since the record was renewed.
 
-    Within one boot the clock that nobody sets tells. After a reboot the wall clock does; if that
-    was set back it is at least as long as the host is up. So a record grows old whatever happens to
-    the clocks, and none is held for ever.
+    Within one boot the boot clock counts, which nobody can set. After a reboot the wall clock
+    counts; if the wall clock was set back, the age is the uptime. So every lease expires, whatever
+    happens to the clocks.
     """
     then = record["renewed"]
     if then["boot_id"] and then["boot_id"] == moment.boot_id:
@@ -62,9 +64,11 @@ def age_s(record: Record, moment: Moment) -> float:
     return wall if wall >= 0 else moment.since_boot_s
 
 
-def taker(record: Record | None, run: str, moment: Moment, instead_of: Sequence[str] = ()) -> str:
-    """By what right a run may take the lock: ``free``, ``own``, ``expired`` or ``override``; empty
-    if it may not.
+def right_to_take(record: Record | None, run: str, moment: Moment, instead_of: Sequence[str] = ()) -> str:
+    """Return the right by which a run may take the lock, or an empty text if the run may not.
+
+    ``free``: nobody holds the lock. ``own``: the run holds it. ``expired``: the holder's lease has
+    run out. ``override``: the holder is one of the runs ``instead_of``.
     """
     if record is None:
         return "free"
@@ -77,14 +81,12 @@ def taker(record: Record | None, run: str, moment: Moment, instead_of: Sequence[
 
 
 def describe_run(run: Mapping[str, Any]) -> str:
-    """``alice@bastion, process 4711, run 3f2a9c1e``"""
+    """Return a run in words: ``alice@bastion, process 4711, run 3f2a9c1e``."""
     return f"{run['user']}@{run['controller']}, process {run['pid']}, run {run['id']}"
 
 
 class RunLock:
-    """The lock file of one Sentinel. Reading, judging and writing it is one step, whoever else
-    tries at the same time.
-    """
+    """The lock file of one Sentinel; concurrent runs take, renew and release it one at a time."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -94,22 +96,23 @@ class RunLock:
         return read_journal(self._path)
 
     def take(self, run: Mapping[str, Any], lease_s: float, instead_of: Sequence[str] = ()) -> tuple[str, dict[str, Any] | None]:
-        """Takes the lock if it may be taken; returns the right (see ``taker``) and the record that
-        was there before.
+        """Take the lock if the run may.
+
+        Returns the right (see ``right_to_take``), and the record of the previous holder.
         """
-        with self._alone():
+        with self._exclusive():
             found, moment = self.read(), now()
-            right = taker(found, str(run["id"]), moment, instead_of)
+            right = right_to_take(found, str(run["id"]), moment, instead_of)
             if right:
                 since = found["since_s"] if found is not None and right == "own" else moment.wall_s
                 self._write(run, lease_s, since, moment)
         return right, found
 
     def renew(self, run: Mapping[str, Any], lease_s: float) -> None:
-        """Renews the lease; raises PreconditionFailed if the lock is not this run's any more."""
+        """Renew the lease; raise PreconditionFailed if the run has lost the lock."""
         found = None
         if os.path.isdir(self._folder):
-            with self._alone():
+            with self._exclusive():
                 found = self.read()
                 if found is not None and found["run"]["id"] == run["id"]:
                     self._write(run, lease_s, found["since_s"], now())
@@ -121,22 +124,20 @@ class RunLock:
         )
         raise PreconditionFailed(
             f"this run ({run['id']}) has lost its lock: {by}",
-            state="What this run has done so far is complete, and nothing new was begun",
-            advice="Let the other run end, then run again: it surveys afresh and does what is left",
+            state="The last step of this run is complete, and no new step was begun",
+            advice="Wait until the other run has ended, then run again: a new run surveys the deployment and does the remaining steps",
         )
 
     def release(self, run: Mapping[str, Any]) -> bool:
-        """Removes the lock if it is this run's, and its folder if that is empty; whether it was
-        there.
-        """
+        """Remove the lock if this run holds it, and an empty folder; return whether it was held."""
         if not os.path.isdir(self._folder):
             return False
-        with self._alone():
+        with self._exclusive():
             found = self.read()
             if found is None or found["run"]["id"] != run["id"]:
                 return False
             os.remove(self._path)
-            # the journals of an upgrade that has not ended are there
+            # the folder may hold the journals of an unfinished upgrade
             with contextlib.suppress(OSError):
                 os.rmdir(self._folder)
         return True
@@ -146,11 +147,11 @@ class RunLock:
         write_journal(self._path, record)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Until the end of the block nobody else takes, renews or releases a lock in this folder."""
+    def _exclusive(self) -> Iterator[None]:
+        """Lock the folder, so that no other process changes a lock in it until the block ends."""
         descriptor = self._locked_folder()
         while descriptor is None:
-            # not exist_ok, which looks once more whether it is there: it may be gone again
+            # exist_ok would check the folder once more, and fail if it was removed meanwhile
             with contextlib.suppress(FileExistsError):
                 os.makedirs(self._folder, mode=0o700)
             descriptor = self._locked_folder()
@@ -160,7 +161,7 @@ class RunLock:
             os.close(descriptor)
 
     def _locked_folder(self) -> int | None:
-        """A descriptor of the folder, locked; None if it was removed meanwhile."""
+        """Return a locked descriptor of the folder, or None if the folder was removed meanwhile."""
         try:
             descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether our user may do all that a handover needs, found out before anything is done.
+"""ACL rights: finding those that our user lacks without running a command that changes anything.
 
-A command that is queued in a transaction is checked against the ACL at once, and never runs if the
-transaction is abandoned (Redis 6.0 and later; earlier ones have no ACL). Sentinels have no
-transactions, but check the right before they look up the name.
+A server checks the ACL when a command is queued in a transaction, and a transaction that is
+discarded runs nothing (Redis 6.0 and later; earlier versions have no ACL). Sentinels have no
+transactions, but check the right before they look up the master name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
-from .connection import Server
+from .commands import Server
 
 __all__ = ["denied_on_node", "denied_on_sentinel", "missing_on_node", "missing_on_sentinel", "missing_to_coordinate"]
 
@@ -30,27 +30,30 @@ ASKING: list[list[Any]] = [
     ["SENTINEL", "SET", NO_SUCH_MASTER, "quorum", 1],
     ["SENTINEL", "DEBUG"],
 ]
-# The right is checked first, and then that there is no such option. (A transaction cannot hold it
-# from 7.0 on.)
+# The server checks the right first, and then refuses the unknown option. (From 7.0 on a transaction
+# cannot hold SHUTDOWN.)
 STOPPING: list[Any] = ["SHUTDOWN", "no-such-option-of-sentinelops"]
 
 
 def missing_on_node(node: Server, mode: str) -> list[str]:
-    """The rights that our user lacks on a data node for a handover in this mode; a sentence each."""
+    """Return a sentence for each right that a handover in this mode lacks on a data node."""
     commands = [*PAUSING * (mode == "pause"), *MOVING * (mode != "plain"), *SETTING]
     return [_sentence(node, right, reply) for right, reply in _denied_in_transactions(node, commands).items()]
 
 
 def _denied_in_transactions(node: Server, commands: list[list[Any]]) -> dict[str, str]:
-    """The rights to commands that are queued and never run, each with the reply that denies it."""
+    """Return the rights that are denied when commands are queued, each with the server's reply.
+
+    No command runs.
+    """
     found: dict[str, str] = {}
-    for words in (["MULTI"], ["EXEC"]):  # of nothing
+    for words in (["MULTI"], ["EXEC"]):  # an empty transaction
         try:
             node.command(*words)
         except AccessDenied as denied:
             found[_right(words)] = denied.message
         except (CommandRefused, ConnectionFailed):
-            return found  # a script that is busy, say: what it is, the survey tells
+            return found  # a busy script, for example; the survey reports the reason
     if found:
         return found
     for words in commands:
@@ -62,13 +65,14 @@ def _denied_in_transactions(node: Server, commands: list[list[Any]]) -> dict[str
         except (CommandRefused, ConnectionFailed):
             break
         finally:
-            node.close()  # and the transaction with it
+            node.close()  # the server discards the transaction
     return found
 
 
 def _denied(server: Server, commands: list[list[Any]]) -> dict[str, str]:
-    """The rights to commands that are sent as they are, since they change nothing, each with the
-    reply that denies it.
+    """Return the rights that are denied when commands run, each with the server's reply.
+
+    The commands must change nothing.
     """
     found = {}
     for words in commands:
@@ -82,21 +86,20 @@ def _denied(server: Server, commands: list[list[Any]]) -> dict[str, str]:
 
 
 def denied_on_node(node: Server) -> dict[str, str]:
-    """Every right for an upgrade in any mode that our user lacks on a data node, each with the
-    reply that denies it.
-    """
+    """Return the rights that an upgrade in any mode lacks on a data node, with the replies."""
     return {**_denied(node, [*READING, STOPPING]), **_denied_in_transactions(node, [*PAUSING, *MOVING, *SETTING])}
 
 
 def denied_on_sentinel(sentinel: Server) -> dict[str, str]:
-    """As above, for a Sentinel; among them those that are useful only (``+sentinel|set``,
-    ``+sentinel|debug``).
+    """Return the rights that an upgrade lacks on a Sentinel, with the replies.
+
+    ``+sentinel|set`` and ``+sentinel|debug`` are among them, although an upgrade can do without.
     """
     return _denied(sentinel, [*ASKING, STOPPING])
 
 
 def missing_on_sentinel(sentinel: Server) -> list[str]:
-    """As above, for a Sentinel."""
+    """Return a sentence for each right that a handover lacks on a Sentinel."""
     denied = _denied(sentinel, [["SENTINEL", "FAILOVER", NO_SUCH_MASTER]])
     return [_sentence(sentinel, right, reply, kind="Sentinel ") for right, reply in denied.items()]
 
@@ -111,10 +114,11 @@ def _sentence(server: Server, right: str, reply: str, kind: str = "") -> str:
 
 
 def missing_to_coordinate(master: Server) -> tuple[list[str], list[str]]:
-    """What the Sentinels' own user lacks on the master for a coordinated failover, and what could
-    not be found out.
+    """Check the Sentinels' own user on the master for a coordinated failover.
 
-    Sentinels name their connections ``sentinel-<start of their id>-cmd`` (CLIENT LIST).
+    Returns a sentence for each missing right, and a sentence if the check was not possible. The
+    user is found in CLIENT LIST, where a Sentinel's connection is named
+    ``sentinel-<start of its run id>-cmd``.
     """
     try:
         lines = str(master.command("CLIENT", "LIST")).splitlines()

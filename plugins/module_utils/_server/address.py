@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``host:port`` texts: the form in which nodes are named in options, results and messages."""
+"""Addresses of servers, which options, results and messages name as ``host:port``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Address", "is_run_id", "same_node"]
 
 
 class Address(NamedTuple):
-    """Where a server listens. ``str()`` gives ``10.0.0.1:6379`` or ``[::1]:6379``."""
+    """The host and port of a server; ``str()`` gives ``10.0.0.1:6379`` or ``[::1]:6379``."""
 
     host: str
     port: int
@@ -25,8 +25,9 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """From ``host:port``; an IPv6 address may be in brackets. Raises PreconditionFailed for
-        anything else.
+        """Return the address in a ``host:port`` text; an IPv6 address may be in brackets.
+
+        Raises PreconditionFailed for any other text.
         """
         host, _separator, port = text.rpartition(":")
         host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -35,10 +36,9 @@ class Address(NamedTuple):
         return cls(host, int(port))
 
     def resolved(self) -> set[str]:
-        """The numeric ``host:port`` texts behind this address; itself where the name does not
-        resolve.
+        """Return the numeric ``host:port`` texts of this address, or itself if it does not resolve.
 
-        Names are asked for once: a handover must not wait for a slow name server.
+        Lookups are cached, since a handover must not wait for a slow name server.
         """
         return {str(Address(host, self.port)) for host in _hosts(self.host)}
 
@@ -53,12 +53,10 @@ def _hosts(host: str) -> frozenset[str]:
 
 
 def is_run_id(text: str) -> bool:
-    """Whether the text is a run id (``run_id`` of INFO, 40 hexadecimal digits) and not an address."""
+    """Return whether the text is a run id (``run_id`` in INFO): 40 hexadecimal digits."""
     return len(text) == 40 and all(character in "0123456789abcdef" for character in text)
 
 
 def same_node(one: str, other: str) -> bool:
-    """Whether two ``host:port`` texts lead to the same node (compared by resolved address, not by
-    text).
-    """
+    """Return whether two ``host:port`` texts resolve to a common address."""
     return one == other or bool(Address.parse(one).resolved() & Address.parse(other).resolved())

@@ -1,23 +1,21 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configuration files of servers and Sentinels: reading directives, and the file's owner and mode."""
+"""Configuration files of servers and Sentinels: reading directives and replacing content."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import stat
-from dataclasses import dataclass
+
+from .._atomic_write import FileIdentity, write_atomically
 
 __all__ = [
-    "FileIdentity",
     "difference",
     "directives",
     "is_mount_point",
-    "mended_sentinel_config",
     "mount_points",
+    "quote_sentinel_secrets",
     "quoted",
     "read_text",
     "split_args",
@@ -29,10 +27,10 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "a": "\a"}
 
 
 def split_args(line: str) -> list[str] | None:
-    """The words of a line as the servers split it (sdssplitargs in sds.c); None where quotes are
-    unbalanced.
+    """Return the words of a line as the servers split it (sdssplitargs in sds.c).
 
-    A quote may begin within a word, and must be followed by a space or the end of the line.
+    Returns None if quotes are unbalanced. A quote may begin within a word; a space or the end of
+    the line must follow its end.
     """
     words: list[str] = []
     rest = line.lstrip()
@@ -52,13 +50,16 @@ def split_args(line: str) -> list[str] | None:
 
 
 def _single_quoted(text: str) -> tuple[str, str] | None:
-    """What stands before the closing quote, and what behind it."""
+    """Return the text before the closing quote and the text after it; None without such a quote."""
     found = re.match(r"((?:[^'\\]|\\'|\\)*?)'", text, re.DOTALL)
     return (found.group(1).replace("\\'", "'"), text[found.end() :]) if found else None
 
 
 def _double_quoted(text: str) -> tuple[str, str] | None:
-    """Like _single_quoted; with escapes, of which those in hexadecimal are bytes of UTF-8."""
+    """Return the unescaped text before the closing quote and the text after it.
+
+    Hexadecimal escapes are bytes of UTF-8.
+    """
     raw, position = b"", 0
     while position < len(text) and text[position] != '"':
         part = _DOUBLE.match(text, position)
@@ -76,39 +77,36 @@ def _double_quoted(text: str) -> tuple[str, str] | None:
 
 
 def quoted(word: str) -> str:
-    """A word as it must be written to be read back unchanged."""
+    """Return a word in quotes, in the form that servers read back unchanged."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-# Sentinel writes these values back as they are, without quotes (sentinel.c,
-# rewriteConfigSentinelOption).
+# Sentinel writes these values without quotes (sentinel.c, rewriteConfigSentinelOption).
 _UNQUOTED = re.compile(r"^(sentinel\s+(?:auth-(?:pass|user)\s+\S+|sentinel-(?:pass|user))\s+)(.*\S)\s*$", re.IGNORECASE)
 
 
-def mended_sentinel_config(text: str) -> str:
-    """A sentinel.conf whose secrets with spaces or quotes can be read again.
+def quote_sentinel_secrets(text: str) -> str:
+    """Return the text of a sentinel.conf with quotes around secrets that need them.
 
-    Sentinel writes them without quotes, and then refuses its own file at the next start
-    ("Unbalanced quotes in configuration line"; Redis 6.2 and 7.0).
+    Sentinel writes secrets without quotes. If a secret has spaces or quotes, Sentinel refuses its
+    own file at the next start ("Unbalanced quotes in configuration line"; Redis 6.2 and 7.0).
     """
-    return "".join(_mended(line) for line in text.splitlines(keepends=True))
+    return "".join(_with_quotes(line) for line in text.splitlines(keepends=True))
 
 
-def _mended(line: str) -> str:
+def _with_quotes(line: str) -> str:
     found = _UNQUOTED.match(line.rstrip("\r\n"))
     if found is None:
         return line
     head, value = found.groups()
     words = split_args(value)
     if words == [value] or (words is not None and len(words) == 1 and value[0] == value[-1] and value[0] in "\"'"):
-        return line  # needs no quotes, or has them
+        return line  # the value needs no quotes, or has them
     return f"{head}{quoted(value)}\n"
 
 
 def directives(text: str) -> dict[str, list[list[str]]]:
-    """Directive name (lower case) to the argument lists of its lines, in order; comments are
-    skipped.
-    """
+    """Return a list of arguments per line for each directive (lower case), without comments."""
     found: dict[str, list[list[str]]] = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -118,11 +116,9 @@ def directives(text: str) -> dict[str, list[list[str]]]:
 
 
 def difference(text: str, running: dict[str, str]) -> list[str]:
-    """Directives of the file that have another value in the running server, whose CONFIG GET values
-    are given.
+    """Return the directives of a file whose values differ from the running ones (CONFIG GET).
 
-    Directives that may stand on several lines (save, user, include, ...) are left out: their text
-    is no single value.
+    Directives with several lines or arguments (save, user, include, ...) are ignored.
     """
     found = []
     for name, lines in directives(text).items():
@@ -143,54 +139,25 @@ def _equal(written: str, running: str) -> bool:
 
 
 def read_text(path: str) -> str:
+    """Return a file's text; bytes that are not UTF-8 are kept for ``write_text``."""
     with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
         return file.read()
 
 
 def mount_points(mountinfo: str) -> set[str]:
-    """The paths on which something is mounted, from the text of /proc/self/mountinfo."""
+    """Return the mount points in the text of /proc/self/mountinfo."""
     escaped = (line.split(" ")[4] for line in mountinfo.splitlines())
     return {re.sub(r"\\([0-7]{3})", lambda found: chr(int(found.group(1), 8)), path) for path in escaped}
 
 
 def is_mount_point(path: str) -> bool:
-    """Whether something is mounted on just this path; os.path.ismount() says so of every file on
-    some overlay file systems.
+    """Return whether this path itself is a mount point.
+
+    On some overlay file systems ``os.path.ismount`` is true for every file.
     """
     return os.path.realpath(path) in mount_points(read_text("/proc/self/mountinfo"))
 
 
 def write_text(path: str, text: str) -> None:
-    """Replaces a file's content in one step; owner, group and mode stay."""
-    partial = path + ".partial"
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(partial)
-    # it may hold secrets: nobody else may read it before it has its own mode
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        file.write(text)
-    FileIdentity.of(path).apply_to(partial)
-    os.replace(partial, path)
-
-
-@dataclass(frozen=True)
-class FileIdentity:
-    """Owner, group and permission bits of a file."""
-
-    uid: int
-    gid: int
-    mode: int
-
-    @classmethod
-    def of(cls, path: str) -> FileIdentity:
-        found = os.stat(path)
-        return cls(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
-
-    def apply_to(self, path: str) -> bool:
-        """Gives the file this owner, group and mode; returns whether anything had to be changed."""
-        now = FileIdentity.of(path)
-        if (now.uid, now.gid) != (self.uid, self.gid):
-            os.chown(path, self.uid, self.gid)
-        if now != self:
-            os.chmod(path, self.mode)
-        return now != self
+    """Replace a configuration file's content in one step; owner, group and mode stay."""
+    write_atomically(path, text, FileIdentity.of(path))

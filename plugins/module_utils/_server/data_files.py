@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data files of a stopped data node: which of them its (older) server cannot read, and setting
-those aside.
+"""The data files of a stopped data node: finding and renaming those that its server cannot read.
 
-A file that is set aside keeps its folder and gets another name; none is ever removed or replaced.
+A server of an older version may not read the files of the newer version. They are set aside by a
+new name in the same folder, and never removed or replaced.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Sequence
 from .config_file import directives, read_text, write_text
 from .versions import many_part_aof, reads_file
 
-__all__ = ["DataFiles", "data_files", "data_was_refused", "followed", "set_aside", "unreadable", "with_master"]
+__all__ = ["DataFiles", "configured_master", "data_files", "data_was_refused", "set_aside", "set_configured_master", "unreadable"]
 
 _FOLLOW = ("replicaof", "slaveof")
-# What servers say when they end because of their data (rdb.c, aof.c).
+# The last messages of servers that ended because of their data (rdb.c, aof.c).
 _REFUSED = re.compile(
     r"Can't handle RDB format|Wrong signature trying to load|Short read or OOM loading DB|Internal error in RDB|"
     r"Fatal error loading the DB|Bad file format reading the append only file|Unexpected end of file reading the append only|"
@@ -33,8 +33,9 @@ _REFUSED = re.compile(
 
 @dataclass(frozen=True)
 class DataFiles:
-    """Where a server has its data; ``appends``: whether it starts from the append-only files, which
-    then are the whole truth.
+    """The paths of a server's data files.
+
+    ``appends`` is true if the server starts from the append-only files, and ignores the RDB file.
     """
 
     rdb: str
@@ -43,13 +44,14 @@ class DataFiles:
     appends: bool
 
     def all(self) -> list[str]:
-        """Those from which it would start."""
+        """Return the existing files and folders from which the server would load its data."""
         return [path for path in ([self.aof, self.aof_folder] if self.appends else [self.rdb]) if os.path.exists(path)]
 
 
 def _lines(config_file: str) -> dict[str, list[list[str]]]:
-    """The directives of a configuration file; where an included file has the same one, the file's
-    own counts.
+    """Return the directives of a configuration file and its included files.
+
+    If both have a directive, that of the file itself counts.
     """
     found: dict[str, list[list[str]]] = {}
     own = directives(read_text(config_file))
@@ -61,9 +63,7 @@ def _lines(config_file: str) -> dict[str, list[list[str]]]:
 
 
 def data_files(config_file: str) -> DataFiles:
-    """What a configuration says of the data files; names that it does not set are the servers'
-    defaults.
-    """
+    """Return the data files that a configuration names, or else the servers' default names."""
     lines = _lines(config_file)
 
     def value(name: str, default: str) -> str:
@@ -79,18 +79,16 @@ def data_files(config_file: str) -> DataFiles:
     )
 
 
-def followed(config_file: str) -> str:
-    """The master that a configuration file names, as ``host port``; empty for a master's own file."""
+def configured_master(config_file: str) -> str:
+    """Return the master in a configuration file, as ``host port``; empty if it names none."""
     lines = _lines(config_file)
     named = [words for name in _FOLLOW for words in lines.get(name, [])]
     return " ".join(named[-1]) if named and [word.lower() for word in named[-1]] != ["no", "one"] else ""
 
 
-def with_master(config_file: str, master: str) -> bool:
-    """Makes a configuration file name this master (``host port``); returns whether that had to be
-    changed.
-    """
-    if followed(config_file) == master:
+def set_configured_master(config_file: str, master: str) -> bool:
+    """Write this master (``host port``) into a configuration file; return whether it changed."""
+    if configured_master(config_file) == master:
         return False
     kept = [line for line in read_text(config_file).splitlines(keepends=True) if (line.split() or [""])[0].lower() not in _FOLLOW]
     text = "".join(kept)
@@ -104,9 +102,7 @@ def _head(path: str) -> bytes:
 
 
 def unreadable(data: DataFiles, reader: tuple[str, str]) -> list[str]:
-    """The files and folders that this server (``("redis", "6.2.14")``) would have to load, and
-    cannot.
-    """
+    """Return the data files and folders that a server, as ``("redis", "6.2.14")``, cannot load."""
     found = []
     for path in data.all():
         if path == data.aof_folder:
@@ -120,7 +116,7 @@ def unreadable(data: DataFiles, reader: tuple[str, str]) -> list[str]:
 
 
 def set_aside(paths: Sequence[str]) -> list[str]:
-    """Renames files and folders; returns their new names, which nobody had before."""
+    """Rename files and folders to unused names, and return these."""
     renamed = []
     for path in paths:
         aside, number = f"{path}.set-aside", 2
@@ -132,5 +128,5 @@ def set_aside(paths: Sequence[str]) -> list[str]:
 
 
 def data_was_refused(log: Sequence[str]) -> bool:
-    """Whether a server's last words say that it has ended because of its data."""
+    """Return whether the last lines of a log say that the server ended because of its data."""
     return any(_REFUSED.search(line) for line in log)

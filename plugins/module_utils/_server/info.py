@@ -14,9 +14,7 @@ __all__ = ["NodeInfo", "ReplicaLine", "is_sentinel", "node_info", "parse_info", 
 
 
 def parse_info(text: str) -> dict[str, str]:
-    """The fields of an INFO reply as text, for example ``{"role": "master", "slave0":
-    "ip=..,port=.."}``.
-    """
+    """Return the fields of an INFO reply, as ``{"role": "master", "slave0": "ip=..,port=.."}``."""
     fields: dict[str, str] = {}
     for line in text.splitlines():
         name, separator, value = line.partition(":")
@@ -26,8 +24,9 @@ def parse_info(text: str) -> dict[str, str]:
 
 
 def server_of(info: Mapping[str, str]) -> tuple[str, str]:
-    """``("redis", "7.0.15")`` or ``("valkey", "8.0.1")``: Valkey says redis_version:7.2.4 beside
-    valkey_version.
+    """Return the product and version: ``("redis", "7.0.15")`` or ``("valkey", "8.0.1")``.
+
+    Valkey has ``redis_version:7.2.4`` beside its own ``valkey_version``.
     """
     if "valkey_version" in info:
         return "valkey", info["valkey_version"]
@@ -36,9 +35,7 @@ def server_of(info: Mapping[str, str]) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class ReplicaLine:
-    """A ``slaveN`` field of a master's INFO replication; ``offset`` is in bytes of the replication
-    stream.
-    """
+    """A ``slaveN`` field of a master's INFO; ``offset`` counts bytes of the replication stream."""
 
     address: str
     state: str
@@ -47,11 +44,11 @@ class ReplicaLine:
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """A data node as its own INFO describes it. Offsets and lags are bytes of the replication
-    stream.
+    """A data node as its INFO describes it.
 
-    ``role`` is ``master`` or ``replica`` (INFO says ``slave``). ``offset`` is master_repl_offset on
-    a master and slave_repl_offset on a replica. ``link_up`` is true on a master.
+    ``role`` is ``master`` or ``replica`` (INFO says ``slave``). ``offset`` counts bytes of the
+    replication stream: master_repl_offset on a master, slave_repl_offset on a replica. ``link_up``
+    is true on a master.
     """
 
     server: str
@@ -75,7 +72,10 @@ class NodeInfo:
 
 
 def is_sentinel(info: Mapping[str, str]) -> bool:
-    """Whether this is the INFO of a Sentinel (``redis_mode``; Valkey from 8.0 on: ``server_mode``)."""
+    """Return whether this INFO is a Sentinel's.
+
+    Its field is ``redis_mode``; Valkey has ``server_mode`` from 8.0 on.
+    """
     return "sentinel" in (info.get("redis_mode"), info.get("server_mode"))
 
 
@@ -93,8 +93,9 @@ def _replica_line(value: str) -> ReplicaLine:
 
 
 def node_info(info: Mapping[str, str]) -> NodeInfo:
-    """From the parsed fields of ``INFO`` (sections server, persistence, replication and stats are
-    needed).
+    """Return the data node that an INFO describes.
+
+    Needed are the sections server, persistence, replication and stats.
     """
     server, version = server_of(info)
     is_master = info.get("role") == "master"

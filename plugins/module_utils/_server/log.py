@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Server logs: which lines matter. Pure but for reading the file."""
+"""Server logs: reading them, and finding errors and warnings in them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _BENIGN = re.compile(
 
 @dataclass(frozen=True)
 class LogFindings:
-    """Lines that say that something is broken, and other warnings worth a look."""
+    """The lines of a log that report an error, and those of level warning not known as harmless."""
 
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def judge_log(text: str) -> LogFindings:
-    """Sorts the lines of a server's log."""
+    """Return the errors and the warnings in the text of a server's log."""
     errors: list[str] = []
     warnings: list[str] = []
     for line in text.splitlines():
@@ -52,7 +52,7 @@ def judge_log(text: str) -> LogFindings:
 
 
 def size_of(path: str) -> int:
-    """The log's size in bytes; 0 if there is none yet."""
+    """Return the log's size in bytes, or 0 if the log does not exist yet."""
     try:
         return os.path.getsize(path) if path else 0
     except OSError:
@@ -60,7 +60,7 @@ def size_of(path: str) -> int:
 
 
 def read_from(path: str, offset: int) -> str:
-    """The log from a byte offset on; all of it if it became shorter (it was rotated)."""
+    """Return the log from a byte offset on, or all of a log that is shorter (it was rotated)."""
     if not path:
         return ""
     try:
@@ -72,10 +72,10 @@ def read_from(path: str, offset: int) -> str:
 
 
 def tail(path: str, offset: int = 0, lines: int = 15) -> list[str]:
-    """The last lines that were written since ``offset``."""
+    """Return the last lines that were written after the byte ``offset``."""
     return read_from(path, offset).splitlines()[-lines:]
 
 
 def last_lines(path: str, lines: int = 15, most_bytes: int = 8192) -> list[str]:
-    """The last lines of a log, however long it is."""
+    """Return the last lines of a log, and read at most its last ``most_bytes``."""
     return tail(path, max(0, size_of(path) - most_bytes), lines)

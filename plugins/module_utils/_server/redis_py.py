@@ -1,11 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections to servers with redis-py: the only file that imports it.
+"""Connections to servers with redis-py; no other file imports redis-py.
 
-It is used below its client classes, as a connection that sends one command and reads one reply:
-replies stay as the server sent them (text, numbers, lists), nothing is retried, and what happened
-to a command is always known. redis-py 4.3 (Debian bookworm) to 8 offer the same methods here.
+A connection uses redis-py below its client classes: it sends one command and reads one reply.
+Replies stay as the server sent them (text, numbers, lists). Nothing is retried, and an error tells
+whether the command was sent. The methods used here are the same in redis-py 4.3 (Debian bookworm)
+to 8.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Sequence
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed
 from .address import Address
-from .connection import Login
+from .login import Login
 
 REDIS_IMPORT_ERROR: str | None = None
 try:
@@ -38,15 +39,13 @@ OLDEST_REDIS_PY = (4, 3)
 
 
 def require_redis_py() -> None:
-    """Raises PreconditionFailed where the interpreter that runs the module lacks redis-py, or has
-    one that is too old.
-    """
+    """Raise PreconditionFailed unless the module's interpreter has redis-py 4.3 or newer."""
     found = str(getattr(sys.modules.get("redis"), "__version__", ""))
     numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:2])
     if REDIS_IMPORT_ERROR is None and numbers >= OLDEST_REDIS_PY:
         return
     oldest = ".".join(map(str, OLDEST_REDIS_PY))
-    what = f"is version {found}, and {oldest} is the oldest that will do" if found else "is missing"
+    what = f"is version {found}, and {oldest} is the oldest supported version" if found else "is missing"
     if found and numbers >= OLDEST_REDIS_PY:
         what = f"is version {found}, and cannot be imported ({str(REDIS_IMPORT_ERROR).strip().splitlines()[-1]})"
     raise PreconditionFailed(
@@ -60,7 +59,7 @@ def require_redis_py() -> None:
 
 
 def _options(login: Login) -> dict[str, Any]:
-    """Keyword arguments of redis-py's connections and clients, but for the address and TLS."""
+    """Return keyword arguments for redis-py's connections, without address and TLS options."""
     seconds = login.timeout_ms / 1000
     options: dict[str, Any] = {
         "username": login.user,
@@ -73,7 +72,8 @@ def _options(login: Login) -> dict[str, Any]:
         "health_check_interval": 0,
     }
     if int(redis.__version__.split(".", maxsplit=1)[0]) >= 5:
-        options["protocol"] = 2  # newer releases ask for RESP3 maps; lists are what every server version sends
+        # newer releases ask for RESP3 maps; every server version sends RESP2 lists
+        options["protocol"] = 2
     return options
 
 
@@ -102,7 +102,7 @@ _CHECK_CA = "Check ca_certs (the authority that signed the server's certificate)
 _NO_TLS = "Nothing speaks TLS on this port: check the port, or set tls to false"
 _UNKNOWN_CLIENT_CERT = "The server does not trust the authority that signed client_cert_file"
 _GIVE_CLIENT_CERT = "If the server wants a client certificate, give client_cert_file and client_key_file"
-_GIVE_RIGHT = "Give the user this right with ACL SETUSER; the README lists all rights that are needed"
+_GIVE_RIGHT = "Give the user this right with ACL SETUSER; the documentation lists all rights that are needed"
 _ACCESS_ADVICE = {
     "NOAUTH": "Give the password (and the user)",
     "Authentication required": "Give the password (and the user)",
@@ -131,13 +131,13 @@ _CODES = {
 
 
 def _code_of(error: Exception) -> str:
-    """redis-py cuts the code off the errors for which it has an exception of its own."""
+    """Return the error code that redis-py cut off, for the errors with a class of their own."""
     kinds = ((getattr(redis.exceptions, name, None), code) for name, code in _CODES.items())
     return next((code for kind, code in kinds if kind and isinstance(error, kind)), "")
 
 
 def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exception:
-    """Our error for one of redis-py's; anything that is not one of its errors comes back as it is."""
+    """Return our error for one of redis-py's, or any other error unchanged."""
     text = str(error)
     code = _code_of(error)
     reply = text if text.startswith(code) else f"{code} {text}"
@@ -154,17 +154,19 @@ def mapped(error: Exception, *, node: str, command: str, sent: bool) -> Exceptio
 
 
 class Connection:
-    """One connection to one server, opened at the first command, never retried."""
+    """A connection to one server; the first command opens it, and nothing is retried."""
 
     def __init__(self, address: Address, login: Login) -> None:
+        require_redis_py()
         self.address = address
         self._transport = _transport(address, login)
         self._login = login
         self._has_answered = False
 
     def command(self, *words: Any) -> Any:
-        """See Server.command. Only the first word of a command goes into messages: the rest may be
-        a secret.
+        """Send one command and return its reply; see ``Server.command``.
+
+        Errors name only the first word of the command, since the rest may be a secret.
         """
         sent = False
         try:
@@ -178,10 +180,13 @@ class Connection:
             reason = mapped(error, node=str(self.address), command=str(words[0]), sent=sent)
             if not isinstance(reason, CommandRefused):
                 self.close()
-            raise self._first_of_all(reason) from error
+            raise self._with_tls_advice(reason) from error
 
-    def _first_of_all(self, reason: Exception) -> Exception:
-        """A server that hangs up before it has ever answered tells by that what it misses."""
+    def _with_tls_advice(self, reason: Exception) -> Exception:
+        """Return the error with advice if the server hung up before its first reply.
+
+        Such a server usually expects TLS, no TLS, or a client certificate.
+        """
         if not isinstance(reason, ConnectionFailed) or self._has_answered:
             return reason
         if self._login.tls and "Timeout" in reason.message:
@@ -202,12 +207,13 @@ class Connection:
 
 
 class SentinelClient:
-    """redis-py's own Sentinel-aware client, as applications use it, with its retries switched off.
+    """redis-py's own Sentinel client, as applications use it, with its retries switched off.
 
-    It asks SENTINEL MASTERS whenever it has to connect.
+    The client asks SENTINEL MASTERS whenever it has to connect.
     """
 
     def __init__(self, sentinels: Sequence[Address], name: str, login: Login, node_login: Login) -> None:
+        require_redis_py()
         self._name = name
         self._client = redis.sentinel.Sentinel(
             [(address.host, address.port) for address in sentinels],
@@ -219,8 +225,7 @@ class SentinelClient:
         try:
             return self._client.execute_command(*words)
         except Exception as error:
-            # "Error 111 connecting to ..." and "No master found": raised before the command was
-            # sent
+            # "Error 111 connecting to ..." and "No master found" precede the sending of a command
             sent = not ("connecting to" in str(error) or isinstance(error, redis.sentinel.MasterNotFoundError))
             raise mapped(error, node=self._name, command=str(words[0]), sent=sent) from error
 

@@ -20,7 +20,7 @@ from .._errors import AccessDenied, PreconditionFailed, SentinelOpsError
 from .._host.facts import available_memory, lock_holder, may_write, programs_bytes, room
 from .._records.journal import read_journal
 from .._server.acl import denied_on_node, denied_on_sentinel
-from .._server.connection import Server
+from .._server.commands import Server
 from .._server.info import parse_info
 from .._topology.shard import config_values
 from .._wait import Clock

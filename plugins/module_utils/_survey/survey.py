@@ -13,6 +13,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import Any, Callable
 
+from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
 from .._host.process import binary_version, executable_of, machine_id, owner_of
 from .._host.systemd import service_of
@@ -21,8 +22,8 @@ from .._install.activation import activation_from, choose, restaged
 from .._install.folders import version_in
 from .._install.packages import package_record
 from .._install.symlink import Symlink
-from .._server.config_file import FileIdentity, directives, is_mount_point, read_text
-from .._server.connection import Server
+from .._server.commands import Server
+from .._server.config_file import directives, is_mount_point, read_text
 from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Conditions on one instance: what was wanted, what was seen, whether it holds. Pure functions of
-an observation.
-"""
+"""Conditions on one instance, and checking them against an observation; pure functions."""
 
 from __future__ import annotations
 
@@ -15,15 +13,15 @@ from .._server.info import is_sentinel, node_info
 from .._server.log import judge_log
 from .sentinel import SentinelView
 
-__all__ = ["Finding", "Observation", "Wanted", "judge"]
+__all__ = ["ConditionResult", "ConditionsWanted", "Observation", "judge"]
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What was read at one moment; ``error`` is set where the instance did not answer.
+    """The replies of one instance at one moment; ``error`` is set if the instance did not answer.
 
-    ``master_offset`` is the offset of a replica's master, in bytes of the replication stream;
-    ``log`` is what the instance has logged.
+    ``master_offset`` is the offset of a replica's master, in bytes of the replication stream.
+    ``log`` is the text of the instance's log.
     """
 
     info: Mapping[str, str] = field(default_factory=dict)
@@ -34,9 +32,10 @@ class Observation:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The conditions; one that is None (or empty) is not checked. Field names are the module's
-    option names.
+class ConditionsWanted:
+    """The conditions to check; a condition that is None or empty is not checked.
+
+    Field names are the options of the module redis_info_check.
     """
 
     role: str | None = None
@@ -57,8 +56,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One condition: its name, what was wanted and what was seen."""
+class ConditionResult:
+    """The name of a condition, the wanted value, the observed value, and whether they match."""
 
     condition: str
     wanted: Any
@@ -90,8 +89,9 @@ def _as_number(text: str) -> float | None:
 
 
 def field_holds(wanted: Any, seen: str | None) -> bool:
-    """Whether an INFO field's text satisfies ``value`` or ``<operator> value``; numbers are
-    compared as numbers.
+    """Return whether the text of an INFO field satisfies ``value`` or ``<operator> value``.
+
+    Numbers are compared as numbers. A field that INFO lacks (None) satisfies nothing.
     """
     if seen is None:
         return False
@@ -108,37 +108,38 @@ def field_holds(wanted: Any, seen: str | None) -> bool:
 
 
 def role_of(info: Mapping[str, str]) -> str:
-    """``sentinel``, ``master`` or ``replica`` (INFO's mode and role)."""
+    """Return ``sentinel``, ``master`` or ``replica``, from the mode and the role in INFO."""
     return "sentinel" if is_sentinel(info) else node_info(info).role
 
 
-def _node_findings(wanted: Wanted, seen: Observation) -> list[Finding]:
+def _node_results(wanted: ConditionsWanted, seen: Observation) -> list[ConditionResult]:
     node = node_info(seen.info)
-    found: list[Finding] = []
+    found: list[ConditionResult] = []
     if wanted.role is not None:
-        found.append(Finding("role", wanted.role, role_of(seen.info), role_of(seen.info) == wanted.role))
+        found.append(ConditionResult("role", wanted.role, role_of(seen.info), role_of(seen.info) == wanted.role))
     if wanted.version is not None:
-        found.append(Finding("version", wanted.version, node.version, node.version == wanted.version))
+        found.append(ConditionResult("version", wanted.version, node.version, node.version == wanted.version))
     if wanted.loaded:
-        found.append(Finding("loaded", True, not node.loading, not node.loading))
+        found.append(ConditionResult("loaded", True, not node.loading, not node.loading))
     if wanted.link_up:
         synced = node.link_up and not node.sync_in_progress
         text = f"master_link_status {seen.info.get('master_link_status', 'none (it is a master)')}"
-        found.append(Finding("link_up", True, text, synced))
+        found.append(ConditionResult("link_up", True, text, synced))
     if wanted.max_lag_bytes is not None:
         lag = _lag_bytes(seen)
-        found.append(Finding("max_lag_bytes", wanted.max_lag_bytes, lag, lag is not None and lag <= wanted.max_lag_bytes))
+        found.append(ConditionResult("max_lag_bytes", wanted.max_lag_bytes, lag, lag is not None and lag <= wanted.max_lag_bytes))
     if wanted.min_uptime_s is not None:
-        found.append(Finding("min_uptime_s", wanted.min_uptime_s, node.uptime_s, node.uptime_s >= wanted.min_uptime_s))
+        found.append(ConditionResult("min_uptime_s", wanted.min_uptime_s, node.uptime_s, node.uptime_s >= wanted.min_uptime_s))
     for name, value in wanted.fields.items():
         present = seen.info.get(name)
-        found.append(Finding(name, value, "no such field" if present is None else present, field_holds(value, present)))
+        found.append(ConditionResult(name, value, "no such field" if present is None else present, field_holds(value, present)))
     return found
 
 
 def _lag_bytes(seen: Observation) -> int | None:
-    """A replica's distance to its master; on a master the distance of its last replica. None if not
-    known.
+    """Return a replica's lag behind its master, or a master's largest lag of a replica.
+
+    Returns None if the offset of a replica's master is unknown.
     """
     node = node_info(seen.info)
     if node.is_master:
@@ -146,37 +147,40 @@ def _lag_bytes(seen: Observation) -> int | None:
     return None if seen.master_offset is None else max(0, seen.master_offset - node.offset)
 
 
-def _sentinel_findings(wanted: Wanted, view: SentinelView) -> list[Finding]:
-    found: list[Finding] = []
+def _sentinel_results(wanted: ConditionsWanted, view: SentinelView) -> list[ConditionResult]:
+    found: list[ConditionResult] = []
     if wanted.master is not None:
-        found.append(Finding("master", wanted.master, view.master.address, view.master.address == wanted.master))
+        found.append(ConditionResult("master", wanted.master, view.master.address, view.master.address == wanted.master))
     if wanted.quorum:
-        found.append(Finding("quorum", True, view.quorum_reply, view.quorum_ok))
+        found.append(ConditionResult("quorum", True, view.quorum_reply, view.quorum_ok))
     if wanted.links_fresh:
         stale = view.stale_links()
-        found.append(Finding("links_fresh", True, "; ".join(stale) or True, not stale))
+        found.append(ConditionResult("links_fresh", True, "; ".join(stale) or True, not stale))
     if wanted.known_sentinels is not None:
         count = view.master.other_sentinels
-        found.append(Finding("known_sentinels", wanted.known_sentinels, count, count == wanted.known_sentinels))
+        found.append(ConditionResult("known_sentinels", wanted.known_sentinels, count, count == wanted.known_sentinels))
     if wanted.known_replicas is not None:
         count = view.master.replicas
-        found.append(Finding("known_replicas", wanted.known_replicas, count, count == wanted.known_replicas))
+        found.append(ConditionResult("known_replicas", wanted.known_replicas, count, count == wanted.known_replicas))
     if wanted.no_tilt:
-        found.append(Finding("no_tilt", True, "TILT" if view.tilt else True, not view.tilt))
+        found.append(ConditionResult("no_tilt", True, "TILT" if view.tilt else True, not view.tilt))
     if wanted.no_failover:
         running = view.master.failover_in_progress
-        found.append(Finding("no_failover", True, "failover in progress" if running else True, not running))
+        found.append(ConditionResult("no_failover", True, "failover in progress" if running else True, not running))
     return found
 
 
-def judge(wanted: Wanted, seen: Observation) -> list[Finding]:
-    """Every wanted condition, with what was seen; an instance that does not answer fulfils none."""
+def judge(wanted: ConditionsWanted, seen: Observation) -> list[ConditionResult]:
+    """Return the result of every condition to check.
+
+    An instance that did not answer has one result, the failed condition ``answers``.
+    """
     if seen.error:
-        return [Finding("answers", True, seen.error, False)]
-    found = _node_findings(wanted, seen)
+        return [ConditionResult("answers", True, seen.error, False)]
+    found = _node_results(wanted, seen)
     if seen.view is not None:
-        found += _sentinel_findings(wanted, seen.view)
+        found += _sentinel_results(wanted, seen.view)
     if wanted.log_clean:
         errors = judge_log(seen.log).errors
-        found.append(Finding("log_clean", True, "; ".join(errors[:5]) or True, not errors))
+        found.append(ConditionResult("log_clean", True, "; ".join(errors[:5]) or True, not errors))
     return found

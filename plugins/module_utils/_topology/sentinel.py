@@ -1,12 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Sentinels say: parsing SENTINEL replies, one Sentinel's view of a master, and where several
-views disagree.
+"""The views that Sentinels have of a master: parsing SENTINEL replies, and comparing views.
 
 Replies are those of SENTINEL MASTER, REPLICAS, SENTINELS and CKQUORUM (Redis 5.0 and later,
-Valkey). Ages and periods are milliseconds. All fields are JSON types, so that a view travels
-through Ansible facts unchanged.
+Valkey). Ages and periods are milliseconds. All fields are JSON types, so that Ansible facts keep a
+view unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from .._errors import CommandRefused, PreconditionFailed
 from .._server.address import Address, is_run_id, same_node
-from .._server.connection import Server
+from .._server.commands import Server
 from .._server.info import parse_info, server_of
 
 __all__ = [
@@ -36,7 +35,7 @@ __all__ = [
     "view_from_dict",
 ]
 
-NEVER_MS = 10**9  # the age of a message that never came
+NEVER_MS = 10**9  # the age of a message that was never received
 
 
 def _pairs(reply: Sequence[str]) -> dict[str, str]:
@@ -110,7 +109,7 @@ class PeerView:
 
 @dataclass(frozen=True)
 class SentinelView:
-    """All that one Sentinel says of one master."""
+    """One Sentinel's view of one master, its replicas and the other Sentinels."""
 
     address: str
     server: str
@@ -124,10 +123,10 @@ class SentinelView:
     quorum_reply: str
 
     def stale_links(self) -> list[str]:
-        """Nodes that this Sentinel has no working connection to, a sentence each.
+        """Return a sentence for each node to which this Sentinel has no working connection.
 
-        A Sentinel that has just started says of every node that it answered a moment ago; that a
-        PING is pending (last-ping-sent is not 0) until the first answer tells the truth.
+        A Sentinel that has just started claims that every node answered a moment ago. The pending
+        PING (last-ping-sent is not 0) shows that a node has not answered yet.
         """
         nodes: list[tuple[str, MasterView | ReplicaView | PeerView]] = [("master", self.master)]
         nodes += [("replica", replica) for replica in self.replicas]
@@ -195,13 +194,14 @@ def parse_peer(reply: Sequence[str]) -> PeerView:
 
 
 def monitored_masters(sentinel: Server) -> list[MasterView]:
-    """Every master that this Sentinel monitors (SENTINEL MASTERS)."""
+    """Return every master that this Sentinel monitors (SENTINEL MASTERS)."""
     return [parse_master(reply) for reply in sentinel.command("SENTINEL", "MASTERS")]
 
 
 def read_view(sentinel: Server, name: str) -> SentinelView:
-    """Asks one Sentinel everything it knows of the master; CommandRefused if it monitors no such
-    master.
+    """Return one Sentinel's view of the master with this name.
+
+    Raises CommandRefused if the Sentinel monitors no such master.
     """
     info = parse_info(sentinel.command("INFO"))
     server, version = server_of(info)
@@ -225,7 +225,7 @@ def read_view(sentinel: Server, name: str) -> SentinelView:
 
 
 def sentinels_of(sentinel: Server, name: str) -> list[Address]:
-    """The Sentinel that is asked and the others that it knows for this master (SENTINEL SENTINELS)."""
+    """Return this Sentinel and the others that it knows for a master (SENTINEL SENTINELS)."""
     try:
         replies = sentinel.command("SENTINEL", "SENTINELS", name)
     except CommandRefused as refused:
@@ -239,8 +239,9 @@ def sentinels_of(sentinel: Server, name: str) -> list[Address]:
 
 
 def master_name_of(sentinel: Server, target: str) -> str:
-    """The master name of the shard to which the node (``host:port`` or a run id) belongs, as this
-    Sentinel sees it.
+    """Return the master name of a node's shard, as this Sentinel sees it.
+
+    The node is given as ``host:port`` or as its run id.
     """
     masters = monitored_masters(sentinel)
     if len(masters) == 1:
@@ -260,9 +261,7 @@ def master_name_of(sentinel: Server, target: str) -> str:
 
 
 def sentinel_set(addresses: Sequence[str], first: Server, name: str) -> list[Address]:
-    """The Sentinels of a set: those that are named (``host:port``), or else the first one and those
-    that it knows.
-    """
+    """Return the Sentinels with these addresses; without any, the first one and those it knows."""
     if addresses:
         return [Address.parse(text) for text in addresses]
     found = sentinels_of(first, name)
@@ -275,7 +274,7 @@ def _tuple_flags(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def view_from_dict(fields: Mapping[str, Any]) -> SentinelView:
-    """The inverse of SentinelView.as_dict."""
+    """Return the view of which SentinelView.as_dict made these fields."""
     return SentinelView(
         **{
             **fields,
@@ -287,7 +286,7 @@ def view_from_dict(fields: Mapping[str, Any]) -> SentinelView:
 
 
 def _identity(address: str) -> str:
-    """The same text for two ways to write one address (a name and a number, say)."""
+    """Return a text that is the same for the name and the numeric address of a node."""
     return min(Address.parse(address).resolved())
 
 
@@ -305,7 +304,7 @@ def _differing(
 
 
 def disagreements(views: Sequence[SentinelView]) -> list[str]:
-    """What the Sentinels of a set see differently, a sentence each; empty if they agree."""
+    """Return a sentence for each difference between the views; empty if the Sentinels agree."""
     return [
         *_differing(views, "address of the master", (view.master.address for view in views), _identity),
         *_differing(views, "config epoch", (view.master.config_epoch for view in views)),

@@ -13,7 +13,7 @@ from typing import Sequence
 
 from .._errors import AccessDenied, ConnectionFailed, SentinelOpsError
 from .._server.address import Address, is_run_id, same_node
-from .._server.connection import Connector, Server
+from .._server.commands import Connector, Server
 from .._server.info import NodeInfo, node_info, parse_info
 from .fence import PING_PERIOD, is_armed, is_fence
 from .sentinel import ReplicaView, SentinelView, read_view

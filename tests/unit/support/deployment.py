@@ -14,7 +14,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handov
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Server
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import ShardServers
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode

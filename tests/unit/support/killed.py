@@ -10,18 +10,25 @@ from typing import Any
 
 import pytest
 
+# Replacing a file changes its mode, syncs it and renames it.
+CHANGES = [
+    *((os, name) for name in ("rename", "replace", "makedirs", "chmod", "fchmod", "fsync", "symlink")),
+    (shutil, "copyfile"),
+]
+
 
 class Killed(BaseException):
     """The run ends here."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Does something and dies before its n-th change of the file system (from 0 on); returns
-    whether it came that far.
+    """Act, and die before the n-th change of the file system (from 0 on).
+
+    Returns False if there were fewer changes.
     """
     counter = itertools.count()
     with monkeypatch.context() as patched:
-        for module, name in ((os, "rename"), (os, "replace"), (os, "makedirs"), (os, "chmod"), (os, "symlink"), (shutil, "copyfile")):
+        for module, name in CHANGES:
             patched.setattr(module, name, _dying(getattr(module, name), counter, number))
         try:
             act()

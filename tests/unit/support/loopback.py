@@ -1,6 +1,4 @@
-"""A server on a loopback port that speaks the protocol: what redis-py makes of replies is part of
-what is tested.
-"""
+"""A server on a loopback port that speaks the protocol, so that tests go through redis-py."""
 
 from __future__ import annotations
 
@@ -12,13 +10,13 @@ from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import Server
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 
 Answer = Callable[[list[str]], Any]
 
 
 def answers_of(server: Server) -> Answer:
-    """Lets a fake server answer."""
+    """Return the answers of a fake server."""
 
     def answer(words: list[str]) -> Any:
         try:
@@ -34,7 +32,7 @@ class Refusal(str):
 
 
 class HangUp(Exception):
-    """The server closes the connection instead of answering."""
+    """Raised to close the connection instead of answering."""
 
 
 def encoded(reply: Any) -> bytes:
@@ -63,7 +61,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
 
     def _answered(self, words: list[str], said: list[list[str]]) -> Any:
-        """A transaction that is left to us is accepted, and does nothing."""
+        """Return the answer to a command; with ``takes_transactions``, transactions do nothing."""
         if self.server.takes_transactions:  # type: ignore[attr-defined]
             begun = said[::-1].index(["MULTI"]) if ["MULTI"] in said else -1
             if words in (["MULTI"], ["EXEC"]):
@@ -97,9 +95,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Listening:
-    """Where it listens, and every command that came: ``said`` altogether, ``said_on`` each
-    connection.
-    """
+    """The server's address and the commands it received, in all and on each connection."""
 
     def __init__(self, server: _Server) -> None:
         self.address = Address("127.0.0.1", server.server_address[1])
@@ -108,7 +104,7 @@ class Listening:
 
     @property
     def ran(self) -> list[list[str]]:
-        """Without what was queued in a transaction and then abandoned with the connection."""
+        """The commands that ran: those of a transaction that was discarded are missing."""
         found: list[list[str]] = []
         for said in self.said_on:
             begun = len(said) - said[::-1].index(["MULTI"]) - 1 if ["MULTI"] in said else len(said)
@@ -117,16 +113,16 @@ class Listening:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The connection options of a module that lead to it."""
+        """The connection options for a module."""
         return {"login_host": self.address.host, "login_port": self.address.port}
 
 
 @contextlib.contextmanager
 def listening(answer: Answer, takes_transactions: bool = False) -> Iterator[Listening]:
-    """Answers every command with what ``answer`` returns for its words; redis-py's own greetings
-    are answered OK.
+    """Answer every command with the result of ``answer`` for its words.
 
-    ``takes_transactions``: what is queued in one is not asked of ``answer``.
+    redis-py's own CLIENT SETINFO is answered OK. With ``takes_transactions`` the server queues the
+    commands of a transaction without calling ``answer``.
     """
 
     def greeted(words: list[str]) -> Any:

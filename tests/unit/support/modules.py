@@ -1,4 +1,4 @@
-"""Running a module's main() in this process, and reading what it says."""
+"""Running a module's main() in this process, and reading its result."""
 
 from __future__ import annotations
 

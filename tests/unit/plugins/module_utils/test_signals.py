@@ -1,4 +1,4 @@
-"""Critical sections: a signal that comes meanwhile is delivered afterwards."""
+"""Critical sections: a signal during the section is delivered at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 @pytest.fixture
 def received() -> Iterator[list[int]]:
-    """What is delivered outside of a critical section."""
+    """Return a list of the signals delivered outside of a critical section."""
     numbers: list[int] = []
     before = {number: signal.signal(number, lambda got, _frame: numbers.append(got)) for number in SIGNALS}
     yield numbers
@@ -23,7 +23,7 @@ def received() -> Iterator[list[int]]:
 
 
 def section(number: int, done: list[str], error: Exception | None = None) -> None:
-    """A critical section in which a signal comes, and perhaps something breaks."""
+    """Run a critical section that receives a signal, and raises an error if one is given."""
     with uninterrupted():
         os.kill(os.getpid(), number)
         done.append("the rest of the section")

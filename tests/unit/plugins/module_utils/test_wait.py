@@ -10,7 +10,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeC
 
 
 class Counter:
-    """Something that is looked at, and counts how often."""
+    """An observation that counts how often it is made."""
 
     def __init__(self, clock: FakeClock, look_takes_s: float = 0.0) -> None:
         self.looks = 0

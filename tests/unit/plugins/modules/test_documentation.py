@@ -1,4 +1,4 @@
-"""Every module takes what its documentation says, and the documentation says all that it takes."""
+"""The options of every module, which must agree with its documentation."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sentinelops.redis.plugins.doc_fragments.connection import ModuleDocFragment
-from ansible_collections.sentinelops.redis.tests.unit.support.modules import NAMES, PLUGINS, module
+from ansible_collections.sentinelops.redis.tests.unit.support.modules import NAMES, PACKAGE, PLUGINS, module
 
 DESCRIBED = ("type", "default", "choices", "required", "elements")
 USUAL = {"type": "str", "default": None, "choices": None, "required": False, "elements": None}
-WITH_CONNECTION = [name for name in NAMES if "login_host" in (PLUGINS / "modules" / f"{name}.py").read_text()]
+WITH_CONNECTION = [name for name in NAMES if "CONNECTION_SPEC" in (PLUGINS / "modules" / f"{name}.py").read_text()]
+RUNNER = importlib.import_module(f"{PACKAGE}.module_utils._module")
 
 
 class Taken(Exception):
-    """Carries what a module gave to AnsibleModule."""
+    """The arguments that a module gave to AnsibleModule."""
 
 
 def taken(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The arguments of AnsibleModule in the module's main()."""
+    """Return the arguments that a module's main(), or run_module, gives to AnsibleModule."""
 
     def take(argument_spec: dict[str, Any], **options: Any) -> AnsibleModule:
         raise Taken({"argument_spec": argument_spec, **options})
 
-    monkeypatch.setattr(module(name), "AnsibleModule", take)
+    for place in (module(name), RUNNER):
+        monkeypatch.setattr(place, "AnsibleModule", take, raising=False)
     with pytest.raises(Taken) as caught:
         module(name).main()
     arguments: dict[str, Any] = caught.value.args[0]
@@ -34,9 +36,7 @@ def taken(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def documentation(name: str) -> dict[str, Any]:
-    """The module's documentation with its fragments; what the module itself says wins, option by
-    option.
-    """
+    """Return the module's documentation with its fragments; the module's own options win."""
     own = yaml.safe_load(module(name).DOCUMENTATION)
     merged: dict[str, Any] = {"options": {}, "attributes": {}}
     for fragment in own.get("extends_documentation_fragment", []):
@@ -52,7 +52,7 @@ def documentation(name: str) -> dict[str, Any]:
 
 
 def described(options: dict[str, Any]) -> dict[str, Any]:
-    """What an option is, in the same form from the documentation and from the argument spec."""
+    """Return options in one form, from the documentation or from the argument spec."""
     found = {}
     for name, option in options.items():
         found[name] = {key: option.get(key, USUAL[key]) for key in DESCRIBED}

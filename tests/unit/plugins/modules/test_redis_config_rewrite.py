@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused, PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.modules.redis_config_rewrite import explained, masked, require_rewritable
+from ansible_collections.sentinelops.redis.plugins.modules.redis_config_rewrite import explained, require_rewritable
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import Listening, Refusal, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 
@@ -132,35 +132,3 @@ def test_a_refusal_is_explained() -> None:
     assert "the server cannot rewrite /etc/redis/redis.conf" in str(error)
     assert "write access to the folder /etc/redis " in str(error)
     assert error.node == "10.0.0.1:6379"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "requirepass s3cret",
-        'requirepass "s3cret with spaces"',
-        "masterauth s3cret",
-        "masteruser s3cret",
-        "user ops on >s3cret ~* +@all",
-        "user default on #s3cret-hash ~* +@all",
-        "tls-key-file-pass s3cret",
-        "sentinel auth-pass mymaster s3cret",
-        "sentinel auth-user mymaster s3cret",
-        "sentinel sentinel-pass s3cret",
-        "  REQUIREPASS s3cret",
-        "tls-client-key-file-pass s3cret",
-    ],
-)
-def test_a_secret_is_masked(line: str) -> None:
-    text = masked(f"port 6379\n{line}\nappendonly no\n")
-    assert "s3cret" not in text
-    assert "********" in text
-    assert text.startswith("port 6379\n")
-    assert text.endswith("\nappendonly no\n")
-
-
-@pytest.mark.parametrize(
-    "line", ["port 6379", "# requirepass is set elsewhere", "sentinel monitor mymaster 10.0.0.1 6379 2", "aclfile /etc/users.acl"]
-)
-def test_the_rest_is_shown(line: str) -> None:
-    assert masked(line) == line

@@ -1,4 +1,4 @@
-"""The write audit's checker."""
+"""The checker of the write audit."""
 
 from __future__ import annotations
 

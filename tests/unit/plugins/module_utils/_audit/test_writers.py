@@ -1,6 +1,4 @@
-"""The write audit: its writers, and the reading at the end; the deployment is a few lists in
-memory.
-"""
+"""The writers of the write audit, and its check at the end, on a deployment in memory."""
 
 from __future__ import annotations
 
@@ -26,8 +24,9 @@ SENTINELS = [Address("10.0.0.1", 26379), Address("10.0.0.2", 26379)]
 
 
 class Store:
-    """What the master and its replica hold. ``on_write`` may raise, or return False to drop a write
-    that is acknowledged.
+    """The lists of a master and its replica.
+
+    ``on_write`` may raise an error, or return False to lose an acknowledged write.
     """
 
     def __init__(self) -> None:
@@ -105,7 +104,7 @@ def audit_of(store: Store, writers: int = 2, duration_s: float = 30) -> Audit:
 
 
 def written(store: Store, count: int) -> Callable[[], bool]:
-    """Whether every writer has tried that often."""
+    """Return a function that tells whether every writer has made this many attempts."""
     tries: dict[str, int] = {}
     then = store.on_write
 
@@ -120,7 +119,7 @@ def written(store: Store, count: int) -> Callable[[], bool]:
 def test_nothing_is_lost() -> None:
     store = Store()
     audit = audit_of(store)
-    audit.prove_empty()
+    audit.require_unused_keys()
     seconds = audit.write(written(store, 20), Clock())
     verdict = audit.verdict(Clock())
     assert verdict["acknowledged"] == verdict["attempted"] >= 40
@@ -216,11 +215,11 @@ def test_keys_that_exist_already() -> None:
     store = Store()
     store.lists[MASTER]["audit:1"] = [1]
     with pytest.raises(PreconditionFailed, match="the keys audit:1 exist already"):
-        audit_of(store).prove_empty()
+        audit_of(store).require_unused_keys()
 
 
 def test_a_deployment_that_does_not_settle() -> None:
-    """What cannot be read is not judged."""
+    """Without all lists there is no verdict."""
     store = Store()
     store.replica_offset = 99
     with pytest.raises(ConditionNotMet) as caught:

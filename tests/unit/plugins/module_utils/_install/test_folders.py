@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import (
     Folders,
@@ -20,7 +21,6 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders
     version_in,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import FileIdentity
 from ansible_collections.sentinelops.redis.tests.unit.support.killed import kill_at
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 

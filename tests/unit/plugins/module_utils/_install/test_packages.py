@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Host, Ran
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.systemd import Systemd
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_paths import Places
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.packages import Packages, package_record
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import FileIdentity
 from ansible_collections.sentinelops.redis.tests.unit.support.killed import kill_at
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 

@@ -9,11 +9,11 @@ import stat
 from pathlib import Path
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import version_in
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.symlink import Symlink, release_name, target_of
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import FileIdentity
 from ansible_collections.sentinelops.redis.tests.unit.support.killed import kill_at
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 

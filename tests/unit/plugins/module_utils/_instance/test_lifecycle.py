@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import alive
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Start
@@ -29,7 +30,6 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecy
     switch_version,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import NodeInfo, node_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock, until
 from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeClock

@@ -1,4 +1,4 @@
-"""The journal: written whole, kept as it was first."""
+"""The journal: written atomically; the first value of a field is kept."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import (
     SCHEMA,
-    before_path,
     close_journal,
     merged,
-    read_before,
     read_journal,
+    read_rollback_record,
+    rollback_record_path,
     write_journal,
 )
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import FileIdentity
 
 
 @pytest.fixture
@@ -130,12 +130,11 @@ def test_closing_where_there_is_nothing_to_give_back(path: str, noted: dict[str,
     assert not Path(path).exists()
 
 
-# -- the note of the version before
-# ------------------------------------------------------------------------------------
+# -- the rollback record
 
 
 def test_where_the_note_is() -> None:
-    assert before_path("/journal/redis-6379.json") == "/journal/redis-6379.before.json"
+    assert rollback_record_path("/journal/redis-6379.json") == "/journal/redis-6379.before.json"
 
 
 @pytest.mark.parametrize(("followed_by", "noted"), [("7.0.15", True), ("7.0.5", False), ("", False)])
@@ -145,21 +144,21 @@ def test_a_closed_journal_is_kept_if_another_version_runs_now(path: str, followe
     close_journal(path, journal, followed_by)
     assert read_journal(path) is None
     assert Path(path).parent.exists() is noted
-    assert read_before(path, followed_by) == ({**journal, "followed_by": followed_by} if noted else None)
+    assert read_rollback_record(path, followed_by) == ({**journal, "followed_by": followed_by} if noted else None)
 
 
 def test_a_note_is_of_use_only_for_the_version_that_followed(path: str) -> None:
     journal = {"schema": SCHEMA, "version": "7.0.5"}
     write_journal(path, journal)
     close_journal(path, journal, "7.0.15")
-    assert read_before(path, "7.2.0") is None
-    assert stat.S_IMODE(Path(before_path(path)).stat().st_mode) == 0o600
+    assert read_rollback_record(path, "7.2.0") is None
+    assert stat.S_IMODE(Path(rollback_record_path(path)).stat().st_mode) == 0o600
 
 
 def test_the_next_upgrade_replaces_the_note(path: str) -> None:
     for version, followed_by in (("7.0.5", "7.0.15"), ("7.0.15", "7.2.0")):
         write_journal(path, {"schema": SCHEMA, "version": version})
         close_journal(path, {"schema": SCHEMA, "version": version}, followed_by)
-    found = read_before(path, "7.2.0")
+    found = read_rollback_record(path, "7.2.0")
     assert found is not None
     assert found["version"] == "7.0.15"

@@ -1,4 +1,4 @@
-"""The lock of a run: who may take it, when a lease has run out, and what becomes of the file."""
+"""The lock of a run: the right to take it, the age of a lease, and the lock's file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import Moment, RunLock, age_s, describe_run, now, taker
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import (
+    Moment,
+    RunLock,
+    age_s,
+    describe_run,
+    now,
+    right_to_take,
+)
 
 DAY = 86400.0
 ALICE = {"id": "a1", "user": "alice", "controller": "bastion", "pid": 4711, "begun": "99", "machine": "m"}
@@ -43,9 +50,9 @@ def lock(tmp_path: Path) -> RunLock:
         (Moment(500_060, 1060, "boot-1"), 60),
         (Moment(500_060 + 10 * DAY, 1060, "boot-1"), 60),  # somebody set the clock ten days ahead
         (Moment(500_060 - 10 * DAY, 1060, "boot-1"), 60),  # or back
-        (Moment(500_400, 20, "boot-2"), 400),  # rebooted: the wall clock tells
-        (Moment(500_000 - DAY, 20, "boot-2"), 20),  # rebooted with a clock that lags: at least the time since the boot
-        (Moment(500_090, 5000, ""), 90),  # a host that does not tell its boots
+        (Moment(500_400, 20, "boot-2"), 400),  # rebooted: the wall clock counts
+        (Moment(500_000 - DAY, 20, "boot-2"), 20),  # rebooted with a late clock: the uptime counts
+        (Moment(500_090, 5000, ""), 90),  # a host without a boot id
     ],
 )
 def test_age(moment: Moment, age: float) -> None:
@@ -71,7 +78,7 @@ def test_without_a_boot_id_two_boots_are_never_taken_for_one() -> None:
     ],
 )
 def test_who_may_take_it(found: dict[str, Any] | None, age: float, instead_of: list[str], right: str) -> None:
-    assert taker(found, "b2", Moment(0, 1000 + age, "boot-1"), instead_of) == right
+    assert right_to_take(found, "b2", Moment(0, 1000 + age, "boot-1"), instead_of) == right
 
 
 def test_a_run_is_named_so_that_it_can_be_found() -> None:
@@ -137,8 +144,8 @@ def test_a_run_that_was_taken_over_is_told_so(lock: RunLock, ended: bool) -> Non
         lock.renew(ALICE, 300)
     assert "has lost its lock" in str(raised.value)
     assert ("taken it over and ended" if ended else "bob@bastion") in str(raised.value)
-    assert "nothing new was begun" in str(raised.value)
-    assert (lock.read() or {}).get("run") == (None if ended else BOB), "what it has lost it does not take back"
+    assert "no new step was begun" in str(raised.value)
+    assert (lock.read() or {}).get("run") == (None if ended else BOB), "a run does not take back a lock that it has lost"
 
 
 def test_a_file_that_is_no_lock_is_left_alone(lock: RunLock, tmp_path: Path) -> None:
@@ -151,8 +158,9 @@ def test_a_file_that_is_no_lock_is_left_alone(lock: RunLock, tmp_path: Path) -> 
 
 
 def test_of_many_at_once_only_one_has_it_at_a_time(tmp_path: Path) -> None:
-    """Each tells before it releases; with its folder removed and made again all the time, no two
-    may overlap.
+    """Each process writes two lines while it holds the lock; no lines of two processes may mix.
+
+    The folder of the lock is removed and created again all the time.
     """
     context = multiprocessing.get_context("fork")
     path, log = str(tmp_path / "journal" / "lock.json"), tmp_path / "log"

@@ -1,4 +1,4 @@
-"""The rights that a handover needs, found out without doing anything."""
+"""The rights that a handover needs, checked without changing anything."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_several_rights_are_missing_on_a_node() -> None:
 
 @pytest.mark.parametrize("command", ["MULTI", "EXEC", "CLIENT PAUSE", "CONFIG REWRITE"])
 def test_what_fails_for_another_reason_is_no_missing_right(command: str) -> None:
-    """It is told by whoever needs it."""
+    """The command that needs the right reports such an error."""
     deployment = Deployment()
     deployment.master.refuses[command] = repeat("BUSY Redis is busy running a script")
     assert missing_on_node(deployment.master, "pause") == []
@@ -97,7 +97,6 @@ def test_a_right_is_missing_on_a_sentinel() -> None:
 
 
 # -- for the whole upgrade
-# --------------------------------------------------------------------------------------------
 
 
 def test_nothing_is_denied_and_nothing_is_done() -> None:
@@ -133,7 +132,6 @@ def test_a_right_is_denied_on_a_sentinel(command: str) -> None:
 
 
 # -- the Sentinels' own user
-# ------------------------------------------------------------------------------------------
 
 
 def test_the_sentinels_may_coordinate() -> None:
@@ -175,7 +173,7 @@ def test_what_could_not_be_found_out_is_said(command: str, reply: str) -> None:
 
 
 def test_a_master_that_does_not_answer_just_then() -> None:
-    """Whether they may is not known then, either."""
+    """The rights are unknown in this case too."""
     deployment = Deployment()
     deployment.master.connection_lost = True
     found, (unknown,) = missing_to_coordinate(deployment.master)

@@ -1,4 +1,4 @@
-"""host:port texts."""
+"""Addresses as host:port texts."""
 
 from __future__ import annotations
 

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import (
-    FileIdentity,
     difference,
     directives,
     is_mount_point,
-    mended_sentinel_config,
     mount_points,
+    quote_sentinel_secrets,
     quoted,
     read_text,
     split_args,
@@ -66,14 +65,12 @@ def test_a_quoted_word_is_read_back_unchanged(word: str) -> None:
 
 @pytest.mark.parametrize("password", ["plain", "a b", 'a"b', '"half', "it's", r"back\slash", "#{{ x }}", "a  b", "'a' b"])
 def test_a_secret_that_sentinel_wrote_without_quotes_can_be_read_again(password: str) -> None:
-    """Sentinel writes auth-pass as it is, and refuses its own file at the next start where it holds
-    spaces or quotes.
-    """
+    """Sentinel writes auth-pass without quotes, and then refuses to read spaces in its value."""
     written = f"port 26379\nsentinel monitor mymaster 10.0.0.1 6379 2\nsentinel auth-pass mymaster {password}\n"
-    mended = mended_sentinel_config(written)
+    mended = quote_sentinel_secrets(written)
     assert split_args(mended.splitlines()[2]) == ["sentinel", "auth-pass", "mymaster", password]
     assert mended.splitlines()[:2] == written.splitlines()[:2]
-    assert mended_sentinel_config(mended) == mended
+    assert quote_sentinel_secrets(mended) == mended
 
 
 @pytest.mark.parametrize(
@@ -88,12 +85,12 @@ def test_a_secret_that_sentinel_wrote_without_quotes_can_be_read_again(password:
     ],
 )
 def test_what_can_be_read_stays_as_it_is(line: str) -> None:
-    assert mended_sentinel_config(line) == line
+    assert quote_sentinel_secrets(line) == line
 
 
 @pytest.mark.parametrize("directive", ["auth-pass mymaster", "auth-user mymaster", "sentinel-pass", "sentinel-user", "AUTH-PASS mymaster"])
 def test_every_secret_of_a_sentinel_is_mended(directive: str) -> None:
-    assert mended_sentinel_config(f"sentinel {directive} a b\n") == f'sentinel {directive} "a b"\n'
+    assert quote_sentinel_secrets(f"sentinel {directive} a b\n") == f'sentinel {directive} "a b"\n'
 
 
 def test_directives() -> None:
@@ -156,7 +153,8 @@ def test_a_replaced_file_keeps_its_mode(tmp_path: Path) -> None:
 
 def test_a_killed_run_leaves_no_secret_for_others_to_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "sentinel.conf"
-    file.touch(mode=0o600)
+    file.touch()
+    file.chmod(0o640)
 
     def die(*_arguments: object) -> None:
         raise KeyboardInterrupt
@@ -183,18 +181,7 @@ def test_mount_points_are_read() -> None:
 def test_a_file_is_no_mount_point_because_its_folder_has_another_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "redis.conf"
     file.touch()
-    monkeypatch.setattr(os.path, "ismount", lambda _path: True)  # as on an overlay whose layers are on different file systems
+    # as on an overlay whose layers are on different file systems
+    monkeypatch.setattr(os.path, "ismount", lambda _path: True)
     assert not is_mount_point(str(file))
     assert is_mount_point("/proc")
-
-
-def test_identity_is_given_back(tmp_path: Path) -> None:
-    file = tmp_path / "redis.conf"
-    file.touch()
-    file.chmod(0o600)
-    identity = FileIdentity.of(str(file))
-    assert identity.mode == 0o600
-    assert identity.apply_to(str(file)) is False
-    file.chmod(0o644)  # what a server does when it rewrites its file
-    assert identity.apply_to(str(file)) is True
-    assert FileIdentity.of(str(file)) == identity

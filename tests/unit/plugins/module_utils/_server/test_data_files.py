@@ -1,6 +1,4 @@
-"""Data files that an older server cannot read are recognised, set aside under names of their own,
-and never removed.
-"""
+"""Data files that an older server cannot read: recognised, renamed, and never removed."""
 
 from __future__ import annotations
 
@@ -8,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.data_files import (
+    configured_master,
     data_files,
     data_was_refused,
-    followed,
     set_aside,
+    set_configured_master,
     unreadable,
-    with_master,
 )
 
 OLD = ("redis", "6.2.14")
@@ -51,10 +49,11 @@ def test_what_a_configuration_says(tmp_path: Path, lines: tuple[str, ...], inclu
         (OLD, False, {"dump.rdb": b"REDIS0010"}, ["dump.rdb"]),
         (OLD, False, {"dump.rdb": b""}, []),
         (OLD, False, {}, []),
-        (OLD, True, {"dump.rdb": b"REDIS0010"}, []),  # it would not be loaded
+        (OLD, True, {"dump.rdb": b"REDIS0010"}, []),  # such a server does not load dump.rdb
         (OLD, True, {"appendonly.aof": b"*2\r\n$6\r\nSELECT"}, []),
         (OLD, True, {"appendonly.aof": b"REDIS0010"}, ["appendonly.aof"]),
-        (OLD, True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0009"}, ["appendonlydir"]),  # before 7.0 there was no such folder
+        # servers before 7.0 have no such folder
+        (OLD, True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0009"}, ["appendonlydir"]),
         (("redis", "7.0.15"), True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0010"}, []),
         (("redis", "7.0.15"), True, {"appendonlydir/appendonly.aof.1.base.rdb": b"REDIS0011"}, ["appendonlydir"]),
         (("valkey", "8.0.1"), False, {"dump.rdb": b"VALKEY080"}, ["dump.rdb"]),
@@ -96,7 +95,7 @@ def test_set_aside_and_again(tmp_path: Path) -> None:
 )
 def test_whom_it_follows(tmp_path: Path, lines: tuple[str, ...], master: str) -> None:
     (tmp_path / "more.conf").write_text("replicaof 10.0.0.9 6379\n")
-    assert followed(config(tmp_path, *lines)) == master
+    assert configured_master(config(tmp_path, *lines)) == master
 
 
 @pytest.mark.parametrize(
@@ -112,7 +111,7 @@ def test_another_master(tmp_path: Path, before: str, changed: bool, after: str) 
     path = tmp_path / "redis.conf"
     path.write_text(before)
     path.chmod(0o640)
-    assert with_master(str(path), "10.0.0.1 6379") is changed
+    assert set_configured_master(str(path), "10.0.0.1 6379") is changed
     assert path.read_text() == after
     assert path.stat().st_mode & 0o777 == 0o640
 

@@ -1,4 +1,4 @@
-"""Server logs: real ones of a start, and lines that mean trouble."""
+"""Server logs: recorded logs of a start, and lines that report an error."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_trouble(text: str, level: str) -> None:
 
 
 def test_trouble_before_the_log_has_its_form() -> None:
-    """What is printed while the configuration is read has no time stamp."""
+    """Messages about the configuration file have no time stamp."""
     text = "*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line 3\n>>> 'gopher-enabled no'\n"
     assert judge_log(text).errors == ("*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***",)
 
@@ -121,7 +121,7 @@ def log(tmp_path: Path) -> Path:
     ("offset", "text"), [(0, "first\nsecond\nthird\n"), (6, "second\nthird\n"), (19, ""), (20, "first\nsecond\nthird\n")]
 )
 def test_read_from_an_offset(log: Path, offset: int, text: str) -> None:
-    """A log that is shorter than the offset was rotated: all of it is new."""
+    """A log that is shorter than the offset was rotated: all its lines are new."""
     assert read_from(str(log), offset) == text
 
 

@@ -1,4 +1,4 @@
-"""What can follow what: the table of RDB formats."""
+"""Versions that can replicate from each other: the table of RDB versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions on one instance, judged on what real servers said."""
+"""Conditions on one instance, checked against replies of real servers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import parse_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.conditions import (
+    ConditionsWanted,
     Observation,
-    Wanted,
     field_holds,
     judge,
     role_of,
@@ -40,7 +40,7 @@ def sentinel(said: dict[str, Any], tilt: str = "0") -> Observation:
 
 HEALTHY = recorded(V, "healthy")["sentinels"]["sentinel-1"]
 LOG = log_text(recorded(V, "logs")["redis-1"])
-ALL_OF_A_SENTINEL = Wanted(
+ALL_OF_A_SENTINEL = ConditionsWanted(
     role="sentinel",
     version=V,
     master=MASTER,
@@ -55,99 +55,107 @@ ALL_OF_A_SENTINEL = Wanted(
 
 
 def test_nothing_wanted_nothing_judged() -> None:
-    assert judge(Wanted(), node("redis-1")) == []
+    assert judge(ConditionsWanted(), node("redis-1")) == []
 
 
 @pytest.mark.parametrize(
     ("wanted", "seen"),
     [
         (
-            Wanted(role="master", version=V, loaded=True, link_up=True, min_uptime_s=1, max_lag_bytes=100000, log_clean=True),
+            ConditionsWanted(role="master", version=V, loaded=True, link_up=True, min_uptime_s=1, max_lag_bytes=100000, log_clean=True),
             node("redis-1", LOG),
         ),
-        (Wanted(role="replica", version=V, loaded=True, link_up=True, max_lag_bytes=0), node("redis-2", master_offset=0)),
+        (ConditionsWanted(role="replica", version=V, loaded=True, link_up=True, max_lag_bytes=0), node("redis-2", master_offset=0)),
         (ALL_OF_A_SENTINEL, sentinel(HEALTHY)),
     ],
     ids=["master", "replica", "Sentinel"],
 )
-def test_all_conditions_hold(wanted: Wanted, seen: Observation) -> None:
-    findings = judge(wanted, seen)
-    assert findings
-    assert [str(finding) for finding in findings if not finding.ok] == []
+def test_all_conditions_hold(wanted: ConditionsWanted, seen: Observation) -> None:
+    results = judge(wanted, seen)
+    assert results
+    assert [str(result) for result in results if not result.ok] == []
 
 
 @pytest.mark.parametrize(
     ("wanted", "seen", "told"),
     [
-        (Wanted(role="master"), node("redis-2"), "role: wanted master, seen replica"),
-        (Wanted(role="sentinel"), node("redis-2"), "role: wanted sentinel, seen replica"),
-        (Wanted(role="replica"), sentinel(HEALTHY), "role: wanted replica, seen sentinel"),
-        (Wanted(version="7.2.6"), node("redis-2"), f"version: wanted 7.2.6, seen {V}"),
-        (Wanted(loaded=True), node("redis-2", loading="1"), "loaded: wanted True, seen False"),
-        (Wanted(link_up=True), node("redis-2", master_link_status="down"), "link_up: wanted True, seen master_link_status down"),
+        (ConditionsWanted(role="master"), node("redis-2"), "role: wanted master, seen replica"),
+        (ConditionsWanted(role="sentinel"), node("redis-2"), "role: wanted sentinel, seen replica"),
+        (ConditionsWanted(role="replica"), sentinel(HEALTHY), "role: wanted replica, seen sentinel"),
+        (ConditionsWanted(version="7.2.6"), node("redis-2"), f"version: wanted 7.2.6, seen {V}"),
+        (ConditionsWanted(loaded=True), node("redis-2", loading="1"), "loaded: wanted True, seen False"),
+        (ConditionsWanted(link_up=True), node("redis-2", master_link_status="down"), "link_up: wanted True, seen master_link_status down"),
         (
-            Wanted(link_up=True),
+            ConditionsWanted(link_up=True),
             node("redis-2", master_sync_in_progress="1"),
             "link_up: wanted True, seen master_link_status up",
         ),
-        (Wanted(max_lag_bytes=10), node("redis-2", slave_repl_offset="100", master_offset=111), "max_lag_bytes: wanted 10, seen 11"),
-        (Wanted(max_lag_bytes=10), node("redis-2", master_offset=None), "max_lag_bytes: wanted 10, seen None"),
         (
-            Wanted(max_lag_bytes=10),
+            ConditionsWanted(max_lag_bytes=10),
+            node("redis-2", slave_repl_offset="100", master_offset=111),
+            "max_lag_bytes: wanted 10, seen 11",
+        ),
+        (ConditionsWanted(max_lag_bytes=10), node("redis-2", master_offset=None), "max_lag_bytes: wanted 10, seen None"),
+        (
+            ConditionsWanted(max_lag_bytes=10),
             node(
                 "redis-1", master_repl_offset="100", slave0="ip=h,port=1,state=online,offset=95,lag=0", slave1="ip=h,port=2,offset=80,lag=0"
             ),
             "max_lag_bytes: wanted 10, seen 20",
         ),
-        (Wanted(min_uptime_s=60), node("redis-2", uptime_in_seconds="59"), "min_uptime_s: wanted 60, seen 59"),
-        (Wanted(fields={"aof_enabled": 1}), node("redis-2"), "aof_enabled: wanted 1, seen 0"),
-        (Wanted(fields={"nonsense": 1}), node("redis-2"), "nonsense: wanted 1, seen no such field"),
-        (Wanted(master=REPLICA), sentinel(HEALTHY), f"master: wanted {REPLICA}, seen {MASTER}"),
-        (Wanted(known_sentinels=3), sentinel(HEALTHY), "known_sentinels: wanted 3, seen 2"),
-        (Wanted(known_replicas=1), sentinel(HEALTHY), "known_replicas: wanted 1, seen 2"),
-        (Wanted(log_clean=True), node("redis-1", LOG + "x Can't open the log\n"), "log_clean: wanted True, seen x Can't open the log"),
+        (ConditionsWanted(min_uptime_s=60), node("redis-2", uptime_in_seconds="59"), "min_uptime_s: wanted 60, seen 59"),
+        (ConditionsWanted(fields={"aof_enabled": 1}), node("redis-2"), "aof_enabled: wanted 1, seen 0"),
+        (ConditionsWanted(fields={"nonsense": 1}), node("redis-2"), "nonsense: wanted 1, seen no such field"),
+        (ConditionsWanted(master=REPLICA), sentinel(HEALTHY), f"master: wanted {REPLICA}, seen {MASTER}"),
+        (ConditionsWanted(known_sentinels=3), sentinel(HEALTHY), "known_sentinels: wanted 3, seen 2"),
+        (ConditionsWanted(known_replicas=1), sentinel(HEALTHY), "known_replicas: wanted 1, seen 2"),
         (
-            Wanted(quorum=True),
+            ConditionsWanted(log_clean=True),
+            node("redis-1", LOG + "x Can't open the log\n"),
+            "log_clean: wanted True, seen x Can't open the log",
+        ),
+        (
+            ConditionsWanted(quorum=True),
             sentinel(recorded(V, "sentinel_stopped")["two stopped"]["sentinel-1"]),
             "quorum: wanted True, seen NOQUORUM 1 usable Sentinels.",
         ),
         (
-            Wanted(quorum=True, links_fresh=True),
+            ConditionsWanted(quorum=True, links_fresh=True),
             sentinel(recorded(V, "sentinel_stopped")["at once"]["sentinel-1"]),
             "links_fresh: wanted True, seen Sentinel 127.0.0.1:23112 is flagged disconnected",
         ),
         (
-            Wanted(links_fresh=True),
+            ConditionsWanted(links_fresh=True),
             sentinel(recorded(V, "sentinel_restarted")["sentinel-3"]),
             "links_fresh: wanted True, seen replica 127.0.0.1:23102 has not answered a PING for",
         ),
         (
-            Wanted(no_failover=True),
+            ConditionsWanted(no_failover=True),
             sentinel(recorded(V, "failover")["accepted"]["sentinels"]["sentinel-1"]),
             "no_failover: wanted True, seen failover in progress",
         ),
     ],
 )
-def test_a_condition_that_does_not_hold(wanted: Wanted, seen: Observation, told: str) -> None:
-    (failed,) = [finding for finding in judge(wanted, seen) if not finding.ok]
+def test_a_condition_that_does_not_hold(wanted: ConditionsWanted, seen: Observation, told: str) -> None:
+    (failed,) = [result for result in judge(wanted, seen) if not result.ok]
     assert str(failed).startswith(told)
     assert failed.as_dict()["ok"] is False
 
 
 def test_tilt() -> None:
     said = {**HEALTHY, "info": [*HEALTHY["info"], "sentinel_tilt:1"]}
-    (finding,) = judge(Wanted(no_tilt=True), sentinel(said))
-    assert (str(finding), finding.ok) == ("no_tilt: wanted True, seen TILT", False)
+    (result,) = judge(ConditionsWanted(no_tilt=True), sentinel(said))
+    assert (str(result), result.ok) == ("no_tilt: wanted True, seen TILT", False)
 
 
 def test_an_instance_that_does_not_answer_fulfils_nothing() -> None:
-    (finding,) = judge(ALL_OF_A_SENTINEL, Observation(error="no answer to INFO"))
-    assert (str(finding), finding.ok) == ("answers: wanted True, seen no answer to INFO", False)
+    (result,) = judge(ALL_OF_A_SENTINEL, Observation(error="no answer to INFO"))
+    assert (str(result), result.ok) == ("answers: wanted True, seen no answer to INFO", False)
 
 
 def test_a_master_without_replicas_has_no_lag() -> None:
     seen = Observation(info={"role": "master", "master_repl_offset": "100"})
-    assert [finding.ok for finding in judge(Wanted(max_lag_bytes=0), seen)] == [True]
+    assert [result.ok for result in judge(ConditionsWanted(max_lag_bytes=0), seen)] == [True]
 
 
 @pytest.mark.parametrize(

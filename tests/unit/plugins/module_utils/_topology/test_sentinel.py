@@ -1,4 +1,4 @@
-"""What real Sentinels said, and where they differ."""
+"""Views of real Sentinels, and the differences between them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_the_run_ids_are_those_of_the_nodes(version: str) -> None:
 
 
 def test_a_sentinel_that_was_just_stopped_still_counts(version: str) -> None:
-    """CKQUORUM alone is no proof: the connection tells sooner."""
+    """CKQUORUM alone is no proof: the flags of the connection change sooner."""
     for view in views_of(recorded(version, "sentinel_stopped")["at once"]):
         assert view.quorum_ok
         assert view.quorum_reply.startswith("OK 3 usable")
@@ -97,7 +97,7 @@ def test_no_quorum_with_two_stopped(version: str) -> None:
 
 
 def test_a_sentinel_that_has_just_started_has_pings_pending(version: str) -> None:
-    """The replica hangs, and no flag tells yet."""
+    """The replica hangs, and has no flag yet."""
     (view,) = views_of(recorded(version, "sentinel_restarted"))
     hanging = view.replica(OTHER_REPLICA)
     assert hanging is not None
@@ -230,7 +230,7 @@ def test_a_node_that_none_of_several_masters_has(version: str, target: str) -> N
 
 @pytest.mark.parametrize("target", ["127.0.0.1:23101", "127.0.0.1:1", "f" * 40])
 def test_the_only_master_is_the_one(version: str, target: str) -> None:
-    """Whether it has that node is judged later."""
+    """A later step checks that the node belongs to the master."""
     assert master_name_of(RecordedSentinel(recorded(version, "healthy")["sentinels"]["sentinel-1"]), target) == "mymaster"
 
 

@@ -1,4 +1,4 @@
-"""What becomes of replies, errors and lost connections on the way through redis-py."""
+"""Replies, errors and lost connections of servers behind redis-py."""
 
 from __future__ import annotations
 
@@ -20,17 +20,12 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import (
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._server import redis_py
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import (
-    CONNECTION_SPEC,
-    NODE_LOGIN_SPEC,
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import (
     Login,
-    connect,
-    login_from,
-    node_login_from,
-    transaction,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.redis_py import mapped, require_redis_py
-from ansible_collections.sentinelops.redis.tests.unit.support.loopback import HangUp, Listening, Refusal, listening
+from ansible_collections.sentinelops.redis.tests.unit.support.loopback import HangUp, Refusal, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import VERSIONS, recorded
 
 NODE = "10.0.0.1:6379"
@@ -38,12 +33,11 @@ PASSWORD, KEY_NAME, VALUE = "s3cret-password", "s3cret-key", "s3cret-value"
 
 
 def told(error: Exception) -> str:
-    """All that anybody gets to see of an error."""
+    """Return all text of an error that a user can see."""
     return f"{error} {error.as_result() if isinstance(error, SentinelOpsError) else ''}"
 
 
 # -- redis-py's exceptions
-# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -106,7 +100,6 @@ def test_what_is_no_error_of_a_server_comes_back_as_it_is(error: Exception) -> N
 
 
 # -- replies of real servers, over a socket
-# ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -176,7 +169,6 @@ def test_logging_in(login: Login, auth: list[list[str]]) -> None:
 
 
 # -- secrets
-# ------------------------------------------------------------------------------------------------------------
 
 
 def refuse_auth(words: list[str]) -> Any:
@@ -201,7 +193,6 @@ def test_no_secret_is_in_an_error(answer: Any) -> None:
 
 
 # -- lost connections
-# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -251,7 +242,7 @@ def test_someone_in_a_hurry_waits_no_longer() -> None:
 
 
 def test_someone_in_a_hurry_connects_anew() -> None:
-    """So that nothing later has to be waited for, the name server included."""
+    """A later command must not wait for a connection, nor for a name server."""
     with listening(lambda words: "PONG") as server:
         connection = connect(server.address, Login())
         for _time in range(2):
@@ -294,75 +285,7 @@ def test_after_a_refusal_the_connection_stays() -> None:
         assert connection.command("PING") == "PONG"
 
 
-# -- transactions
-# -----------------------------------------------------------------------------------------------------
-
-
-def in_a_transaction(server: Listening) -> list[Any]:
-    return transaction(connect(server.address, Login()), ["CLIENT", "PAUSE", 4000, "WRITE"], ["INFO", "replication"])
-
-
-def test_a_transaction() -> None:
-    replies = iter(["OK", "QUEUED", "QUEUED", ["OK", "role:master\r\n"]])
-    with listening(lambda words: next(replies)) as server:
-        assert in_a_transaction(server) == ["OK", "role:master\r\n"]
-    sent = [words for words in server.said if words[0] != "CLIENT" or words[1] != "SETINFO"]
-    assert sent == [["MULTI"], ["CLIENT", "PAUSE", "4000", "WRITE"], ["INFO", "replication"], ["EXEC"]]
-
-
-def test_an_error_within_a_transaction_is_raised() -> None:
-    replies = iter(["OK", "QUEUED", "QUEUED", [Refusal("ERR syntax error"), "role:master\r\n"]])
-    with listening(lambda words: next(replies)) as server, pytest.raises(CommandRefused, match="syntax error") as caught:
-        in_a_transaction(server)
-    assert caught.value.command == "CLIENT"
-
-
-@pytest.mark.parametrize("refused", [1, 3])
-def test_a_transaction_that_is_refused(refused: int) -> None:
-    replies = iter(Refusal("ERR no") if number == refused else "QUEUED" for number in range(4))
-    with listening(lambda words: next(replies)) as server, pytest.raises(CommandRefused):
-        in_a_transaction(server)
-
-
-def test_after_a_command_that_could_not_be_queued_the_transaction_is_ended() -> None:
-    replies = iter(["OK", Refusal("BUSY Redis is busy running a script."), "OK", "OK"])
-    with listening(lambda words: next(replies)) as server:
-        connection = connect(server.address, Login())
-        with pytest.raises(CommandRefused):
-            transaction(connection, ["CLIENT", "PAUSE", 4000, "WRITE"])
-        connection.command("CLIENT", "UNPAUSE")
-    after = [words[0] for words in server.said][server.said.index(["CLIENT", "PAUSE", "4000", "WRITE"]) + 1 :]
-    assert "DISCARD" in after or "CLIENT" in after[1:], "discarded, or on a new connection"
-
-
-# -- options
-# ----------------------------------------------------------------------------------------------------------
-
-OPTIONS = {name: option.get("default") for name, option in {**CONNECTION_SPEC, **NODE_LOGIN_SPEC}.items()}
-
-
-def test_the_login_of_a_module_without_options() -> None:
-    assert login_from(OPTIONS) == Login()
-
-
-def test_an_empty_user_or_password_is_none() -> None:
-    """As a role passes on what the inventory leaves empty."""
-    assert login_from({**OPTIONS, "login_user": "", "login_password": ""}) == Login()
-
-
-def test_the_login_to_the_data_nodes() -> None:
-    params = {**OPTIONS, "login_user": "s", "login_password": "sp", "node_login_user": "n", "node_login_password": "np", "tls": True}
-    assert login_from(params) == Login(user="s", password="sp", tls=True)
-    assert node_login_from(params) == Login(user="n", password="np", tls=True)
-
-
-@pytest.mark.parametrize("empty", [None, ""])
-def test_the_nodes_have_the_tls_options_of_the_sentinels_but_for_their_own(empty: str | None) -> None:
-    params = {**OPTIONS, "tls": True, "ca_certs": "/ca", "client_cert_file": "/cert", "client_key_file": empty}
-    assert node_login_from({**params, "node_ca_certs": empty}) == Login(tls=True, ca_certs="/ca", client_cert_file="/cert")
-    own = {"node_tls": False, "node_validate_certs": False, "node_ca_certs": "/other"}
-    assert node_login_from({**params, **own}) == Login(validate_certs=False, ca_certs="/other", client_cert_file="/cert")
-    assert login_from({**params, **own}) == Login(tls=True, ca_certs="/ca", client_cert_file="/cert")
+# -- redis-py itself
 
 
 def test_redis_py_is_here() -> None:
@@ -373,8 +296,8 @@ def test_redis_py_is_here() -> None:
     ("version", "trouble", "reason"),
     [
         (None, "ImportError: No module named 'redis'", "the Python package redis is missing, for "),
-        ("3.5.3", "ImportError: No module named 'redis.backoff'", "is version 3.5.3, and 4.3 is the oldest that will do, for "),
-        ("4.2.2", None, "is version 4.2.2, and 4.3 is the oldest that will do, for "),
+        ("3.5.3", "ImportError: No module named 'redis.backoff'", "is version 3.5.3, and 4.3 is the oldest supported version, for "),
+        ("4.2.2", None, "is version 4.2.2, and 4.3 is the oldest supported version, for "),
         ("5.0.1", "Traceback:\nImportError: async_timeout", "is version 5.0.1, and cannot be imported (ImportError: async_timeout), for "),
     ],
 )
@@ -385,7 +308,7 @@ def test_redis_py_is_missing_or_too_old(version: str | None, trouble: str | None
     else:
         monkeypatch.setattr(redis, "__version__", version)
     with pytest.raises(PreconditionFailed) as refused:
-        require_redis_py()
+        connect(Address("127.0.0.1", 6379), Login())
     assert reason + sys.executable in str(refused.value)
     assert "Nothing was touched. Install it: the package python3-redis" in str(refused.value)
 
