@@ -197,13 +197,12 @@ problems:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._handover.handover import Handover, HandoverRequest
 from ..module_utils._handover.modes import MODES
 from ..module_utils._handover.undo_file import UndoFile
 from ..module_utils._host.standby import Standby
+from ..module_utils._module import run_module
 from ..module_utils._server.address import Address, is_run_id
 from ..module_utils._server.connection import connect
 from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
@@ -273,6 +272,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Makes the target master if it is not, and puts back what an earlier handover has left;
     returns the module's result.
     """
+    require_redis_py()
     try:
         servers, name = shard_from(params)
     except SentinelOpsError as error:
@@ -296,17 +296,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(SPEC, supports_check_mode=True)
-    try:
-        require_redis_py()
-        result = ensure(module.params, module.check_mode)
-    except SentinelOpsError as error:
-        for warning in error.facts.pop("warnings", []):
-            module.warn(warning)
-        module.fail_json(**error.as_result())
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    module.exit_json(**result)
+    run_module(SPEC, ensure)
 
 
 if __name__ == "__main__":
