@@ -1,7 +1,7 @@
-"""The README's inventories, each on servers of the kind that it describes: the plan finds
-everything, and every gate is open.
+"""The documented inventories, each on servers of the layout that it describes.
 
-The one with two shards is upgraded in test_layouts.
+The plan finds every instance, and the preflight refuses nothing. test_layouts upgrades the
+inventory with two shards.
 """
 
 from __future__ import annotations
