@@ -27,7 +27,7 @@ RIGHTS_PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "rights.m
 
 
 def documented_rights() -> dict[str, str]:
-    """Return the rights of docs/rights.md, ``{"data nodes": "+info ...", "Sentinels": "+info ..."}``.
+    """Return the rights of docs/rights.md: ``{"data nodes": "+info ...", "Sentinels": "..."}``.
 
     Tests use these rights and no others.
     """
