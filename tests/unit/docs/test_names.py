@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,6 +44,16 @@ def test_the_reference_is_complete() -> None:
 
 def test_every_check_of_the_preflight_is_explained() -> None:
     assert set(re.findall(r"^\| `([a-z-]+)` \|", read(ROOT / "docs" / "preflight.md"), re.MULTILINE)) == set(CHECKS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_can_be_read(page: Path) -> None:
+    for kind, block in re.findall(r"^```(yaml|json)\n(.*?)^```", read(page), re.DOTALL | re.MULTILINE):
+        assert yaml.safe_load(block) if kind == "yaml" else json.loads(block)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(read(ROOT / "README.md").splitlines()) <= 200
 
 
 def texts_of_code() -> Iterator[str]:
