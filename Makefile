@@ -44,7 +44,7 @@ unit: .venv/test $(COLLECTION) servers ## unit tests
 live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 	scripts/run pytest tests/live -m "not extended"
 
-live-extended: .venv/test $(COLLECTION) servers sources ## more of them: sources, every finding of the preflight, control, layouts of the README
+live-extended: .venv/test $(COLLECTION) servers sources ## more of them: sources, every finding of the preflight, control, documented inventories
 	scripts/run pytest tests/live -m extended
 
 reliability: .venv/test $(COLLECTION) servers ## put upgrades under load through every fault; prints a table (TABLE=file writes it)

@@ -1,4 +1,4 @@
-"""Where the instances are: the README's inventory of two shards that share hosts and one Sentinel
+"""Where the instances are: the documented inventory of two shards that share hosts and one Sentinel
 set is upgraded while both are written to. Each host's servers listen on its own address only, in
 protected mode, and run as another user than we do.
 """

@@ -334,7 +334,7 @@ def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) 
 
 @pytest.mark.parametrize("name", ["redis-2", "sentinel-2"])
 def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
-    """Of those that the README names: each one alone, and all at once."""
+    """Of those that docs/rights.md names: each one alone, and all at once."""
     rights = [right[1:] for right in documented_rights()["Sentinels" if name.startswith("sentinel") else "data nodes"].split()]
     assert len(rights) > 8
     records, before = survey_all(deployment, Look()), untouched(deployment)

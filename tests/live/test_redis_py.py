@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from access import README, with_passwords
+from access import with_passwords
 from deployment import MASTER, ROOT, RUN_MODULE, Deployment
 
 OLDEST, TOO_OLD = "4.3.4", "3.5.3"  # of Debian 12 and of Debian 11
@@ -104,13 +104,14 @@ module.exit_json(changed=True)
 
 
 class Host:
-    """A Python of its own, at first without redis-py, and the README's play on it."""
+    """A Python of its own, at first without redis-py, and the play of docs/requirements.md on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "python"], check=True)
         self.python = folder / "python" / "bin" / "python"
-        block = README.read_text(encoding="utf-8").split("```yaml\n# play: requirements\n", 1)[1].split("```", 1)[0]
+        page = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+        block = page.split("```yaml\n# play: requirements\n", 1)[1].split("```", 1)[0]
         (folder / "play.yml").write_text(block.replace("redis:sentinel", "all"), encoding="utf-8")
         (folder / "library").mkdir()
 

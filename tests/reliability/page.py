@@ -1,6 +1,4 @@
-"""Writes docs/what-can-go-wrong.md from the table of faults; a test sees to it that it is up to
-date.
-"""
+"""Write docs/faults.md from the table of faults; a test checks that the page is up to date."""
 
 from __future__ import annotations
 
@@ -10,14 +8,22 @@ from deployment import ROOT
 from fault import Expected, Fault
 from table import SUBJECTS
 
-PAGE = ROOT / "docs" / "what-can-go-wrong.md"
-HEAD = """# What can go wrong
+PAGE = ROOT / "docs" / "faults.md"
+HEAD = """# Faults
 
-What an upgrade makes of it. Each line is a test on real servers with clients that write: it loses no acknowledged write (but for those
-that the servers' own asynchronous replication loses when a master is killed), leaves one writable master and
-healthy nodes on the old or the new version, and one more run, without the fault, completes the upgrade.
-`make reliability` runs them all and prints what happened ([how](../tests/reliability/README.md)). This page is made from their table, by
-`scripts/run python tests/reliability/page.py` with the tests' `PYTHONPATH`, and checked by them.
+What the upgrade does when something goes wrong. Each line is a test: a fault, an upgrade of real
+servers, and clients that write. In each of them
+
+- no acknowledged write is lost, but for those that the servers' own asynchronous replication loses
+  when a master is killed;
+- one writable master is left, and healthy nodes on the old or the new version;
+- one more run, without the fault, completes the upgrade.
+
+`make reliability` runs them all and prints what happened
+([how](../tests/reliability/README.md)). This page is generated from the table of the tests, by
+`PYTHONPATH=.cache/collections:tests/support scripts/run python tests/reliability/page.py`. A test
+checks that it is up to date. What to do about a message:
+[troubleshooting](troubleshooting.md).
 
 | | |
 |---|---|

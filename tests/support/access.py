@@ -23,16 +23,17 @@ SENTINELS_OWN_PASSWORD = "watcher-secret-9"
 APP_PASSWORD = "app-secret-10"
 REPLICA_PASSWORD = "replica-secret-11"
 
-README = Path(__file__).resolve().parent.parent.parent / "README.md"
+RIGHTS_PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "rights.md"
 
 
 def documented_rights() -> dict[str, str]:
-    """The README's "Rights needed", ``{"data nodes": "+info ...", "Sentinels": "+info ..."}``: what
-    it says is what is tested.
+    """Return the rights of docs/rights.md: ``{"data nodes": "+info ...", "Sentinels": "..."}``.
+
+    Tests use these rights and no others.
     """
     found: dict[str, str] = {}
-    block = README.read_text(encoding="utf-8").split("## Rights needed", 1)[1].split("```")[1]
-    for line in block.splitlines()[1:]:
+    block = RIGHTS_PAGE.read_text(encoding="utf-8").split("```text\n", 1)[1].split("```", 1)[0]
+    for line in block.splitlines():
         if line.startswith("#"):
             kind = "data nodes" if "data nodes" in line else "Sentinels"
         else:
@@ -98,7 +99,7 @@ def with_passwords() -> Access:
 
 
 def with_users() -> Access:
-    """ACL users: ours with exactly the rights that the README names, the Sentinels', the replicas'
+    """ACL users: ours with exactly the rights of docs/rights.md, the Sentinels', the replicas'
     and the application's.
     """
     rights = documented_rights()

@@ -1,5 +1,5 @@
-"""The README's inventories, and a deployment of two shards on three "hosts" with one Sentinel set,
-as one of them describes it.
+"""The documented inventories, and a deployment of two shards on three "hosts" with one Sentinel
+set, as one of them describes it.
 
 Each host is an address of 127.0.0.0/8, on which its servers listen and on no other; all hosts have
 the same ports.
@@ -19,22 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from access import README, Access, quoted
+from access import Access, quoted
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
-from deployment import SERVERS, Deployment, server_in
+from deployment import ROOT, SERVERS, Deployment, server_in
 
+INVENTORY_PAGES = (ROOT / "README.md", ROOT / "docs" / "inventories.md")
 SECRET = "shop-secret-12"
 SENTINEL_SECRET = "shop-secret-13"
 SHARDS = {"cache": ("127.0.0.2", 0), "sessions": ("127.0.0.3", 1)}  # name: address of the master, and which port
 
 
 def documented_inventories() -> dict[str, str]:
-    """The README's inventories by the name in their first line, ``# inventory: NAME``."""
-    blocks = re.findall(r"^```yaml\n# inventory: (.*?)\n(.*?)^```", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return dict(blocks)
+    """Return the documented inventories by the name in their first line, ``# inventory: NAME``."""
+    text = "\n".join(page.read_text(encoding="utf-8") for page in INVENTORY_PAGES)
+    return dict(re.findall(r"^```yaml\n# inventory: (.*?)\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
 
 
 @contextlib.contextmanager
@@ -130,8 +131,8 @@ class Shop(Deployment):
         return True
 
     def _inventory(self) -> dict[str, Any]:
-        """The README's, with our addresses and ports; all hosts are this one, and have the same
-        file system.
+        """The documented one, with our addresses and ports; all hosts are this one, and have the
+        same file system.
         """
         port = min(self.nodes.values())
         text = documented_inventories()["shards"].replace("6380", str(port + 1))

@@ -102,7 +102,7 @@ _CHECK_CA = "Check ca_certs (the authority that signed the server's certificate)
 _NO_TLS = "Nothing speaks TLS on this port: check the port, or set tls to false"
 _UNKNOWN_CLIENT_CERT = "The server does not trust the authority that signed client_cert_file"
 _GIVE_CLIENT_CERT = "If the server wants a client certificate, give client_cert_file and client_key_file"
-_GIVE_RIGHT = "Give the user this right with ACL SETUSER; the documentation lists all rights that are needed"
+_GIVE_RIGHT = "Give the user this right with ACL SETUSER; docs/rights.md lists all rights that are needed"
 _ACCESS_ADVICE = {
     "NOAUTH": "Give the password (and the user)",
     "Authentication required": "Give the password (and the user)",

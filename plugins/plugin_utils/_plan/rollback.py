@@ -85,7 +85,7 @@ def missing_previous(host: str, kind: str, record: Record, left: str) -> Iterato
             host,
             f"{name} runs {left}, and nothing is noted of a version before",
             "It is not known what to go back to, nor how that was started",
-            "Put it back by hand (docs/activation.md), or leave it, and go on with the upgrade",
+            "Put it back by hand (docs/installations.md), or leave it, and go on with the upgrade",
             "files",
         )
     elif (rolls_back(record, left) or record.get("stopped")) and not before.get("there"):

@@ -62,7 +62,7 @@ def of_rights(instance: Instance, pauses: bool) -> Iterator[Finding]:
             instance.host,
             f"our user lacks {_rights(needed)} on the {kind} {record.get('login')} ({denied[needed[0]]})",
             "The run would stop half way, where that is needed first",
-            f"ACL SETUSER with {' '.join(needed)}, and ACL SAVE or CONFIG REWRITE; the README lists all rights and what they are for",
+            f"ACL SETUSER with {' '.join(needed)}, and ACL SAVE or CONFIG REWRITE; docs/rights.md lists all rights",
             "rights",
         )
     for right, why in USEFUL.items():

@@ -300,7 +300,7 @@ def test_the_leader_that_is_asked_for(leader: str) -> None:
 
 
 def test_a_leader_that_is_no_sentinel() -> None:
-    with pytest.raises(PreconditionFailed, match="leader is 10.0.0.9:26379, which is none of the Sentinels"):
+    with pytest.raises(PreconditionFailed, match=r"leader is 10\.0\.0\.9:26379, which is none of the Sentinels"):
         Deployment().hand_over(leader="10.0.0.9:26379")
 
 
