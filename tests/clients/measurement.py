@@ -70,7 +70,7 @@ class Seen:
 
 @dataclass
 class Group:
-    """What came of one group: its clients, and the handovers themselves."""
+    """The results of one group: its clients, and the handovers themselves."""
 
     seen: list[Seen] = field(default_factory=list)
     pauses_ms: list[float] = field(default_factory=list)
@@ -180,7 +180,7 @@ class Measurement:
         return {pid: misplaced(nodes, master, old) for pid, nodes in found.items()}
 
     def _start_anew(self, clients: Sequence[ClientProcess]) -> None:
-        """Restart the clients that are not back, so that the next handover finds them on the master."""
+        """Restart clients that are not back: the next handover must find them on the master."""
         for client in clients:
             client.kill()
         self._start(clients)

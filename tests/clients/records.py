@@ -32,6 +32,7 @@ ERRORS = (
     ("Watched variable changed", "WatchError"),
     ("timed out", "timeout"),
     ("Timeout", "timeout"),
+    ("AbortError", "aborted"),
     ("closed", "closed"),
     ("Connection lost", "closed"),
     ("reset by peer", "closed"),
@@ -48,7 +49,7 @@ def name_of_error(kind: str, text: str) -> str:
 
 @dataclass
 class Log:
-    """What one process logged. ``read`` adds the lines that were written since the last call."""
+    """The records of one process. ``read`` adds those that were written since the last call."""
 
     path: Path = Path()
     version: str = ""
@@ -89,7 +90,7 @@ class Log:
             self.version = record["version"]
 
     def answers(self, receiving: bool) -> list[float]:
-        """Return the times of what the application waits for: acknowledgements, or values received."""
+        """Return when the application got what it waits for: acknowledgements, or values."""
         return [at_s for at_s, _value in (self.got if receiving else self.ok)]
 
     def errors(self, receiving: bool) -> list[tuple[float, str]]:

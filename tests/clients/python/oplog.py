@@ -31,7 +31,8 @@ class OpLog:
     """Append records to a file, each in one write, from any thread."""
 
     def __init__(self, path: str) -> None:
-        self._file = Path(path).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 open as long as the process
+        # open for as long as the process runs
+        self._file = Path(path).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
         self._lock = threading.Lock()
 
     def record(self, **fields: Any) -> None:
