@@ -13,6 +13,10 @@ HEAD = (
     "| not back after 10 s |\n|---|---|---|---|---|---|---|---|---|"
 )
 
+NOTE = (
+    "Gaps are the longest intervals between two answers, in ms, as median / maximum; errors and missed messages are counted per handover."
+)
+
 
 def gaps(sightings: Sequence[Sighting]) -> str:
     """Return the median and the maximum, over the handovers after which the client had answers."""
@@ -37,8 +41,13 @@ def not_back(seen: Seen) -> str:
     return f"{counts}: {', '.join(places)}"
 
 
+def missed(seen: Seen) -> str:
+    """Return how many messages a subscriber missed per handover."""
+    return f"{seen.missed / len(seen.sightings):.1f}" if seen.kind.workload == "pubsub" and seen.sightings else "-"
+
+
 def row(seen: Seen) -> str:
-    judgements, workload = seen.judgements, seen.kind.workload
+    judgements = seen.judgements
     name = seen.kind.name.replace(seen.kind.library.name, f"{seen.kind.library.label} {seen.version}", 1).replace("/", ", ")
     counts = "-"
     if judgements:
@@ -48,7 +57,7 @@ def row(seen: Seen) -> str:
     for leads in (True, False):
         cells += [gaps(seen.where(leads)), errors(seen.where(leads))]
     cells += [f"{sum(one.acknowledged for one in judgements):,}" if judgements else "-", counts]
-    cells += [str(seen.missed) if workload == "pubsub" else "-", not_back(seen)]
+    cells += [missed(seen), not_back(seen)]
     return f"| {' | '.join(cells)} |"
 
 
@@ -59,5 +68,4 @@ def lines(version: str, groups: Sequence[Group]) -> list[str]:
     if pauses:
         led = ", ".join(f"{count} by {leader}" for leader, count in sorted(leaders.items()))
         handovers += f" (led: {led}), writes paused for {statistics.median(pauses):.0f} / {pauses[-1]:.0f} ms (median / maximum)"
-    note = "Gaps are the longest intervals between two answers, in ms, as median / maximum; errors are counted per handover."
-    return [f"{handovers}. {note}", "", *HEAD.splitlines(), *(row(seen) for group in groups for seen in group.seen)]
+    return [f"{handovers}. {NOTE}", "", *HEAD.splitlines(), *(row(seen) for group in groups for seen in group.seen)]
