@@ -80,9 +80,9 @@ soak-handover: .venv/test $(COLLECTION) servers ## hand the master role back and
 CLIENTS_AT := .cache/clients
 PYTHON_CLIENTS := $(patsubst tests/clients/requirements-%.txt,$(CLIENTS_AT)/%/installed,$(wildcard tests/clients/requirements-*.txt))
 
-clients: .venv/test $(COLLECTION) servers $(PYTHON_CLIENTS) $(CLIENTS_AT)/node/installed ## real client libraries go through handovers (VERSION=, COUNT=, CLIENTS=ioredis,*/watch; TABLE=file; ALLOW_STUCK=1)
+clients: .venv/test $(COLLECTION) servers $(PYTHON_CLIENTS) $(CLIENTS_AT)/node/installed ## real client libraries go through handovers (VERSION=, COUNT=6, CLIENTS=ioredis,*/watch, MODE=; TABLE=file; ALLOW_STUCK=1)
 	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/clients/run.py $(if $(VERSION),--version $(VERSION)) \
-		$(if $(COUNT),--count $(COUNT)) $(if $(CLIENTS),--clients '$(CLIENTS)') $(if $(TABLE),--table $(TABLE)) $(if $(ALLOW_STUCK),--allow-stuck)
+		$(if $(COUNT),--count $(COUNT)) $(if $(CLIENTS),--clients '$(CLIENTS)') $(if $(MODE),--mode $(MODE)) $(if $(TABLE),--table $(TABLE)) $(if $(ALLOW_STUCK),--allow-stuck)
 
 $(PYTHON_CLIENTS): $(CLIENTS_AT)/%/installed: tests/clients/requirements-%.txt
 	$(PYTHON) -m venv --clear $(@D)

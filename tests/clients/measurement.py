@@ -99,8 +99,9 @@ def misplaced(nodes: frozenset[str], master: str, old_master: str) -> str:
 class Measurement:
     """Handovers of one deployment while a group of clients works. Use: ``run(count)``."""
 
-    def __init__(self, deployment: Deployment, kinds: Sequence[Kind], first_number: int, say: Callable[[str], None]) -> None:
+    def __init__(self, deployment: Deployment, kinds: Sequence[Kind], mode: str, first_number: int, say: Callable[[str], None]) -> None:
         self._deployment = deployment
+        self._mode = mode
         self._say = say
         self._addresses = [deployment.address(name) for name in deployment.sentinels]
         self._clients = [
@@ -133,12 +134,14 @@ class Measurement:
     def _one(self, leader: str, number: int) -> None:
         deployment, group = self._deployment, self.group
         begin_s = time.monotonic()
-        result = deployment.hand_over(deployment.other_than_master(), **leader_options(deployment, leader))
+        result = deployment.hand_over(deployment.other_than_master(), mode=self._mode, **leader_options(deployment, leader))
         if result.get("failed"):
             group.failures.append(str(result["msg"]))
             self._say(f"  {number}: FAILED: {result['msg']}")
             return
         time.sleep(LOOK_AFTER_S)
+        # the old master of a plain failover takes writes for about as long
+        wait_until(lambda: settled(deployment), 60)
         group.pauses_ms.append(result["pause_ms"])
         group.leaders[result["leader"]] += 1
         late = self._note(result, begin_s)

@@ -1,6 +1,7 @@
 """Put real client libraries through handovers, and print what each of them saw.
 
-usage: run.py [--version 7.0.15] [--count 6] [--clients PATTERNS] [--table FILE] [--allow-stuck]
+usage: run.py [--version 7.0.15] [--count 6] [--clients PATTERNS] [--mode auto]
+    [--table FILE] [--allow-stuck]
 
 A deployment of three data nodes and three Sentinels on loopback. The clients of one library work
 at a time, each in a process of its own, with one of the three Sentinels as its first. Fails if a
@@ -26,6 +27,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--version", default="7.0.15", help="the servers' version")
     parser.add_argument("--count", type=int, default=6, help="handovers for each library")
     parser.add_argument("--clients", default="", help="beginnings of names, shell patterns, with commas: ioredis,*/watch")
+    parser.add_argument("--mode", default="auto", help="the module's mode; with plain, writes must be lost")
     parser.add_argument("--table", type=Path, help="also write the table into this file")
     parser.add_argument("--allow-stuck", action="store_true", help="do not fail because clients are not back on the master")
     parser.add_argument("--port", type=int, default=int(os.environ.get("LIVE_PORT", "24001")))
@@ -49,7 +51,7 @@ def measure(arguments: argparse.Namespace, groups: list[list[Kind]]) -> list[Gro
             deployment.build()
             for number, kinds in enumerate(groups):
                 print(f"{kinds[0].library.name}: {len(kinds)} clients, {arguments.count} handovers", flush=True)
-                measurement = Measurement(deployment, kinds, 100 * number, lambda text: print(text, flush=True))
+                measurement = Measurement(deployment, kinds, arguments.mode, 100 * number, lambda text: print(text, flush=True))
                 measured.append(measurement.run(arguments.count))
         finally:
             deployment.remove()
