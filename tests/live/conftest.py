@@ -6,6 +6,7 @@ LIVE_PORT is the first port; give another one to a second run at the same time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,20 @@ from ports import deployment_ports, first_port
 
 
 @pytest.fixture(scope="session")
-def ports() -> Iterator[int]:
-    """Yield the first port of one deployment after another."""
-    return deployment_ports(first_port(18001))
+def next_port() -> Callable[[], int]:
+    """Return a function that returns the first port of one deployment after another."""
+    return partial(next, deployment_ports(first_port(18001)))
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory, ports: Iterator[int]) -> Iterator[Callable[..., Deployment]]:
+def build(tmp_path_factory: pytest.TempPathFactory, next_port: Callable[[], int]) -> Iterator[Callable[..., Deployment]]:
     """``build(version, **options)`` starts a deployment of three data nodes and three Sentinels,
     gone after the module's tests.
     """
     made: list[Deployment] = []
 
     def build_one(version: str, **options: Any) -> Deployment:
-        made.append(Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next(ports), **options))
+        made.append(Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next_port(), **options))
         made[-1].build()
         return made[-1]
 

@@ -4,7 +4,7 @@ others in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import layout
 import pytest
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.extended
 VERSION, WANTED = "6.2.9", "6.2.14"
 
 
-def test_one_of_a_wave_fails(ports: Iterator[int]) -> None:
-    with layout.shop(VERSION, next(ports)) as shop:
+def test_one_of_a_wave_fails(next_port: Callable[[], int]) -> None:
+    with layout.shop(VERSION, next_port()) as shop:
         source = spoilt_build(shop.folder / "spoilt", WANTED, "exit 1", only="/cache-")
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
             failed = playbooks.run(shop.inventory, "upgrade", redis_binaries_source=source)
