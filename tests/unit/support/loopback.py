@@ -1,6 +1,4 @@
-"""A server on a loopback port that speaks the protocol: what redis-py makes of replies is part of
-what is tested.
-"""
+"""A server on a loopback port that speaks the protocol, so that tests include redis-py."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ Answer = Callable[[list[str]], Any]
 
 
 def answers_of(server: Server) -> Answer:
-    """Lets a fake server answer."""
+    """Return the answers of a fake server."""
 
     def answer(words: list[str]) -> Any:
         try:
@@ -30,11 +28,11 @@ def answers_of(server: Server) -> Answer:
 
 
 class Refusal(str):
-    """An error reply, whole: ``READONLY You can't write against a read only replica.``"""
+    """A whole error reply: ``READONLY You can't write against a read only replica.``"""
 
 
 class HangUp(Exception):
-    """The server closes the connection instead of answering."""
+    """A connection that the server closes instead of answering."""
 
 
 def encoded(reply: Any) -> bytes:
@@ -63,7 +61,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
 
     def _answered(self, words: list[str], said: list[list[str]]) -> Any:
-        """A transaction that is left to us is accepted, and does nothing."""
+        """Accept a transaction that the test does not answer, without any effect."""
         if self.server.takes_transactions:  # type: ignore[attr-defined]
             begun = said[::-1].index(["MULTI"]) if ["MULTI"] in said else -1
             if words in (["MULTI"], ["EXEC"]):
@@ -97,8 +95,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Listening:
-    """Where it listens, and every command that came: ``said`` altogether, ``said_on`` each
-    connection.
+    """The address of the server, and every command that arrived.
+
+    ``said`` has all commands, ``said_on`` the commands of each connection.
     """
 
     def __init__(self, server: _Server) -> None:
@@ -108,7 +107,9 @@ class Listening:
 
     @property
     def ran(self) -> list[list[str]]:
-        """Without what was queued in a transaction and then abandoned with the connection."""
+        """Return the commands without those of transactions that were abandoned with the
+        connection.
+        """
         found: list[list[str]] = []
         for said in self.said_on:
             begun = len(said) - said[::-1].index(["MULTI"]) - 1 if ["MULTI"] in said else len(said)
@@ -117,16 +118,16 @@ class Listening:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The connection options of a module that lead to it."""
+        """Return the connection options of a module that lead to the server."""
         return {"login_host": self.address.host, "login_port": self.address.port}
 
 
 @contextlib.contextmanager
 def listening(answer: Answer, takes_transactions: bool = False) -> Iterator[Listening]:
-    """Answers every command with what ``answer`` returns for its words; redis-py's own greetings
-    are answered OK.
+    """Answer every command with the result of ``answer`` for its words.
 
-    ``takes_transactions``: what is queued in one is not asked of ``answer``.
+    redis-py's own greetings are answered with OK. With ``takes_transactions``, the commands in a
+    transaction do not reach ``answer``.
     """
 
     def greeted(words: list[str]) -> Any:
