@@ -1,10 +1,11 @@
 """Check the language of docstrings, comments and documentation.
 
-usage: check_language.py [FILE...]  (by default all files that git tracks)
+usage: check_language.py [FILE...]  (default: all files that git tracks)
 
-A docstring opens with a verb or a noun, never with a question word: "Return whether ...", not "Whether ...".
-Prose is wrapped at 100 columns: docstrings, comments, the documentation of modules, and Markdown
-outside of tables, code and URLs. Prints each violation and their number; fails unless that is 0.
+A docstring opens with a verb or a noun, not with a question word: "Return whether ...", not
+"Whether ...". Prose is wrapped at 100 columns: docstrings, comments, the documentation of modules,
+and Markdown outside of tables, code and URLs. Each violation is printed, and any violation fails
+the check.
 """
 
 from __future__ import annotations
@@ -23,18 +24,19 @@ COLUMNS = 100
 OPENINGS = {"What", "Whether", "Where", "Who", "Whom", "Whose", "Which", "Why", "How", "When", "That"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 MODULE_DOCUMENTATION = {"DOCUMENTATION", "RETURN"}
-MADE = ("LICENSE", "changelogs/changelog.yaml", "CHANGELOG.md", "tests/unit/fixtures/")
+GENERATED = ("LICENSE", "changelogs/changelog.yaml", "CHANGELOG.md", "tests/unit/fixtures/")
 Found = Iterator[tuple[int, str]]
 
 
 def too_long(first: int, lines: list[str]) -> Found:
+    """Yield the lines that exceed the limit, unless they hold a URL."""
     for number, line in enumerate(lines, first):
         if len(line) > COLUMNS and "://" not in line:
             yield number, f"prose of {len(line)} columns, at most {COLUMNS}"
 
 
 def prose_nodes(tree: ast.Module) -> Iterator[tuple[ast.Constant, bool]]:
-    """Yield each docstring and each documentation of a module; ``True`` for docstrings."""
+    """Yield each docstring, with True, and each documentation string of a module, with False."""
     for node in ast.walk(tree):
         if isinstance(node, DOCUMENTED) and node.body:
             first = node.body[0]
@@ -47,6 +49,7 @@ def prose_nodes(tree: ast.Module) -> Iterator[tuple[ast.Constant, bool]]:
 
 
 def in_python(text: str) -> Found:
+    """Yield the violations in a Python file."""
     lines = text.splitlines()
     for node, is_docstring in prose_nodes(ast.parse(text)):
         opening = re.match(r"\W*(\w+)", str(node.value))
@@ -59,12 +62,14 @@ def in_python(text: str) -> Found:
 
 
 def in_yaml(text: str) -> Found:
+    """Yield the violations in the comments of a YAML file."""
     for number, line in enumerate(text.splitlines(), 1):
         if re.search(r"(^|\s)# ", line) and not re.search(r"['\"][^'\"]*# [^'\"]*['\"]", line):
             yield from too_long(number, [line])
 
 
 def in_markdown(text: str) -> Found:
+    """Yield the violations in a Markdown file."""
     in_code = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("```"):
@@ -78,7 +83,7 @@ CHECKS = {".py": in_python, ".yml": in_yaml, ".yaml": in_yaml, ".md": in_markdow
 
 def main() -> int:
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    names = sys.argv[1:] or [name for name in tracked if not name.startswith(MADE)]
+    names = sys.argv[1:] or [name for name in tracked if not name.startswith(GENERATED)]
     count = 0
     for name in names:
         path = ROOT / name

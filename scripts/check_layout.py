@@ -1,10 +1,10 @@
-"""Check where code lives: which file may import which, and how large files, classes and functions are.
+"""Check which file imports which, and the size of files, classes and functions.
 
-usage: check_layout.py
+usage: check_layout.py [CHECKOUT]
 
-module_utils is shipped to hosts, plugin_utils is the controller's. Each is a pile of wings, the
-folders of WINGS and CONTROLLER_WINGS: a wing imports itself and the wings below it. Prints each violation, and fails if
-there is one.
+module_utils is shipped to hosts, plugin_utils belongs to the controller. Both consist of wings, the
+folders of WINGS and CONTROLLER_WINGS: a wing imports itself and the wings below it. Each violation
+is printed, and any violation fails the check.
 """
 
 from __future__ import annotations
@@ -14,13 +14,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PLUGINS = ROOT / "plugins"
 PACKAGE = ("ansible_collections", "sentinelops", "redis", "plugins")
 # From the top down. Files beside the wings are below all of them.
 WINGS = ("_survey", "_instance", "_handover", "_install", "_audit", "_topology", "_host", "_records", "_server")
 CONTROLLER_WINGS = ("_preflight", "_plan", "_run")
-# What each kind of plugin may import of these two.
+# The utilities that each kind of plugin may import.
 MAY_IMPORT = {
     "module_utils": {"module_utils"},
     "plugin_utils": {"module_utils", "plugin_utils"},
@@ -31,49 +29,48 @@ MAY_IMPORT = {
     "lookup": {"plugin_utils"},
 }
 LARGEST = {"file": 350, "class": 250, "function": 40}
+Parts = tuple[str, ...]
 
 
-def imported(path: Path, tree: ast.Module) -> Iterator[tuple[int, tuple[str, ...]]]:
+def imported(own: Parts, tree: ast.Module, files: set[Parts]) -> Iterator[tuple[int, Parts]]:
     """Yield the line and the path below ``plugins`` of each import of the collection's own files."""
-    here = path.relative_to(PLUGINS).parts[:-1]
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names = tuple(node.module.split(".")) if node.module else ()
             if node.level:
-                base = here[: len(here) - node.level + 1]
-                yield node.lineno, base + names
-            elif names[:4] == PACKAGE:
-                yield node.lineno, names[4:]
+                names = PACKAGE + own[: len(own) - node.level] + names
+            targets = [(*names, alias.name) if (*names[4:], alias.name) in files else names for alias in node.names]
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                names = tuple(alias.name.split("."))
-                if names[:4] == PACKAGE:
-                    yield node.lineno, names[4:]
+            targets = [tuple(alias.name.split(".")) for alias in node.names]
+        else:
+            continue
+        yield from ((node.lineno, target[4:]) for target in dict.fromkeys(targets) if target[:4] == PACKAGE)
 
 
-def height(parts: tuple[str, ...]) -> int:
-    """Return how high in its pile a file is; 0 for files beside the wings."""
+def height(parts: Parts) -> int:
+    """Return the height of a file's wing among the wings of its kind; 0 for files beside them."""
     wings = WINGS if parts[0] == "module_utils" else CONTROLLER_WINGS
     if len(parts) < 3 or parts[1] not in wings:
         return 0
     return len(wings) - wings.index(parts[1])
 
 
-def wrong_imports(path: Path, tree: ast.Module) -> Iterator[str]:
-    own = path.relative_to(PLUGINS).with_suffix("").parts
-    for line, target in imported(path, tree):
-        where = f"{path.relative_to(ROOT)}:{line}: imports {'/'.join(target)}"
-        if target[0] not in MAY_IMPORT[own[0]]:
-            yield f"{where}: {own[0]} may import {' and '.join(sorted(MAY_IMPORT[own[0]])) or 'nothing of the collection'}"
+def wrong_imports(own: Parts, imports: list[tuple[int, Parts]]) -> Iterator[tuple[int, str]]:
+    """Yield the imports that the layout forbids."""
+    for line, target in imports:
+        name, allowed = "/".join(target), MAY_IMPORT.get(own[0], set())
+        if target[0] not in allowed:
+            yield line, f"imports {name}: {own[0]} may import {' and '.join(sorted(allowed)) or 'nothing of the collection'}"
         elif target[0] == own[0] and height(target) > height(own):
-            yield f"{where}, which is in a wing above"
+            yield line, f"imports {name}, which is in a wing above"
 
 
-def unknown_wings() -> Iterator[str]:
+def unknown_wings(plugins: Path) -> Iterator[str]:
+    """Yield the folders for which no rule exists."""
     for kind, wings in (("module_utils", WINGS), ("plugin_utils", CONTROLLER_WINGS)):
-        for folder in sorted(path for path in (PLUGINS / kind).iterdir() if path.is_dir() and path.name != "__pycache__"):
+        for folder in sorted(path for path in (plugins / kind).glob("*/") if path.name != "__pycache__"):
             if folder.name not in wings:
-                yield f"{folder.relative_to(ROOT)}: a wing that check_layout.py does not know: say what it may import"
+                yield f"plugins/{kind}/{folder.name}: a wing that check_layout.py does not know: add it to its wings"
 
 
 def circles(graph: dict[str, set[str]]) -> Iterator[str]:
@@ -92,31 +89,36 @@ def circles(graph: dict[str, set[str]]) -> Iterator[str]:
         yield from walk(name, [])
 
 
-def too_large(path: Path, text: str, tree: ast.Module) -> Iterator[str]:
-    sizes = [("file", path.name, 1, len(text.splitlines()))]
+def too_large(name: str, text: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the file, the classes and the functions that exceed their limit of lines."""
+    sizes = [("file", name, 1, len(text.splitlines()))]
     for node in ast.walk(tree):
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             kind = "class" if isinstance(node, ast.ClassDef) else "function"
             sizes.append((kind, node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1))
-    for kind, name, line, size in sizes:
+    for kind, owner, line, size in sizes:
         if size > LARGEST[kind]:
-            yield f"{path.relative_to(ROOT)}:{line}: {kind} {name} has {size} lines, at most {LARGEST[kind]}"
+            yield line, f"{kind} {owner} has {size} lines, at most {LARGEST[kind]}"
 
 
-def violations() -> Iterator[str]:
-    yield from unknown_wings()
+def violations(plugins: Path) -> Iterator[str]:
+    """Yield all violations below a folder of plugins."""
+    yield from unknown_wings(plugins)
     graph: dict[str, set[str]] = {}
-    for path in sorted(PLUGINS.rglob("*.py")):
+    paths = {path.relative_to(plugins).with_suffix("").parts: path for path in sorted(plugins.rglob("*.py"))}
+    for own, path in paths.items():
         text = path.read_text(encoding="utf-8")
         tree = ast.parse(text)
-        yield from wrong_imports(path, tree)
-        yield from too_large(path, text, tree)
-        graph["/".join(path.relative_to(PLUGINS).with_suffix("").parts)] = {"/".join(target) for _line, target in imported(path, tree)}
+        imports = list(imported(own, tree, set(paths)))
+        graph["/".join(own)] = {"/".join(target) for _line, target in imports}
+        for line, problem in [*wrong_imports(own, imports), *too_large(path.name, text, tree)]:
+            yield f"plugins/{path.relative_to(plugins)}:{line}: {problem}"
     yield from circles(graph)
 
 
 def main() -> int:
-    found = list(violations())
+    checkout = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
+    found = list(violations(checkout / "plugins"))
     print(*found, sep="\n", end="\n" if found else "")
     print(f"layout: {len(found)} violations")
     return 1 if found else 0

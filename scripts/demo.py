@@ -1,5 +1,4 @@
-"""The main job on a throw-away deployment: build it, write to it, upgrade it, say what came of it,
-remove it.
+"""Run a whole upgrade on a throw-away deployment under load, and print what it did.
 
 usage: demo.py [--from VERSION_OR_FOLDER] [--to VERSION_OR_FOLDER]
 """
@@ -26,7 +25,7 @@ MASTER = "mymaster"
 
 
 class Failed(Exception):
-    """A step of the demo failed; its own output says why."""
+    """A failed step of the demo; the output of the step says why."""
 
 
 class Demo:
@@ -40,13 +39,14 @@ class Demo:
         self.report_file, self.times_file = self.folder / "report.json", self.folder / "times.json"
         self.sandbox = {"redis_sandbox_folder": str(self.folder), "redis_sandbox_version_folder": str(old)}
         self.audit: subprocess.Popen[str] | None = None
-        # by this mark, which they inherit, we know the processes that were started for the demo
+        # Processes of the demo inherit this mark, by which they are found.
         self.mark = f"REDIS_UPGRADE_DEMO={self.folder}"
         self.environment = {**os.environ, "REDIS_UPGRADE_DEMO": str(self.folder)}
 
     def playbook(self, name: str, variables: dict[str, Any], *arguments: str, quiet: bool = False, **environment: str) -> None:
-        """Run a playbook of the collection; quiet ones show their output only if they fail. Ctrl-C
-        ends it.
+        """Run a playbook of the collection. Ctrl-C ends the playbook.
+
+        A quiet playbook shows its output only if it fails.
         """
         process = subprocess.Popen(
             ["ansible-playbook", f"{COLLECTION}.{name}", "-e", json.dumps(variables), *arguments],
@@ -80,7 +80,7 @@ class Demo:
             "writes_per_second": 100,
         }
         command = ["ansible", "sentinel-1", "-i", str(self.inventory), "-m", f"{COLLECTION}.redis_write_audit", "-a", json.dumps(options)]
-        # a session of its own: Ctrl-C is for the upgrade, the writers are told to stop afterwards
+        # A session of its own: Ctrl-C is for the upgrade; the writers are told to stop afterwards.
         self.audit = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
@@ -116,11 +116,12 @@ class Demo:
         return result
 
     def remove(self) -> None:
-        """Wait for what still works for us, stop the servers, and delete the folder."""
+        """Wait for the demo's own processes, stop the servers, and delete the folder."""
         self.stop_file.touch()
         deadline = time.monotonic() + 20
         while self.processes(servers=False) and time.monotonic() < deadline:
-            time.sleep(0.1)  # an interrupted module ends when the server it restarts is safe
+            # An interrupted module ends only when the server that it restarts is safe.
+            time.sleep(0.1)
         for pid in self.processes(servers=False):
             os.kill(pid, signal.SIGKILL)
         if self.audit is not None:
@@ -134,7 +135,7 @@ class Demo:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def processes(self, *, servers: bool) -> list[int]:
-        """The ids of living processes that were started for this demo: its servers, or all others."""
+        """Return the ids of the demo's living processes: its servers, or all others."""
         found = []
         for process in Path("/proc").iterdir():
             with contextlib.suppress(OSError):
@@ -146,7 +147,7 @@ class Demo:
 
 
 def summary(demo: Demo, seconds: float, audit: dict[str, Any]) -> tuple[list[str], bool]:
-    """The lines to show at the end, and whether all is as it should be."""
+    """Return the lines of the summary, and whether the demo succeeded."""
     report = json.loads(demo.report_file.read_text(encoding="utf-8"))
     times = json.loads(demo.times_file.read_text(encoding="utf-8"))
     good = audit["lost"] == 0 and audit["unexpected"] == 0 and not report["problems"]
@@ -192,7 +193,7 @@ def main() -> int:
         print("Interrupted.", file=sys.stderr)
         return 130
     finally:
-        # a second Ctrl-C must not leave servers behind
+        # A second Ctrl-C must not leave servers behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("Removing the sandbox ...", flush=True)
         demo.remove()

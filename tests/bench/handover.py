@@ -1,12 +1,12 @@
-"""Measures handovers: how long each kind of client cannot write, for how long writes are paused,
-and what is lost.
+"""Measure handovers: write gaps of each kind of client, the length of pauses, and lost writes.
 
-usage: handover.py [--version 6.2.14] [--count 30] [--methods
-aligned,unaligned,pause-then-plain,plain] [--table FILE]
+usage: handover.py [--version 6.2.14] [--count 30] [--table FILE]
+                   [--methods aligned,unaligned,pause-then-plain,plain]
 
-One deployment (three data nodes, three Sentinels, loopback), the same load for every method: four
-writers that ask GET-MASTER-ADDR-BY-NAME and four that use redis-py's own Sentinel client (SENTINEL
-MASTERS). The methods take turns, so that whatever else the machine does meets all of them alike.
+One deployment (three data nodes, three Sentinels, loopback) has the same load for every method:
+four writers that ask GET-MASTER-ADDR-BY-NAME, and four that use redis-py's own Sentinel client
+(SENTINEL MASTERS). The methods take turns, so that other work on the machine affects all of them
+alike.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from deployment import MASTER, Deployment, Writers
 from states import settled, wait_until
 
 CLIENTS = {"get-master-addr-by-name": "addr", "masters": "masters"}
-REMARKABLE_MS = 700  # an aligned handover that pauses for longer is told in full
-PAUSE_MS = 22000  # what charts use: long enough for Sentinel to have switched, whatever it takes
+REMARKABLE_MS = 700  # an aligned handover that pauses for longer is printed with its timeline
+# The pause of typical charts: long enough for Sentinel to switch in any case.
+PAUSE_MS = 22000
 
 
 def ours(**options: Any) -> Callable[[Deployment, str], dict[str, Any]]:
@@ -35,10 +36,9 @@ def ours(**options: Any) -> Callable[[Deployment, str], dict[str, Any]]:
 
 
 def pause_then_plain(deployment: Deployment, target: str) -> dict[str, Any]:
-    """What a chart does before it stops the master's pod: pause the writes, fail over, wait for the
-    switch, stop, start again.
+    """Do what a chart does: pause writes, fail over, wait for the switch, restart the old master.
 
-    Which replica becomes the master is left to Sentinel.
+    Sentinel chooses the replica that becomes the master.
     """
     begun_at = datetime.datetime.now(datetime.UTC).isoformat()
     (old,) = deployment.masters()
@@ -57,15 +57,16 @@ def pause_then_plain(deployment: Deployment, target: str) -> dict[str, Any]:
 
 
 def named(deployment: Deployment, sentinel: str) -> int:
-    """The port of the master that SENTINEL MASTER names: only after +switch-master it is the new
-    one's.
+    """Return the port of the master that SENTINEL MASTER names.
+
+    SENTINEL MASTER names the new master only after +switch-master.
     """
     reply = deployment.command(sentinel, "SENTINEL", "MASTER", MASTER)
     return int(dict(zip(reply[::2], reply[1::2], strict=True))["port"])
 
 
 def plain(deployment: Deployment, target: str) -> dict[str, Any]:
-    """SENTINEL FAILOVER alone; then until Sentinel has made the old master a replica."""
+    """Run SENTINEL FAILOVER alone, and wait until Sentinel has demoted the old master."""
     result = deployment.hand_over(target, mode="plain")
     wait_until(lambda: settled(deployment), 60)
     return result
@@ -81,7 +82,7 @@ METHODS: dict[str, Callable[[Deployment, str], dict[str, Any]]] = {
 
 @dataclass
 class Measured:
-    """What was seen of one method; gaps and pauses in milliseconds, one per handover."""
+    """The measurements of one method: gaps and pauses in milliseconds, one per handover."""
 
     method: str
     pauses_ms: list[float] = field(default_factory=list)
@@ -98,15 +99,16 @@ def epoch_s(utc: str) -> float:
 
 
 def worst_gap_ms(verdict: dict[str, Any], begin_s: float, end_s: float) -> float:
-    """The longest gap of any writer that began in a window of time; 0 if all were shorter than 100
-    ms.
+    """Return the longest gap of any writer that began in a window of time.
+
+    The result is 0 if all gaps were shorter than 100 ms.
     """
     gaps = [gap["gap_ms"] for writer in verdict["writers"] for gap in writer["gaps"] if begin_s <= gap["at_s"] <= end_s]
     return max(gaps, default=0.0)
 
 
 def measure(deployment: Deployment, method: str, count: int, measured: Measured) -> None:
-    """Carries out ``count`` handovers under load and adds what was seen."""
+    """Run ``count`` handovers under load and record the measurements."""
     windows: list[tuple[float, float]] = []
     pauses: list[float] = []
     with (
@@ -140,7 +142,7 @@ def measure(deployment: Deployment, method: str, count: int, measured: Measured)
 
 
 def three(values: list[float]) -> str:
-    """Median, 95th percentile and maximum."""
+    """Return the median, the 95th percentile and the maximum."""
     if not values:
         return "-"
     ordered = sorted(values)

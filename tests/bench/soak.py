@@ -1,8 +1,8 @@
-"""Hands the master role back and forth under load, many times, and prints the totals.
+"""Move the master role back and forth under load, many times, and print the totals.
 
 usage: soak.py [--version 7.0.15] [--count 1000]
 
-The same deployment and the same writers as in handover.py, which are read and started anew every 50
+The deployment and the writers are those of handover.py. The writers are read and restarted every 50
 handovers.
 """
 

@@ -1,30 +1,35 @@
-"""Fixtures: real deployments, each on ports of its own, from LIVE_PORT on (another one for a second
-run at the same time).
+"""Fixtures: real deployments, each on ports of its own.
+
+LIVE_PORT is the first port; give another one to a second run at the same time.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
-from itertools import count
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deployment import Deployment
+from ports import deployment_ports, first_port
 
-_ports = count(int(os.environ.get("LIVE_PORT", "22001")), 200)
+
+@pytest.fixture(scope="session")
+def next_port() -> Callable[[], int]:
+    """Return a function that returns the first port of one deployment after another."""
+    return partial(next, deployment_ports(first_port(18001)))
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Deployment]]:
+def build(tmp_path_factory: pytest.TempPathFactory, next_port: Callable[[], int]) -> Iterator[Callable[..., Deployment]]:
     """``build(version, **options)`` starts a deployment of three data nodes and three Sentinels,
     gone after the module's tests.
     """
     made: list[Deployment] = []
 
     def build_one(version: str, **options: Any) -> Deployment:
-        made.append(Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next(_ports), **options))
+        made.append(Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next_port(), **options))
         made[-1].build()
         return made[-1]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ import playbooks
 pytestmark = pytest.mark.extended
 
 VERSION, WANTED = "6.2.9", "6.2.14"
-PORT = 26701  # on addresses of its own
 
 
 def like(shop: Shop) -> dict[str, Any]:
@@ -68,8 +67,8 @@ class Upgraded:
 
 
 @pytest.fixture(scope="module")
-def upgraded() -> Iterator[Upgraded]:
-    with layout.shop(VERSION, PORT) as shop:
+def upgraded(next_port: Callable[[], int]) -> Iterator[Upgraded]:
+    with layout.shop(VERSION, next_port()) as shop:
         before = like(shop)
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
             first = playbooks.run(shop.inventory, "upgrade", wanted=WANTED)

@@ -136,7 +136,7 @@ def test_this_would_see_a_sentinel_that_is_heard_of(deployment: Deployment, tmp_
     """
     before = heard(deployment)
     text = deployment.config("sentinel-1").read_text()
-    ours = text + f"port {deployment.ports['sentinel-1'] + 50}\ndir {tmp_path}\nlogfile {tmp_path}/log\n"
+    ours = text + f"port {deployment.ports['sentinel-1'] + 9}\ndir {tmp_path}\nlogfile {tmp_path}/log\n"
     (tmp_path / "sentinel.conf").write_text(ours)
     with sentinel_from(tmp_path / "sentinel.conf"):
         after = heard(deployment)

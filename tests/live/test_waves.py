@@ -4,6 +4,8 @@ others in it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import layout
 import pytest
 from deployment import Writers
@@ -13,11 +15,10 @@ import playbooks
 
 pytestmark = pytest.mark.extended
 VERSION, WANTED = "6.2.9", "6.2.14"
-PORT = 26751  # on addresses of its own
 
 
-def test_one_of_a_wave_fails() -> None:
-    with layout.shop(VERSION, PORT) as shop:
+def test_one_of_a_wave_fails(next_port: Callable[[], int]) -> None:
+    with layout.shop(VERSION, next_port()) as shop:
         source = spoilt_build(shop.folder / "spoilt", WANTED, "exit 1", only="/cache-")
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
             failed = playbooks.run(shop.inventory, "upgrade", redis_binaries_source=source)

@@ -1,18 +1,36 @@
-"""Deployments for the faults, on ports from LIVE_PORT on, and the table at the end (TABLE=file
-writes it as markdown).
-"""
+"""Deployments for the faults, and the table at the end (TABLE=file writes it as Markdown)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from places import Places
 from runner import Row
+from table import FAULTS
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-ROWS = pytest.StashKey[list[Row]]()
+ROW = "row of the table"
+ROWS: list[Row] = []
+SHARED = {one.name: one.world.version for one in FAULTS if one.shared}
+
+
+class FaultScheduling(LoadScopeScheduling):
+    """Distribute single faults to the workers, but all faults that share a deployment to one worker.
+
+    The mark xdist_group would do, but has no effect with pytest 9.2 (pytest-xdist issue 1386).
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return SHARED.get(nodeid.partition("[")[2].removesuffix("]"), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FaultScheduling:
+    return FaultScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -23,21 +41,31 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 
 
 @pytest.fixture
-def row(request: pytest.FixtureRequest) -> Row:
-    rows = request.config.stash.setdefault(ROWS, [])
-    rows.append(Row(str(request.node.callspec.params["fault"])))
-    return rows[-1]
+def row(request: pytest.FixtureRequest) -> Iterator[Row]:
+    """Yield the row that the test fills in; it reaches the table with the report of the test."""
+    found = Row(str(request.node.callspec.params["fault"]))
+    yield found
+    request.node.user_properties.append((ROW, asdict(found)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Collect the rows, also those of tests that ran in another process."""
+    if report.when == "teardown":
+        ROWS.extend(Row(**value) for name, value in report.user_properties if name == ROW and isinstance(value, dict))
 
 
 def lines(rows: list[Row]) -> Iterator[str]:
+    """Yield the lines of the table in Markdown."""
     yield "| fault | what happened | acknowledged | lost | run again |"
     yield "|---|---|---|---|---|"
     for one in rows:
         yield f"| {one.fault} | {one.happened} | {one.acknowledged} | {one.lost} | {one.rerun} |"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    rows = config.stash.get(ROWS, [])
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, in the order in which the faults are defined."""
+    order = [one.name for one in FAULTS]
+    rows = sorted(ROWS, key=lambda one: order.index(one.fault))
     if not rows:
         return
     terminalreporter.section("faults")

@@ -1,23 +1,21 @@
-"""Where deployments live: each one on ports of its own, from LIVE_PORT on."""
+"""Deployments that faults are met on, each one on ports of its own."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from deployment import Deployment
 from fault import Fault, World
+from ports import deployment_ports, first_port
 from runner import build
 
-FIRST_PORT = int(os.environ.get("LIVE_PORT", "22001"))
+FIRST_PORT = first_port(22001)
 
 
 class Places:
-    """Deployments, each with a range of ports to itself; those that nothing has touched are used
-    again.
-    """
+    """Deployments by their first port; a deployment that nothing has touched is used again."""
 
     def __init__(self, folder: Callable[[str], Path]) -> None:
         self._folder = folder
@@ -25,19 +23,21 @@ class Places:
         self._untouched: dict[int, Deployment] = {}
 
     def _build(self, world: World, **options: Any) -> Deployment:
-        port = next(port for port in range(FIRST_PORT, 65000, 200) if port not in self._used)
+        port = next(port for port in deployment_ports(FIRST_PORT) if port not in self._used)
         self._used[port] = build(world, self._folder("deployment"), port, **options)
         return self._used[port]
 
     def take(self, fault: Fault) -> Deployment:
+        """Return a deployment for the fault: a new one, or the one that refusals have left alone."""
         if not fault.shared:
             return self._build(fault.world, **fault.options)
         if id(fault.world) not in self._untouched:
-            # patient Sentinels: what hangs for a moment stays what it is
+            # patient Sentinels: an instance that hangs for a moment is not taken for down
             self._untouched[id(fault.world)] = self._build(fault.world, down_after_ms=60000)
         return self._untouched[id(fault.world)]
 
     def give_back(self, deployment: Deployment, untouched: bool) -> None:
+        """Keep an untouched deployment for the next fault; remove any other."""
         if not untouched:
             self._untouched = {world: one for world, one in self._untouched.items() if one is not deployment}
             self._used = {port: one for port, one in self._used.items() if one is not deployment}

@@ -162,13 +162,35 @@ class Deployment:
         return {name: self.info(name)["redis_version"] for name in self.ports}
 
     def build(self) -> None:
-        """Write the files, start all instances, and wait until every Sentinel knows the whole
-        deployment.
+        """Write the files, start all instances, and wait until every Sentinel knows all of them.
+
+        The replicas are linked before the Sentinels start, which ask them for INFO at once and then
+        only every ten seconds.
         """
-        for name in self.ports:
+        for name in self.nodes:
+            self._set_up(name)
+        self._await_links()
+        for name in self.sentinels:
             self._set_up(name)
         self.inventory.write_text(yaml.safe_dump(self._inventory()), encoding="utf-8")
         self.wait_until_known()
+
+    def _await_links(self, seconds: float = 60) -> None:
+        """Wait until all replicas are linked; masters do not wait for more of them meanwhile."""
+        parameter, delays = "repl-diskless-sync-delay", {}
+        deadline = time.monotonic() + seconds
+        missing = list(self.nodes)
+        while missing:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not linked: {', '.join(missing)}")
+            time.sleep(0.05)
+            with contextlib.suppress(SentinelOpsError):
+                for name in set(self.nodes) - set(delays):
+                    delays[name] = self.administer(name, "CONFIG", "GET", parameter)[1]
+                    self.administer(name, "CONFIG", "SET", parameter, 0)
+                missing = [name for name in missing if self.administered_info(name).get("master_link_status", "up") != "up"]
+        for name, delay in delays.items():
+            self.administer(name, "CONFIG", "SET", parameter, delay)
 
     def _set_up(self, name: str) -> None:
         folder, port = self.folder / name / "redis", self.ports[name]

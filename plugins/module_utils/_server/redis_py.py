@@ -196,6 +196,8 @@ class Connection:
                 reason.advice = "If this port speaks TLS, set tls to true"
             elif not self._login.client_cert_file:
                 return AccessDenied(reason.message, node=reason.node, advice=_GIVE_CLIENT_CERT)
+            else:  # TLS 1.3: its alert may be lost, since it comes after the client's handshake
+                reason.advice = f"{_UNKNOWN_CLIENT_CERT}, or has just been stopped"
         return reason
 
     def set_timeout(self, timeout_ms: int) -> None:

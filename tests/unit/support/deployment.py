@@ -1,5 +1,6 @@
-"""A deployment in memory: one master, its replicas and three Sentinels, on a fake clock, with every
-command noted.
+"""A deployment in memory: a master, its replicas and three Sentinels, on a fake clock.
+
+Every command is recorded.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ SENTINELS = ("10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379")
 
 
 class Deployment:
-    """Clients write all the time. ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later).
+    """A deployment whose clients write all the time.
 
-    ``version``, of ``server``, is that of all servers if it is given.
+    ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later). ``version``, of ``server``, is
+    the version of all servers if it is given.
     """
 
     def __init__(self, replicas: int = 2, has_debug: bool = True, server: str = "redis", version: str = "") -> None:
@@ -45,9 +47,7 @@ class Deployment:
             sentinel.know_everything(phase_s=1.3 + 2.1 * number)
         for one in [*self.nodes, *self.sentinels]:
             one.server, one.version = server, version or one.version
-        self.clock.on_step = [
-            server.step for server in [*self.replicas, self.master, *self.sentinels]
-        ]  # what is written comes a step later
+        self.clock.on_step = [server.step for server in [*self.replicas, self.master, *self.sentinels]]  # writes come a step later
 
     @property
     def target(self) -> DataNode:
@@ -65,7 +65,7 @@ class Deployment:
         found = next((server for server in servers if server.address == address), None)
         if found is None:
             return Unreachable(address)
-        found.connection_lost = False  # of whoever was connected before
+        found.connection_lost = False  # the identity of earlier connections
         return found
 
     def handover(
@@ -75,7 +75,7 @@ class Deployment:
         return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, note)
 
     def surveyed(self, target: str = TARGET, **request: Any) -> Handover:
-        """A handover that may begin; a test may let something happen first."""
+        """Return a handover that may begin; a test may let something happen first."""
         handover = self.handover(target, **request)
         assert not handover.survey()
         return handover
@@ -84,17 +84,17 @@ class Deployment:
         return self.surveyed(target, **request).run()
 
     def settings(self) -> dict[str, Any]:
-        """All that a handover changes for a while and puts back."""
+        """Return all settings that a handover overrides for a while."""
         found: dict[str, Any] = {str(node.address): (dict(node.config), dict(node.saved_config), node.paused) for node in self.nodes}
         for one in self.sentinels:
             found[str(one.address)] = (one.info_period_ms, one.failover_timeout_ms, one.parallel_syncs)
         return found
 
     def roles(self) -> dict[str, str]:
-        """Whom every node follows; ``master`` for one that follows nobody."""
+        """Return the master of every node; ``master`` for a node that follows nobody."""
         return {str(node.address): str(node.master.address) if node.master else "master" for node in self.nodes}
 
     def read_again(self) -> None:
-        """Every Sentinel has just asked every node (after a test has changed something)."""
+        """Let every Sentinel ask every node for INFO (after a test has changed something)."""
         for sentinel in self.sentinels:
             sentinel.know_everything(phase_s=1.3)

@@ -1,4 +1,4 @@
-"""A run that is killed in the middle of changing the file system."""
+"""A run that is killed while it changes the file system."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CHANGES = [
 
 
 class Killed(BaseException):
-    """The run ends here."""
+    """The run's death."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Act, and die before the n-th change of the file system (from 0 on).
+    """Run a function that dies before its n-th change of the file system (from 0 on).
 
-    Returns False if there were fewer changes.
+    Returns whether the function reached that change.
     """
     counter = itertools.count()
     with monkeypatch.context() as patched:

@@ -1,4 +1,4 @@
-"""A server on a loopback port that speaks the protocol, so that tests go through redis-py."""
+"""A server on a loopback port that speaks the protocol, so that tests include redis-py."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def answers_of(server: Server) -> Answer:
 
 
 class Refusal(str):
-    """An error reply, whole: ``READONLY You can't write against a read only replica.``"""
+    """A whole error reply: ``READONLY You can't write against a read only replica.``"""
 
 
 class HangUp(Exception):
-    """Raised to close the connection instead of answering."""
+    """A connection that the server closes instead of answering."""
 
 
 def encoded(reply: Any) -> bytes:
@@ -61,7 +61,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
 
     def _answered(self, words: list[str], said: list[list[str]]) -> Any:
-        """Return the answer to a command; with ``takes_transactions``, transactions do nothing."""
+        """Accept a transaction that the test does not answer, without any effect."""
         if self.server.takes_transactions:  # type: ignore[attr-defined]
             begun = said[::-1].index(["MULTI"]) if ["MULTI"] in said else -1
             if words in (["MULTI"], ["EXEC"]):
@@ -95,7 +95,10 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Listening:
-    """The server's address and the commands it received, in all and on each connection."""
+    """The address of the server, and every command that arrived.
+
+    ``said`` has all commands, ``said_on`` the commands of each connection.
+    """
 
     def __init__(self, server: _Server) -> None:
         self.address = Address("127.0.0.1", server.server_address[1])
@@ -104,7 +107,9 @@ class Listening:
 
     @property
     def ran(self) -> list[list[str]]:
-        """The commands that ran: those of a transaction that was discarded are missing."""
+        """Return the commands without those of transactions that were abandoned with the
+        connection.
+        """
         found: list[list[str]] = []
         for said in self.said_on:
             begun = len(said) - said[::-1].index(["MULTI"]) - 1 if ["MULTI"] in said else len(said)
@@ -113,7 +118,7 @@ class Listening:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The connection options for a module."""
+        """Return the connection options of a module that lead to the server."""
         return {"login_host": self.address.host, "login_port": self.address.port}
 
 
@@ -121,8 +126,8 @@ class Listening:
 def listening(answer: Answer, takes_transactions: bool = False) -> Iterator[Listening]:
     """Answer every command with the result of ``answer`` for its words.
 
-    redis-py's own CLIENT SETINFO is answered OK. With ``takes_transactions`` the server queues the
-    commands of a transaction without calling ``answer``.
+    redis-py's own greetings are answered with OK. With ``takes_transactions``, the commands in a
+    transaction do not reach ``answer``.
     """
 
     def greeted(words: list[str]) -> Any:

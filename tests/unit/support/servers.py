@@ -1,4 +1,4 @@
-"""Servers in memory: what a fake data node and a fake Sentinel have in common."""
+"""Servers in memory: the common part of a fake data node and a fake Sentinel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True)
 class Occasion:
-    """Something that happens at the n-th command that somebody tries to send."""
+    """An event at the n-th command that somebody tries to send."""
 
     position: int
     command: str
@@ -45,19 +45,17 @@ class Occasion:
 
 
 class Killed(BaseException):
-    """Whoever sends a command is dead: whatever it still tries (in a finally, say) does not come
-    about.
-    """
+    """The death of the sender of a command: its later commands (in a finally, say) have no effect."""
 
 
 class Wire:
     """Every command to every server, in order.
 
-    ``sent`` has those that ran, ``tried`` those that somebody wanted to send, also if they were
-    only queued in a transaction, or if the server was dead. ``accidents``: what happens at the n-th
-    of the latter: the connection is lost ``before`` or ``after`` it has run, the server ``dies``,
-    or ``freezes`` or ``is out of reach`` for ``moment_s``, or the sender is ``killed`` before that
-    command or ``killed after`` it.
+    ``sent`` has the commands that ran. ``tried`` has all commands that somebody wanted to send,
+    also those queued in a transaction or sent to a dead server. ``accidents`` maps a position in
+    ``tried`` to an event: the connection is lost ``before`` or ``after`` the command ran; the
+    server ``dies``, or ``freezes`` or ``is out of reach`` for ``moment_s``; or the sender is
+    ``killed`` before the command or ``killed after`` it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -70,19 +68,18 @@ class Wire:
         self.moment_s = 1.0
 
     def __deepcopy__(self, _memo: object) -> Wire:
-        return self  # whoever forks shares the world
+        return self  # a forked process shares the world
 
     def accident(self, node: str, text: str) -> str:
-        """What is to happen at this command."""
+        """Return the event at this command."""
         self.tried.append(f"{node}: {text}")
         return self.accidents.get(len(self.tried) - 1, "")
 
     def occasions(self, begin: str, before: str = "", after: str = "") -> list[Occasion]:
-        """Where something may happen: at each command from ``begin`` on that comes first since
-        something was changed.
+        """Return the positions for events: each first command after a change, from ``begin`` on.
 
-        ``before`` it at every command, ``after`` it only at those that change something: else it
-        makes no difference.
+        Events ``before`` are possible at every command. Events ``after`` are possible only at
+        changes: elsewhere both have the same effect.
         """
         found: list[Occasion] = []
         seen: set[str] = set()
@@ -105,11 +102,11 @@ class Wire:
         self.sent.append(Sent(node, text, self.clock.now_s()))
 
     def changing(self) -> list[str]:
-        """``node: command`` of all that were sent to change something."""
+        """Return ``node: command`` of all commands that change something."""
         return [f"{sent.node}: {sent.text}" for sent in self.sent if not _only_reads(sent.text)]
 
     def begins(self, node: str, text: str) -> list[int]:
-        """The positions of the commands to a node whose first words are ``text``."""
+        """Return the positions of the commands to a node whose first words are ``text``."""
         return [
             at for at, sent in enumerate(self.sent) if sent.node == node and sent.text != PROBE and f"{sent.text} ".startswith(f"{text} ")
         ]
@@ -120,7 +117,7 @@ def _only_reads(text: str) -> bool:
 
 
 class Replies:
-    """Error replies, one after the other, of which the next one can be looked at; empty for none."""
+    """Error replies, one after the other; ``peek`` shows the next one, empty if there is none."""
 
     def __init__(self, replies: Iterator[str]) -> None:
         self._replies = replies
@@ -138,20 +135,23 @@ class Replies:
 
 
 class ErrorReply(Exception):
-    """What a client library puts among the replies of a transaction for a command that failed."""
+    """The error that a client library puts among the replies of a transaction for a failed command."""
 
 
 class FakeServer:
-    """Answers commands with the methods ``do_<first word>``. It may be dead, or refuse; both can be
-    set at any time.
+    """A server that answers commands with the methods ``do_<first word>``.
 
-    ``refuses`` maps the beginning of a command to the error replies that it gets, one after the
-    other, ``before`` to something to do first, once, when such a command comes. The connection may
-    be lost: ``connection_lost`` before the next command runs, ``loses_answers`` once after a
-    command that begins so has run; we may not reach it for a while, ``out_of_reach_until_s``; or it
-    answers nobody, and does nothing, ``frozen_until_s``: what came meanwhile it does then, also for
-    those who do not wait any more. A command in a transaction comes, and is refused, when the
-    transaction runs; but a right that is missing (NOPERM) is told as soon as it is queued.
+    Tests may change all fields at any time. ``refuses`` maps the beginning of a command to its
+    error replies, one after the other. ``before`` maps the beginning of a command to a function
+    that is called once, before the command.
+
+    ``connection_lost``: the connection breaks before the next command runs. ``loses_answers``: the
+    connection breaks once, after a command with this beginning has run. ``out_of_reach_until_s``:
+    the server cannot be reached. ``frozen_until_s``: the server neither answers nor acts, and later
+    runs all commands that arrived meanwhile, even if the sender no longer waits.
+
+    A command in a transaction arrives, and is refused, when the transaction runs. Only a missing
+    right (NOPERM) is reported when the command is queued.
     """
 
     def __init__(self, address: str, wire: Wire) -> None:
@@ -171,7 +171,7 @@ class FakeServer:
         self._queued: list[tuple[Any, ...]] | None = None
 
     def __deepcopy__(self, _memo: object) -> FakeServer:
-        return self  # whoever forks shares the world
+        return self  # a forked process shares the world
 
     def set_timeout(self, timeout_ms: int) -> None:
         assert timeout_ms > 0, "a socket takes no other timeout"
@@ -217,7 +217,7 @@ class FakeServer:
         return reply
 
     def _answered(self, words: tuple[Any, ...], text: str, runs: bool) -> Any:
-        """What becomes of it once it is there."""
+        """Return the reply to a command that has arrived."""
         if words[0] == "MULTI":
             self._refuse_if_told_to(words, text)
             self._queued = []
@@ -270,8 +270,7 @@ class FakeServer:
         assert options == ("no-such-option-of-sentinelops",), "nothing here shuts a server down"
         self._refuse(("SHUTDOWN",), "ERR syntax error")
 
-    # -- what may come between
-    # ----------------------------------------------------------------------------------------
+    # -- accidents
 
     @property
     def frozen(self) -> bool:
@@ -289,7 +288,7 @@ class FakeServer:
             raise ConnectionFailed(f"no answer to {words[0]}: Timeout reading from socket", node=str(self.address), sent=True)
 
     def _do_late(self, words: tuple[Any, ...], queued: list[tuple[Any, ...]] | None) -> None:
-        """Nobody hears what becomes of it."""
+        """Run a command whose reply nobody reads."""
         mine, self._queued = self._queued, queued
         with contextlib.suppress(SentinelOpsError):
             self._answered(words, _text(words), runs=queued is None or words[0] == "EXEC")
@@ -306,7 +305,7 @@ class FakeServer:
                 yield ahead
 
     def _deny(self, words: tuple[Any, ...], text: str) -> None:
-        """The ACL is asked also for a command that is only queued."""
+        """Refuse a command for which a right is missing, also if it is only queued."""
         for replies in self._replies_to(text):
             if replies.peek().startswith("NOPERM"):
                 self._refuse(words, next(replies))
@@ -324,7 +323,7 @@ class FakeServer:
         raise CommandRefused(reply, node=str(self.address), command=str(words[0]))
 
     def _kill_the_sender(self) -> NoReturn:
-        """Its connections end, and the transactions that it has begun with them."""
+        """End the sender's connections and the transactions that it has begun."""
         self.wire.sender_is_dead = True
         for server in [self, *self.wire.nodes.values()]:
             server.close()

@@ -1,6 +1,4 @@
-"""The standby of a handover in memory, the note of one whose process may be killed, and handovers
-that are killed.
-"""
+"""The standby and the undo file of a handover in memory, and handovers that are killed."""
 
 from __future__ import annotations
 
@@ -20,8 +18,9 @@ TakeOver = Callable[[Mapping[str, Any]], None]
 
 
 class Standby:
-    """Keeps what is written down for it, as long as the writer lives; of the writer's memory it has
-    a copy, as a fork has.
+    """A standby: it keeps the state that the writer saves, while the writer lives.
+
+    Like a forked process, the standby has a copy of the writer's memory.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -42,7 +41,7 @@ class Standby:
         self.dismissed = self.dismissed or not self._wire.sender_is_dead
 
     def awake(self) -> None:
-        """The writer is dead, and has not said farewell."""
+        """Return whether the standby acts: the writer is dead and has not signed off."""
         self._wire.sender_is_dead = False
         if self.notes and not self.dismissed and self._take_over:
             with contextlib.suppress(SentinelOpsError, Killed):
@@ -51,8 +50,9 @@ class Standby:
 
 
 class Note(UndoFile):
-    """A dead process writes and erases nothing. Its lock ends with it and its standby:
-    ``release()`` that.
+    """An undo file whose process may be dead: a dead process writes and erases nothing.
+
+    The lock ends with the process and its standby: ``release()`` ends it.
     """
 
     def __init__(self, folder: str, wire: Wire) -> None:
@@ -60,7 +60,7 @@ class Note(UndoFile):
         self._wire = wire
 
     def __deepcopy__(self, _memo: object) -> Note:
-        return self  # a fork has the same file, and the same lock
+        return self  # a forked process has the same file and the same lock
 
     def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
         if not self._wire.sender_is_dead:
@@ -76,7 +76,7 @@ class Note(UndoFile):
 
 
 def killed(deployment: Deployment, standby: Standby | None = None, note: UndoFile | None = None, **request: Any) -> None:
-    """A handover that may be killed, or fail otherwise; nobody has taken over yet."""
+    """Return a handover that may be killed or fail; no standby has taken over yet."""
     with contextlib.suppress(Killed, SentinelOpsError):
         handover = deployment.handover(new_standby=standby, note=note, **request)
         handover.survey()

@@ -1,7 +1,6 @@
-"""Surveyed deployments: the records that redis_survey would return, for the plan, the preflight and
-the report.
+"""Surveyed deployments: records as redis_survey returns them, for plan, preflight and report.
 
-Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>; a
+Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>. A
 deployment can be changed instance by instance before the plan is made.
 """
 
@@ -18,7 +17,7 @@ IDENTITY = {"uid": 100, "gid": 100, "mode": 0o640}
 
 @dataclass
 class Node:
-    """A data node; ``record`` replaces fields of what its survey says."""
+    """A data node; ``record`` replaces fields of its survey."""
 
     host: str
     address: str
@@ -34,7 +33,7 @@ class Node:
 
 @dataclass
 class Shard:
-    """Its nodes; the master is the one that the Sentinels name."""
+    """A shard with its nodes; the master is the node that the Sentinels name."""
 
     name: str
     nodes: list[Node]
@@ -47,8 +46,10 @@ class Shard:
 
 @dataclass
 class Sentinel:
-    """A Sentinel; ``views`` replaces fields of what it says of a master, by name, ``master`` those
-    of its reply.
+    """A Sentinel.
+
+    ``views`` replaces fields of its view of a master, by name; ``master`` replaces fields of its
+    SENTINEL MASTER reply.
     """
 
     host: str
@@ -154,8 +155,9 @@ def _common(host: str, address: str, kind: str, version: str, journal: dict[str,
 
 
 def _gone(common: dict[str, Any], stopped: bool) -> dict[str, Any]:
-    """An instance that cannot be reached: what its journal says if an upgrade stopped it, else next
-    to nothing.
+    """Return the record of an instance that cannot be reached.
+
+    If an upgrade stopped the instance, the record has the contents of its journal.
     """
     always = {name: common[name] for name in ("kind", "login", "journal")}
     noted = ("executable", "config_file", "config_identity", "folder", "version", "folder_writable", "service")
@@ -215,14 +217,15 @@ def _peer(sentinel: Sentinel) -> dict[str, Any]:
 
 
 def three_and_three(**of_the_nodes: Any) -> Surveyed:
-    """The runbook's example: three data nodes, three Sentinels, one master; redis-1 is the master."""
+    """Return the usual example: three data nodes, three Sentinels; redis-1 is the master."""
     nodes = [Node(f"redis-{n}", f"10.0.0.{n}:6379", **of_the_nodes) for n in (1, 2, 3)]
     return Surveyed([Shard("mymaster", nodes)], [Sentinel(f"sentinel-{n}", f"10.0.0.1{n}:26379") for n in (1, 2, 3)])
 
 
 def two_shards() -> Surveyed:
-    """Two shards with different numbers of replicas, under the same Sentinels; one-1 and two-1 are
-    the masters.
+    """Return two shards with different numbers of replicas, under the same Sentinels.
+
+    The masters are one-1 and two-1.
     """
     first = Shard("one", [Node(f"one-{n}", f"10.0.1.{n}:6379") for n in range(1, 5)])
     second = Shard("two", [Node(f"two-{n}", f"10.0.2.{n}:6379") for n in range(1, 3)])
@@ -230,9 +233,7 @@ def two_shards() -> Surveyed:
 
 
 def half_upgraded(replicas: bool = True, handover: bool = False, old_master: bool = False) -> Surveyed:
-    """An upgrade that was killed: the Sentinels are done, and what else is said. redis-2 was the
-    target.
-    """
+    """Return an upgrade that was killed after the Sentinels; ``redis-2`` was the target."""
     deployment = three_and_three()
     for sentinel in deployment.sentinels:
         sentinel.version, sentinel.journal = NEW, {"schema": 1, "kind": "sentinel", "version": OLD}

@@ -82,7 +82,7 @@ def test_what_a_process_may_not_write(tmp_path: Path) -> None:
             tmp_path.chmod(0o755)
 
 
-@pytest.mark.parametrize(("pid", "path"), [(2**22 + 1, "/etc/hosts"), (os.getpid(), "/nowhere/redis.conf")])
+@pytest.mark.parametrize(("pid", "path"), [(2**22 + 1, "/etc/hosts"), (os.getpid(), "/nowhere/redis.conf")], ids=["no process", "no file"])
 def test_what_cannot_be_found_out(pid: int, path: str) -> None:
     assert may_write(pid, path) == {"file": None, "folder": None, "mounted": False}
 
