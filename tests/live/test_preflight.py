@@ -1,6 +1,4 @@
-"""Each finding of the preflight, provoked on real servers: it is told with its remedy, and nothing
-is touched.
-"""
+"""Each finding of the preflight, provoked on real servers: it has a remedy; nothing is touched."""
 
 from __future__ import annotations
 
@@ -51,8 +49,9 @@ Build = Callable[..., Deployment]
 
 @pytest.fixture(scope="module")
 def deployment(build: Build) -> Deployment:
-    """One for all tests; Sentinels that are patient, so that what is stopped for a moment stays
-    what it is.
+    """Return one deployment for all tests.
+
+    Its Sentinels are patient: an instance that is stopped for a moment is not taken for down.
     """
     return build(
         VERSION, access=with_users(), extra="enable-debug-command yes\nenable-protected-configs yes\nsave 3600 1\n", down_after_ms=60000
@@ -61,17 +60,16 @@ def deployment(build: Build) -> Deployment:
 
 @pytest.fixture(autouse=True)
 def _in_order(deployment: Deployment) -> None:
-    """Each test shows its own fault only, also if the one before went wrong."""
+    """Wait for order after a failed test, so that each test shows only its own fault."""
     wait_until(lambda: settled(deployment), 90)
 
 
 # -- faults
-# -----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def written_to(deployment: Deployment) -> Iterator[None]:
-    """About 200 KiB are written per second."""
+    """Write about 200 KiB per second."""
     done = threading.Event()
 
     def write() -> None:
@@ -126,12 +124,11 @@ def another_handover(deployment: Deployment) -> Iterator[None]:
 NOTE = '{"schema": 1, "changes": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", "before": 70, "during": 1}]}'
 
 
-# -- how the modules see their host
-# -----------------------------------------------------------------------------------
+# -- the hosts as the modules see them
 
 
 def in_namespace(script: str) -> list[str]:
-    """The module runs where things are mounted that the servers do not see."""
+    """Return a command that runs a module with mounts that the servers do not see."""
     return ["unshare", "--map-root-user", "--mount", "sh", "-ec", script + '; exec "$@"', "sh"]
 
 
@@ -147,7 +144,7 @@ def full_data_disk(deployment: Deployment) -> Look:
 
 
 def full_version_disk(deployment: Deployment) -> Look:
-    """A tiny file system above the version folder, which itself stays where it is."""
+    """Return a look with a tiny file system above the version folder, which stays in place."""
     above = deployment.folder / "redis-3"
     kept = deployment.folder / "kept"
     kept.mkdir(exist_ok=True)
@@ -161,9 +158,7 @@ def full_version_disk(deployment: Deployment) -> Look:
 
 
 def wrong_clock(deployment: Deployment) -> Look:
-    """The module on redis-3's host has a clock that is an hour ahead, that on redis-2's one that is
-    behind.
-    """
+    """Return a look with clocks that are an hour ahead (redis-3) and an hour behind (redis-2)."""
     environment = {}
     for name, shift in (("redis-2", -3600), ("redis-3", 3600)):
         folder = deployment.folder / f"clock-{name}"
@@ -174,13 +169,14 @@ def wrong_clock(deployment: Deployment) -> Look:
 
 
 # -- the findings
-# -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Case:
-    """``besides``: what else may be found, since one thing brings another. ``silent``: who does not
-    answer meanwhile.
+    """A fault and its finding.
+
+    ``besides``: checks of findings that the fault may bring along. ``silent``: instances that do
+    not answer meanwhile.
     """
 
     check: str
@@ -262,7 +258,7 @@ CASES = [
     Case("persistence", "redis-1", "no persistence", config("redis-1", save=""), severity="warning", besides="full-sync"),
     Case("full-sync", "redis-3", 'it saves nothing when it is stopped (save ""', config("redis-3", save=""), severity="warning"),
     Case("full-sync", "redis-2", "starts from its append-only file", append_only, severity="warning"),
-    # it answers even a PING with MISCONF then, which Sentinel does not take for an answer
+    # It then answers even a PING with MISCONF, which Sentinel does not accept as an answer.
     Case("save-failed", "redis-3", "its last BGSAVE failed", unable_to_save, besides="replica-eligible"),
     Case(
         "backlog",
@@ -323,7 +319,7 @@ def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) 
     with case.spoil(deployment):
         before = untouched(deployment, case.silent)
         deadline = time.monotonic() + 8
-        while not found():  # a machine that is busy may be late with something else for a moment
+        while not found():  # on a busy machine, another finding may be there for a moment
             assert time.monotonic() < deadline, "\n".join(f"{one['check']} ({one['severity']}): {one['text']}" for one in last)
         assert untouched(deployment, case.silent) == before
     assert all(one["why"] and one["do"] and one["text"].startswith(one["node"]) for one in last)
@@ -331,7 +327,7 @@ def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) 
 
 @pytest.mark.parametrize("name", ["redis-2", "sentinel-2"])
 def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
-    """Of those that the README names: each one alone, and all at once."""
+    """Each documented right is missed alone, and all of them together."""
     rights = [right[1:] for right in documented_rights()["Sentinels" if name.startswith("sentinel") else "data nodes"].split()]
     assert len(rights) > 8
     records, before = survey_all(deployment, Look()), untouched(deployment)
@@ -349,7 +345,8 @@ def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
             stack.enter_context(without(deployment, [name], right))
         spoilt = {**records, name: survey(deployment, name, Look())}
     told = " ".join(one["text"] for one in judge(deployment, spoilt, Look())["findings"] if one["check"] == "rights")
-    others = ["multi", "exec"] if name == "redis-2" else rights  # without a transaction the rest cannot be tried out
+    # Without a transaction the other rights cannot be tried.
+    others = ["multi", "exec"] if name == "redis-2" else rights
     assert all(f"+{right}" in told for right in others)
     assert untouched(deployment) == before
 
@@ -408,9 +405,7 @@ def test_the_playbook_tells_all_at_once(deployment: Deployment, tmp_path: Path, 
 
 
 def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
-    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds
-    mistrusts its clock.
-    """
+    """TILT lasts for 30 s after a Sentinel did not run for 2 s, so this test comes last."""
     with stopped(deployment, "sentinel-2"):
         time.sleep(2.5)
     time.sleep(0.3)
@@ -420,5 +415,5 @@ def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
 
 
 def test_no_check_is_left_out() -> None:
-    elsewhere = {"rights", "sentinels-known", "tilt", "operator"}  # the last one in test_control
+    elsewhere = {"rights", "sentinels-known", "tilt", "operator"}  # test_control has the last one
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

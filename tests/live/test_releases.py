@@ -1,6 +1,4 @@
-"""Upgrades of instances that run through a symbolic link to their release: plain processes,
-configuration in the release.
-"""
+"""Upgrades of plain processes that run through a link to a release, with the configuration."""
 
 from __future__ import annotations
 
@@ -21,9 +19,7 @@ VERSION = "6.2.9"
 
 
 def into_releases(deployment: Deployment) -> None:
-    """Every instance runs through a link from now on, as if it had been started so: ``redis`` ->
-    ``releases/6.2.9``.
-    """
+    """Make every instance run through a link, as if started so: ``redis`` -> ``releases/6.2.9``."""
     for name in deployment.ports:
         link = deployment.folder / name / "redis"
         release = link.parent / "releases" / VERSION
@@ -38,9 +34,7 @@ def links(deployment: Deployment) -> dict[str, str]:
 
 
 def state_of(config: Path) -> set[str]:
-    """What a Sentinel must never lose; Sentinels that were there are there still, whatever has been
-    learned since.
-    """
+    """Return the lines that a Sentinel must not lose, whatever it has learned since."""
     kept = ("sentinel myid", "sentinel known-sentinel", "sentinel known-replica", "# ours")
     return {line for line in config.read_text(encoding="utf-8").splitlines() if line.startswith(kept)}
 
@@ -77,9 +71,7 @@ def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Pat
 
 
 def test_upgraded_through_interruptions(deployment: Deployment) -> None:
-    """The staged release of the failed attempt is in the way of nobody; the second run finishes
-    what the first one began.
-    """
+    """The release that a failed attempt staged does no harm; the second run finishes the first."""
     for name in deployment.ports:
         with deployment.config(name).open("a", encoding="utf-8") as file:
             file.write("# ours\n")

@@ -1,6 +1,4 @@
-"""Several shards are upgraded side by side: one instance of a wave fails, and what becomes of the
-others in it.
-"""
+"""Several shards are upgraded side by side: one instance of a wave fails, the others finish."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""The README's inventories, each on servers of the kind that it describes: the plan finds
-everything, and every gate is open.
+"""The documented inventories on matching servers: the plan finds everything, every gate is open.
 
-The one with two shards is upgraded in test_layouts.
+The inventory with two shards is upgraded in test_layouts.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def known_options() -> set[str]:
 
 
 def variables_of(inventory: Any) -> set[str]:
-    """All names of variables, of groups and of hosts."""
+    """Return all names of variables, of groups and of hosts."""
     found: set[str] = set()
     for group in (inventory or {}).values():
         for host in (group.get("hosts") or {}).values():
@@ -58,9 +57,7 @@ def test_each_one_is_run_by_a_test() -> None:
 
 
 def on_this_machine(name: str, deployment: Deployment, folder: Path) -> Path:
-    """The inventory with what differs here: hosts are this one, so each has other ports, folders
-    and files.
-    """
+    """Write the inventory for this machine: each host has other ports, folders and files."""
     text = documented_inventories()[name].replace("/etc/redis/tls", str(folder / "certificates")).replace("[sv,", "[echo, sv,")
     text = text.replace("/opt/redis-6379/redis", f"{folder}/{{{{ inventory_hostname }}}}/redis")
     text = text.replace("/opt/sentinel-26379/redis", f"{folder}/{{{{ inventory_hostname }}}}/sentinel")

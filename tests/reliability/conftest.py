@@ -20,9 +20,10 @@ SHARED = {one.name: one.world.version for one in FAULTS if one.shared}
 
 
 class FaultScheduling(LoadScopeScheduling):
-    """Distribute single faults to the workers, but all faults that share a deployment to one worker.
+    """Distribute single faults to the workers, but all faults that share a deployment to one
+    worker.
 
-    The mark xdist_group would do, but has no effect with pytest 9.2 (pytest-xdist issue 1386).
+    The mark xdist_group would do so, but has no effect with pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -42,7 +43,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Iterator[Row]:
-    """Yield the row that the test fills in; it reaches the table with the report of the test."""
+    """Yield the row that the test fills in; the report of the test carries the row to the table."""
     found = Row(str(request.node.callspec.params["fault"]))
     yield found
     request.node.user_properties.append((ROW, asdict(found)))

@@ -1,4 +1,4 @@
-"""What can be the matter with the new version."""
+"""Faults of the new version."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def another_machine(deployment: Deployment) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def full_disk(deployment: Deployment) -> Iterator[None]:
-    """A file system of 1 MiB where redis-2's new version is to be staged."""
+    """Mount a file system of 1 MiB where redis-2's new version is to be staged."""
     with small_disk(deployment.folder / "redis-2" / "redis.new") as small:
         assert small, "mounting a small file system needs root"
         yield
 
 
 def old_directive(name: str) -> Spoil:
-    """A line that 6.2 knows and 7.0 does not."""
+    """Add a line that 6.2 knows and 7.0 does not."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:

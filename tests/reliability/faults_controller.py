@@ -1,4 +1,4 @@
-"""What can happen to the controller, to other controllers, and between them and the hosts."""
+"""Faults of the controller, of other controllers, and of their connections to the hosts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def killing(name: str, moment: Moment, victims: str, after_s: float = 0.0) -> Fa
 
 @contextlib.contextmanager
 def second_controller(deployment: Deployment) -> Iterator[None]:
-    """It is refused, and the first one goes on."""
+    """Start a second run, which must be refused while the first continues."""
     words = upgrade(deployment, PASSWORDS)
     second = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert second.returncode != 0
@@ -58,7 +58,7 @@ def out_of_reach(name: str) -> Spoil:
 
 
 def lost_for_good(name: str, after_s: float = 0.0) -> Spoil:
-    """From then on until the run has ended; what runs there meanwhile is carried to its end."""
+    """Lose a host until the run has ended; a step that runs there is finished there."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What can be the matter with Sentinels."""
+"""Faults of Sentinels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL = "sentinel-1 sentinel-2 sentinel-3"
 
 
 def down(*names: str) -> Spoil:
-    """Stopped, and started again in the end."""
+    """Stop instances, and start them again in the end."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
@@ -42,8 +42,8 @@ def _is_down(deployment: Deployment, name: str) -> bool:
 
 @contextlib.contextmanager
 def tilt(deployment: Deployment) -> Iterator[None]:
-    """sentinel-2 stands still for more than two seconds now and then; each time it mistrusts its
-    clock for half a minute.
+    """Stop sentinel-2 for more than two seconds now and then; each time TILT lasts half a
+    minute.
     """
     over, begun = threading.Event(), threading.Event()
 
@@ -67,7 +67,7 @@ def tilt(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
-    """A Sentinel fails over to a replica that dies at that moment, and waits for its promotion."""
+    """Begin a failover to a replica that dies at that moment, so that its promotion never comes."""
     with stopped(deployment, "redis-2"), stopped(deployment, "redis-3"):
         command(deployment, "sentinel-1", "SENTINEL", "FAILOVER", MASTER)
         log = deployment.folder / "sentinel-1" / "log"
@@ -91,20 +91,19 @@ def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
 
 
 def crashing(when: str) -> Spoil:
-    """The Sentinel that leads the next failover crashes in the middle of it, whichever that is; it
-    is started again in the end.
-    """
+    """Let the Sentinel that leads the next failover crash; start it again in the end."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
         over, crashed = threading.Event(), []
 
         def spare_the_others() -> None:
-            """As soon as one has crashed: they may fail over in its place."""
+            """Cancel the crash of the other Sentinels, which may fail over in its place."""
             while not crashed and not over.wait(0.1):
                 crashed.extend(name for name in deployment.sentinels if not answers(deployment, name))
             for name in set(deployment.sentinels) - set(crashed):
-                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")  # of nothing
+                # without an argument: no failure
+                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")
 
         for name in deployment.sentinels:
             command(deployment, name, "SENTINEL", "SIMULATE-FAILURE", when)

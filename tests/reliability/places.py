@@ -28,7 +28,7 @@ class Places:
         return self._used[port]
 
     def take(self, fault: Fault) -> Deployment:
-        """Return a deployment for the fault: a new one, or the one that refusals have left alone."""
+        """Return a deployment for the fault: a new one, or one that refusals have left alone."""
         if not fault.shared:
             return self._build(fault.world, **fault.options)
         if id(fault.world) not in self._untouched:

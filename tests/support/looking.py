@@ -1,6 +1,4 @@
-"""Survey and preflight of a test deployment, as the playbook does them, but without the seconds
-that Ansible takes.
-"""
+"""Survey and preflight of a test deployment like the playbook's, without the time of Ansible."""
 
 from __future__ import annotations
 
@@ -28,8 +26,10 @@ WANTED = "7.0.16"
 
 @dataclass(frozen=True)
 class Look:
-    """How it is looked: ``wrapped`` and ``environment`` are for the modules on single hosts,
-    ``options`` for their options.
+    """Circumstances of a survey.
+
+    ``wrapped`` and ``environment`` are for the modules of single instances, ``options`` for their
+    options.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -40,8 +40,9 @@ class Look:
 
 
 def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
-    """What redis_survey returns for one instance; in a process of its own where that sees its host
-    in another way.
+    """Return the result of redis_survey for one instance.
+
+    A module that sees its host in another way runs in a separate process.
     """
     kind = "sentinel" if name in deployment.sentinels else "redis"
     login = deployment.access.sentinels if kind == "sentinel" else deployment.access.nodes
@@ -81,13 +82,13 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
 
 
 def survey_all(deployment: Deployment, look: Look) -> dict[str, dict[str, Any]]:
-    """The records of all instances."""
+    """Return the records of all instances."""
     names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in look.inventory_lacks]
     return {name: survey(deployment, name, look) for name in names}
 
 
 def judge(deployment: Deployment, records: Mapping[str, dict[str, Any]], look: Look) -> dict[str, Any]:
-    """The preflight's result, as it is written to a file."""
+    """Return the preflight's result, as it is written to a file."""
     hostvars = {
         name: {"ansible_host": deployment.access.host, "__redis_upgrade_surveyed": {"results": [{"instance": record}]}}
         for name, record in records.items()
@@ -102,11 +103,10 @@ def look_at(deployment: Deployment, look: Look) -> dict[str, Any]:
 
 
 def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, Any]:
-    """All that a preflight must leave as it is: processes, settings, roles, and files with their
-    times of change.
+    """Return the state that a preflight must keep: processes, settings, roles, files with times.
 
-    ``silent``: instances that do not answer now. Logs, data files, what Sentinels write by
-    themselves, and locks, which come and go with each run, are left out.
+    ``silent``: instances that do not answer now. Left out are logs, data files, files that
+    Sentinels write by themselves, and locks, which come and go with each run.
     """
     found: dict[str, Any] = {}
     for name in deployment.nodes:

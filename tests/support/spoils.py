@@ -1,6 +1,4 @@
-"""What can be wrong with a deployment, as values: each is given a deployment, and spoils it for as
-long as a test lasts.
-"""
+"""Faults of a deployment as values: functions from a deployment to a context manager."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ Spoil = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
 
 
 def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Spoil:
-    """CONFIG SET on some data nodes, and back to what it was."""
+    """Set parameters of some data nodes with CONFIG SET, and restore them."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
@@ -42,7 +40,7 @@ def sentinel_set(names: str, setting: str, value: int, back: int) -> Spoil:
 
 
 def hung(name: str, for_s: float) -> Spoil:
-    """SIGSTOP, and time enough for others to notice."""
+    """Hang an instance with SIGSTOP, long enough for others to notice."""
 
     @contextlib.contextmanager
     def spoil(deployment: Deployment) -> Iterator[None]:
@@ -51,15 +49,15 @@ def hung(name: str, for_s: float) -> Spoil:
                 time.sleep(for_s)
                 yield
         finally:
-            if name in deployment.sentinels:  # it mistrusts its clock now, for half a minute
+            if name in deployment.sentinels:  # TILT lasts for half a minute
                 wait_until(lambda: not deployment.in_tilt(name), 60)
 
     return spoil
 
 
 def following(name: str, whom: str) -> Spoil:
-    """A replica that was told to follow another one (or NO ONE) than the master, until Sentinel
-    puts that right.
+    """Make a replica follow another node (or NO ONE) than the master, until Sentinel corrects
+    it.
     """
 
     @contextlib.contextmanager
@@ -76,7 +74,7 @@ def following(name: str, whom: str) -> Spoil:
 
 @contextlib.contextmanager
 def cut_off(deployment: Deployment) -> Iterator[None]:
-    """redis-3 does not get in at its master any more."""
+    """Give redis-3 a wrong password for its master."""
     with config("redis-3", masterauth="wrong")(deployment):
         command(deployment, "redis-1", "CLIENT", "KILL", "TYPE", "replica")
         wait_until(lambda: deployment.administered_info("redis-3")["master_link_status"] == "down")
@@ -85,7 +83,7 @@ def cut_off(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def loading(deployment: Deployment) -> Iterator[None]:
-    """redis-3 reads its data again, slowly."""
+    """Make redis-3 load its data again, slowly."""
     command(deployment, "redis-3", "DEBUG", "POPULATE", 3000)
     with config("redis-3", key_load_delay=20000, loading_process_events_interval_bytes=1024)(deployment):
         reloading = deployment.administrator("redis-3")
@@ -103,7 +101,7 @@ def loading(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def failing_over(deployment: Deployment) -> Iterator[None]:
-    """FAILOVER on the master, to a replica that hangs."""
+    """Run FAILOVER on the master, to a replica that hangs."""
     target = (deployment.access.host, deployment.nodes["redis-3"])
     with stopped(deployment, "redis-3"):
         command(deployment, "redis-1", "SET", "something", "new")
@@ -142,8 +140,9 @@ def append_only(deployment: Deployment) -> Iterator[None]:
 
 
 def restarted(name: str, script: str) -> Spoil:
-    """Started by a shell script, in which CONF is the configuration file, SERVER the server; as
-    usual again in the end.
+    """Restart an instance with a shell script, and as usual in the end.
+
+    In the script, CONF is the configuration file, SERVER the server.
     """
 
     @contextlib.contextmanager
@@ -184,7 +183,7 @@ def file_in_journal(name: str, content: str) -> Spoil:
 
 @contextlib.contextmanager
 def an_unfinished_run(deployment: Deployment) -> Iterator[None]:
-    """Its journal, which says that redis-2 had another priority before."""
+    """Leave the journal of a run, with another priority of redis-2."""
     path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
     write_journal(
         str(path),
