@@ -176,7 +176,7 @@ def test_a_canary_that_is_there_already_is_enough(deployment: Deployment) -> Non
 @pytest.mark.usefixtures("writers")
 def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> None:
     with in_terminal(command(deployment, "upgrade", redis_upgrade_confirm="handover"), tmp_path / "log") as (running, type_line):
-        running.wait_for(lambda: running.said("Type yes to go on"))
+        running.wait_for(lambda: running.has_printed("Type yes to go on"))
         assert deployment.masters() == ["redis-1"]
         type_line("no")
         assert running.end() != 0
@@ -201,7 +201,7 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     hooks = hook(tmp_path, "after_handover", touch, waits_for(orphan))
     wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_confirm": "handover", "redis_upgrade_lock_s": 7200}
     with in_terminal(command(deployment, "upgrade", **wishes), tmp_path / "log") as (running, type_line):
-        running.wait_for(lambda: running.said("Type yes to go on"))
+        running.wait_for(lambda: running.has_printed("Type yes to go on"))
         type_line("yes")
         running.wait_for(reached.exists)
         os.killpg(running.process.pid, signal.SIGKILL)

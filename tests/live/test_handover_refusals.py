@@ -43,13 +43,13 @@ def _redis_1_is_the_master(deployment: Deployment) -> None:
         wait_until(lambda: not deployment.hand_over("redis-1").get("failed"), seconds=120)
 
 
-def refuse(deployment: Deployment, spoil: Context, reason: str, *, inside: bool = True, **options: Any) -> str:
+def refuse(deployment: Deployment, fault: Context, reason: str, *, inside: bool = True, **options: Any) -> str:
     """Return the message of a handover that is refused during a fault and changes nothing."""
     before = snapshot(deployment)
-    with spoil:
-        spoilt = snapshot(deployment) if inside else {}
+    with fault:
+        during = snapshot(deployment) if inside else {}
         result = deployment.hand_over(TARGET, **{"wait_s": 2, "timeout_ms": 1000, **options})
-        assert not inside or snapshot(deployment) == spoilt
+        assert not inside or snapshot(deployment) == during
     assert result.get("failed"), result
     assert reason in result["msg"]
     assert "Nothing was" in result["msg"], "it says what state the deployment is in"

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from broken_builds import broken_build
 from deployment import Deployment, Writers, server_in
-from spoilt import spoilt_build
 from states import settled, wait_until
 
 from playbooks import WANTED, interrupt_when, run
@@ -60,7 +60,7 @@ def test_two_instances_that_run_through_the_same_link(deployment: Deployment) ->
 
 
 def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Path) -> None:
-    broken = spoilt_build(tmp_path / "broken", WANTED, "exit 1", only="/redis/")
+    broken = broken_build(tmp_path / "broken", WANTED, "exit 1", only="/redis/")
     before = links(deployment)
     done = run(deployment, "upgrade", redis_binaries_source=broken)
     assert done.returncode != 0

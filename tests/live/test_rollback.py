@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broken_builds import broken_build
 from deployment import Deployment, Writers
-from spoilt import spoilt_build
 from states import journals_left, settled, wait_until
 
 from playbooks import WANTED, run, words
@@ -75,7 +75,7 @@ def test_nothing_to_go_back_to(patch: Deployment) -> None:
 def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deployment, tmp_path: Path) -> None:
     patch.command("redis-2", "CONFIG", "REWRITE")  # the upgrade does so as well
     before = config(patch, "redis-2")
-    source = spoilt_build(tmp_path / "crashes", WANTED, f"{CRASHES}\n{UNLINKED}")
+    source = broken_build(tmp_path / "crashes", WANTED, f"{CRASHES}\n{UNLINKED}")
     with under_load(patch) as writers:
         done = run(patch, "upgrade", redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
         verdict = writers.verdict()
@@ -150,7 +150,7 @@ BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}
 
 @pytest.mark.extended
 def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment, tmp_path: Path) -> None:
-    source = spoilt_build(tmp_path / "unlinked", "7.0.15", UNLINKED)
+    source = broken_build(tmp_path / "unlinked", "7.0.15", UNLINKED)
     with under_load(barrier) as writers:
         done = run(barrier, "upgrade", **BARRIER, redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
         verdict = writers.verdict()

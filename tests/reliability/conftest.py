@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from places import Places
+from pool import DeploymentPool
 from runner import Row
 from table import FAULTS
 from xdist.remote import Producer
@@ -35,8 +35,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FaultSc
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    found = Places(tmp_path_factory.mktemp)
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeploymentPool]:
+    found = DeploymentPool(tmp_path_factory.mktemp)
     yield found
     found.close()
 

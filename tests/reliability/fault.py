@@ -11,7 +11,7 @@ from typing import Any
 
 from access import Access, with_passwords, with_users_and_certificates
 from deployment import Deployment
-from spoils import Spoil
+from injections import Injection
 
 from playbooks import Running
 
@@ -71,9 +71,9 @@ class Fault:
     expected: Expected
     says: str
     world: World = PASSWORDS
-    before: Spoil = nothing
+    before: Injection = nothing
     moment: Moment | None = None
-    then: Spoil = nothing
+    then: Injection = nothing
     given: Callable[[Deployment], Mapping[str, Any]] = lambda _deployment: {}
     options: Mapping[str, Any] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
@@ -90,14 +90,14 @@ class Fault:
         return self.last or self.expected in (Expected.REFUSED, Expected.UNSTAGED)
 
 
-def said(text: str) -> Moment:
+def printed(text: str) -> Moment:
     """Return the moment at which the output of the run has the text."""
-    return lambda _deployment, running: running.said(text)
+    return lambda _deployment, running: running.has_printed(text)
 
 
-def gone(name: str, after: str) -> Moment:
+def process_ended(name: str, after: str) -> Moment:
     """Return the moment at which an instance's process has ended, after a text in the output."""
-    return lambda deployment, running: running.said(after) and deployment.processes[name].poll() is not None
+    return lambda deployment, running: running.has_printed(after) and deployment.processes[name].poll() is not None
 
 
 def answers(deployment: Deployment, name: str) -> bool:

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, SERVERS, Deployment
-from fault import DONE, Expected, Fault, answers, gone, said
+from fault import DONE, Expected, Fault, answers, printed, process_ended
 from faults import busy, command, not_applying, stopped
-from spoils import NO_FILE, READ_ONLY, Spoil, config, cut_off, file_in_journal, hung, restarted
+from injections import NO_FILE, READ_ONLY, Injection, config, cut_off, file_in_journal, hung, restarted
 from states import wait_until
 
-HANDOVER = said("PLAY [(6/8)")
+HANDOVER = printed("PLAY [(6/8)")
 SHORT = {"redis_upgrade_handover_wait_s": 10}
 
 
@@ -31,13 +31,13 @@ def flooded(deployment: Deployment) -> Iterator[None]:
         command(deployment, "redis-1", "DEL", f"large-{number}")
 
 
-def busy_script(name: str) -> Spoil:
+def busy_script(name: str) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         with config(name, lua_time_limit=100)(deployment), busy(deployment, name):
             yield
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
@@ -201,14 +201,14 @@ FAULTS = [
         "a replica dies after it was upgraded",
         Expected.STOPPED,
         "should have 2 replicas, and has",
-        moment=said("Run the hook after the data node"),
+        moment=printed("Run the hook after the data node"),
         then=dead_replica,
     ),
     Fault(
         "the master dies while a replica is upgraded",
         Expected.STOPPED,
         "it is a master, followed by",
-        moment=gone("redis-2", "PLAY [(5/8)"),
+        moment=process_ended("redis-2", "PLAY [(5/8)"),
         then=dead_master,
         may_lose_s=1,
     ),
@@ -216,7 +216,7 @@ FAULTS = [
         "all other nodes die while a replica is upgraded",
         Expected.STOPPED,
         "it is a master, followed by nobody, and will not be stopped",
-        moment=gone("redis-2", "PLAY [(5/8)"),
+        moment=process_ended("redis-2", "PLAY [(5/8)"),
         then=last_one_left,
         may_lose_s=1,
         given=lambda _deployment: {"redis_upgrade_wait_s": 20},

@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from functools import partial
 
 from deployment import MASTER, Deployment
-from fault import Expected, Fault, answers, said
+from fault import Expected, Fault, answers, printed
 from faults import command, ghost, set_everywhere, stopped
-from spoils import Spoil, failing_over, sentinel_set
+from injections import Injection, failing_over, sentinel_set
 from states import settled, wait_until
 
 ALL = "sentinel-1 sentinel-2 sentinel-3"
 
 
-def down(*names: str) -> Spoil:
+def down(*names: str) -> Injection:
     """Stop instances, and start them again in the end."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         for name in names:
             os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGTERM)
             wait_until(partial(_is_down, deployment, name))
@@ -33,7 +33,7 @@ def down(*names: str) -> Spoil:
                 deployment.start(name)
             wait_until(lambda: settled(deployment), 90)
 
-    return spoil
+    return inject
 
 
 def _is_down(deployment: Deployment, name: str) -> bool:
@@ -90,11 +90,11 @@ def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
             wait_until(lambda: settled(deployment), 90)
 
 
-def crashing(when: str) -> Spoil:
+def crashing(when: str) -> Injection:
     """Let the Sentinel that leads the next failover crash; start it again in the end."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         over, crashed = threading.Event(), []
 
         def spare_the_others() -> None:
@@ -118,10 +118,10 @@ def crashing(when: str) -> Spoil:
                 deployment.start(name)
             assert len(crashed) == 1, crashed
 
-    return spoil
+    return inject
 
 
-HANDOVER = said("PLAY [(6/8)")
+HANDOVER = printed("PLAY [(6/8)")
 FAULTS = [
     Fault(
         "a Sentinel is down before the start",

@@ -22,7 +22,7 @@ import judge
 from deployment import Deployment, Writers
 from fault import PASSWORDS
 from killing import VICTIMS, kill_controller
-from places import FIRST_PORT
+from pool import FIRST_PORT
 from runner import WRITERS, WRITES_PER_SECOND, build, log, plain, upgrade
 from states import calm, wait_until
 

@@ -12,7 +12,7 @@ from typing import Any
 import judge
 from deployment import Deployment, Writers
 from fault import Expected, Fault, World
-from looking import untouched
+from preflights import untouched
 from states import calm, wait_until
 
 import playbooks
@@ -82,13 +82,13 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
     """Run the upgrade that meets the fault; check its end, its output and the deployment."""
     versions = {plain(fault.world.version), plain(fault.world.wanted)}
     words = upgrade(deployment, fault.world, **fault.given(deployment))
-    look = _looker(fault)
+    observe = _observer(fault)
     for name in fault.old:
         # the upgrade does so as well
         deployment.administer(name, *REWRITE[name in deployment.sentinels])
     installed = {name: judge.installed(deployment, name) for name in fault.old}
     with fault.before(deployment):
-        looked = look(deployment)
+        observed = observe(deployment)
         with playbooks.started(words, log(deployment), deployment.mark) as running, contextlib.ExitStack() as stack:
             if fault.moment is not None:
                 running.wait_for(lambda: fault.moment is None or fault.moment(deployment, running))
@@ -99,8 +99,8 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         assert fault.says in output, output
         if fault.shared and not fault.last:
             assert "TASK" not in output.partition("PLAY [(4/8)")[2], output
-            now = look(deployment)
-            changed = {what: (value, now.get(what)) for what, value in looked.items() if now.get(what) != value}
+            now = observe(deployment)
+            changed = {what: (value, now.get(what)) for what, value in observed.items() if now.get(what) != value}
             assert not changed, f"touched: {changed}"
             assert fault.expected is Expected.UNSTAGED or not list((deployment.folder / "journal").glob("*.lock.json"))
     secrets = [secret for secret in deployment.access.secrets if secret in output]
@@ -119,7 +119,7 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         assert now == installed[name], f"{name} was {installed[name]}, is {now}"
 
 
-def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
+def _observer(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
     """Return a function that returns the state to keep: after a refusal, everything.
 
     Where files were staged, only the running processes must be the same.

@@ -86,7 +86,7 @@ class Running:
     def output(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    def said(self, text: str) -> bool:
+    def has_printed(self, text: str) -> bool:
         return text in self.output
 
     def wait_for(self, happened: Callable[[], bool], seconds: float = 900) -> None:

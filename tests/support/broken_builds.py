@@ -17,7 +17,7 @@ case "$*" in *redis-trial-*|*--version*) exec "$real" "$@" ;; esac
 """
 
 
-def spoilt_build(folder: Path, version: str, instead: str, only: str = "redis.conf") -> str:
+def broken_build(folder: Path, version: str, instead: str, only: str = "redis.conf") -> str:
     """Make a build that runs a shell script in place of the server; return the folder's path.
 
     ``instead``: the script, in which $real is the server and $@ are its arguments.

@@ -13,14 +13,14 @@ from deployment import MASTER, Deployment
 from faults import command, not_applying, set_everywhere, stopped
 from states import settled, wait_until
 
-Spoil = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
+Injection = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
 
 
-def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Spoil:
+def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Injection:
     """Set parameters of some data nodes with CONFIG SET, and restore them."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         settings = {name.replace("_", "-"): value for name, value in values.items()}
         before = {(node, name): command(deployment, node, "CONFIG", "GET", name)[1] for node in names.split() for name in settings}
         for node, name in before:
@@ -31,19 +31,19 @@ def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> 
             for (node, name), value in before.items():
                 command(deployment, node, "CONFIG", "SET", name, value)
 
-    return spoil
+    return inject
 
 
-def sentinel_set(names: str, setting: str, value: int, back: int) -> Spoil:
+def sentinel_set(names: str, setting: str, value: int, back: int) -> Injection:
     words = ["SENTINEL", "SET", MASTER, setting]
     return lambda deployment: set_everywhere(deployment, names.split(), [*words, value], [*words, back])
 
 
-def hung(name: str, for_s: float) -> Spoil:
+def hung(name: str, for_s: float) -> Injection:
     """Hang an instance with SIGSTOP, long enough for others to notice."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         try:
             with stopped(deployment, name):
                 time.sleep(for_s)
@@ -52,16 +52,16 @@ def hung(name: str, for_s: float) -> Spoil:
             if name in deployment.sentinels:  # TILT lasts for half a minute
                 wait_until(lambda: not deployment.in_tilt(name), 60)
 
-    return spoil
+    return inject
 
 
-def following(name: str, whom: str) -> Spoil:
+def following(name: str, whom: str) -> Injection:
     """Make a replica follow another node (or NO ONE) than the master, until Sentinel corrects
     it.
     """
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         where = ["NO", "ONE"] if whom == "no one" else [deployment.access.host, deployment.nodes[whom]]
         command(deployment, name, "REPLICAOF", *where)
         try:
@@ -69,7 +69,7 @@ def following(name: str, whom: str) -> Spoil:
         finally:
             command(deployment, name, "REPLICAOF", deployment.access.host, deployment.nodes["redis-1"])
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
@@ -112,15 +112,15 @@ def failing_over(deployment: Deployment) -> Iterator[None]:
             command(deployment, "redis-1", "FAILOVER", "ABORT")
 
 
-def together(*spoils: Spoil) -> Spoil:
+def together(*injections: Injection) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            for one in spoils:
+            for one in injections:
                 stack.enter_context(one(deployment))
             yield
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
@@ -139,14 +139,14 @@ def append_only(deployment: Deployment) -> Iterator[None]:
         yield
 
 
-def restarted(name: str, script: str) -> Spoil:
+def restarted(name: str, script: str) -> Injection:
     """Restart an instance with a shell script, and as usual in the end.
 
     In the script, CONF is the configuration file, SERVER the server.
     """
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         conf, server = deployment.config(name), deployment.folder / name / "redis" / "redis-server"
         deployment.stop(name)
         words = ["unshare", "--map-root-user", "--mount", "sh", "-ec", f"CONF={conf} SERVER={server}; {script}"]
@@ -159,7 +159,7 @@ def restarted(name: str, script: str) -> Spoil:
             deployment.start(name)
             wait_until(lambda: settled(deployment))
 
-    return spoil
+    return inject
 
 
 READ_ONLY = "F=$(dirname $CONF); mount --bind $F $F; mount -o remount,bind,ro $F; exec $SERVER $CONF"
@@ -167,9 +167,9 @@ MOUNTED = "mount --bind $CONF $CONF; exec $SERVER $CONF"
 NO_FILE = "exec $SERVER - < $CONF"
 
 
-def file_in_journal(name: str, content: str) -> Spoil:
+def file_in_journal(name: str, content: str) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         path = deployment.folder / "journal" / name.format(**{key.replace("-", "_"): port for key, port in deployment.ports.items()})
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
@@ -178,7 +178,7 @@ def file_in_journal(name: str, content: str) -> Spoil:
         finally:
             path.unlink()
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ WANTED = "7.0.16"
 
 
 @dataclass(frozen=True)
-class Look:
+class Circumstances:
     """Circumstances of a survey.
 
     ``wrapped`` and ``environment`` are for the modules of single instances, ``options`` for their
@@ -39,7 +39,7 @@ class Look:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
+def survey(deployment: Deployment, name: str, circumstances: Circumstances) -> dict[str, Any]:
     """Return the result of redis_survey for one instance.
 
     A module that sees its host in another way runs in a separate process.
@@ -55,9 +55,9 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
         "timeout_ms": 2000,
         "examine": True,
         "asked_at_s": time.time(),
-        **look.options.get(name, {}),
+        **circumstances.options.get(name, {}),
     }
-    if name not in look.wrapped and name not in look.environment:
+    if name not in circumstances.wrapped and name not in circumstances.environment:
         with patch_module_args(arguments):
             params = AnsibleModule(SPEC).params
         server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
@@ -66,9 +66,9 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
         finally:
             server.close()
     collections = str(ROOT / ".cache" / "collections")
-    own = look.environment.get(name, {})
+    own = circumstances.environment.get(name, {})
     done = subprocess.run(
-        [*look.wrapped.get(name, []), sys.executable, "-c", RUN_MODULE, "redis_survey"],
+        [*circumstances.wrapped.get(name, []), sys.executable, "-c", RUN_MODULE, "redis_survey"],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
@@ -81,25 +81,25 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
     return dict(result["instance"])
 
 
-def survey_all(deployment: Deployment, look: Look) -> dict[str, dict[str, Any]]:
+def survey_all(deployment: Deployment, circumstances: Circumstances) -> dict[str, dict[str, Any]]:
     """Return the records of all instances."""
-    names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in look.inventory_lacks]
-    return {name: survey(deployment, name, look) for name in names}
+    names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in circumstances.inventory_lacks]
+    return {name: survey(deployment, name, circumstances) for name in names}
 
 
-def judge(deployment: Deployment, records: Mapping[str, dict[str, Any]], look: Look) -> dict[str, Any]:
+def evaluate(deployment: Deployment, records: Mapping[str, dict[str, Any]], circumstances: Circumstances) -> dict[str, Any]:
     """Return the preflight's result, as it is written to a file."""
     hostvars = {
         name: {"ansible_host": deployment.access.host, "__redis_upgrade_surveyed": {"results": [{"instance": record}]}}
         for name, record in records.items()
     }
-    settings = {"version": WANTED, "master_name": MASTER, **look.settings}
+    settings = {"version": WANTED, "master_name": MASTER, **circumstances.settings}
     found: dict[str, Any] = upgrade_plan(hostvars, list(hostvars), settings)["preflight"]
     return found
 
 
-def look_at(deployment: Deployment, look: Look) -> dict[str, Any]:
-    return judge(deployment, survey_all(deployment, look), look)
+def preflight(deployment: Deployment, circumstances: Circumstances) -> dict[str, Any]:
+    return evaluate(deployment, survey_all(deployment, circumstances), circumstances)
 
 
 def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, Any]:

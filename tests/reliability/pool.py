@@ -14,7 +14,7 @@ from runner import build
 FIRST_PORT = first_port(22001)
 
 
-class Places:
+class DeploymentPool:
     """Deployments by their first port; a deployment that nothing has touched is used again."""
 
     def __init__(self, folder: Callable[[str], Path]) -> None:
