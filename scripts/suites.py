@@ -1,11 +1,11 @@
-"""Run the test suites, each one even if another one failed, and sum them up in a line like pytest's.
+"""Run the test suites, each one even if others failed, and sum them up in a line like pytest's.
 
 usage: suites.py MAKE LANE...
 
 A lane is a list of suites, separated by commas, that run one after another; the lanes run side by
-side. A suite is a target of the makefile in the working directory. Its output is shown as a whole when it ends; meanwhile it can be
-followed in .cache/suites. Suites that keep the processor busy run with a lower priority, so that
-the Sentinels of other suites are not starved.
+side. A suite is a target of the makefile in the working directory. Its output is shown as a whole
+when it ends; meanwhile it can be followed in .cache/suites. Suites that keep the processor busy run
+with a lower priority, so that the Sentinels of other suites are not starved.
 
 Where pytest runs in a suite, pytest's numbers count; any other suite counts as one test. A suite
 that cannot run here prints a line "not run: REASON" and fails; it counts as one test skipped.

@@ -1,11 +1,10 @@
-"""Run an upgrade that loses a host when it has come to a task: it must end by itself, and say which
-host it was.
+"""Run an upgrade that loses a host during a task: the run must end by itself and name the host.
 
 usage: outage.py OUTAGE HOST PLAY TASK SSH_CONFIG COMMAND...
 
-OUTAGE is "link" (the host's network goes down, and is up again when the run has ended) or "session"
-(the SSH connection to the host ends, and a new one can be opened). Prints the end of what the run
-said; fails if it did not end as it should.
+OUTAGE is "link" (the host's network is down until the run has ended) or "session" (the SSH
+connection to the host ends, and a new connection can be opened). The end of the run's output is
+printed; a wrong end fails.
 """
 
 from __future__ import annotations
@@ -19,13 +18,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-SECONDS = 600  # in which the run must come to the task, and in which it must end after that
+# The time for the run to reach the task, and for its end after that.
+SECONDS = 600
 
 
 @contextlib.contextmanager
 def link_down(host: str, ssh_config: Path) -> Iterator[None]:
-    """In the hosts' network, whose namespace the configuration of ssh names; its end of the host's
-    link is vb-HOST.
+    """Take down the host's link vb-HOST in the hosts' network, whose namespace the ssh file
+    names.
     """
     found = re.search(r"--target (\d+) --net", ssh_config.read_text(encoding="utf-8"))
     assert found, f"{ssh_config} names no namespace"
@@ -39,7 +39,7 @@ def link_down(host: str, ssh_config: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def session_lost(host: str, ssh_config: Path) -> Iterator[None]:
-    """All sessions share one connection, which a process of ours keeps."""
+    """End the shared connection of all sessions, which a process of ours keeps."""
     subprocess.run(["ssh", "-F", ssh_config, "-O", "exit", host], check=True, capture_output=True)
     yield
 
@@ -65,7 +65,7 @@ def main() -> int:
 
         try:
             wait_for(re.compile(rf"PLAY \[{re.escape(play)}\](?:(?!PLAY \[).)*TASK \[[^]]*{re.escape(task)}", re.DOTALL))
-            time.sleep(1)  # the module is on its way, and has begun
+            time.sleep(1)  # the module has been sent and has begun
             with OUTAGES[outage](host, Path(ssh_config)):
                 code = process.wait(SECONDS)
         finally:

@@ -1,4 +1,6 @@
-"""Connect to HOST PORT and hand the socket to ssh (ProxyUseFdpass): no process stays in between."""
+"""Connect to HOST PORT and hand the socket to ssh (ProxyUseFdpass), without a process in
+between.
+"""
 
 import socket
 import sys

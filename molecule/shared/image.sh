@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Build the image that test hosts boot from, once: Debian 12 with systemd, sshd, and a user "ops" who may use sudo.
+# Build the image that test hosts boot from, once: Debian 12 with systemd, sshd, and a user "ops"
+# who may use sudo.
 #
 # usage: image.sh FOLDER
 #
-# FOLDER then holds image/, the user's ssh key, and known_hosts for ADDRESSES. The packages that tests install are kept in
-# the image, since the hosts' network leads nowhere. Where no hosts can be booted, it says "not run: REASON" and exits with 77.
+# FOLDER then holds image/, the user's ssh key, and known_hosts for ADDRESSES. The image keeps the
+# packages that tests install, since the hosts have no internet. Where hosts cannot be booted, the
+# script prints "not run: REASON" and exits with 77.
 set -euo pipefail
 
-ADDRESSES='192.0.2.*' # reserved for documentation: no one's network
+ADDRESSES='192.0.2.*' # reserved for documentation (RFC 5737)
 KEPT_PACKAGES=(redis-server redis-sentinel valkey-server valkey-sentinel)
 MIRROR=http://deb.debian.org/debian
 SECURITY=http://deb.debian.org/debian-security
@@ -51,7 +53,7 @@ configure() {
     install -d -m 700 "$image/home/ops/.ssh"
     install -m 600 "$folder/key.pub" "$image/home/ops/.ssh/authorized_keys"
     chroot "$image" chown -R ops:ops /home/ops/.ssh
-    rm -f "$image/etc/hostname" # the builder's; a host has its own
+    rm -f "$image/etc/hostname" # the name of the building machine
     : >"$image/etc/machine-id"
     chroot "$image" systemctl --quiet enable systemd-networkd.service
     chroot "$image" systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer console-getty.service systemd-networkd-wait-online.service
@@ -60,7 +62,7 @@ configure() {
 
 keep_packages() {
     local package
-    chroot "$image" apt-get clean # what debootstrap has left
+    chroot "$image" apt-get clean # leftovers of debootstrap
     chroot "$image" apt-get update -qq
     for package in "${KEPT_PACKAGES[@]}"; do
         chroot "$image" apt-get install -qq -y --download-only "$package"

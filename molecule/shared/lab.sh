@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
 # Boot systemd hosts on a private network, or end them.
 #
-# usage: lab.sh up LAB IMAGE LOGS HOST=ADDRESS...    boots what does not run yet; prints the id of a process that is on the network
+# usage: lab.sh up LAB IMAGE LOGS HOST=ADDRESS...    boot missing hosts; print the id of a process in their network
 #        lab.sh down LAB
-#        lab.sh check    fails where hosts cannot be booted
+#        lab.sh check    fail where hosts cannot be booted
 #
-# Everything that runs is in the control group LAB, and namespaces, mounts and links exist only as long as a process uses
-# them: with the control group ended, nothing is left, no matter how far "up" came.
+# All processes are in the control group LAB, and namespaces, mounts and links exist only while a
+# process uses them. After the end of the control group nothing is left, even of a failed "up".
 set -euo pipefail
 
-# A private mount namespace: it ends with its processes. Where control groups are not (only) version 2, they are in here;
-# systemd-nspawn would refuse to boot otherwise.
+# A private mount namespace, which ends with its processes. Where control groups are not (only)
+# version 2, the namespace mounts version 2, without which systemd-nspawn refuses to boot.
 if [[ ${1:-} != --inside ]]; then
     exec unshare --mount "$0" --inside "$@"
 fi
 shift
 [[ $(stat --file-system --format %T /sys/fs/cgroup) == cgroup2fs ]] || mount -t cgroup2 none /sys/fs/cgroup
 mkdir -p /run/systemd/nspawn
-mount -t tmpfs none /run/systemd/nspawn # what systemd-nspawn notes down goes with it
+mount -t tmpfs none /run/systemd/nspawn # the records of systemd-nspawn end with the namespace
 
 verb=$1 lab=/sys/fs/cgroup/${2:-}
 
@@ -44,7 +44,7 @@ wait_until() { # SECONDS COMMAND...
     done
 }
 
-network_is_up() { # as long as it is being made, there are several processes, and they come and go
+network_is_up() { # several short-lived processes exist while it is built
     local pids
     running network || return 1
     mapfile -t pids <"$lab/network/cgroup.procs"
@@ -52,7 +52,7 @@ network_is_up() { # as long as it is being made, there are several processes, an
 }
 
 start_network() {
-    # sleep keeps the namespace, and tells that all before it has succeeded
+    # sleep keeps the namespace; its presence proves that all commands before it succeeded
     start network unshare --net bash -ec '
         ip link set lo up
         ip link add bridge type bridge
@@ -64,7 +64,7 @@ start_network() {
 
 start_host() { # HOST ADDRESS
     printf '[Match]\nName=host0\n[Network]\nAddress=%s/24\n' "$2" >"$logs/$1.network"
-    # what the host writes is kept in memory, and goes with it; its end of the link is host0, ours is vb-HOST
+    # a host keeps its files in memory; its end of the link is host0, the other end is vb-HOST
     start "$1" nsenter --target "$network" --net -- systemd-nspawn --quiet --boot --directory="$image" --volatile=overlay \
         --machine="$1" --register=no --keep-unit --network-bridge=bridge \
         --bind-ro="$logs/hosts:/etc/hosts" --bind-ro="$logs/$1.network:/etc/systemd/network/10-host0.network"
@@ -88,7 +88,7 @@ up() {
     echo "$network"
 }
 
-end() { # CONTROL_GROUP: kill all processes in it, and wait until they are gone
+end() { # CONTROL_GROUP: kill all its processes, and wait for their end
     echo 1 >"$1/cgroup.kill"
     wait_until 10 grep -q '^populated 0' "$1/cgroup.events"
 }
@@ -97,7 +97,7 @@ down() {
     local host
     [[ -d $lab ]] || return 0
     echo "ending all" >&2
-    # first what runs in the hosts, so that connections to them are closed and systemd-nspawn tidies up
+    # the processes in the hosts come first: connections are closed, and systemd-nspawn cleans up
     for host in "$lab"/*/payload; do [[ ! -d $host ]] || echo 1 >"$host/cgroup.kill"; done
     wait_until 5 hosts_are_gone || true
     end "$lab"
@@ -119,7 +119,7 @@ up)
     ;;
 down) down ;;
 check)
-    [[ -w /sys/fs/cgroup/cgroup.procs ]] # not so in most containers
+    [[ -w /sys/fs/cgroup/cgroup.procs ]] # read-only in most containers
     unshare --net true
     ;;
 esac

@@ -23,8 +23,9 @@ def next_port() -> Callable[[], int]:
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory, next_port: Callable[[], int]) -> Iterator[Callable[..., Deployment]]:
-    """``build(version, **options)`` starts a deployment of three data nodes and three Sentinels,
-    gone after the module's tests.
+    """Return ``build(version, **options)``, which starts three data nodes and three Sentinels.
+
+    The deployments are removed after the tests of the module.
     """
     made: list[Deployment] = []
 
@@ -40,5 +41,5 @@ def build(tmp_path_factory: pytest.TempPathFactory, next_port: Callable[[], int]
 
 @pytest.fixture(scope="module")
 def deployment(build: Callable[..., Deployment], request: pytest.FixtureRequest) -> Deployment:
-    """Redis 6.2.14, or the version that a test module's VERSION names."""
+    """Return a deployment of Redis 6.2.14, or of the version in VERSION of the test module."""
     return build(getattr(request.module, "VERSION", "6.2.14"))

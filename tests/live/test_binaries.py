@@ -1,6 +1,4 @@
-"""The role redis_binaries on three hosts: every method places a real server, and what is done once
-is done once.
-"""
+"""The role redis_binaries on three hosts: every method installs a real server, and only once."""
 
 from __future__ import annotations
 
@@ -35,7 +33,7 @@ BUILT_SIMPLY = {
 
 
 class Hosts:
-    """Three folders that stand for three hosts: all of them are this one, on a local connection."""
+    """Three folders that stand for hosts; all hosts are this machine, with a local connection."""
 
     def __init__(self, folder: Path, **of_the_first: str) -> None:
         self.folder = folder
@@ -71,7 +69,7 @@ class Hosts:
         return {re.findall(r"v=(\S+)", done.stdout)[0] for done in printed}
 
     def beside(self) -> set[str]:
-        """The names of all that is in the hosts' folders."""
+        """Return the names of all files in the hosts' folders."""
         return {path.name for host in HOSTS for path in (self.folder / host).iterdir()}
 
 
@@ -99,8 +97,8 @@ def test_an_archive_is_unpacked_once(hosts: Hosts) -> None:
 
 
 def test_what_a_killed_run_has_left_is_not_taken_for_whole(hosts: Hosts) -> None:
-    """Half a folder with a server that runs, half an unpacked archive, and a version of an upgrade
-    that was given up.
+    """Half a folder with a server that runs, half an unpacked archive, and the version of an
+    aborted upgrade.
     """
     archive = pack(SERVERS / VERSION, hosts.folder / "built")
     half, unpacked, other = hosts.folders()
@@ -198,9 +196,7 @@ def test_the_source_of_another_version_is_not_built(hosts: Hosts) -> None:
 
 
 def test_a_build_host_of_another_architecture_is_refused(tmp_path: Path) -> None:
-    """On host-1, as on a host with another processor, `uname -m` says so; the build host is this
-    one.
-    """
+    """On host-1, `uname -m` names another processor; the build host is this machine."""
     (tmp_path / "path").mkdir()
     programs = {"uname": "echo aarch64", "python": f'PATH={tmp_path}/path:$PATH exec {sys.executable} "$@"'}
     for name, line in programs.items():

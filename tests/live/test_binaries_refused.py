@@ -1,6 +1,4 @@
-"""An upgrade that is given the wrong binaries ends before anything is stopped: all servers keep
-their process ids.
-"""
+"""An upgrade with the wrong binaries ends before any server is stopped: all keep their PIDs."""
 
 from __future__ import annotations
 
@@ -23,13 +21,14 @@ NOTHING = "Nothing was placed and no server was touched"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where a test makes its archives."""
+    """Return the folder for the archives of a test."""
     return tmp_path
 
 
 def upgrade(deployment: Deployment, environment: dict[str, str] | None = None, **variables: Any) -> str:
-    """Run it, and return what it said without line breaks; it must fail, and nothing may be stopped
-    or left behind.
+    """Run an upgrade that must fail, and return its output without line breaks.
+
+    The upgrade may neither stop a server nor leave anything behind.
     """
     before = deployment.pids()
     settings = {"redis_upgrade_version": WANTED, "redis_binaries_cache": str(deployment.folder / "cache"), **variables}
@@ -65,7 +64,7 @@ def test_no_checksum(deployment: Deployment, folder: Path) -> None:
 
 
 def test_a_truncated_archive(deployment: Deployment, folder: Path) -> None:
-    """With the checksum of what there is of it, as after a download that broke off unnoticed."""
+    """The checksum is that of the truncated file, as after an interrupted download."""
     given = pack(SERVERS / WANTED, folder).truncated()
     said = upgrade(deployment, **archive(given.path, given.checksum))
     assert f"{given.path} is truncated, damaged, or no tar archive" in said
@@ -87,8 +86,10 @@ def test_another_version(deployment: Deployment, folder: Path) -> None:
 
 
 def test_no_room(deployment: Deployment, folder: Path) -> None:
-    """On one host of six; where we may not mount a small file system, more must stay free than any
-    disk has.
+    """One host of six has no space.
+
+    Without the right to mount a small file system, the test demands more free space than any disk
+    has.
     """
     given = pack(SERVERS / WANTED, folder)
     with small_disk(deployment.folder / "redis-2" / "redis.new") as small:
@@ -96,7 +97,7 @@ def test_no_room(deployment: Deployment, folder: Path) -> None:
         said = upgrade(deployment, **archive(given.path, given.checksum), **spare)
     assert f"{deployment.folder}/redis-2/redis.new needs " in said
     assert f"MiB free. {NOTHING}" in said
-    for path in left_behind(deployment):  # where there is room it is staged, whole
+    for path in left_behind(deployment):  # hosts with enough space have staged the whole version
         assert subprocess.run([path / "redis-server", "--version"], capture_output=True, check=False).returncode == 0
         shutil.rmtree(path)
 

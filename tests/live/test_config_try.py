@@ -1,6 +1,4 @@
-"""The module redis_config_try with real servers: what they accept, what they refuse and how that is
-told, and what is left behind.
-"""
+"""The module redis_config_try with real servers: accepted and refused files, and leftovers."""
 
 from __future__ import annotations
 
@@ -60,9 +58,7 @@ def attempt(version: str, config_file: Path, **options: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder for files of an instance, which other users may enter; nothing may be left of a
-    trial in the end.
-    """
+    """Yield a folder that other users may enter; in the end no trial may have left files."""
     with tempfile.TemporaryDirectory(prefix="config-try-", dir="/tmp") as path:
         Path(path).chmod(0o755)
         yield Path(path)
@@ -152,8 +148,8 @@ def test_certificates_are_read_as_the_user_of_the_server(folder: Path) -> None:
 
 
 def test_a_module_of_the_new_version_takes_the_place_of_the_old_one(folder: Path) -> None:
-    """The one in use is gone, the one beside the new server is no module; so the message tells
-    which one was loaded.
+    """The old module file is gone and the new one is no module, so the message tells which one was
+    loaded.
     """
     new = folder / "redis.new"
     shutil.copytree(SERVERS / "7.0.15", new)

@@ -1,8 +1,7 @@
-"""The operator in control, on real servers: one run at a time, a deadline, confirmation, hooks, a
-canary, no half-obeyed --limit.
+"""The operator's control over runs: one at a time, deadline, confirmation, hooks, canary, --limit.
 
-One upgrade under load, stopped in all these ways; each test begins where the one before has left
-the deployment.
+One upgrade under load is stopped in all these ways; each test begins with the deployment that the
+test before has left.
 """
 
 from __future__ import annotations
@@ -80,8 +79,8 @@ def test_wishes_that_cannot_be_met_are_refused_together_before_anything_is_touch
 
 @pytest.mark.usefixtures("writers")
 def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment: Deployment, tmp_path: Path) -> None:
-    """The first run is held by a hook on its first node, while others try; then that hook lets the
-    deadline pass, on any machine.
+    """A hook on the first node holds the first run while others try, and then lets the deadline
+    pass.
     """
     reached, go_on = tmp_path / "reached", tmp_path / "go-on"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
@@ -177,7 +176,7 @@ def test_a_canary_that_is_there_already_is_enough(deployment: Deployment) -> Non
 @pytest.mark.usefixtures("writers")
 def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> None:
     with in_terminal(command(deployment, "upgrade", redis_upgrade_confirm="handover"), tmp_path / "log") as (running, type_line):
-        running.wait_for(lambda: running.said("Type yes to go on"))
+        running.wait_for(lambda: running.has_printed("Type yes to go on"))
         assert deployment.masters() == ["redis-1"]
         type_line("no")
         assert running.end() != 0
@@ -193,15 +192,16 @@ def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("writers")
 def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tmp_path: Path) -> None:
-    """Killed between the handover and the old master; then another run of the same controller, and
-    one of another controller.
+    """A run is killed between the handover and the old master; two more runs follow.
+
+    The first of them is of the same controller, the second of another controller.
     """
     reached, orphan = tmp_path / "reached", tmp_path / "what its module waits for"
     touch = {"name": "Say that it is here", "ansible.builtin.file": {"path": str(reached), "state": "touch", "mode": "0600"}}
     hooks = hook(tmp_path, "after_handover", touch, waits_for(orphan))
     wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_confirm": "handover", "redis_upgrade_lock_s": 7200}
     with in_terminal(command(deployment, "upgrade", **wishes), tmp_path / "log") as (running, type_line):
-        running.wait_for(lambda: running.said("Type yes to go on"))
+        running.wait_for(lambda: running.has_printed("Type yes to go on"))
         type_line("yes")
         running.wait_for(reached.exists)
         os.killpg(running.process.pid, signal.SIGKILL)
@@ -212,13 +212,13 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     left = {path: path.read_text() for path in locks(deployment)}
     assert len(left) == 3
 
-    # the same controller: it takes the lock at once, and gives it back when it may not begin
+    # The same controller takes the lock at once, and releases it if it may not begin.
     done = run(deployment, "upgrade", redis_upgrade_deadline="2020-01-01T00:00Z")
     assert "Another run" not in done.stdout
     assert "which has passed" in words(done.stdout)
     assert locks(deployment) == []
 
-    # another controller does not know whether that run is dead
+    # Another controller does not know whether that run is dead.
     for path, text in left.items():
         path.write_text(text.replace('"machine": "', '"machine": "another one '), encoding="utf-8")
     done = run(deployment, "upgrade")

@@ -1,6 +1,4 @@
-"""Handovers under load where not everyone is let in, and where nodes go by other addresses than
-127.0.0.1.
-"""
+"""Handovers under load with authentication, TLS, and addresses other than 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -28,7 +26,8 @@ CASES: dict[str, tuple[str, Callable[[Path], Access]]] = {
 }
 
 
-QUICK = ("passwords", "Valkey")  # each case takes a quarter of a minute, mostly waiting for Sentinels; the others are in make test-all
+# Each case takes a quarter of a minute, mostly waiting for Sentinels; make test-all has the others.
+QUICK = ("passwords", "Valkey")
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.extended] * (case not in QUICK)) for case in CASES])
@@ -77,7 +76,7 @@ def test_no_secret_is_seen_at_any_verbosity(build: Build, tmp_path: Path) -> Non
 
 
 def refused(deployment: Deployment, **options: Any) -> str:
-    """The message of a handover that is refused, and that has changed nothing."""
+    """Return the message of a handover that is refused and has changed nothing."""
     before = (settings(deployment), deployment.masters(), deployment.pids())
     result = deployment.hand_over("redis-2", wait_s=2, **options)
     assert result.get("failed"), result

@@ -1,6 +1,4 @@
-"""Everything of ours is killed in the middle of a handover, module and standby: the next run
-finishes and puts back what is left.
-"""
+"""Module and standby are killed during a handover: the next run finishes and cleans up."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ FENCED = 2000000000
 
 
 def kill_everything(deployment: Deployment, when: Callable[[], bool], target: str, **options: object) -> None:
-    """Begins a handover and kills the module and its standby as soon as something can be seen."""
+    """Begin a handover, and kill the module and its standby as soon as a condition holds."""
     module = deployment.start_handover(target, **options)
     try:
         wait_until(when, 60)
@@ -113,7 +111,7 @@ def test_two_at_once(deployment: Deployment) -> None:
 
 @pytest.mark.extended
 def test_a_target_that_dies_when_it_is_to_be_promoted(deployment: Deployment) -> None:
-    """Sentinel gives the failover up soon, and the old master goes on."""
+    """Sentinel soon aborts the failover, and the old master continues."""
     before, target = settings(deployment), deployment.other_than_master()
     with Writers(deployment) as writers:
         module = deployment.start_handover(target)

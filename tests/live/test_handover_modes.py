@@ -1,4 +1,4 @@
-"""The handover in each mode, under load, on servers that have it and on servers that do not."""
+"""The handover in each mode, under load, on servers that support the mode and on others."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_what_the_sentinels_own_user_needs_is_found_out_before(build: Build) -> 
 
 
 def test_many_replicas_follow_at_once(build: Build) -> None:
-    """One after the other, at Sentinel's pace of a second each, they would take longer than the
-    failover itself.
+    """Replicas that follow one after the other, one per second, would take longer than the
+    failover.
     """
     deployment = build("7.0.15", replicas=4)
     before = settings(deployment)

@@ -1,6 +1,4 @@
-"""What a handover refuses to begin with, each on real servers: the message names it, and nothing is
-changed.
-"""
+"""Reasons to refuse a handover, each on real servers: the message names it, and nothing changes."""
 
 from __future__ import annotations
 
@@ -34,28 +32,24 @@ TARGET, OTHER = "redis-2", "redis-3"
 
 @pytest.fixture(scope="module")
 def deployment(build: Build) -> Deployment:
-    """ACL users, whose rights can be taken away; DEBUG and short time limits for what must go wrong
-    quickly.
-    """
+    """Return a deployment with ACL users, and with short limits for faults."""
     return build("7.0.15", access=with_users(), extra="busy-reply-threshold 100\n")
 
 
 @pytest.fixture(autouse=True)
 def _redis_1_is_the_master(deployment: Deployment) -> None:
-    """Also if the test before went wrong: each test shows its own fault only."""
+    """Restore the master after a failed test, so that each test shows only its own fault."""
     if not settled(deployment) or deployment.masters() != ["redis-1"]:
         wait_until(lambda: not deployment.hand_over("redis-1").get("failed"), seconds=120)
 
 
-def refuse(deployment: Deployment, spoil: Context, reason: str, *, inside: bool = True, **options: Any) -> str:
-    """The message of a handover that is refused while something is spoilt; nothing is changed by
-    it.
-    """
+def refuse(deployment: Deployment, fault: Context, reason: str, *, inside: bool = True, **options: Any) -> str:
+    """Return the message of a handover that is refused during a fault and changes nothing."""
     before = snapshot(deployment)
-    with spoil:
-        spoilt = snapshot(deployment) if inside else {}
+    with fault:
+        during = snapshot(deployment) if inside else {}
         result = deployment.hand_over(TARGET, **{"wait_s": 2, "timeout_ms": 1000, **options})
-        assert not inside or snapshot(deployment) == spoilt
+        assert not inside or snapshot(deployment) == during
     assert result.get("failed"), result
     assert reason in result["msg"]
     assert "Nothing was" in result["msg"], "it says what state the deployment is in"
@@ -142,9 +136,7 @@ def test_a_failover_in_progress(deployment: Deployment) -> None:
 
 
 def test_a_lag_that_cannot_be_caught_up(deployment: Deployment) -> None:
-    """Attempt after attempt, each taken back, until the time is up: the writes go on in between and
-    afterwards.
-    """
+    """Each attempt is aborted until the time is up; writes continue in between and afterwards."""
     with Writers(deployment) as writers:
         message = refuse(deployment, not_applying(deployment, OTHER), "no attempt succeeded within 8 s", inside=False, wait_s=8)
         verdict = writers.verdict()
@@ -198,9 +190,7 @@ def test_a_ghost(deployment: Deployment, name: str) -> None:
 
 
 def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
-    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds
-    mistrusts its clock.
-    """
+    """TILT lasts for 30 s after a Sentinel did not run for 2 s, so this test comes last."""
     with stopped(deployment, "sentinel-2"):
         time.sleep(2.5)
     time.sleep(0.3)

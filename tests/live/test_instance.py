@@ -1,4 +1,4 @@
-"""What must not be stopped is not stopped."""
+"""redis_instance refuses to stop a master, and a Sentinel that a failover needs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_sentinel_that_is_needed_is_not_stopped(deployment: Deployment) -> Non
 
 
 def test_a_master_that_nobody_follows_is_not_stopped(deployment: Deployment) -> None:
-    """It may be the only one that is left."""
+    """The master may be the only node that is left."""
     for name in ("redis-2", "redis-3"):
         deployment.processes[name].kill()
     wait_until(lambda: deployment.info("redis-1")["connected_slaves"] == "0", 20)

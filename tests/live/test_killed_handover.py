@@ -1,8 +1,8 @@
-"""Handovers killed with SIGKILL at random moments: the standby finishes or takes back, a rerun
-completes, and nothing is lost.
+"""Handovers killed with SIGKILL at random moments: nothing is lost, and a rerun completes them.
 
-KILLS says how often (default 6); the moments are spread over the whole handover. Killed are, in
-turn, the module, the ansible-playbook that runs it, and both.
+The standby finishes or reverts a handover whose module was killed. KILLS is the number of kills
+(default 6); their moments are spread over the whole handover. The victims are, in turn, the module,
+the ansible-playbook that runs it, and both.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from deployment import Deployment, Writers
 from states import settings, settled, wait_until
 
-VERSION = "7.0.15"  # it asks for INFO every second, so a handover takes about three seconds
+VERSION = "7.0.15"  # Sentinels ask for INFO every second, so a handover takes about three seconds.
 KILLS = int(os.environ.get("KILLS", "6"))
 
 
@@ -36,7 +36,7 @@ def kill_the_module(deployment: Deployment, target: str, after_s: float) -> None
 
 
 def controller_killed(deployment: Deployment, target: str, after_s: float, module_too: bool) -> None:
-    """ansible-playbook and its workers die at once, as with the controller's machine."""
+    """Kill ansible-playbook and its workers at once, as if the controller's machine had died."""
     words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.handover", "-e", f"redis_upgrade_handover_to={target}"]
     controller = subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, env=deployment.mark, text=True

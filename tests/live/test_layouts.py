@@ -1,6 +1,6 @@
-"""Where the instances are: the documented inventory of two shards that share hosts and one Sentinel
-set is upgraded while both are written to. Each host's servers listen on its own address only, in
-protected mode, and run as another user than we do.
+"""Upgrade of the documented two shards that share hosts and one Sentinel set, under load.
+
+Each host's servers listen on its own address only, in protected mode, and run as another user.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VERSION, WANTED = "6.2.9", "6.2.14"
 
 
 def like(shop: Shop) -> dict[str, Any]:
-    """Of each instance: whom its process and its files belong to, and where it listens."""
+    """Return the owner of the process and the files of each instance, and its addresses."""
     found = {}
     for name, pid in shop.pids().items():
         process, config, folder = Path(f"/proc/{pid}").stat(), shop.config(name).stat(), shop.config(name).parent.stat()
@@ -42,7 +42,7 @@ def like(shop: Shop) -> dict[str, Any]:
 
 
 def listening(pid: int) -> list[str]:
-    """The addresses at which a process listens, from /proc."""
+    """Return the addresses at which a process listens, from /proc."""
     sockets = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink()}
     found = []
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
@@ -55,9 +55,7 @@ def listening(pid: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Upgraded:
-    """What it was like before, what the writers of each shard saw, and what the upgrade said, the
-    first time and again.
-    """
+    """The state before the upgrade, the writers' verdicts, and the output of two upgrades."""
 
     shop: Shop
     before: dict[str, Any]

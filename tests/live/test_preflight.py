@@ -1,6 +1,4 @@
-"""Each finding of the preflight, provoked on real servers: it is told with its remedy, and nothing
-is touched.
-"""
+"""Each finding of the preflight, provoked on real servers: it has a remedy; nothing is touched."""
 
 from __future__ import annotations
 
@@ -20,12 +18,11 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_f
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS
 from deployment import MASTER, Deployment
 from faults import command, ghost, stopped, without
-from looking import Look, judge, look_at, survey, survey_all, untouched
-from spoils import (
+from injections import (
     MOUNTED,
     NO_FILE,
     READ_ONLY,
-    Spoil,
+    Injection,
     an_unfinished_run,
     append_only,
     config,
@@ -41,6 +38,7 @@ from spoils import (
     sentinel_set,
     together,
 )
+from preflights import Circumstances, evaluate, preflight, survey, survey_all, untouched
 from states import settled, wait_until
 
 pytestmark = pytest.mark.extended
@@ -51,8 +49,9 @@ Build = Callable[..., Deployment]
 
 @pytest.fixture(scope="module")
 def deployment(build: Build) -> Deployment:
-    """One for all tests; Sentinels that are patient, so that what is stopped for a moment stays
-    what it is.
+    """Return one deployment for all tests.
+
+    Its Sentinels are patient: an instance that is stopped for a moment is not taken for down.
     """
     return build(
         VERSION, access=with_users(), extra="enable-debug-command yes\nenable-protected-configs yes\nsave 3600 1\n", down_after_ms=60000
@@ -61,17 +60,16 @@ def deployment(build: Build) -> Deployment:
 
 @pytest.fixture(autouse=True)
 def _in_order(deployment: Deployment) -> None:
-    """Each test shows its own fault only, also if the one before went wrong."""
+    """Wait for order after a failed test, so that each test shows only its own fault."""
     wait_until(lambda: settled(deployment), 90)
 
 
 # -- faults
-# -----------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def written_to(deployment: Deployment) -> Iterator[None]:
-    """About 200 KiB are written per second."""
+    """Write about 200 KiB per second."""
     done = threading.Event()
 
     def write() -> None:
@@ -129,28 +127,27 @@ NOTE = (
 )
 
 
-# -- how the modules see their host
-# -----------------------------------------------------------------------------------
+# -- the hosts as the modules see them
 
 
 def in_namespace(script: str) -> list[str]:
-    """The module runs where things are mounted that the servers do not see."""
+    """Return a command that runs a module with mounts that the servers do not see."""
     return ["unshare", "--map-root-user", "--mount", "sh", "-ec", script + '; exec "$@"', "sh"]
 
 
-def scarce_memory(deployment: Deployment) -> Look:
+def scarce_memory(deployment: Deployment) -> Circumstances:
     fake = deployment.folder / "meminfo"
     fake.write_text("MemTotal:       24685000 kB\nMemAvailable:        512 kB\n", encoding="utf-8")
-    return Look(wrapped={"redis-1": in_namespace(f"mount --bind {fake} /proc/meminfo")})
+    return Circumstances(wrapped={"redis-1": in_namespace(f"mount --bind {fake} /proc/meminfo")})
 
 
-def full_data_disk(deployment: Deployment) -> Look:
+def full_data_disk(deployment: Deployment) -> Circumstances:
     data = deployment.folder / "redis-3" / "data"
-    return Look(wrapped={"redis-3": in_namespace(f"mount -t tmpfs -o size=64k none {data}")})
+    return Circumstances(wrapped={"redis-3": in_namespace(f"mount -t tmpfs -o size=64k none {data}")})
 
 
-def full_version_disk(deployment: Deployment) -> Look:
-    """A tiny file system above the version folder, which itself stays where it is."""
+def full_version_disk(deployment: Deployment) -> Circumstances:
+    """Return a look with a tiny file system above the version folder, which stays in place."""
     above = deployment.folder / "redis-3"
     kept = deployment.folder / "kept"
     kept.mkdir(exist_ok=True)
@@ -160,38 +157,37 @@ def full_version_disk(deployment: Deployment) -> Look:
         f"mkdir {above}/redis",
         f"mount --bind {kept} {above}/redis",
     ]
-    return Look(wrapped={"redis-3": in_namespace("; ".join(steps))})
+    return Circumstances(wrapped={"redis-3": in_namespace("; ".join(steps))})
 
 
-def wrong_clock(deployment: Deployment) -> Look:
-    """The module on redis-3's host has a clock that is an hour ahead, that on redis-2's one that is
-    behind.
-    """
+def wrong_clock(deployment: Deployment) -> Circumstances:
+    """Return a look with clocks that are an hour ahead (redis-3) and an hour behind (redis-2)."""
     environment = {}
     for name, shift in (("redis-2", -3600), ("redis-3", 3600)):
         folder = deployment.folder / f"clock-{name}"
         folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(f"import time\n_now = time.time\ntime.time = lambda: _now() + {shift}\n", encoding="utf-8")
         environment[name] = {"PYTHONPATH": str(folder)}
-    return Look(environment=environment)
+    return Circumstances(environment=environment)
 
 
 # -- the findings
-# -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Case:
-    """``besides``: what else may be found, since one thing brings another. ``silent``: who does not
-    answer meanwhile.
+    """A fault and its finding.
+
+    ``besides``: checks of findings that the fault may bring along. ``silent``: instances that do
+    not answer meanwhile.
     """
 
     check: str
     node: str
     seen: str
-    spoil: Spoil = lambda _deployment: contextlib.nullcontext()
+    inject: Injection = lambda _deployment: contextlib.nullcontext()
     severity: str = "refusal"
-    look: Callable[[Deployment], Look] = lambda _deployment: Look()
+    circumstances: Callable[[Deployment], Circumstances] = lambda _deployment: Circumstances()
     besides: str = ""
     silent: tuple[str, ...] = ()
 
@@ -199,31 +195,31 @@ class Case:
         return f"{self.check}: {self.seen[:50]}"
 
 
-def looking(**options: Any) -> Callable[[Deployment], Look]:
-    return lambda _deployment: Look(**options)
+def under(**options: Any) -> Callable[[Deployment], Circumstances]:
+    return lambda _deployment: Circumstances(**options)
 
 
 ALL_NODES, ALL_SENTINELS = "redis-1 redis-2 redis-3", "sentinel-1 sentinel-2 sentinel-3"
 SMALL = {"repl_backlog_size": 16384}
 BUFFERS = {**SMALL, "client_output_buffer_limit": "replica 262144 262144 1"}
 CASES = [
-    Case("inventory", "shard mymaster", "which the inventory does not have", look=looking(inventory_lacks=["redis-3"])),
+    Case("inventory", "shard mymaster", "which the inventory does not have", circumstances=under(inventory_lacks=["redis-3"])),
     Case("answers", "redis-3", "the data node does not answer", hung("redis-3", 0), besides="replica-eligible", silent=("redis-3",)),
-    Case("access", "redis-2", "cannot be surveyed: INFO", look=looking(options={"redis-2": {"login_password": "wrong"}})),
+    Case("access", "redis-2", "cannot be surveyed: INFO", circumstances=under(options={"redis-2": {"login_password": "wrong"}})),
     Case(
         "answers",
         "sentinel-1",
         "this is a Sentinel, the inventory has it as data node",
-        look=looking(options={"sentinel-1": {"kind": "redis"}}),
+        circumstances=under(options={"sentinel-1": {"kind": "redis"}}),
         besides="sentinels-known spare-sentinel",
     ),
-    Case("downgrade", "redis-1", "a downgrade is refused", look=looking(settings={"version": "6.2.14"})),
-    Case("format", "shard mymaster", "no way back from 8.0.2 to 7.0.15", look=looking(settings={"version": "8.0.2"})),
+    Case("downgrade", "redis-1", "a downgrade is refused", circumstances=under(settings={"version": "6.2.14"})),
+    Case("format", "shard mymaster", "no way back from 8.0.2 to 7.0.15", circumstances=under(settings={"version": "8.0.2"})),
     Case(
         "format",
         "shard mymaster",
         "no way back from 8.0.2 to 7.0.15",
-        look=looking(settings={"version": "8.0.2", "accept_no_way_back": True}),
+        circumstances=under(settings={"version": "8.0.2", "accept_no_way_back": True}),
         severity="warning",
     ),
     Case("sentinels-agree", "shard mymaster", "disagree on the quorum", sentinel_set("sentinel-2", "quorum", 1, 2)),
@@ -260,12 +256,12 @@ CASES = [
     Case("loading", "redis-3", "it is loading its data", loading, besides="replica-eligible answers"),
     Case("link", "redis-3", "its link to the master is down", cut_off, besides="replica-eligible"),
     Case("follows", "redis-3", "it follows redis-2, which is not the master", following("redis-3", "redis-2"), besides="replica-eligible"),
-    Case("lag", "redis-3", "bytes behind the master", lagging, look=looking(settings={"max_lag_bytes": 1000})),
+    Case("lag", "redis-3", "bytes behind the master", lagging, circumstances=under(settings={"max_lag_bytes": 1000})),
     Case("min-replicas", "redis-1", "min-replicas-to-write is 2, and 2 replicas", config("redis-1", min_replicas_to_write=2)),
     Case("persistence", "redis-1", "no persistence", config("redis-1", save=""), severity="warning", besides="full-sync"),
     Case("full-sync", "redis-3", 'it saves nothing when it is stopped (save ""', config("redis-3", save=""), severity="warning"),
     Case("full-sync", "redis-2", "starts from its append-only file", append_only, severity="warning"),
-    # it answers even a PING with MISCONF then, which Sentinel does not take for an answer
+    # It then answers even a PING with MISCONF, which Sentinel does not accept as an answer.
     Case("save-failed", "redis-3", "its last BGSAVE failed", unable_to_save, besides="replica-eligible"),
     Case(
         "backlog",
@@ -290,18 +286,18 @@ CASES = [
         "512 KiB of memory are available",
         config("redis-3", save=""),
         severity="warning",
-        look=scarce_memory,
+        circumstances=scarce_memory,
         besides="full-sync",
     ),
     Case("files", "redis-3", "lies inside the version folder", lambda d: config("redis-3", dir=str(d.folder / "redis-3" / "redis"))(d)),
     Case("config-rewrite", "redis-3", "may not write the folder", restarted("redis-3", READ_ONLY)),
     Case("config-rewrite", "redis-3", "is a mount", restarted("redis-3", MOUNTED)),
     Case("files", "redis-3", "without a configuration file", restarted("redis-3", NO_FILE)),
-    Case("service-manager", "redis-3", "", look=looking(options={"redis-3": {"service_manager": "systemd"}})),
-    Case("disk", "redis-3/redis", "for a data file", own_data_folder, severity="warning", look=full_data_disk),
-    Case("disk", "redis-3/redis", "for the programs of the new version", look=full_version_disk),
-    Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", look=wrong_clock),
-    Case("clock", "redis-2", "s or more behind the controller's", severity="warning", look=wrong_clock),
+    Case("service-manager", "redis-3", "", circumstances=under(options={"redis-3": {"service_manager": "systemd"}})),
+    Case("disk", "redis-3/redis", "for a data file", own_data_folder, severity="warning", circumstances=full_data_disk),
+    Case("disk", "redis-3/redis", "for the programs of the new version", circumstances=full_version_disk),
+    Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", circumstances=wrong_clock),
+    Case("clock", "redis-2", "s or more behind the controller's", severity="warning", circumstances=wrong_clock),
     Case("leftovers", "redis-1", "it is fenced", config("redis-1", min_replicas_to_write=2147483647), severity="warning"),
     Case("leftovers", "redis-2/redis", "the replica-priority of redis-2 is 100, and was 50", an_unfinished_run, severity="warning"),
     Case("leftovers", "redis-2", "is not usable", file_in_journal("redis-{redis_2}.json", "nonsense")),
@@ -314,19 +310,19 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) -> None:
-    look = case.look(deployment)
+    circumstances = case.circumstances(deployment)
     allowed = {case.check, *case.besides.split()}
     last: list[dict[str, Any]] = []
 
     def found() -> bool:
-        last[:] = look_at(deployment, look)["findings"]
+        last[:] = preflight(deployment, circumstances)["findings"]
         mine = [one for one in last if one["check"] == case.check and case.seen in one["seen"] and one["node"].startswith(case.node)]
         return bool(mine) and {one["severity"] for one in mine} == {case.severity} and {one["check"] for one in last} <= allowed
 
-    with case.spoil(deployment):
+    with case.inject(deployment):
         before = untouched(deployment, case.silent)
         deadline = time.monotonic() + 8
-        while not found():  # a machine that is busy may be late with something else for a moment
+        while not found():  # on a busy machine, another finding may be there for a moment
             assert time.monotonic() < deadline, "\n".join(f"{one['check']} ({one['severity']}): {one['text']}" for one in last)
         assert untouched(deployment, case.silent) == before
     assert all(one["why"] and one["do"] and one["text"].startswith(one["node"]) for one in last)
@@ -334,14 +330,14 @@ def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) 
 
 @pytest.mark.parametrize("name", ["redis-2", "sentinel-2"])
 def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
-    """Of those that docs/rights.md names: each one alone, and all at once."""
+    """Each documented right is missed alone, and all of them together."""
     rights = [right[1:] for right in documented_rights()["Sentinels" if name.startswith("sentinel") else "data nodes"].split()]
     assert len(rights) > 8
-    records, before = survey_all(deployment, Look()), untouched(deployment)
+    records, before = survey_all(deployment, Circumstances()), untouched(deployment)
     for right in rights:
         with without(deployment, [name], right):
-            spoilt = {**records, name: survey(deployment, name, Look())}
-        found = [one for one in judge(deployment, spoilt, Look())["findings"] if one["check"] == "rights"]
+            changed = {**records, name: survey(deployment, name, Circumstances())}
+        found = [one for one in evaluate(deployment, changed, Circumstances())["findings"] if one["check"] == "rights"]
         (one,) = found
         useful = right in ("sentinel|set", "sentinel|debug")
         assert one["node"] == name
@@ -350,23 +346,24 @@ def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
     with contextlib.ExitStack() as stack:
         for right in rights:
             stack.enter_context(without(deployment, [name], right))
-        spoilt = {**records, name: survey(deployment, name, Look())}
-    told = " ".join(one["text"] for one in judge(deployment, spoilt, Look())["findings"] if one["check"] == "rights")
-    others = ["multi", "exec"] if name == "redis-2" else rights  # without a transaction the rest cannot be tried out
+        changed = {**records, name: survey(deployment, name, Circumstances())}
+    told = " ".join(one["text"] for one in evaluate(deployment, changed, Circumstances())["findings"] if one["check"] == "rights")
+    # Without a transaction the other rights cannot be tried.
+    others = ["multi", "exec"] if name == "redis-2" else rights
     assert all(f"+{right}" in told for right in others)
     assert untouched(deployment) == before
 
 
 def test_a_deployment_in_order(deployment: Deployment) -> None:
     before = untouched(deployment)
-    wait_until(lambda: not look_at(deployment, Look())["findings"])
+    wait_until(lambda: not preflight(deployment, Circumstances())["findings"])
     assert untouched(deployment) == before
 
 
 def test_a_ghost(deployment: Deployment) -> None:
     """A Sentinel that is gone for good, and that all others still count."""
     with ghost(deployment, "sentinel-4") as address:
-        found = look_at(deployment, Look())["findings"]
+        found = preflight(deployment, Circumstances())["findings"]
     seen = [one["seen"] for one in found if one["check"] == "sentinels-known"]
     assert seen == ["it knows 4 Sentinels, the inventory has 3"] * 3
     assert address
@@ -411,17 +408,15 @@ def test_the_playbook_tells_all_at_once(deployment: Deployment, tmp_path: Path, 
 
 
 def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
-    """Comes last, since it lasts for 30 s: a Sentinel that did not run for more than two seconds
-    mistrusts its clock.
-    """
+    """TILT lasts for 30 s after a Sentinel did not run for 2 s, so this test comes last."""
     with stopped(deployment, "sentinel-2"):
         time.sleep(2.5)
     time.sleep(0.3)
     before = untouched(deployment)
-    assert [one["seen"] for one in look_at(deployment, Look())["findings"] if one["check"] == "tilt"] == ["it is in TILT"]
+    assert [one["seen"] for one in preflight(deployment, Circumstances())["findings"] if one["check"] == "tilt"] == ["it is in TILT"]
     assert untouched(deployment) == before
 
 
 def test_no_check_is_left_out() -> None:
-    elsewhere = {"rights", "sentinels-known", "tilt", "operator"}  # the last one in test_control
+    elsewhere = {"rights", "sentinels-known", "tilt", "operator"}  # test_control has the last one
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

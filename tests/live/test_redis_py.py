@@ -1,7 +1,4 @@
-"""redis-py on the hosts: the oldest supported version (Debian 12's), one that is too old, and none.
-
-The role can install redis-py, too.
-"""
+"""redis-py on the hosts: the oldest supported version, one too old, none; and its installation."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ VERSION = "6.2.14"
 
 
 def packages(version: str) -> Path:
-    """A folder with this version of redis-py, as pip has installed it."""
+    """Return a folder with this version of redis-py, installed by pip."""
     folder = ROOT / ".cache" / "redis-py" / version
     if not (folder / "redis").exists():
         partial = folder.with_name(f"{version}.partial")
@@ -35,7 +32,7 @@ def packages(version: str) -> Path:
 
 
 def run(name: str, version: str, **arguments: Any) -> dict[str, Any]:
-    """Run a module with a version of redis-py before the one of the environment."""
+    """Run a module with a version of redis-py that precedes the version of the environment."""
     path = os.pathsep.join([str(packages(version)), str(ROOT / ".cache" / "collections")])
     done = subprocess.run(
         [sys.executable, "-c", RUN_MODULE, name],
@@ -89,9 +86,8 @@ def test_one_that_is_too_old_is_told(name: str) -> None:
 
 
 # -- the role's entry point
-# -------------------------------------------------------------------------------------------
 
-# A package manager that makes a version of redis-py known to the Python that runs it.
+# A package manager that offers a version of redis-py to the Python that runs it.
 PACKAGE_MANAGER = """
 import site
 from ansible.module_utils.basic import AnsibleModule
@@ -104,7 +100,7 @@ module.exit_json(changed=True)
 
 
 class Host:
-    """A Python of its own, at first without redis-py, and the play of docs/requirements.md on it."""
+    """A separate Python, at first without redis-py, and the documented play on it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,7 +1,6 @@
-"""A configuration that the new version refuses ends the upgrade before anything is stopped: 7.0 has
-no gopher-enabled.
+"""A configuration that the new version refuses ends the upgrade before anything is stopped.
 
-A tried Sentinel must never be heard of by the others, so that is seen to here, too.
+7.0 has no gopher-enabled. The other Sentinels must never hear of a Sentinel on trial.
 """
 
 from __future__ import annotations
@@ -27,9 +26,7 @@ OLD_DIRECTIVE = "gopher-enabled no"
 
 
 def with_line(deployment: Deployment, name: str) -> int:
-    """Appends the old directive to the file of an instance, which knows it; returns the number of
-    its line.
-    """
+    """Append the old directive to the file of an instance; return the number of its line."""
     file = deployment.config(name)
     text = file.read_text(encoding="utf-8").rstrip("\n") + f"\n{OLD_DIRECTIVE}\n"
     file.write_text(text, encoding="utf-8")
@@ -61,7 +58,7 @@ def test_one_refusal_ends_the_run_before_the_first_stop(deployment: Deployment, 
 
 
 def heard(deployment: Deployment) -> dict[str, Any]:
-    """What a Sentinel that is tried could leave behind at the others and at the data nodes."""
+    """Return the traces that a Sentinel on trial could leave at Sentinels and at data nodes."""
     peers = {
         name: sorted(
             str(dict(zip(peer[::2], peer[1::2], strict=True))["name"]) + str(dict(zip(peer[::2], peer[1::2], strict=True))["port"])
@@ -90,9 +87,7 @@ EVENTS = ("+sentinel", "+sentinel-address-switch", "+sentinel-invalid-addr", "+s
 
 @contextmanager
 def sentinel_from(config_file: Path) -> Iterator[None]:
-    """A Sentinel of the new version, for longer than it takes the others to hear of it (it says
-    hello every two seconds).
-    """
+    """Run a Sentinel of the new version for 5 s; it would announce itself every two seconds."""
     server = SERVERS / WANTED / "redis-server"
     process = subprocess.Popen([server, config_file, "--sentinel"], stdout=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -108,7 +103,8 @@ def test_the_other_sentinels_never_hear_of_a_tried_one(deployment: Deployment, t
     before = heard(deployment)
     real = deployment.config("sentinel-1")
     assert "sentinel known-sentinel" in real.read_text()
-    folder = Path("/tmp") / f"t-{tmp_path.name[-20:]}-{deployment.ports['sentinel-1']}"  # the path of a socket must be short
+    # The path of a socket must be short.
+    folder = Path("/tmp") / f"t-{tmp_path.name[-20:]}-{deployment.ports['sentinel-1']}"
     folder.mkdir()
     try:
         config = trial_config(str(real), True, HostFiles(), Place(str(folder), 1, "/bin/true", str(real.parent)))
@@ -131,9 +127,7 @@ def test_a_running_sentinel_is_tried_and_nothing_changes(deployment: Deployment)
 
 
 def test_this_would_see_a_sentinel_that_is_heard_of(deployment: Deployment, tmp_path: Path) -> None:
-    """The control: the same configuration with nothing but another port and folder does join the
-    others, for moments at a time.
-    """
+    """Positive control: with only another port and folder, the Sentinel does join for moments."""
     before = heard(deployment)
     text = deployment.config("sentinel-1").read_text()
     ours = text + f"port {deployment.ports['sentinel-1'] + 9}\ndir {tmp_path}\nlogfile {tmp_path}/log\n"

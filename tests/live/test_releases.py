@@ -1,6 +1,4 @@
-"""Upgrades of instances that run through a symbolic link to their release: plain processes,
-configuration in the release.
-"""
+"""Upgrades of plain processes that run through a link to a release, with the configuration."""
 
 from __future__ import annotations
 
@@ -9,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from broken_builds import broken_build
 from deployment import Deployment, Writers, server_in
-from spoilt import spoilt_build
 from states import settled, wait_until
 
 from playbooks import WANTED, interrupt_when, run
@@ -21,9 +19,7 @@ VERSION = "6.2.9"
 
 
 def into_releases(deployment: Deployment) -> None:
-    """Every instance runs through a link from now on, as if it had been started so: ``redis`` ->
-    ``releases/6.2.9``.
-    """
+    """Make every instance run through a link, as if started so: ``redis`` -> ``releases/6.2.9``."""
     for name in deployment.ports:
         link = deployment.folder / name / "redis"
         release = link.parent / "releases" / VERSION
@@ -38,9 +34,7 @@ def links(deployment: Deployment) -> dict[str, str]:
 
 
 def state_of(config: Path) -> set[str]:
-    """What a Sentinel must never lose; Sentinels that were there are there still, whatever has been
-    learned since.
-    """
+    """Return the lines that a Sentinel must not lose, whatever it has learned since."""
     kept = ("sentinel myid", "sentinel known-sentinel", "sentinel known-replica", "# ours")
     return {line for line in config.read_text(encoding="utf-8").splitlines() if line.startswith(kept)}
 
@@ -66,7 +60,7 @@ def test_two_instances_that_run_through_the_same_link(deployment: Deployment) ->
 
 
 def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Path) -> None:
-    broken = spoilt_build(tmp_path / "broken", WANTED, "exit 1", only="/redis/")
+    broken = broken_build(tmp_path / "broken", WANTED, "exit 1", only="/redis/")
     before = links(deployment)
     done = run(deployment, "upgrade", redis_binaries_source=broken)
     assert done.returncode != 0
@@ -77,9 +71,7 @@ def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Pat
 
 
 def test_upgraded_through_interruptions(deployment: Deployment) -> None:
-    """The staged release of the failed attempt is in the way of nobody; the second run finishes
-    what the first one began.
-    """
+    """The release that a failed attempt staged does no harm; the second run finishes the first."""
     for name in deployment.ports:
         with deployment.config(name).open("a", encoding="utf-8") as file:
             file.write("# ours\n")

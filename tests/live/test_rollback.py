@@ -1,8 +1,6 @@
-"""A node that fails with the new version is put back, and a whole deployment goes back, on real
-servers under load.
+"""A node that fails with the new version is reverted, and a whole deployment is rolled back.
 
-Two deployments go through one story each; each test begins where the one before has left its
-deployment.
+Two deployments, under load; each test begins with the deployment that the test before has left.
 """
 
 from __future__ import annotations
@@ -12,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from broken_builds import broken_build
 from deployment import Deployment, Writers
-from spoilt import spoilt_build
 from states import journals_left, settled, wait_until
 
 from playbooks import WANTED, run, words
@@ -21,13 +19,13 @@ from playbooks import WANTED, run, words
 SENTINELS = ["sentinel-1", "sentinel-2", "sentinel-3"]
 NODES = ["redis-1", "redis-2", "redis-3"]
 
-# The real server, whose link to its master never comes up: it logs in there as somebody unknown.
+# The real server, whose link to its master never comes up: it logs in with an unknown user.
 UNLINKED = 'exec "$real" "$@" --masteruser nobody --masterauth wrong'
 CRASHES = "( sleep 3; kill -9 $$ ) > /dev/null 2>&1 &"
 
 
 def config(deployment: Deployment, name: str) -> dict[str, Any]:
-    """What must be as before when a node was put back."""
+    """Return the properties of a configuration file that a reverted node must have again."""
     file = deployment.config(name)
     found = file.stat()
     return {"text": file.read_bytes(), "mode": found.st_mode, "owner": (found.st_uid, found.st_gid)}
@@ -52,7 +50,7 @@ def patch(build: Callable[..., Deployment]) -> Deployment:
 
 @pytest.fixture(scope="module")
 def barrier(build: Callable[..., Deployment]) -> Deployment:
-    """7.0.15 writes an RDB that 6.2.14 cannot read."""
+    """Return a deployment whose version cannot read the RDB that 7.0.15 writes."""
     return build("6.2.14")
 
 
@@ -61,7 +59,6 @@ def under_load(deployment: Deployment) -> Writers:
 
 
 # -- 6.2.9 to 6.2.14: the same data
-# ------------------------------------------------------------------------------------
 
 
 def test_nothing_to_go_back_to(patch: Deployment) -> None:
@@ -76,9 +73,9 @@ def test_nothing_to_go_back_to(patch: Deployment) -> None:
 
 @pytest.mark.extended
 def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deployment, tmp_path: Path) -> None:
-    patch.command("redis-2", "CONFIG", "REWRITE")  # the upgrade does that, too
+    patch.command("redis-2", "CONFIG", "REWRITE")  # the upgrade does so as well
     before = config(patch, "redis-2")
-    source = spoilt_build(tmp_path / "crashes", WANTED, f"{CRASHES}\n{UNLINKED}")
+    source = broken_build(tmp_path / "crashes", WANTED, f"{CRASHES}\n{UNLINKED}")
     with under_load(patch) as writers:
         done = run(patch, "upgrade", redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
         verdict = writers.verdict()
@@ -146,7 +143,6 @@ def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment) -
 
 
 # -- 6.2.14 to 7.0.15: data that the old version cannot read
-# -----------------------------------------------------------
 
 
 BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}
@@ -154,7 +150,7 @@ BARRIER = {"wanted": "7.0.15", "redis_upgrade_accept_no_way_back": True}
 
 @pytest.mark.extended
 def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment, tmp_path: Path) -> None:
-    source = spoilt_build(tmp_path / "unlinked", "7.0.15", UNLINKED)
+    source = broken_build(tmp_path / "unlinked", "7.0.15", UNLINKED)
     with under_load(barrier) as writers:
         done = run(barrier, "upgrade", **BARRIER, redis_binaries_source=source, redis_upgrade_canary=1, redis_upgrade_wait_s=15)
         verdict = writers.verdict()

@@ -1,6 +1,4 @@
-"""The upgrade playbook on real servers: check mode, interruption after every play, and what it
-refuses.
-"""
+"""The upgrade playbook on real servers: check mode, interruptions after each play, refusals."""
 
 from __future__ import annotations
 
@@ -18,8 +16,9 @@ VERSION = "6.2.9"
 
 
 def snapshot(deployment: Deployment) -> dict[str, Any]:
-    """Process ids, roles and priorities, and every file with its time of change; logs and what
-    Sentinels save aside.
+    """Return PIDs, roles, and every file with its modification time.
+
+    Logs and files that servers save by themselves are left out.
     """
     files = {
         str(path): path.stat().st_mtime_ns
@@ -70,14 +69,13 @@ def test_missing_groups_are_refused(tmp_path: Path, deployment: Deployment) -> N
 
 @pytest.mark.extended
 def test_interrupted_after_every_play_and_started_again(deployment: Deployment) -> None:
-    """One upgrade, interrupted at the beginning of each play (that is, after the one before) and in
-    the middle of two.
-    """
+    """One upgrade is interrupted at the beginning of each play, and in the middle of two plays."""
     moments = [
         "PLAY [(4/8)",
         "Keep that this step has come to its end",
         "PLAY [(5/8)",
-        "Stop, put the new version in place, and start it",  # where two are left: one that has begun is finished
+        # Two instances are left at that moment: the step that has begun is finished.
+        "Stop, put the new version in place, and start it",
         "PLAY [(6/8)",
         "PLAY [(7/8)",
         "PLAY [(8/8)",
@@ -87,7 +85,7 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
         for moment in moments:
             output = interrupt_when(deployment, moment)
             assert moment in output, output
-            # what had begun on a node is carried to its end there
+            # A step that has begun on a node is finished there.
             wait_until(lambda: settled(deployment), 60)
             assert len(deployment.masters()) == 1
         done = run(deployment, "upgrade")

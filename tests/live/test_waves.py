@@ -1,6 +1,4 @@
-"""Several shards are upgraded side by side: one instance of a wave fails, and what becomes of the
-others in it.
-"""
+"""Several shards are upgraded side by side: one instance of a wave fails, the others finish."""
 
 from __future__ import annotations
 
@@ -8,8 +6,8 @@ from collections.abc import Callable
 
 import layout
 import pytest
+from broken_builds import broken_build
 from deployment import Writers
-from spoilt import spoilt_build
 
 import playbooks
 
@@ -19,7 +17,7 @@ VERSION, WANTED = "6.2.9", "6.2.14"
 
 def test_one_of_a_wave_fails(next_port: Callable[[], int]) -> None:
     with layout.shop(VERSION, next_port()) as shop:
-        source = spoilt_build(shop.folder / "spoilt", WANTED, "exit 1", only="/cache-")
+        source = broken_build(shop.folder / "broken", WANTED, "exit 1", only="/cache-")
         with Writers(shop, stop="stop-1", master_name="cache") as one, Writers(shop, stop="stop-2", master_name="sessions") as two:
             failed = playbooks.run(shop.inventory, "upgrade", redis_binaries_source=source)
             between = shop.versions()

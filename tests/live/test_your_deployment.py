@@ -1,7 +1,6 @@
-"""The documented inventories, each on servers of the layout that it describes.
+"""The documented inventories on matching servers: the plan finds everything, every gate is open.
 
-The plan finds every instance, and the preflight refuses nothing. test_layouts upgrades the
-inventory with two shards.
+The inventory with two shards is upgraded in test_layouts.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def known_options() -> set[str]:
 
 
 def variables_of(inventory: Any) -> set[str]:
-    """Return the names of all variables, of groups and of hosts."""
+    """Return all names of variables, of groups and of hosts."""
     found: set[str] = set()
     for group in (inventory or {}).values():
         for host in (group.get("hosts") or {}).values():
@@ -58,9 +57,7 @@ def test_each_one_is_run_by_a_test() -> None:
 
 
 def on_this_machine(name: str, deployment: Deployment, folder: Path) -> Path:
-    """Write the inventory for this machine: all hosts are this one, so ports, folders and files
-    differ.
-    """
+    """Write the inventory for this machine: each host has other ports, folders and files."""
     text = documented_inventories()[name].replace("/etc/redis/tls", str(folder / "certificates")).replace("[sv,", "[echo, sv,")
     text = text.replace("/opt/redis-6379/redis", f"{folder}/{{{{ inventory_hostname }}}}/redis")
     text = text.replace("/opt/sentinel-26379/redis", f"{folder}/{{{{ inventory_hostname }}}}/sentinel")

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from places import Places
+from pool import DeploymentPool
 from runner import Row
 from table import FAULTS
 from xdist.remote import Producer
@@ -20,9 +20,10 @@ SHARED = {one.name: one.world.version for one in FAULTS if one.shared}
 
 
 class FaultScheduling(LoadScopeScheduling):
-    """Distribute single faults to the workers, but all faults that share a deployment to one worker.
+    """Distribute single faults to the workers, but all faults that share a deployment to one
+    worker.
 
-    The mark xdist_group would do, but has no effect with pytest 9.2 (pytest-xdist issue 1386).
+    The mark xdist_group would do so, but has no effect with pytest 9.2 (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -34,15 +35,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FaultSc
 
 
 @pytest.fixture(scope="session")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    found = Places(tmp_path_factory.mktemp)
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeploymentPool]:
+    found = DeploymentPool(tmp_path_factory.mktemp)
     yield found
     found.close()
 
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Iterator[Row]:
-    """Yield the row that the test fills in; it reaches the table with the report of the test."""
+    """Yield the row that the test fills in; the report of the test carries the row to the table."""
     found = Row(str(request.node.callspec.params["fault"]))
     yield found
     request.node.user_properties.append((ROW, asdict(found)))

@@ -1,4 +1,4 @@
-"""What a fault is: how it comes about, and what the upgrade must make of it."""
+"""A fault: how it is injected, and the required behaviour of the upgrade."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 from access import Access, with_passwords, with_users_and_certificates
 from deployment import Deployment
-from spoils import Spoil
+from injections import Injection
 
 from playbooks import Running
 
-# What a run says that has come to its end.
+# The output of a run that reached its end.
 DONE = "Every instance runs the version that it should run, and the master is where it should be."
 
 Moment = Callable[[Deployment, Running], bool]
 
 
 class Expected(Enum):
-    """How the run ends that meets the fault."""
+    """The end of the run that meets the fault."""
 
     REFUSED = "refused, nothing touched"
     UNSTAGED = "ended before anything was stopped"
@@ -34,7 +34,7 @@ class Expected(Enum):
 
 @dataclass(frozen=True)
 class World:
-    """The deployment that meets the fault, and where its upgrade leads."""
+    """The deployment that meets the fault, and the version that its upgrade leads to."""
 
     version: str
     wanted: str
@@ -43,9 +43,9 @@ class World:
     extra: str = ""
 
 
-# A password with every character that somebody could take for their own.
+# A password with every character that has a special meaning somewhere.
 PASSWORDS = World("6.2.9", "6.2.14", lambda _folder: with_passwords())
-# There is no way back from it, but ACL rights can be taken away one by one.
+# A rollback is impossible, but ACL rights can be taken away one by one.
 USERS = World("7.0.15", "valkey-8.0.1", with_users_and_certificates, {"redis_upgrade_accept_no_way_back": True})
 
 
@@ -55,22 +55,25 @@ def nothing(_deployment: Deployment) -> contextlib.AbstractContextManager[Any]:
 
 @dataclass(frozen=True)
 class Fault:
-    """``says``: what the run that meets it must say.
+    """A fault, and the upgrade that meets it.
 
-    ``before`` is in force from before the run until after it, ``then`` from the moment on; both are
-    gone when it is run again. ``given``: variables of the run that meets it. ``silent``: instances
-    that do not answer meanwhile. ``old``: those that must run the old version after it.
-    ``may_lose_s``: for how long the servers themselves lose what they have acknowledged.
-    ``shared``: on the deployment that refusals leave untouched, and in the end it is gone.
+    ``says``: a text that the run must print. ``before`` is in force from before the run until after
+    it, ``then`` from the ``moment`` on; neither is in force when the upgrade runs again. ``given``:
+    variables of the run.
+
+    ``silent``: instances that do not answer meanwhile. ``old``: instances that must run the old
+    version afterwards. ``may_lose_s``: the time for which the servers' own replication may lose
+    acknowledged writes. ``last``: the upgrade that completes the earlier refusals. ``shared``: the
+    deployment is the one that refusals leave untouched.
     """
 
     name: str
     expected: Expected
     says: str
     world: World = PASSWORDS
-    before: Spoil = nothing
+    before: Injection = nothing
     moment: Moment | None = None
-    then: Spoil = nothing
+    then: Injection = nothing
     given: Callable[[Deployment], Mapping[str, Any]] = lambda _deployment: {}
     options: Mapping[str, Any] = field(default_factory=dict)
     silent: tuple[str, ...] = ()
@@ -87,20 +90,18 @@ class Fault:
         return self.last or self.expected in (Expected.REFUSED, Expected.UNSTAGED)
 
 
-def said(text: str) -> Moment:
-    """When a line of the run's output has the text."""
-    return lambda _deployment, running: running.said(text)
+def printed(text: str) -> Moment:
+    """Return the moment at which the output of the run has the text."""
+    return lambda _deployment, running: running.has_printed(text)
 
 
-def gone(name: str, after: str) -> Moment:
-    """When the process that the instance has had until now has ended, once the run has said
-    something.
-    """
-    return lambda deployment, running: running.said(after) and deployment.processes[name].poll() is not None
+def process_ended(name: str, after: str) -> Moment:
+    """Return the moment at which an instance's process has ended, after a text in the output."""
+    return lambda deployment, running: running.has_printed(after) and deployment.processes[name].poll() is not None
 
 
 def answers(deployment: Deployment, name: str) -> bool:
     try:
         return bool(deployment.administer(name, "PING"))
-    except Exception:  # whatever is the matter
+    except Exception:  # any error means that it does not answer
         return False

@@ -1,4 +1,4 @@
-"""What can be the matter with passwords, users and certificates."""
+"""Faults of passwords, users and certificates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fault import DONE, PASSWORDS, USERS, Expected, Fault
 from faults import without
 
 RIGHTS = documented_rights()
-USEFUL = ("sentinel|set", "sentinel|debug")  # without which it goes on
+USEFUL = ("sentinel|set", "sentinel|debug")  # the upgrade continues without these
 
 
 def another_authority(deployment: Deployment) -> dict[str, Any]:
@@ -50,7 +50,7 @@ FAULTS = [
     *(missing("sentinel-2", "Sentinel", right) for right in rights("Sentinels")),
 ]
 
-# The upgrades that complete what has been refused before.
+# The upgrades that complete the earlier refusals.
 LAST = [
     Fault("a password with quotes, spaces, #, {{ and $", Expected.DONE, DONE, PASSWORDS, last=True, quick=True),
     Fault("users with no right more than needed, TLS", Expected.DONE, DONE, USERS, last=True),

@@ -1,4 +1,4 @@
-"""What can be the matter with the new version."""
+"""Faults of the new version."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from binaries import AARCH64, pack, small_disk
+from broken_builds import broken_build
 from deployment import SERVERS, Deployment
 from fault import PASSWORDS, Expected, Fault
-from spoils import Spoil
-from spoilt import spoilt_build
+from injections import Injection
 
 NEW = SERVERS / PASSWORDS.wanted
 NOTHING = "Nothing was placed and no server was touched"
 Given = Callable[[Deployment], dict[str, Any]]
 
 
-def spoilt_server(instead: str, only: str = "redis.conf") -> Given:
+def broken_server(instead: str, only: str = "redis.conf") -> Given:
     def given(deployment: Deployment) -> dict[str, Any]:
-        source = spoilt_build(deployment.folder / "spoilt", PASSWORDS.wanted, instead, only)
+        source = broken_build(deployment.folder / "broken", PASSWORDS.wanted, instead, only)
         return {"redis_binaries_source": source, "redis_upgrade_wait_s": 20}
 
     return given
@@ -52,24 +52,24 @@ def another_machine(deployment: Deployment) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def full_disk(deployment: Deployment) -> Iterator[None]:
-    """A file system of 1 MiB where redis-2's new version is to be staged."""
+    """Mount a file system of 1 MiB where redis-2's new version is to be staged."""
     with small_disk(deployment.folder / "redis-2" / "redis.new") as small:
         assert small, "mounting a small file system needs root"
         yield
 
 
-def old_directive(name: str) -> Spoil:
-    """A line that 6.2 knows and 7.0 does not."""
+def old_directive(name: str) -> Injection:
+    """Add a line that 6.2 knows and 7.0 does not."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         file = deployment.config(name)
         with file.open("a", encoding="utf-8") as opened:
             opened.write("\ngopher-enabled no\n")
         yield
         file.write_text(file.read_text(encoding="utf-8").replace("gopher-enabled no\n", ""), encoding="utf-8")
 
-    return spoil
+    return inject
 
 
 def across_the_barrier(_deployment: Deployment) -> dict[str, Any]:
@@ -112,21 +112,21 @@ FAULTS = [
         before=old_directive("sentinel-2"),
         given=across_the_barrier,
     ),
-    Fault("the new server does not start", Expected.PUT_BACK, BACK, given=spoilt_server("exit 1"), old=("redis-2",), quick=True),
-    Fault("the new Sentinel does not start", Expected.PUT_BACK, BACK, given=spoilt_server("exit 1", "sentinel.conf"), old=("sentinel-1",)),
-    Fault("the new server hangs", Expected.PUT_BACK, BACK, given=spoilt_server("exec sleep 60"), old=("redis-2",)),
+    Fault("the new server does not start", Expected.PUT_BACK, BACK, given=broken_server("exit 1"), old=("redis-2",), quick=True),
+    Fault("the new Sentinel does not start", Expected.PUT_BACK, BACK, given=broken_server("exit 1", "sentinel.conf"), old=("sentinel-1",)),
+    Fault("the new server hangs", Expected.PUT_BACK, BACK, given=broken_server("exec sleep 60"), old=("redis-2",)),
     Fault(
         "the new server crashes after its start",
         Expected.PUT_BACK,
         BACK,
-        given=spoilt_server('(sleep 0.5; kill -KILL $$) & exec "$real" "$@"'),
+        given=broken_server('(sleep 0.5; kill -KILL $$) & exec "$real" "$@"'),
         old=("redis-2",),
     ),
     Fault(
         "the new server does not follow the master",
         Expected.PUT_BACK,
         BACK,
-        given=spoilt_server('exec "$real" "$@" --masterauth wrong'),
+        given=broken_server('exec "$real" "$@" --masterauth wrong'),
         old=("redis-2",),
     ),
 ]

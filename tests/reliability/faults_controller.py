@@ -1,4 +1,4 @@
-"""What can happen to the controller, to other controllers, and between them and the hosts."""
+"""Faults of the controller, of other controllers, and of their connections to the hosts."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import time
 from collections.abc import Iterator
 
 from deployment import Deployment
-from fault import DONE, PASSWORDS, Expected, Fault, Moment, gone, said
+from fault import DONE, PASSWORDS, Expected, Fault, Moment, printed, process_ended
+from injections import Injection
 from killing import VICTIMS, kill_controller
 from runner import upgrade
-from spoils import Spoil
 from ssh import over_ssh, unreachable
 from states import wait_until
 
 import playbooks
 
 
-def killed(victims: str, after_s: float) -> Spoil:
+def killed(victims: str, after_s: float) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         time.sleep(after_s)
         kill_controller(deployment, victims)
         yield
 
-    return spoil
+    return inject
 
 
 def in_play(number: int, task: str) -> Moment:
@@ -38,7 +38,7 @@ def killing(name: str, moment: Moment, victims: str, after_s: float = 0.0) -> Fa
 
 @contextlib.contextmanager
 def second_controller(deployment: Deployment) -> Iterator[None]:
-    """It is refused, and the first one goes on."""
+    """Start a second run, which must be refused while the first continues."""
     words = upgrade(deployment, PASSWORDS)
     second = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert second.returncode != 0
@@ -48,26 +48,26 @@ def second_controller(deployment: Deployment) -> Iterator[None]:
     yield
 
 
-def out_of_reach(name: str) -> Spoil:
+def out_of_reach(name: str) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         with over_ssh(deployment), unreachable(deployment, name):
             yield
 
-    return spoil
+    return inject
 
 
-def lost_for_good(name: str, after_s: float = 0.0) -> Spoil:
-    """From then on until the run has ended; what runs there meanwhile is carried to its end."""
+def lost_for_good(name: str, after_s: float = 0.0) -> Injection:
+    """Lose a host until the run has ended; a step that runs there is finished there."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         time.sleep(after_s)
         with unreachable(deployment, name):
             yield
             wait_until(lambda: not deployment.handing_over(), 120)
 
-    return spoil
+    return inject
 
 
 MAIN, CONTROLLER, EVERYTHING = VICTIMS
@@ -76,15 +76,15 @@ SWITCH = "Stop, put the new version in place, and start it"
 FAULTS = [
     killing("while files are staged", in_play(3, "Place the new version"), EVERYTHING, after_s=1),
     killing("while a Sentinel is restarted", in_play(4, SWITCH), EVERYTHING, after_s=0.5),
-    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), EVERYTHING),
-    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), CONTROLLER),
-    killing("when a replica has been stopped", gone("redis-2", "PLAY [(5/8)"), MAIN),
+    killing("when a replica has been stopped", process_ended("redis-2", "PLAY [(5/8)"), EVERYTHING),
+    killing("when a replica has been stopped", process_ended("redis-2", "PLAY [(5/8)"), CONTROLLER),
+    killing("when a replica has been stopped", process_ended("redis-2", "PLAY [(5/8)"), MAIN),
     killing("in the handover", in_play(6, HAND_OVER), EVERYTHING, after_s=2),
     killing("in the handover", in_play(6, HAND_OVER), CONTROLLER, after_s=2),
-    killing("when the old master has been stopped", gone("redis-1", "PLAY [(7/8)"), EVERYTHING),
+    killing("when the old master has been stopped", process_ended("redis-1", "PLAY [(7/8)"), EVERYTHING),
     killing("in the fail back", in_play(8, HAND_OVER), EVERYTHING, after_s=2),
     killing("while journals are closed", in_play(8, "Close the journals"), CONTROLLER),
-    Fault("two controllers at once", Expected.DONE, DONE, moment=said("PLAY [(4/8)"), then=second_controller),
+    Fault("two controllers at once", Expected.DONE, DONE, moment=printed("PLAY [(4/8)"), then=second_controller),
     Fault("a data node's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("redis-3"), quick=True),
     Fault("a Sentinel's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("sentinel-2")),
     Fault(
@@ -92,7 +92,7 @@ FAULTS = [
         Expected.STOPPED,
         "Nothing new is begun, since this has not come to its end: the replica redis-3.",
         before=over_ssh,
-        moment=said("PLAY [(5/8)"),
+        moment=printed("PLAY [(5/8)"),
         then=lost_for_good("redis-3"),
     ),
     Fault(
@@ -100,7 +100,7 @@ FAULTS = [
         Expected.STOPPED,
         "Nothing new is begun, since this has not come to its end: the replica redis-2.",
         before=over_ssh,
-        moment=gone("redis-2", "PLAY [(5/8)"),
+        moment=process_ended("redis-2", "PLAY [(5/8)"),
         then=lost_for_good("redis-2"),
     ),
     Fault(

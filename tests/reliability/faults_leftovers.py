@@ -1,4 +1,4 @@
-"""What an earlier run may have left, which the next one finishes."""
+"""Leftovers of an earlier run, which the next run must handle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fence(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def steered_priority(deployment: Deployment) -> Iterator[None]:
-    """A journal knows what it was."""
+    """Leave a steered priority, and a journal with the original value."""
     path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
     home = deployment.address("redis-1")
     write_journal(str(path), {"schema": 1, "kind": "redis", "version": deployment.version, "priority": 100, "original_master": home})
@@ -30,7 +30,7 @@ def steered_priority(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def old_folder(deployment: Deployment) -> Iterator[None]:
-    """The version before the present one."""
+    """Leave the folder of the previous version."""
     shutil.copytree(SERVERS / "6.2.7", deployment.folder / "redis-2" / "redis.old")
     yield
 

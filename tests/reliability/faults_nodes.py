@@ -1,4 +1,4 @@
-"""What can be the matter with data nodes."""
+"""Faults of data nodes."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from collections.abc import Iterator
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, SERVERS, Deployment
-from fault import DONE, Expected, Fault, answers, gone, said
+from fault import DONE, Expected, Fault, answers, printed, process_ended
 from faults import busy, command, not_applying, stopped
-from spoils import NO_FILE, READ_ONLY, Spoil, config, cut_off, file_in_journal, hung, restarted
+from injections import NO_FILE, READ_ONLY, Injection, config, cut_off, file_in_journal, hung, restarted
 from states import wait_until
 
-HANDOVER = said("PLAY [(6/8)")
+HANDOVER = printed("PLAY [(6/8)")
 SHORT = {"redis_upgrade_handover_wait_s": 10}
 
 
 @contextlib.contextmanager
 def flooded(deployment: Deployment) -> Iterator[None]:
-    """redis-3 does not keep up with what is written."""
+    """Keep redis-3 from applying a flood of writes."""
     with not_applying(deployment, "redis-3"):
         for number in range(4):
             command(deployment, "redis-1", "SET", f"large-{number}", "x" * 1000000)
@@ -31,25 +31,25 @@ def flooded(deployment: Deployment) -> Iterator[None]:
         command(deployment, "redis-1", "DEL", f"large-{number}")
 
 
-def busy_script(name: str) -> Spoil:
+def busy_script(name: str) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         with config(name, lua_time_limit=100)(deployment), busy(deployment, name):
             yield
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
 def busy_for_a_while(deployment: Deployment) -> Iterator[None]:
-    """For less than down-after-milliseconds: after that, Sentinels take the master for down."""
+    """Keep the master busy for less than down-after-milliseconds, after which it would be down."""
     with busy_script("redis-1")(deployment):
         time.sleep(3)
     yield
 
 
 def kill(deployment: Deployment, *names: str) -> None:
-    """SIGKILL for data nodes, among them the master; returns when all Sentinels name another one."""
+    """Kill data nodes, among them the master; return when all Sentinels name another master."""
     was = str(deployment.ports["redis-1"])
     for name in names:
         os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGKILL)
@@ -63,11 +63,10 @@ def kill(deployment: Deployment, *names: str) -> None:
 
 @contextlib.contextmanager
 def dead_master(deployment: Deployment) -> Iterator[None]:
-    """Once all Sentinels name another master, the old one is started again.
+    """Kill the master, and start it again once all Sentinels name another master.
 
-    Started before that, it is a master again for as long as a Sentinel waits until it makes a
-    replica of it (10 s, Redis 6.2), and what clients write to it meanwhile is gone. No upgrade has
-    a part in that.
+    An old master that starts earlier is a master until Sentinel demotes it (10 s, Redis 6.2), and
+    loses the writes of that time. An upgrade cannot change that.
     """
     kill(deployment, "redis-1")
     deployment.start("redis-1")
@@ -76,7 +75,7 @@ def dead_master(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def dead_replica(deployment: Deployment) -> Iterator[None]:
-    """The one that has been upgraded and proved; it is started again when the run is over."""
+    """Kill the replica that has been upgraded and proved, until the run is over."""
     os.kill(int(deployment.administered_info("redis-2")["process_id"]), signal.SIGKILL)
     yield
     deployment.start("redis-2")
@@ -84,8 +83,9 @@ def dead_replica(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def last_one_left(deployment: Deployment) -> Iterator[None]:
-    """The replica that has been restarted just now becomes the master, and nobody follows it until
-    the run is over.
+    """Kill all nodes but the replica that has just been restarted, until the run is over.
+
+    That replica becomes the master, and nobody follows it.
     """
     kill(deployment, "redis-1", "redis-3")
     yield
@@ -98,7 +98,7 @@ def last_one_left(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def long_transactions(deployment: Deployment) -> Iterator[None]:
-    """MULTI with thousands of commands, one after the other, on whoever is the master."""
+    """Run MULTI with thousands of commands, one after the other, on the current master."""
     over, executed = threading.Event(), []
 
     def transact() -> None:
@@ -126,7 +126,7 @@ def long_transactions(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def much_data(deployment: Deployment) -> Iterator[None]:
-    """So that each node takes five seconds to load it."""
+    """Store so much data that each node takes five seconds to load it."""
     for name in deployment.nodes:
         command(deployment, name, "CONFIG", "SET", "key-load-delay", 1000)
     command(deployment, "redis-1", "DEBUG", "POPULATE", 5000)
@@ -201,14 +201,14 @@ FAULTS = [
         "a replica dies after it was upgraded",
         Expected.STOPPED,
         "should have 2 replicas, and has",
-        moment=said("Run the hook after the data node"),
+        moment=printed("Run the hook after the data node"),
         then=dead_replica,
     ),
     Fault(
         "the master dies while a replica is upgraded",
         Expected.STOPPED,
         "it is a master, followed by",
-        moment=gone("redis-2", "PLAY [(5/8)"),
+        moment=process_ended("redis-2", "PLAY [(5/8)"),
         then=dead_master,
         may_lose_s=1,
     ),
@@ -216,7 +216,7 @@ FAULTS = [
         "all other nodes die while a replica is upgraded",
         Expected.STOPPED,
         "it is a master, followed by nobody, and will not be stopped",
-        moment=gone("redis-2", "PLAY [(5/8)"),
+        moment=process_ended("redis-2", "PLAY [(5/8)"),
         then=last_one_left,
         may_lose_s=1,
         given=lambda _deployment: {"redis_upgrade_wait_s": 20},

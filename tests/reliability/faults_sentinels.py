@@ -1,4 +1,4 @@
-"""What can be the matter with Sentinels."""
+"""Faults of Sentinels."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from functools import partial
 
 from deployment import MASTER, Deployment
-from fault import Expected, Fault, answers, said
+from fault import Expected, Fault, answers, printed
 from faults import command, ghost, set_everywhere, stopped
-from spoils import Spoil, failing_over, sentinel_set
+from injections import Injection, failing_over, sentinel_set
 from states import settled, wait_until
 
 ALL = "sentinel-1 sentinel-2 sentinel-3"
 
 
-def down(*names: str) -> Spoil:
-    """Stopped, and started again in the end."""
+def down(*names: str) -> Injection:
+    """Stop instances, and start them again in the end."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         for name in names:
             os.kill(int(deployment.administered_info(name)["process_id"]), signal.SIGTERM)
             wait_until(partial(_is_down, deployment, name))
@@ -33,7 +33,7 @@ def down(*names: str) -> Spoil:
                 deployment.start(name)
             wait_until(lambda: settled(deployment), 90)
 
-    return spoil
+    return inject
 
 
 def _is_down(deployment: Deployment, name: str) -> bool:
@@ -42,8 +42,8 @@ def _is_down(deployment: Deployment, name: str) -> bool:
 
 @contextlib.contextmanager
 def tilt(deployment: Deployment) -> Iterator[None]:
-    """sentinel-2 stands still for more than two seconds now and then; each time it mistrusts its
-    clock for half a minute.
+    """Stop sentinel-2 for more than two seconds now and then; each time TILT lasts half a
+    minute.
     """
     over, begun = threading.Event(), threading.Event()
 
@@ -67,7 +67,7 @@ def tilt(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
-    """A Sentinel fails over to a replica that dies at that moment, and waits for its promotion."""
+    """Begin a failover to a replica that dies at that moment, so that its promotion never comes."""
     with stopped(deployment, "redis-2"), stopped(deployment, "redis-3"):
         command(deployment, "sentinel-1", "SENTINEL", "FAILOVER", MASTER)
         log = deployment.folder / "sentinel-1" / "log"
@@ -90,21 +90,20 @@ def failover_that_stands_still(deployment: Deployment) -> Iterator[None]:
             wait_until(lambda: settled(deployment), 90)
 
 
-def crashing(when: str) -> Spoil:
-    """The Sentinel that leads the next failover crashes in the middle of it, whichever that is; it
-    is started again in the end.
-    """
+def crashing(when: str) -> Injection:
+    """Let the Sentinel that leads the next failover crash; start it again in the end."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         over, crashed = threading.Event(), []
 
         def spare_the_others() -> None:
-            """As soon as one has crashed: they may fail over in its place."""
+            """Cancel the crash of the other Sentinels, which may fail over in its place."""
             while not crashed and not over.wait(0.1):
                 crashed.extend(name for name in deployment.sentinels if not answers(deployment, name))
             for name in set(deployment.sentinels) - set(crashed):
-                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")  # of nothing
+                # without an argument: no failure
+                command(deployment, name, "SENTINEL", "SIMULATE-FAILURE")
 
         for name in deployment.sentinels:
             command(deployment, name, "SENTINEL", "SIMULATE-FAILURE", when)
@@ -119,10 +118,10 @@ def crashing(when: str) -> Spoil:
                 deployment.start(name)
             assert len(crashed) == 1, crashed
 
-    return spoil
+    return inject
 
 
-HANDOVER = said("PLAY [(6/8)")
+HANDOVER = printed("PLAY [(6/8)")
 FAULTS = [
     Fault(
         "a Sentinel is down before the start",

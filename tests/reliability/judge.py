@@ -1,4 +1,4 @@
-"""Whether a deployment is whole: one judge for all faults."""
+"""One judge for all faults: the checks that a deployment is whole."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ PROBE = "sentinelops:probe"
 
 
 def problems(deployment: Deployment, versions: Collection[str]) -> Iterator[str]:
-    """What is wrong: who does not answer, runs another version, takes writes besides the master, or
-    is not in order.
-    """
+    """Yield the problems: no answer, a wrong version, writes besides the master, disorder."""
     found = []
     for name in deployment.ports:
         try:
@@ -59,28 +57,27 @@ def _await_none(look: Callable[[], Iterator[str]], seconds: float) -> None:
 
 
 def await_whole(deployment: Deployment, versions: Collection[str], seconds: float = 90) -> None:
-    """Sentinels need their time, for example to see that a node is back."""
+    """Wait until a deployment is whole; Sentinels take time, for example to see a node return."""
     _await_none(lambda: problems(deployment, versions), seconds)
 
 
 def await_served(deployment: Deployment, seconds: float = 90) -> None:
-    """One node takes writes, whatever the others do."""
+    """Wait until exactly one node takes writes, whatever the state of the others."""
     _await_none(lambda: _not_served(deployment), seconds)
 
 
 def kept(deployment: Deployment) -> dict[str, Any]:
-    """What an upgrade must leave as it was: who is master, and all that a handover changes
-    meanwhile.
+    """Return the state that an upgrade must keep: the master, and all settings that it
+    overrides.
     """
     return {"master": [name for name in deployment.nodes if deployment.administer(name, "ROLE")[0] == "master"], **settings(deployment)}
 
 
 def installed(deployment: Deployment, name: str) -> dict[str, Any]:
-    """What an instance that was put back must have again: the program, and its configuration with
-    owner and mode.
+    """Return the properties of an instance that a revert must restore.
 
-    What a Sentinel writes into its file by itself may stand in another order, with other epochs and
-    quotes.
+    These are the program, and the configuration with owner and mode. Lines that a Sentinel writes
+    by itself may have another order, other epochs and other quotes.
     """
     file = deployment.config(name)
     text, found = file.read_text(encoding="utf-8"), file.stat()
@@ -96,7 +93,7 @@ def installed(deployment: Deployment, name: str) -> dict[str, Any]:
 
 
 def left_behind(deployment: Deployment) -> list[str]:
-    """What a finished upgrade must not leave: journals, notes, locks, throw-away folders, staged
+    """Return leftovers of a finished upgrade: journals, undo files, locks, trials, staged
     versions.
     """
     found = [*left_of_trials(deployment.folder), *deployment.folder.glob("*/redis.new")]
@@ -104,9 +101,7 @@ def left_behind(deployment: Deployment) -> list[str]:
 
 
 def lost(verdict: dict[str, Any], may_lose: int) -> int:
-    """How many acknowledged writes are gone; asserted to be none, or no more than the servers' own
-    replication loses.
-    """
+    """Return the number of acknowledged writes that are lost; assert that they are not too many."""
     assert verdict["acknowledged"] > 100, verdict
     assert verdict["lost"] <= may_lose, f"{verdict['lost']} of {verdict['acknowledged']} acknowledged writes are lost"
     assert (verdict["unexpected"], verdict["duplicates"]) == (0, 0), verdict

@@ -1,6 +1,4 @@
-"""SIGKILL for a controller: for ansible-playbook, its workers, and the modules that they have
-started.
-"""
+"""SIGKILL for a controller: ansible-playbook, its workers, and the modules that they started."""
 
 from __future__ import annotations
 
@@ -12,14 +10,12 @@ from pathlib import Path
 from deployment import Deployment
 from states import wait_until
 
-# What dies at once. The standby of a handover never does: it is there for that.
+# The processes to kill. The standby of a handover survives: that is its purpose.
 VICTIMS = ("ansible-playbook", "the controller", "the controller and its modules")
 
 
 def kill_controller(deployment: Deployment, victims: str) -> None:
-    """``victims``: one of VICTIMS. Repeated until nobody of them is left who could start something
-    new.
-    """
+    """Kill the ``victims``, one of VICTIMS, until none is left that could start another process."""
 
     def none_left() -> bool:
         found = [pid for pid in deployment.handing_over() if _is_one(pid, victims)]
@@ -35,8 +31,7 @@ def _is_one(pid: int, victims: str) -> bool:
     with contextlib.suppress(OSError):
         if _is_ansible(pid):
             return victims != VICTIMS[0] or not _is_ansible(_parent(pid))
-        # the standby leads a session of its own; a module is in that of the worker that has started
-        # it
+        # The standby leads a session of its own; a module belongs to the session of its worker.
         return victims == VICTIMS[2] and os.getsid(pid) != pid
     return False
 

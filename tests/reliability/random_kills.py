@@ -1,12 +1,11 @@
-"""Kill an upgrade's controller at random moments, again and again, each time run it once more, and
-count.
+"""Kill the controller of upgrades at random moments, run each upgrade again, and count.
 
 usage: random_kills.py [--count N] [--seed SEED]
 
-A deployment is upgraded under load; each run is killed with SIGKILL at a moment that is chosen from
-the whole length of an upgrade: ansible-playbook alone, with its workers, or with all the modules
-that are at work on the hosts. One more run must complete it, with no acknowledged write lost. A run
-that was killed too late, when it was done, counts as killed all the same.
+Each run upgrades a deployment under load, and is killed with SIGKILL at a moment that is chosen
+from the whole length of an upgrade. Victims are ansible-playbook alone, ansible-playbook with its
+workers, or also the modules that run on the hosts. One more run must complete the upgrade, without
+the loss of an acknowledged write. A run that had ended before the kill counts as killed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import judge
 from deployment import Deployment, Writers
 from fault import PASSWORDS
 from killing import VICTIMS, kill_controller
-from places import FIRST_PORT
+from pool import FIRST_PORT
 from runner import WRITERS, WRITES_PER_SECOND, build, log, plain, upgrade
 from states import calm, wait_until
 
@@ -32,8 +31,10 @@ import playbooks
 
 @dataclass
 class Total:
-    """``resumed``: by a single run. ``served``: how often one node, and no other, took writes
-    between the two runs.
+    """The totals of all runs.
+
+    ``resumed``: upgrades that a single run completed. ``served``: upgrades with exactly one
+    writable node between the two runs.
     """
 
     runs: int = 0
@@ -50,8 +51,9 @@ class Total:
 
 
 def one(deployment: Deployment, moment: random.Random, length_s: float, total: Total) -> tuple[str, float]:
-    """Build, kill, run again, judge; returns what was killed after what, and how long the second
-    run took.
+    """Build a deployment, kill its upgrade, run it again, and judge.
+
+    Returns the victim and the moment, and the duration of the second run.
     """
     victims, after_s = moment.choice(VICTIMS), moment.uniform(0, length_s)
     what = f"{victims} killed after {after_s:.1f} s"
@@ -84,19 +86,19 @@ def one(deployment: Deployment, moment: random.Random, length_s: float, total: T
 
 
 def built(folder: Path, attempts: int = 3) -> Deployment:
-    """A deployment; on a machine that is too busy, Sentinels may need more than one attempt to find
-    it whole.
+    """Return a deployment; on a busy machine, Sentinels may need several attempts to discover
+    it.
     """
     for _attempt in range(attempts - 1):
         try:
-            return build(PASSWORDS, folder, FIRST_PORT)  # it removes what it could not build
+            return build(PASSWORDS, folder, FIRST_PORT)  # removes a deployment that fails
         except TimeoutError as error:
             print(f"      not built, tried again: {error}", flush=True)
     return build(PASSWORDS, folder, FIRST_PORT)
 
 
 def measured(folder: Path) -> float:
-    """How long an upgrade takes that nobody kills, in seconds."""
+    """Return the duration of an undisturbed upgrade in seconds."""
     deployment = built(folder)
     try:
         begun = time.monotonic()
@@ -125,7 +127,8 @@ def main() -> int:
                 print(f"{number:4}: {what}; completed by one run in {took_s:.0f} s", flush=True)
             except (AssertionError, TimeoutError) as error:
                 failures.append(number)
-                print(f"{number:4}: FAILED: ... {str(error)[-1500:]}", flush=True)  # a run says at its end why it ended
+                # the end of the output has the reason
+                print(f"{number:4}: FAILED: ... {str(error)[-1500:]}", flush=True)
             finally:
                 deployment.remove()
     print(f"{total}; SEED={arguments.seed}{f'; failed: {failures}' if failures else ''}")

@@ -1,4 +1,4 @@
-"""Puts a deployment through a fault: writers, the run that meets it, the judge, the run after it."""
+"""Put a deployment through a fault: writers, the run that meets the fault, judge, second run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import judge
 from deployment import Deployment, Writers
 from fault import Expected, Fault, World
-from looking import untouched
+from preflights import untouched
 from states import calm, wait_until
 
 import playbooks
@@ -24,7 +24,7 @@ REWRITE = (("CONFIG", "REWRITE"), ("SENTINEL", "FLUSHCONFIG"))
 
 @dataclass
 class Row:
-    """A line of the table."""
+    """A row of the table."""
 
     fault: str
     happened: str = "failed"
@@ -50,7 +50,7 @@ def upgrade(deployment: Deployment, world: World, **given: Any) -> list[str]:
 
 
 def log(deployment: Deployment) -> Path:
-    """What the run says; beside the deployment, in which nothing may change."""
+    """Return the file for the run's output, outside the deployment, in which nothing may change."""
     return deployment.folder.with_name(f"{deployment.folder.name}.log")
 
 
@@ -59,8 +59,9 @@ def plain(version: str) -> str:
 
 
 def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
-    """Fills in the row; raises AssertionError if the upgrade has not made of the fault what it
-    must.
+    """Put a deployment through a fault and fill in the row.
+
+    Raises AssertionError if the upgrade did not behave as the fault requires.
     """
     before = judge.kept(deployment)
     with Writers(deployment, writers=WRITERS, writes_per_second=WRITES_PER_SECOND, duration_s=3600) as writers:
@@ -71,25 +72,23 @@ def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
         else:
             _again(fault, deployment, before)
             row.rerun = "completes"
-        time.sleep(2)  # whatever has held writes up is over: they are seen to go on
+        time.sleep(2)  # all causes of a write gap are over: the writes must continue
         verdict = writers.verdict()
     number = judge.lost(verdict, int(fault.may_lose_s * WRITERS * WRITES_PER_SECOND))
     row.acknowledged, row.lost = verdict["acknowledged"], f"{number}{' (replication)' if fault.may_lose_s else ''}"
 
 
 def _meet(fault: Fault, deployment: Deployment) -> None:
-    """The run that meets the fault; and that it ended as it should, said what it should, and left
-    the deployment whole.
-    """
+    """Run the upgrade that meets the fault; check its end, its output and the deployment."""
     versions = {plain(fault.world.version), plain(fault.world.wanted)}
     words = upgrade(deployment, fault.world, **fault.given(deployment))
-    look = _looker(fault)
+    observe = _observer(fault)
     for name in fault.old:
-        # the upgrade does that, too
+        # the upgrade does so as well
         deployment.administer(name, *REWRITE[name in deployment.sentinels])
     installed = {name: judge.installed(deployment, name) for name in fault.old}
     with fault.before(deployment):
-        looked = look(deployment)
+        observed = observe(deployment)
         with playbooks.started(words, log(deployment), deployment.mark) as running, contextlib.ExitStack() as stack:
             if fault.moment is not None:
                 running.wait_for(lambda: fault.moment is None or fault.moment(deployment, running))
@@ -100,20 +99,19 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         assert fault.says in output, output
         if fault.shared and not fault.last:
             assert "TASK" not in output.partition("PLAY [(4/8)")[2], output
-            now = look(deployment)
-            changed = {what: (value, now.get(what)) for what, value in looked.items() if now.get(what) != value}
+            now = observe(deployment)
+            changed = {what: (value, now.get(what)) for what, value in observed.items() if now.get(what) != value}
             assert not changed, f"touched: {changed}"
             assert fault.expected is Expected.UNSTAGED or not list((deployment.folder / "journal").glob("*.lock.json"))
     secrets = [secret for secret in deployment.access.secrets if secret in output]
     assert secrets == []
-    # what was killed may have stopped an instance, which the next run starts
+    # A killed run may have left a stopped instance, which the next run starts.
     if fault.expected is Expected.KILLED:
         wait_until(lambda: not deployment.handing_over(), 600)
         judge.await_served(deployment)
     else:
         judge.await_whole(deployment, versions)
-        # Sentinels see every ten seconds that a link is up again; until then the next run is
-        # refused
+        # Sentinels notice a restored link every ten seconds; until then the next run is refused.
         deployment.wait_until_known()
     for name in fault.old:
         assert deployment.administered_info(name)["redis_version"] == plain(fault.world.version)
@@ -121,9 +119,10 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
         assert now == installed[name], f"{name} was {installed[name]}, is {now}"
 
 
-def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
-    """What must be the same after a refusal: all that there is, or, where files were staged, what
-    runs.
+def _observer(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
+    """Return a function that returns the state to keep: after a refusal, everything.
+
+    Where files were staged, only the running processes must be the same.
     """
     if fault.expected is Expected.REFUSED:
         return lambda deployment: untouched(deployment, fault.silent)
@@ -131,8 +130,8 @@ def _looker(fault: Fault) -> Callable[[Deployment], Mapping[str, Any]]:
 
 
 def _again(fault: Fault, deployment: Deployment, before: Mapping[str, Any]) -> None:
-    """One more run completes it, or finds nothing to do."""
-    # what a killed run has left at work on a host is carried to its end there
+    """Run the upgrade again: it must complete, or find nothing to do."""
+    # A step that a killed run has left on a host is finished there.
     wait_until(lambda: not deployment.handing_over(), 600)
     wait_until(lambda: calm(deployment), 120)
     with playbooks.started(upgrade(deployment, fault.world), log(deployment), deployment.mark) as running:

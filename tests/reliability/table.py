@@ -1,5 +1,6 @@
-"""All faults, by subject and in the order in which they are met: first those that leave a
-deployment untouched.
+"""All faults, by subject and in the order of the tests.
+
+Faults that leave a deployment untouched come first.
 """
 
 from __future__ import annotations
@@ -20,5 +21,5 @@ SUBJECTS = {
     "What an earlier run has left": faults_leftovers.FAULTS,
 }
 _ALL = [one for faults in SUBJECTS.values() for one in faults]
-# The last ones are the upgrades that complete what was refused before.
+# The last faults are the upgrades that complete the earlier refusals.
 FAULTS = sorted(_ALL, key=lambda one: 1 if one.last else 0 if one.shared else 2)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 from fault import Fault
 from page import PAGE, page
-from places import Places
+from pool import DeploymentPool
 from runner import Row, endure
 from table import FAULTS
 
 
 @pytest.mark.parametrize("fault", [pytest.param(one, id=one.name, marks=[pytest.mark.quick] * one.quick) for one in FAULTS])
-def test_fault(fault: Fault, places: Places, row: Row) -> None:
-    deployment = places.take(fault)
+def test_fault(fault: Fault, pool: DeploymentPool, row: Row) -> None:
+    deployment = pool.take(fault)
     whole = False
     try:
         endure(fault, deployment, row)
         whole = True
     finally:
-        places.give_back(deployment, untouched=whole and fault.shared and not fault.last)
+        pool.give_back(deployment, untouched=whole and fault.shared and not fault.last)
 
 
 @pytest.mark.quick

@@ -1,5 +1,5 @@
-"""Ways in: how the servers of a test deployment tell friends from strangers, and what a module
-needs to be let in.
+"""Access to test deployments: the servers' authentication, and the logins of modules and
+clients.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-# Every kind of character that a configuration file, a shell or a template could take for its own.
+# Every character with a special meaning in configuration files, shells or templates.
 PASSWORD = "node \"pass' #{{ x }} $HOME"
 SENTINEL_PASSWORD = "sentinel-secret-7"
 OPS_PASSWORD = "ops-secret-8"
@@ -47,17 +47,16 @@ SENTINELS_OWN_RIGHTS = (
 
 
 def quoted(text: str) -> str:
-    """As one argument in a configuration file."""
+    """Return the text as one argument in a configuration file."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @dataclass(frozen=True)
 class Access:
-    """Lines for the configuration files, and the options with which modules (``ops``) and clients
-    (``app``) come in.
+    """Lines for the configuration files, and the logins of modules (``ops``) and clients (``app``).
 
     ``sentinels`` and ``nodes`` are keyword arguments of ``Login``. ``sentinels_own`` are the
-    settings (SENTINEL SET) with which the Sentinels themselves come in to the data nodes.
+    settings (SENTINEL SET) with which the Sentinels themselves log in to the data nodes.
     """
 
     node_lines: str = ""
@@ -72,12 +71,14 @@ class Access:
     tls: bool = False
 
     def options(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The options of a module that talks to the Sentinels and, as ``nodes``, to the data nodes."""
+        """Return the options of a module: the login to the Sentinels, and ``nodes`` for data
+        nodes.
+        """
         return {**_options(self.sentinels, ""), **_options(self.nodes if nodes is None else nodes, "node_")}
 
     @property
     def secrets(self) -> list[str]:
-        """Everything that must not be seen in any output."""
+        """Return all secrets that no output may show."""
         logins = (self.nodes, self.sentinels, self.app)
         return sorted({login["password"] for login in logins if login.get("password")})
 
@@ -88,7 +89,7 @@ def _options(login: dict[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def with_passwords() -> Access:
-    """requirepass and masterauth on the data nodes, another requirepass on the Sentinels."""
+    """Return requirepass and masterauth for data nodes, and another requirepass for Sentinels."""
     return Access(
         node_lines=f"requirepass {quoted(PASSWORD)}\nmasterauth {quoted(PASSWORD)}\n",
         sentinel_lines=f"requirepass {SENTINEL_PASSWORD}\nsentinel auth-pass {{name}} {quoted(PASSWORD)}\n",
@@ -133,7 +134,7 @@ def with_users() -> Access:
 
 
 def with_certificates(folder: Path) -> Access:
-    """TLS everywhere, a CA of our own, and no one without a client certificate."""
+    """Return TLS everywhere, with a CA of our own; clients need a certificate."""
     ca = CertificateAuthority(folder)
     server, client = ca.issue("server"), ca.issue("client")
     lines = (
@@ -150,7 +151,7 @@ def with_certificates(folder: Path) -> Access:
 
 
 def with_users_and_certificates(folder: Path) -> Access:
-    """Both: who comes in needs a certificate and a user."""
+    """Return both: clients need a certificate and a user."""
     users, tls = with_users(), with_certificates(folder)
     return replace(
         users,
@@ -168,14 +169,12 @@ def on_ipv6() -> Access:
 
 
 def with_announced_addresses() -> Access:
-    """Replicas announce another address than the one at which we look for them, as behind a port
-    forwarding.
-    """
+    """Return replicas that announce another address than their own, as behind a port forwarding."""
     return Access(node_lines="replica-announce-ip 127.0.0.2\n", bind="127.0.0.1 127.0.0.2")
 
 
 def with_host_names() -> Access:
-    """Data nodes and Sentinels announce a name, and the Sentinels name them by it (6.2 and later)."""
+    """Return data nodes and Sentinels that announce host names (6.2 and later)."""
     return Access(
         node_lines="replica-announce-ip localhost\n",
         sentinel_lines="sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\nsentinel announce-ip localhost\n",
@@ -184,7 +183,7 @@ def with_host_names() -> Access:
 
 
 class CertificateAuthority:
-    """Issues certificates for 127.0.0.1, ::1 and localhost into a folder."""
+    """An issuer of certificates for 127.0.0.1, ::1 and localhost."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -213,7 +212,7 @@ class CertificateAuthority:
         path.chmod(0o600)
 
     def issue(self, name: str) -> Path:
-        """Writes ``name.crt`` and ``name.key``; returns their common path without the ending."""
+        """Write ``name.crt`` and ``name.key``; return their common path without the suffix."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ("127.0.0.1", "::1")]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -1,6 +1,4 @@
-"""Built versions in every state that an upgrade may be given them in, and a place to fetch them
-from.
-"""
+"""Archives of server versions, intact and damaged, and a server to download them from."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ class Archive:
         return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
     def truncated(self) -> Archive:
-        """Its first half, in a file of its own."""
+        """Return its first half, in a separate file."""
         content = self.path.read_bytes()
         half = self.path.with_name(f"half-{self.path.name}")
         half.write_bytes(content[: len(content) // 2])
@@ -37,8 +35,8 @@ class Archive:
 
 
 def pack(folder: Path, into: Path, machine: int | None = None) -> Archive:
-    """An archive of a version folder; if ``machine`` is given, with a server whose header names
-    that machine (ELF e_machine).
+    """Pack a version folder; ``machine`` replaces the machine in the server's header (ELF
+    e_machine).
     """
     into.mkdir(parents=True, exist_ok=True)
     path = into / f"redis-{folder.name}{'' if machine is None else f'-{machine}'}.tar.gz"
@@ -55,11 +53,11 @@ def pack(folder: Path, into: Path, machine: int | None = None) -> Archive:
 
 class Handler(SimpleHTTPRequestHandler):
     def log_message(self, *_arguments: object) -> None:
-        """It goes into ``requests`` instead."""
+        """Do nothing: ``requests`` has all requests."""
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves a folder on loopback, and counts what is fetched."""
+    """A server of a folder on loopback that counts the downloads."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
@@ -83,7 +81,7 @@ def served(folder: Path) -> Iterator[FileServer]:
 
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """A file system of 1 MiB in the folder's place; false where we have no right to mount one."""
+    """Mount a file system of 1 MiB on a folder; yield False if that is not permitted."""
     folder.mkdir(parents=True)
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)]
     mounted = os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -96,8 +94,9 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def counting_make(folder: Path) -> tuple[dict[str, str], Path]:
-    """An environment in which ``make`` notes each call in a file, a line each, and then is the real
-    one; and that file.
+    """Return an environment whose ``make`` records its calls, and the file of the records.
+
+    The file has a line for each call; the real ``make`` does the work.
     """
     folder.mkdir()
     calls = folder / "calls"
@@ -110,7 +109,7 @@ def counting_make(folder: Path) -> tuple[dict[str, str], Path]:
 
 
 def bare_compiler(folder: Path) -> dict[str, str]:
-    """An environment whose compiler finds no headers but its own."""
+    """Return an environment whose compiler finds only its own headers."""
     folder.mkdir()
     program = folder / "cc"
     program.write_text('#!/bin/sh\nexec gcc -nostdinc "$@"\n', encoding="utf-8")

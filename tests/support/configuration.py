@@ -1,16 +1,16 @@
-"""What a configuration file says, in the same words whichever server has rewritten it."""
+"""The contents of a configuration file in one form, whichever server has rewritten the file."""
 
 from __future__ import annotations
 
 import re
 
-# Valkey's names, and what it writes out that Redis leaves to the default
+# Valkey's names, and values that Valkey writes and Redis leaves to the default
 _NAMES = {"primaryauth": "masterauth", "primaryuser": "masteruser"}
 _DEFAULTS = {"sanitize-payload"}
 
 
 def settings(text: str) -> set[str]:
-    """The settings, without quotes; those of several ``save`` lines in one."""
+    """Return the settings without quotes, and several ``save`` lines as one."""
     found, saves = set(), []
     for line in re.findall(r"^[^#\s].*", text, re.MULTILINE):
         name, *words = line.replace('"', "").split()
@@ -22,7 +22,8 @@ def settings(text: str) -> set[str]:
 
 
 def state_of_sentinel(text: str) -> set[str]:
-    """What a Sentinel must not lose: who it is, whom it knows and how it comes in; epochs are not
-    among it, they grow.
+    """Return the lines that a Sentinel must keep: identity, known instances, logins.
+
+    Epochs are left out, since they grow.
     """
     return {line for line in settings(text) if re.match(r"sentinel (myid|known-|monitor|auth-|sentinel-)|user ", line)}

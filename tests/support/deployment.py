@@ -29,7 +29,7 @@ MASTER = "mymaster"
 
 
 def server_in(folder: Path) -> Path:
-    """The server's executable in a version folder."""
+    """Return the server's executable in a version folder."""
     valkey = folder / "valkey-server"
     return valkey if valkey.exists() else folder / "redis-server"
 
@@ -45,7 +45,7 @@ with patch_module_args(arguments):
 
 
 def run_module(name: str, /, **arguments: Any) -> dict[str, Any]:
-    """Run a module of the collection in a process of its own, as Ansible does; returns its result."""
+    """Run a module of the collection in a separate process, as Ansible does; return the result."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")}
     done = subprocess.run(
         [sys.executable, "-c", RUN_MODULE, name],
@@ -62,7 +62,7 @@ def run_module(name: str, /, **arguments: Any) -> dict[str, Any]:
 
 
 def start_module(name: str, environment: dict[str, str], /, **arguments: Any) -> subprocess.Popen[str]:
-    """Start a module in a process of its own and leave it running; its result is not read."""
+    """Start a module in a separate process and leave it running; nobody reads its result."""
     process = subprocess.Popen(
         [sys.executable, "-c", RUN_MODULE, name],
         stdin=subprocess.PIPE,
@@ -88,7 +88,9 @@ def _environment_has(pid: int, word: bytes) -> bool:
 
 
 class Deployment:
-    """One shard: data nodes on ``port``, ``port + 1``, ... (the first is the master), Sentinels
+    """A deployment of one shard.
+
+    The data nodes listen on ``port``, ``port + 1``, ... (the first is the master), the Sentinels
     from ``port + 100`` on.
     """
 
@@ -137,7 +139,7 @@ class Deployment:
             server.close()
 
     def administrator(self, name: str) -> Server:
-        """A connection with all rights, whatever a test has taken away from ours."""
+        """Return a connection with all rights, even if a test has revoked some of ours."""
         kind = self.access.sentinels if name.startswith("sentinel") else self.access.nodes
         login = {**kind, **(self.access.administrator if kind.get("user") else {})}
         return connect(Address(self.access.host, self.ports[name]), Login(**login, timeout_ms=5000))
@@ -164,8 +166,8 @@ class Deployment:
     def build(self) -> None:
         """Write the files, start all instances, and wait until every Sentinel knows all of them.
 
-        The replicas are linked before the Sentinels start, which ask them for INFO at once and then
-        only every ten seconds.
+        The replicas are linked before the Sentinels start: a Sentinel asks for INFO at its start,
+        and then only every ten seconds.
         """
         for name in self.nodes:
             self._set_up(name)
@@ -176,7 +178,7 @@ class Deployment:
         self.wait_until_known()
 
     def _await_links(self, seconds: float = 60) -> None:
-        """Wait until all replicas are linked; masters do not wait for more of them meanwhile."""
+        """Wait until all replicas are linked; masters do not delay synchronisations meanwhile."""
         parameter, delays = "repl-diskless-sync-delay", {}
         deadline = time.monotonic() + seconds
         missing = list(self.nodes)
@@ -202,8 +204,8 @@ class Deployment:
         self.start(name)
 
     def add(self, name: str) -> None:
-        """One more ``redis-N`` or ``sentinel-N``, on the next port; waits until every Sentinel
-        knows it.
+        """Add ``redis-N`` or ``sentinel-N`` on the next port; wait until every Sentinel knows
+        it.
         """
         group = self.sentinels if name.startswith("sentinel") else self.nodes
         group[name] = max(group.values()) + 1
@@ -211,7 +213,7 @@ class Deployment:
         self.wait_until_known()
 
     def forget(self, name: str) -> None:
-        """Takes an instance that was added out again."""
+        """Remove an added instance from the deployment's lists."""
         for group in (self.nodes, self.sentinels, self.processes):
             group.pop(name, None)
 
@@ -223,7 +225,7 @@ class Deployment:
     def _sentinel_config(self) -> str:
         master = next(iter(self.nodes.values()))
         named = self.access.sentinel_lines.replace("{name}", MASTER).splitlines(keepends=True)
-        # resolve-hostnames must come before a name is used
+        # resolve-hostnames must precede the use of a name
         before = [line for line in named if MASTER not in line]
         return (
             "".join(before) + f"sentinel monitor {MASTER} {self.access.host} {master} {len(self.sentinels) // 2 + 1}\n"
@@ -245,8 +247,7 @@ class Deployment:
 
     def start(self, name: str) -> None:
         mode = []
-        # it may have written secrets that it cannot read, which whoever starts it by hand has to
-        # mend
+        # The Sentinel may have written secrets that it cannot read: a manual start needs a repair.
         if name in self.sentinels:
             mode = ["--sentinel"]
             self.config(name).write_text(quote_sentinel_secrets(self.config(name).read_text(encoding="utf-8")), encoding="utf-8")
@@ -256,13 +257,14 @@ class Deployment:
         )
 
     def stop(self, name: str) -> None:
-        """SIGTERM, as a service manager does, and wait until it is gone."""
+        """Send SIGTERM, as a service manager does, and wait until the process has ended."""
         self.processes[name].terminate()
         self.processes[name].wait(30)
 
     def wait_until_known(self, seconds: float = 120) -> None:
-        """Until every Sentinel knows all others and sees all links, and none is in TILT, into which
-        a machine that is too busy puts it.
+        """Wait until every Sentinel knows all others, sees all links, and is not in TILT.
+
+        A busy machine may put Sentinels into TILT.
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -273,9 +275,7 @@ class Deployment:
         raise TimeoutError("the Sentinels did not find the whole deployment")
 
     def in_tilt(self, name: str) -> bool:
-        """For 30 s after it has found that it was not run for two; it does not act then, and no run
-        begins.
-        """
+        """Return whether a Sentinel is in TILT: passive for 30 s after it did not run for two."""
         return bool(self.administered_info(name)["sentinel_tilt"] != "0")
 
     def _known(self, name: str) -> bool:
@@ -286,15 +286,15 @@ class Deployment:
         return int(view["num-other-sentinels"]) == len(self.sentinels) - 1 and linked == ["ok"] * (len(self.nodes) - 1)
 
     def reach(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The options with which a module reaches the Sentinels and, with the login ``nodes``, the
-        data nodes.
+        """Return the options of a module: the Sentinels, and data nodes with the login
+        ``nodes``.
         """
         own = {} if nodes is None else {name: nodes.get(name) for name in ("user", "password") if self.access.sentinels.get("user")}
         options = {**self.access.options(nodes), **{f"login_{name}": value for name, value in own.items()}}
         return {"login_host": self.access.host, "login_port": next(iter(self.sentinels.values())), **options}
 
     def hand_over(self, name: str, **options: Any) -> dict[str, Any]:
-        """Run the module that makes the node the master; returns its result."""
+        """Run the module that makes the node the master; return the result."""
         return run_module("redis_sentinel_failover", **self.handover_options(name, **options))
 
     def handover_options(self, name: str, **options: Any) -> dict[str, Any]:
@@ -302,7 +302,7 @@ class Deployment:
         return {**self.reach(), "master_name": MASTER, "target": self.address(name), "journal_folder": journal, **options}
 
     def other_than_master(self) -> str:
-        """redis-2, or redis-1 if that is not the master."""
+        """Return redis-2, or redis-1 if redis-2 is the master."""
         return "redis-2" if self.masters() == ["redis-1"] else "redis-1"
 
     def pids(self) -> dict[str, int]:
@@ -310,18 +310,19 @@ class Deployment:
 
     @property
     def mark(self) -> dict[str, str]:
-        """The environment that tells who has been started for this deployment: children and forks
-        inherit it.
+        """Return an environment that marks processes of this deployment; children inherit the
+        mark.
         """
         return {**os.environ, "HANDOVER_OF": str(self.folder)}
 
     def start_handover(self, name: str, **options: Any) -> subprocess.Popen[str]:
-        """The same as hand_over, in the background; its result is not read."""
+        """Start a handover like ``hand_over`` in the background; nobody reads its result."""
         return start_module("redis_sentinel_failover", self.mark, **self.handover_options(name, **options))
 
     def handing_over(self) -> list[int]:
-        """The ids of all processes that were started with ``mark`` and still run: modules,
-        standbys, ansible-playbook; no servers.
+        """Return the ids of all living processes with the ``mark``, other than servers.
+
+        These are modules, standbys and ansible-playbook.
         """
         mark = f"HANDOVER_OF={self.folder}".encode()
         return [pid for pid in _processes() if _environment_has(pid, mark) and not self._runs_from_here(pid)]
@@ -332,7 +333,7 @@ class Deployment:
         return False
 
     def remove(self) -> None:
-        """End every process that runs from our folder, by its id, and delete the folder."""
+        """Kill every process that runs from the folder, by its id, and delete the folder."""
         for pid in _processes():
             if self._runs_from_here(pid):
                 with contextlib.suppress(ProcessLookupError):
@@ -343,7 +344,7 @@ class Deployment:
 
 
 class Writers:
-    """A write audit that runs beside a test, in a process of its own."""
+    """A write audit that runs beside a test, in a separate process."""
 
     def __init__(self, deployment: Deployment, *, stop: str = "stop", **options: Any) -> None:
         self.stop_file = deployment.folder / stop

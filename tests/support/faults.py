@@ -1,6 +1,4 @@
-"""What can be wrong with a deployment of real servers, for as long as a test lasts; each is put
-right at the end.
-"""
+"""Faults of a deployment of real servers, as context managers that remove them in the end."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from deployment import MASTER, Deployment
 
 
 def command(deployment: Deployment, name: str, *words: Any) -> Any:
-    """As an administrator, whatever rights have been taken away from us."""
+    """Run a command as an administrator, whatever rights a test has revoked."""
     return deployment.administer(name, *words)
 
 
@@ -32,8 +30,9 @@ def set_everywhere(deployment: Deployment, names: list[str], words: list[Any], b
 
 @contextlib.contextmanager
 def stopped(deployment: Deployment, name: str) -> Iterator[None]:
-    """Hung: the process exists and does not answer."""
-    pid = int(deployment.administered_info(name)["process_id"])  # an upgrade may have started another process than the test did
+    """Hang an instance: the process exists and does not answer."""
+    # An upgrade may have replaced the process that the test started.
+    pid = int(deployment.administered_info(name)["process_id"])
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -43,7 +42,7 @@ def stopped(deployment: Deployment, name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def not_applying(deployment: Deployment, name: str) -> Iterator[None]:
-    """A paused replica answers, and does not apply what it is sent."""
+    """Pause a replica: it answers, but does not apply the replication stream."""
     command(deployment, name, "CLIENT", "PAUSE", 60000, "WRITE")
     try:
         yield
@@ -69,7 +68,7 @@ SENTINEL_RIGHTS = ["info", *(f"sentinel|{what}" for what in ("master", "replicas
 
 @contextlib.contextmanager
 def ghost(deployment: Deployment, name: str) -> Iterator[str]:
-    """An instance that was there, that all have heard of, and that is gone; its address."""
+    """Add an instance and kill it for good; yield its address, which all Sentinels know."""
     deployment.add(name)
     address, process = deployment.address(name), deployment.processes[name]
     process.kill()
@@ -80,14 +79,14 @@ def ghost(deployment: Deployment, name: str) -> Iterator[str]:
     finally:
         for sentinel in deployment.sentinels:
             command(deployment, sentinel, "SENTINEL", "RESET", MASTER)
-            # it must have heard of the others again before the next one forgets them
+            # The Sentinel must have heard of the others before the next one forgets them.
             time.sleep(2.5)
         deployment.wait_until_known()
 
 
 @contextlib.contextmanager
 def forgotten(deployment: Deployment, name: str) -> Iterator[None]:
-    """A Sentinel that no longer monitors the master."""
+    """Make a Sentinel forget the master."""
     reply = command(deployment, name, "SENTINEL", "MASTER", MASTER)
     now = dict(zip(reply[::2], reply[1::2], strict=True))
     command(deployment, name, "SENTINEL", "REMOVE", MASTER)

@@ -29,7 +29,8 @@ from deployment import ROOT, SERVERS, Deployment, server_in
 INVENTORY_PAGES = (ROOT / "README.md", ROOT / "docs" / "inventories.md")
 SECRET = "shop-secret-12"
 SENTINEL_SECRET = "shop-secret-13"
-SHARDS = {"cache": ("127.0.0.2", 0), "sessions": ("127.0.0.3", 1)}  # name: address of the master, and which port
+# For each shard: the address of the master, and the number of the port.
+SHARDS = {"cache": ("127.0.0.2", 0), "sessions": ("127.0.0.3", 1)}
 
 
 def documented_inventories() -> dict[str, str]:
@@ -40,7 +41,7 @@ def documented_inventories() -> dict[str, str]:
 
 @contextlib.contextmanager
 def shop(version: str, port: int) -> Iterator[Shop]:
-    """A built one, in a folder that the servers' user may enter; removed at the end."""
+    """Yield a running shop, in a folder that the servers' user may enter; remove it in the end."""
     folder = Path(tempfile.mkdtemp(prefix="shop-"))
     folder.chmod(0o755)
     found = Shop(folder, version, port)
@@ -52,8 +53,9 @@ def shop(version: str, port: int) -> Iterator[Shop]:
 
 
 class Shop(Deployment):
-    """``cache`` on three hosts, ``sessions`` on two of them, a Sentinel on each; run by another
-    user if we are root.
+    """Two shards: ``cache`` on three hosts, ``sessions`` on two of them, a Sentinel on each.
+
+    The servers run as another user if the tests run as root.
     """
 
     def __init__(self, folder: Path, version: str, port: int) -> None:

@@ -1,6 +1,4 @@
-"""The playbooks on a throw-away deployment, for tests: run to the end, in the background, or in a
-terminal.
-"""
+"""The playbooks on a throw-away deployment: run to the end, in the background, or in a terminal."""
 
 from __future__ import annotations
 
@@ -22,8 +20,10 @@ WANTED = "6.2.14"
 
 
 def command(where: Deployment | Path, playbook: str, *arguments: str, wanted: str = WANTED, **variables: Any) -> list[str]:
-    """``where``: a deployment, or an inventory. ``wanted``: a version of scripts/servers.py, or of
-    what redis_binaries_source is set to.
+    """Return the command that runs a playbook.
+
+    ``where``: a deployment, or an inventory. ``wanted``: a version of scripts/servers.py, or the
+    version of redis_binaries_source.
     """
     inventory = where if isinstance(where, Path) else where.inventory
     settings = {
@@ -41,9 +41,7 @@ def run(where: Deployment | Path, playbook: str, *arguments: str, **variables: A
 
 
 def reach(deployment: Deployment) -> dict[str, Any]:
-    """The variables with which the playbooks get in where servers want passwords, users or
-    certificates.
-    """
+    """Return the variables with which the playbooks log in to the servers."""
     found: dict[str, Any] = {"redis_upgrade_login_host": deployment.access.host}
     for kind, login in (("redis", deployment.access.nodes), ("sentinel", deployment.access.sentinels)):
         for name in ("user", "password"):
@@ -54,13 +52,14 @@ def reach(deployment: Deployment) -> dict[str, Any]:
 
 
 def words(output: str) -> str:
-    """The output without its line breaks, which fall where they like."""
+    """Return the output without its line breaks, whose places are arbitrary."""
     return " ".join(output.replace("\\n", " ").split())
 
 
 def interrupt_when(deployment: Deployment, text: str) -> str:
-    """Run the upgrade and press Ctrl-C, again and again, from the moment that a line has the text;
-    returns the output.
+    """Run the upgrade, press Ctrl-C from the moment that a line has the text; return the output.
+
+    Ctrl-C is repeated until the run has ended.
     """
     process = subprocess.Popen(
         command(deployment, "upgrade"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -78,7 +77,7 @@ def interrupt_when(deployment: Deployment, text: str) -> str:
 
 
 class Running:
-    """A playbook that has been started; ``output`` is what it has said so far."""
+    """A playbook that runs in the background; ``output`` has its output so far."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process, self._log = process, log
@@ -87,7 +86,7 @@ class Running:
     def output(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    def said(self, text: str) -> bool:
+    def has_printed(self, text: str) -> bool:
         return text in self.output
 
     def wait_for(self, happened: Callable[[], bool], seconds: float = 900) -> None:
@@ -103,7 +102,7 @@ class Running:
 
 @contextlib.contextmanager
 def started(words: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[Running]:
-    """The playbook in the background, in a session of its own."""
+    """Start a playbook in the background, in a session of its own."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True, env=environment
@@ -115,14 +114,15 @@ def started(words: list[str], log: Path, environment: dict[str, str] | None = No
         process.wait()
 
 
-# Makes what it reads from its controlling terminal, then becomes the command.
+# Make standard input the controlling terminal, then become the command.
 TAKE_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 @contextlib.contextmanager
 def in_terminal(words: list[str], log: Path) -> Iterator[tuple[Running, Callable[[str], int]]]:
-    """The playbook in a terminal of its own, and a function that types a line there; what it says
-    goes to a file.
+    """Start a playbook in a terminal; yield it and a function that types a line there.
+
+    The output goes to a file.
     """
     ours, theirs = pty.openpty()
     taking = [sys.executable, "-c", TAKE_TERMINAL, *words]

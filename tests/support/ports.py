@@ -1,4 +1,4 @@
-"""Ports of test deployments: each pytest worker has a range of its own, below the ephemeral ports."""
+"""Ports of test deployments: each pytest worker has a range below the ephemeral ports."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A stand-in for ssh: the commands run on this machine, and connections can be refused or lost
-whenever a test wants it.
-"""
+"""A stand-in for ssh: commands run on this machine; tests refuse or break connections."""
 
 from __future__ import annotations
 
@@ -11,8 +9,7 @@ from collections.abc import Iterator
 import yaml
 from deployment import Deployment
 
-# As sshd does, the command is left running when the connection is lost, and finds its output
-# closed.
+# As with sshd, a broken connection leaves the command running, with its output closed.
 PROGRAM = """#!{python}
 import os, pathlib, subprocess, sys, threading, time
 
@@ -45,9 +42,7 @@ sys.exit(process.returncode)
 
 @contextlib.contextmanager
 def over_ssh(deployment: Deployment) -> Iterator[None]:
-    """In the inventory every instance is on a host of its own, reached with ssh, or what stands in
-    for it.
-    """
+    """Give every instance a host of its own in the inventory, reached with the stand-in for ssh."""
     program = deployment.folder / "ssh"
     program.write_text(PROGRAM.format(python=sys.executable), encoding="utf-8")
     program.chmod(0o755)
@@ -67,7 +62,7 @@ def over_ssh(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unreachable(deployment: Deployment, name: str) -> Iterator[None]:
-    """New connections to the host are refused, and those that there are get lost."""
+    """Refuse new connections to the host, and break the existing ones."""
     state = deployment.folder / f"unreachable-{name}"
     state.touch()
     try:

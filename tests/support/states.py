@@ -1,4 +1,4 @@
-"""What a deployment is like now, for tests that compare it before and after."""
+"""The current state of a deployment, for comparisons before and after."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTINGS = ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag",
 
 
 def settings(deployment: Deployment) -> dict[str, Any]:
-    """All that a handover changes and must put back, of every data node and every Sentinel."""
+    """Return all settings that a handover overrides and restores, of all nodes and Sentinels."""
     found: dict[str, Any] = {}
     for name in deployment.nodes:
         for parameter in SETTINGS:
@@ -32,7 +32,7 @@ def settings(deployment: Deployment) -> dict[str, Any]:
 
 
 def snapshot(deployment: Deployment) -> dict[str, Any]:
-    """Settings, process ids, what the data nodes' configuration files say, and who is master."""
+    """Return settings, PIDs, lines of the data nodes' configuration files, roles and the master."""
     found: dict[str, Any] = {"settings": settings(deployment)}
     found["pids"] = {name: process.pid for name, process in deployment.processes.items()}
     found["files"] = {
@@ -46,14 +46,15 @@ def snapshot(deployment: Deployment) -> dict[str, Any]:
 
 
 def settled(deployment: Deployment) -> bool:
-    """One master, which the others follow, no failover in progress, and every Sentinel names the
-    same master.
+    """Return whether the deployment is in order.
+
+    There is one master, all others follow it, no failover is in progress, and all Sentinels agree.
     """
     try:
         infos = [deployment.administered_info(name) for name in deployment.nodes]
         views = [deployment.administer(name, "SENTINEL", "MASTER", MASTER) for name in deployment.sentinels]
     except SentinelOpsError:
-        return False  # one of them has only just been started
+        return False  # an instance has only just been started
     fields = [dict(zip(view[::2], view[1::2], strict=True)) for view in views]
     return (
         sorted(info["role"] for info in infos) == ["master", *["slave"] * (len(infos) - 1)]
@@ -64,7 +65,7 @@ def settled(deployment: Deployment) -> bool:
 
 
 def calm(deployment: Deployment) -> bool:
-    """No Sentinel that answers is in TILT."""
+    """Return whether no Sentinel that answers is in TILT."""
     for name in deployment.sentinels:
         with contextlib.suppress(SentinelOpsError):
             if deployment.in_tilt(name):
@@ -73,12 +74,12 @@ def calm(deployment: Deployment) -> bool:
 
 
 def journals_left(deployment: Deployment) -> list[str]:
-    """What is in the folder of the journals, but for the notes of the versions before, which stay."""
+    """Return the files in the journal folder, except the records of previous versions."""
     return sorted(path.name for path in (deployment.folder / "journal").glob("*") if not path.name.endswith(".before.json"))
 
 
 def left_of_trials(folder: Path | str) -> list[Path]:
-    """The throw-away folders in which a configuration that names this folder was tried."""
+    """Return the folders of trials whose configuration names this folder."""
     found = []
     for file in Path("/tmp").glob("redis-trial-*/*.conf"):
         with contextlib.suppress(OSError):

@@ -1,6 +1,4 @@
-"""What the upgrade left: versions, files, roles, home, and the verdict of the writers that ran
-beside it.
-"""
+"""The state after the upgrade: versions, files, roles, master, and the writers' verdict."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ def folder(name: str) -> Path:
 
 
 def info(host: Any, name: str) -> dict[str, str]:
-    """INFO of the instance, asked with redis-cli of the version that was placed."""
+    """Return INFO of the instance, read with the redis-cli of the installed version."""
     command = [str(SANDBOX / name / "redis" / "redis-cli"), "-p", str(PORTS[name])]
     secret = {"REDISCLI_AUTH": PASSWORD} if name.startswith("redis") else {}
     environment = " ".join(f'{key}="{value}"' for key, value in secret.items())
@@ -52,8 +50,8 @@ def test_the_old_version_is_kept(host: Any, folder: Path) -> None:
 def test_the_configuration_came_along_with_its_mode(host: Any, name: str, folder: Path) -> None:
     kind = name.partition("-")[0]
     file = host.file(f"{folder}/redis/{kind}.conf")
-    # a Sentinel makes its file readable to all when it starts, so that is its mode before the
-    # upgrade
+    # A Sentinel makes its file readable to all at its start, so the mode is 0644 before the
+    # upgrade.
     assert oct(file.mode) == oct(0o600 if kind == "redis" else 0o644)
     assert f"port {PORTS[name]}" in file.content_string
 

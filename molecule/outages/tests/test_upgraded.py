@@ -1,6 +1,4 @@
-"""After two upgrades that lost a host, and one that went through: nothing is lost, and nothing is
-left of the interruptions.
-"""
+"""Two upgrades lost a host, and one succeeded: nothing is lost or left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from access import OPS_PASSWORD
 
 testinfra_hosts = ["ansible://redis"]
 
-# by the inventory, which is that of the scenario systemd
+# from the inventory of the scenario systemd
 NEW, HOME, HOME_ADDRESS = "8.0.2", "node-1", "192.0.2.11"
 UNITS = {"redis-server": 6379, "redis-sentinel": 26379}
 

@@ -1,6 +1,4 @@
-"""What the upgrade left: Valkey's units instead of Redis's, with all that those had, and a way
-back.
-"""
+"""The state after the upgrade: Valkey's units with all properties of Redis's, and a way back."""
 
 from __future__ import annotations
 
@@ -14,10 +12,10 @@ from configuration import settings, state_of_sentinel
 
 testinfra_hosts = ["ansible://redis"]
 
-# by the scenario's inventory
+# from the scenario's inventory
 HOME, HOME_ADDRESS = "node-1", "192.0.2.11"
 OLD, NEW = "7.0.15", "8.0.1"
-# unit, its port, its configuration file, and the Redis's unit and file that it stands for
+# ^Unit, port, configuration file, and the unit and the file of Redis that they replace.
 INSTANCES = [
     ("valkey-server", 6379, "valkey.conf", "redis-server", "redis.conf"),
     ("valkey-sentinel", 26379, "sentinel.conf", "redis-sentinel", "sentinel.conf"),
@@ -71,7 +69,7 @@ def test_the_packages(host: Any) -> None:
 
 
 def test_the_packages_alone_have_started_and_stopped_nothing(host: Any) -> None:
-    """Their own scripts would have; and they would have enabled their units for the next boot."""
+    """The scripts of the packages would start services, and enable units for the next boot."""
     before = host.file("/root/before/units").content_string
     assert "MainPID=" in before
     assert host.file("/root/before/units-with-packages").content_string == before
@@ -144,7 +142,7 @@ def test_the_log_goes_where_it_is_rotated(host: Any, unit: str, port: int, confi
 
 
 def test_no_journal_is_left(host: Any) -> None:
-    """Only the notes of the versions before."""
+    """Only the records of the previous versions may be left."""
     assert all(name.endswith(".before.json") for name in host.file("/var/lib/sentinelops-redis").listdir())
 
 

@@ -1,6 +1,4 @@
-"""What the upgrade left of two shards behind links: the links, the releases, the units, and the
-verdicts of both writers.
-"""
+"""The state of two shards behind links: links, releases, units, and both writers' verdicts."""
 
 from __future__ import annotations
 
@@ -15,13 +13,13 @@ from configuration import settings, state_of_sentinel
 testinfra_hosts = ["ansible://cache"]
 
 OLD, NEW = "7.0.15", "8.0.1"
-# by the scenario's inventory
+# from the scenario's inventory
 HOME = {"alpha": "192.0.2.11", "beta": "192.0.2.12"}
 PORTS = {"alpha": 6379, "beta": 6380, "sentinel": 26379}
 
 
 class Instance:
-    """One of the instances on a machine."""
+    """An instance on a machine."""
 
     def __init__(self, host: Any) -> None:
         self.host, self.name = host, str(host.backend.host)
@@ -39,7 +37,7 @@ class Instance:
         return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
 
     def texts(self) -> tuple[str, str]:
-        """Its configuration before and now."""
+        """Return the configuration before and after."""
         return self.host.file(self.before).content_string, self.host.file(self.config).content_string
 
 
@@ -117,7 +115,7 @@ def test_the_log_is_clean(host: Any, instance: Instance) -> None:
 
 
 def test_no_journal_is_left(host: Any) -> None:
-    """Only the notes of the versions before."""
+    """Only the records of the previous versions may be left."""
     assert all(name.endswith(".before.json") for name in host.file("/var/lib/sentinelops-redis").listdir())
 
 

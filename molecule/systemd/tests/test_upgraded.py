@@ -1,6 +1,4 @@
-"""What the upgrade left on hosts with systemd: versions, units, files, the package, and the verdict
-of the writers beside it.
-"""
+"""The state of hosts with systemd: versions, units, files, package, and the writers' verdict."""
 
 from __future__ import annotations
 
@@ -13,14 +11,14 @@ from access import OPS_PASSWORD
 
 testinfra_hosts = ["ansible://redis"]
 
-# by the scenario's inventory
+# from the scenario's inventory
 OLD, NEW = "7.0.15", "8.0.2"
 MASTER, MASTER_ADDRESS = "node-2", "192.0.2.12"
 UNITS = {"redis-server": 6379, "redis-sentinel": 26379}
 FOLDERS = {"redis-server": "/opt/redis-6379/redis", "redis-sentinel": "/opt/sentinel-26379/redis"}
 CONFIGS = {"redis-server": "/etc/redis/redis.conf", "redis-sentinel": "/etc/redis/sentinel.conf"}
 LOGS = {"redis-server": "/var/log/redis/redis-server.log", "redis-sentinel": "/var/log/redis/redis-sentinel.log"}
-# where hosts, Ansible and the servers write while they do their work, and where the upgrade shall
+# ^Folders that hosts, Ansible, the servers and the upgrade may write to.
 BUSY = ["/root/before", "/home/ops", "/root/.ansible", "/var/lib/redis", "/var/log", "/etc/redis", "/run", "/tmp", "/var/tmp"]
 OURS = [
     "/opt/redis-6379",
@@ -47,7 +45,7 @@ def settings(host: Any, path: str) -> set[str]:
 
 
 def settings_changed(host: Any, file: str) -> set[str]:
-    """The settings that are in the file now and were not, or the other way round."""
+    """Return the settings that were added to the file or removed from it."""
     return settings(host, f"/root/before/{file}") ^ settings(host, f"/etc/redis/{file}")
 
 
@@ -85,7 +83,7 @@ def test_exec_start_is_changed_by_a_drop_in_alone(host: Any, unit: str) -> None:
 
 @each_unit
 def test_systemd_was_told_when_it_was_ready(host: Any, unit: str) -> None:
-    """The new server is built with libsystemd, as units of Type=notify need it."""
+    """The new server is built with libsystemd, which units with Type=notify need."""
     assert host.service(unit).systemd_properties["Type"] == "notify"
     assert "libsystemd.so" in host.check_output(f"ldd {FOLDERS[unit]}/redis-server")
 
@@ -100,8 +98,8 @@ def test_the_version_folder_belongs_to_root(host: Any, unit: str) -> None:
 
 @each_unit
 def test_nothing_half_done_is_left_beside_it(host: Any, unit: str) -> None:
-    """There is no redis.old either: the version before is the package's, and stays where that has
-    put it.
+    """There is no redis.old either: the old version belongs to the package, and stays in its
+    place.
     """
     parent, _slash, folder = FOLDERS[unit].rpartition("/")
     assert host.file(parent).listdir() == [folder]
@@ -126,9 +124,7 @@ def test_the_sentinels_know(host: Any) -> None:
 
 
 def test_the_data_node_keeps_its_settings(host: Any) -> None:
-    """What a newer server's CONFIG REWRITE adds are rules that it spells out in the lines of its
-    users.
-    """
+    """A newer server's CONFIG REWRITE spells out more rules in the lines of users."""
     changed = {line.split()[0] for line in settings_changed(host, "redis.conf")}
     assert changed <= {"replicaof", "user", "latency-tracking-info-percentiles"}
     users = {line.split()[1] for line in settings(host, "/etc/redis/redis.conf") if line.startswith("user ")}
@@ -167,7 +163,9 @@ def test_nothing_else_was_written(host: Any) -> None:
 
 
 def test_no_write_was_lost(host: Any, name: str) -> None:
-    """The writers of the upgrade, and those of a second run, which changes nothing."""
+    """The verdicts are of the writers of the upgrade, and of a second run, which changes
+    nothing.
+    """
     files = host.run("ls /var/tmp/audit-*.json").stdout.split()
     verdicts = [json.loads(host.file(path).content_string) for path in files]
     assert bool(verdicts) is (name == "node-1")

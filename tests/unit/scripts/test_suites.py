@@ -67,7 +67,9 @@ def test_lanes_run_side_by_side_and_outputs_are_not_mixed(make: Path) -> None:
 
 
 def test_interrupted(make: Path) -> None:
-    """Ctrl-C goes to the whole group of processes: the suite at work ends, the next does not begin."""
+    """Ctrl-C goes to the whole process group: the running suite ends, the next one does not
+    begin.
+    """
     process = subprocess.Popen(
         [sys.executable, SUITES, make, "live-extended,lint"],
         stdout=subprocess.PIPE,

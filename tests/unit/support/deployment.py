@@ -47,7 +47,8 @@ class Deployment:
             sentinel.know_everything(phase_s=1.3 + 2.1 * number)
         for one in [*self.nodes, *self.sentinels]:
             one.server, one.version = server, version or one.version
-        self.clock.on_step = [server.step for server in [*self.replicas, self.master, *self.sentinels]]  # writes come a step later
+        # Writes come a step later.
+        self.clock.on_step = [server.step for server in [*self.replicas, self.master, *self.sentinels]]
 
     @property
     def target(self) -> DataNode:

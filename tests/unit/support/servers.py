@@ -45,7 +45,7 @@ class Occasion:
 
 
 class Killed(BaseException):
-    """The death of the sender of a command: its later commands (in a finally, say) have no effect."""
+    """The death of the sender of a command: later commands (in a finally, say) have no effect."""
 
 
 class Wire:
@@ -135,7 +135,7 @@ class Replies:
 
 
 class ErrorReply(Exception):
-    """The error that a client library puts among the replies of a transaction for a failed command."""
+    """The error that a client library returns for a failed command of a transaction."""
 
 
 class FakeServer:

@@ -1,4 +1,4 @@
-"""Built server versions that do not do their work."""
+"""Builds of servers that do not work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from deployment import SERVERS
 
-# It says its version, and takes every configuration that is tried; started with a file whose path
-# has ONLY in it, it does something else.
+# The program tells its version, and accepts every configuration on trial. Started with a file whose
+# path contains ONLY, it runs INSTEAD.
 PROGRAM = """#!/bin/sh
 real=$(dirname "$0")/real-server
 case "$*" in *{only}*) ;; *) exec "$real" "$@" ;; esac
@@ -17,9 +17,10 @@ case "$*" in *redis-trial-*|*--version*) exec "$real" "$@" ;; esac
 """
 
 
-def spoilt_build(folder: Path, version: str, instead: str, only: str = "redis.conf") -> str:
-    """``instead``: a shell script, in which $real is the server and $@ are its arguments; returns
-    the folder's path.
+def broken_build(folder: Path, version: str, instead: str, only: str = "redis.conf") -> str:
+    """Make a build that runs a shell script in place of the server; return the folder's path.
+
+    ``instead``: the script, in which $real is the server and $@ are its arguments.
     """
     shutil.copytree(SERVERS / version, folder)
     (folder / "redis-server").rename(folder / "real-server")

@@ -1,6 +1,4 @@
-"""What can be wrong with a deployment, as values: each is given a deployment, and spoils it for as
-long as a test lasts.
-"""
+"""Faults of a deployment as values: functions from a deployment to a context manager."""
 
 from __future__ import annotations
 
@@ -15,14 +13,14 @@ from deployment import MASTER, Deployment
 from faults import command, not_applying, set_everywhere, stopped
 from states import settled, wait_until
 
-Spoil = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
+Injection = Callable[[Deployment], contextlib.AbstractContextManager[Any]]
 
 
-def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Spoil:
-    """CONFIG SET on some data nodes, and back to what it was."""
+def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> Injection:
+    """Set parameters of some data nodes with CONFIG SET, and restore them."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         settings = {name.replace("_", "-"): value for name, value in values.items()}
         before = {(node, name): command(deployment, node, "CONFIG", "GET", name)[1] for node in names.split() for name in settings}
         for node, name in before:
@@ -33,37 +31,37 @@ def config(names: str, back: dict[str, Any] | None = None, /, **values: Any) -> 
             for (node, name), value in before.items():
                 command(deployment, node, "CONFIG", "SET", name, value)
 
-    return spoil
+    return inject
 
 
-def sentinel_set(names: str, setting: str, value: int, back: int) -> Spoil:
+def sentinel_set(names: str, setting: str, value: int, back: int) -> Injection:
     words = ["SENTINEL", "SET", MASTER, setting]
     return lambda deployment: set_everywhere(deployment, names.split(), [*words, value], [*words, back])
 
 
-def hung(name: str, for_s: float) -> Spoil:
-    """SIGSTOP, and time enough for others to notice."""
+def hung(name: str, for_s: float) -> Injection:
+    """Hang an instance with SIGSTOP, long enough for others to notice."""
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         try:
             with stopped(deployment, name):
                 time.sleep(for_s)
                 yield
         finally:
-            if name in deployment.sentinels:  # it mistrusts its clock now, for half a minute
+            if name in deployment.sentinels:  # TILT lasts for half a minute
                 wait_until(lambda: not deployment.in_tilt(name), 60)
 
-    return spoil
+    return inject
 
 
-def following(name: str, whom: str) -> Spoil:
-    """A replica that was told to follow another one (or NO ONE) than the master, until Sentinel
-    puts that right.
+def following(name: str, whom: str) -> Injection:
+    """Make a replica follow another node (or NO ONE) than the master, until Sentinel corrects
+    it.
     """
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         where = ["NO", "ONE"] if whom == "no one" else [deployment.access.host, deployment.nodes[whom]]
         command(deployment, name, "REPLICAOF", *where)
         try:
@@ -71,12 +69,12 @@ def following(name: str, whom: str) -> Spoil:
         finally:
             command(deployment, name, "REPLICAOF", deployment.access.host, deployment.nodes["redis-1"])
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
 def cut_off(deployment: Deployment) -> Iterator[None]:
-    """redis-3 does not get in at its master any more."""
+    """Give redis-3 a wrong password for its master."""
     with config("redis-3", masterauth="wrong")(deployment):
         command(deployment, "redis-1", "CLIENT", "KILL", "TYPE", "replica")
         wait_until(lambda: deployment.administered_info("redis-3")["master_link_status"] == "down")
@@ -85,7 +83,7 @@ def cut_off(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def loading(deployment: Deployment) -> Iterator[None]:
-    """redis-3 reads its data again, slowly."""
+    """Make redis-3 load its data again, slowly."""
     command(deployment, "redis-3", "DEBUG", "POPULATE", 3000)
     with config("redis-3", key_load_delay=20000, loading_process_events_interval_bytes=1024)(deployment):
         reloading = deployment.administrator("redis-3")
@@ -103,7 +101,7 @@ def loading(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def failing_over(deployment: Deployment) -> Iterator[None]:
-    """FAILOVER on the master, to a replica that hangs."""
+    """Run FAILOVER on the master, to a replica that hangs."""
     target = (deployment.access.host, deployment.nodes["redis-3"])
     with stopped(deployment, "redis-3"):
         command(deployment, "redis-1", "SET", "something", "new")
@@ -114,15 +112,15 @@ def failing_over(deployment: Deployment) -> Iterator[None]:
             command(deployment, "redis-1", "FAILOVER", "ABORT")
 
 
-def together(*spoils: Spoil) -> Spoil:
+def together(*injections: Injection) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
-            for one in spoils:
+            for one in injections:
                 stack.enter_context(one(deployment))
             yield
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
@@ -141,13 +139,14 @@ def append_only(deployment: Deployment) -> Iterator[None]:
         yield
 
 
-def restarted(name: str, script: str) -> Spoil:
-    """Started by a shell script, in which CONF is the configuration file, SERVER the server; as
-    usual again in the end.
+def restarted(name: str, script: str) -> Injection:
+    """Restart an instance with a shell script, and as usual in the end.
+
+    In the script, CONF is the configuration file, SERVER the server.
     """
 
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         conf, server = deployment.config(name), deployment.folder / name / "redis" / "redis-server"
         deployment.stop(name)
         words = ["unshare", "--map-root-user", "--mount", "sh", "-ec", f"CONF={conf} SERVER={server}; {script}"]
@@ -160,7 +159,7 @@ def restarted(name: str, script: str) -> Spoil:
             deployment.start(name)
             wait_until(lambda: settled(deployment))
 
-    return spoil
+    return inject
 
 
 READ_ONLY = "F=$(dirname $CONF); mount --bind $F $F; mount -o remount,bind,ro $F; exec $SERVER $CONF"
@@ -168,9 +167,9 @@ MOUNTED = "mount --bind $CONF $CONF; exec $SERVER $CONF"
 NO_FILE = "exec $SERVER - < $CONF"
 
 
-def file_in_journal(name: str, content: str) -> Spoil:
+def file_in_journal(name: str, content: str) -> Injection:
     @contextlib.contextmanager
-    def spoil(deployment: Deployment) -> Iterator[None]:
+    def inject(deployment: Deployment) -> Iterator[None]:
         path = deployment.folder / "journal" / name.format(**{key.replace("-", "_"): port for key, port in deployment.ports.items()})
         path.parent.mkdir(exist_ok=True)
         path.write_text(content, encoding="utf-8")
@@ -179,12 +178,12 @@ def file_in_journal(name: str, content: str) -> Spoil:
         finally:
             path.unlink()
 
-    return spoil
+    return inject
 
 
 @contextlib.contextmanager
 def an_unfinished_run(deployment: Deployment) -> Iterator[None]:
-    """Its journal, which says that redis-2 had another priority before."""
+    """Leave the journal of a run, with another priority of redis-2."""
     path = deployment.folder / "journal" / f"redis-{deployment.nodes['redis-2']}.json"
     write_journal(
         str(path),

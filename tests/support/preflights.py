@@ -1,6 +1,4 @@
-"""Survey and preflight of a test deployment, as the playbook does them, but without the seconds
-that Ansible takes.
-"""
+"""Survey and preflight of a test deployment like the playbook's, without the time of Ansible."""
 
 from __future__ import annotations
 
@@ -28,9 +26,11 @@ WANTED = "7.0.16"
 
 
 @dataclass(frozen=True)
-class Look:
-    """How it is looked: ``wrapped`` and ``environment`` are for the modules on single hosts,
-    ``options`` for their options.
+class Circumstances:
+    """Circumstances of a survey.
+
+    ``wrapped`` and ``environment`` are for the modules of single instances, ``options`` for their
+    options.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -40,9 +40,10 @@ class Look:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
-    """What redis_survey returns for one instance; in a process of its own where that sees its host
-    in another way.
+def survey(deployment: Deployment, name: str, circumstances: Circumstances) -> dict[str, Any]:
+    """Return the result of redis_survey for one instance.
+
+    A module that sees its host in another way runs in a separate process.
     """
     kind = "sentinel" if name in deployment.sentinels else "redis"
     login = deployment.access.sentinels if kind == "sentinel" else deployment.access.nodes
@@ -55,9 +56,9 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
         "timeout_ms": 2000,
         "examine": True,
         "asked_at_s": time.time(),
-        **look.options.get(name, {}),
+        **circumstances.options.get(name, {}),
     }
-    if name not in look.wrapped and name not in look.environment:
+    if name not in circumstances.wrapped and name not in circumstances.environment:
         with patch_module_args(arguments):
             params = AnsibleModule(SPEC).params
         server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
@@ -66,9 +67,9 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
         finally:
             server.close()
     collections = str(ROOT / ".cache" / "collections")
-    own = look.environment.get(name, {})
+    own = circumstances.environment.get(name, {})
     done = subprocess.run(
-        [*look.wrapped.get(name, []), sys.executable, "-c", RUN_MODULE, "redis_survey"],
+        [*circumstances.wrapped.get(name, []), sys.executable, "-c", RUN_MODULE, "redis_survey"],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
@@ -81,33 +82,32 @@ def survey(deployment: Deployment, name: str, look: Look) -> dict[str, Any]:
     return dict(result["instance"])
 
 
-def survey_all(deployment: Deployment, look: Look) -> dict[str, dict[str, Any]]:
-    """The records of all instances."""
-    names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in look.inventory_lacks]
-    return {name: survey(deployment, name, look) for name in names}
+def survey_all(deployment: Deployment, circumstances: Circumstances) -> dict[str, dict[str, Any]]:
+    """Return the records of all instances."""
+    names = [name for name in (*deployment.sentinels, *deployment.nodes) if name not in circumstances.inventory_lacks]
+    return {name: survey(deployment, name, circumstances) for name in names}
 
 
-def judge(deployment: Deployment, records: Mapping[str, dict[str, Any]], look: Look) -> dict[str, Any]:
-    """The preflight's result, as it is written to a file."""
+def evaluate(deployment: Deployment, records: Mapping[str, dict[str, Any]], circumstances: Circumstances) -> dict[str, Any]:
+    """Return the preflight's result, as it is written to a file."""
     hostvars = {
         name: {"ansible_host": deployment.access.host, "__redis_upgrade_surveyed": {"results": [{"instance": record}]}}
         for name, record in records.items()
     }
-    settings = {"version": WANTED, "master_name": MASTER, **look.settings}
+    settings = {"version": WANTED, "master_name": MASTER, **circumstances.settings}
     found: dict[str, Any] = upgrade_plan(hostvars, list(hostvars), settings)["preflight"]
     return found
 
 
-def look_at(deployment: Deployment, look: Look) -> dict[str, Any]:
-    return judge(deployment, survey_all(deployment, look), look)
+def preflight(deployment: Deployment, circumstances: Circumstances) -> dict[str, Any]:
+    return evaluate(deployment, survey_all(deployment, circumstances), circumstances)
 
 
 def untouched(deployment: Deployment, silent: Sequence[str] = ()) -> dict[str, Any]:
-    """All that a preflight must leave as it is: processes, settings, roles, and files with their
-    times of change.
+    """Return the state that a preflight must keep: processes, settings, roles, files with times.
 
-    ``silent``: instances that do not answer now. Logs, data files, what Sentinels write by
-    themselves, and locks, which come and go with each run, are left out.
+    ``silent``: instances that do not answer now. Left out are logs, data files, files that
+    Sentinels write by themselves, and locks, which come and go with each run.
     """
     found: dict[str, Any] = {}
     for name in deployment.nodes:

@@ -14,7 +14,7 @@ from runner import build
 FIRST_PORT = first_port(22001)
 
 
-class Places:
+class DeploymentPool:
     """Deployments by their first port; a deployment that nothing has touched is used again."""
 
     def __init__(self, folder: Callable[[str], Path]) -> None:
@@ -28,7 +28,7 @@ class Places:
         return self._used[port]
 
     def take(self, fault: Fault) -> Deployment:
-        """Return a deployment for the fault: a new one, or the one that refusals have left alone."""
+        """Return a deployment for the fault: a new one, or one that refusals have left alone."""
         if not fault.shared:
             return self._build(fault.world, **fault.options)
         if id(fault.world) not in self._untouched:
