@@ -95,7 +95,7 @@ def test_no_room(deployment: Deployment, folder: Path) -> None:
         spare = {} if small else {"redis_binaries_spare_mb": 1 << 40}
         said = upgrade(deployment, **archive(given.path, given.checksum), **spare)
     assert f"{deployment.folder}/redis-2/redis.new needs " in said
-    assert f"MiB free. {NOTHING}" in said
+    assert f"iB free. {NOTHING}" in said
     for path in left_behind(deployment):  # where there is room it is staged, whole
         assert subprocess.run([path / "redis-server", "--version"], capture_output=True, check=False).returncode == 0
         shutil.rmtree(path)
