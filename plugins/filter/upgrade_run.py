@@ -34,7 +34,7 @@ def upgrade_missing_hosts(groups: Mapping[str, Sequence[str]], wanted: Sequence[
 
 
 def upgrade_lock(hostvars: Mapping[str, Any], hosts: Sequence[str], override: str = "") -> dict[str, Any]:
-    """Return the verdict on the replies of the Sentinels' hosts; a second reply replaces the first."""
+    """Return the verdict on the lock; the second reply of a host replaces its first."""
     asked = {}
     for host in hosts:
         for name in ("__redis_upgrade_lock_again", "__redis_upgrade_lock_asked"):
@@ -69,7 +69,7 @@ def upgrade_gate(
 
 
 def upgrade_stop_message(plan: Mapping[str, Any], keys: Sequence[str], reason: str, after: bool = False) -> list[str]:
-    """Return the message of a run that stops between two steps; empty if the plan has no such step."""
+    """Return the message of a run that stops between two steps; empty without such a step."""
     return stop_lines(plan, keys, [reason], after)
 
 
@@ -79,7 +79,7 @@ def upgrade_hook(plan: Mapping[str, Any], name: str, keys: Sequence[str], key: s
 
 
 def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, failure: Mapping[str, Any]) -> list[str]:
-    """Return the message of a run that stops because an instance failed, and was reverted or not."""
+    """Return the message of a run that stops because an instance failed."""
     given: dict[str, Any] = {name: str(failure.get(name) or "") for name in ("reason", "previous_version", "revert_error")}
     given |= {name: [str(item) for item in failure.get(name) or []] for name in ("log", "set_aside")}
     given |= {name: bool(failure.get(name)) for name in ("untouched", "revert_refused")}
@@ -103,7 +103,8 @@ def upgrade_switch(plan: Mapping[str, Any], host: str, instance: Mapping[str, An
 
 def upgrade_handover(hostvars: Mapping[str, Any], host: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the login and folder arguments of redis_sentinel_failover on a host."""
-    runner = hostvars[host] if host in hostvars else {}  # noqa: SIM401  # the get of hostvars differs between versions of Ansible
+    # the method get of hostvars differs between versions of Ansible
+    runner = hostvars[host] if host in hostvars else {}  # noqa: SIM401
     return handover_arguments(runner, options)
 
 

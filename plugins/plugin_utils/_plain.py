@@ -11,7 +11,7 @@ __all__ = ["plain"]
 
 
 def plain(value: Any) -> Any:
-    """Return a copy of built-in types: Ansible's own containers render their content when it is read."""
+    """Return a copy of built-in types; Ansible's containers template their content on access."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

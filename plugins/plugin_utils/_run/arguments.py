@@ -17,7 +17,7 @@ Record = Mapping[str, Any]
 # The fields of a record's activation that are options of redis_instance.
 _ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled")
 _TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
-# Options of redis_sentinel_failover for the Sentinel, and the role's variables without their prefix.
+# Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
 _SENTINEL_LOGIN = {
     "login_host": "login_host",
     "login_port": "sentinel_port",
@@ -32,10 +32,10 @@ _NODE_LOGIN = {"node_login_user": "redis_user", "node_login_password": "redis_pa
 def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any]:
     """Return the arguments of redis_instance for the step of an instance.
 
-    ``files``: for both directions; the files are those before the upgrade. ``switch``: to the wanted
-    version. ``revert``: back to the version before the step, if the switch fails. ``replicas`` is
-    the number of replicas that the master must have, or 0 where an earlier run may have left one
-    stopped.
+    ``files``: for both directions; the files are those before the upgrade. ``switch``: to the
+    wanted version. ``revert``: back to the version before the step, if the switch fails.
+    ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
+    have left one stopped.
     """
     rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
     step = plan["steps"][f"{host}/{instance['kind']}"]
@@ -90,8 +90,8 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
 def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     """Return the arguments of redis_config_try for an instance and the new version.
 
-    The new version is a package's server, or in the folder where it is staged. An interrupted run may
-    have put it in the version folder already.
+    The new version is a package's server, or in the folder where it is staged. An interrupted run
+    may have put it in the version folder already.
     """
     activation = instance["activation"]
     server = {"executable": activation["server"]} if "server" in activation else {}

@@ -32,9 +32,9 @@ class Failure:
 
     ``reason``: why it failed. ``previous_version``: the version that it ran before this step.
     ``log``: the last lines of its log. ``set_aside``: data files that were renamed.
-    ``untouched``: the instance was not stopped, so nothing had to be reverted. ``revert_error``: why
-    the revert failed; empty if it succeeded. ``revert_refused``: the instance was not stopped for
-    the revert, so it still runs the wanted version.
+    ``untouched``: the instance was not stopped, so nothing had to be reverted. ``revert_error``:
+    why the revert failed; empty if it succeeded. ``revert_refused``: the instance was not stopped
+    for the revert, so it still runs the wanted version.
     """
 
     reason: str
@@ -47,7 +47,7 @@ class Failure:
 
 
 def _positions(plan: Record, keys: Sequence[str]) -> list[int]:
-    """Return the positions, from 0, of the steps with these keys; empty if the plan has none of them."""
+    """Return the positions, from 0, of the steps with these keys in the plan."""
     return [position for position, step in enumerate(steps_to_do(plan)) if step.key in keys]
 
 
@@ -166,7 +166,7 @@ def _listed(steps: Sequence[StepToDo]) -> str:
 
 
 def question(plan: Record, keys: Sequence[str], confirm: str, pause_s: int) -> dict[str, Any]:
-    """Return the wait before a step: ``pause_s`` (0 for none) and ``ask``, the prompt (empty for none)."""
+    """Return the wait before a step: ``pause_s``, or 0, and ``ask``, the prompt, or empty."""
     positions = _positions(plan, keys)
     if not positions:
         return {"pause_s": 0, "ask": ""}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of the operator, checked before a run touches anything: hooks, confirmation, --limit."""
+"""Checks of the operator's options: hooks, confirmation, deadline, and ``--limit``. Pure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def operator_findings(
 
 
 def missing_hosts_lines(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:
-    """Return the message of a run that ``--limit`` keeps from hosts; empty if the play has all hosts."""
+    """Return the refusal of a run that ``--limit`` keeps from hosts; empty if it has all hosts."""
     hosts = dict.fromkeys(host for group in wanted for host in groups.get(group, []))
     missing = [host for host in hosts if host not in in_play]
     if not missing:

@@ -59,7 +59,7 @@ def process_start_time(pid: int) -> str:
 def run_of(pid: int) -> dict[str, Any]:
     """Return the identity of a run, given the process id of its ansible-playbook.
 
-    Keys: ``id``, ``user``, ``controller``, ``pid``, ``begun`` (see process_start_time), ``machine``.
+    Keys: ``id``, ``user``, ``controller``, ``pid``, ``machine`` and ``begun``, the start time.
     """
     where, when = machine(), process_start_time(pid)
     digest = hashlib.sha256(f"{where} {pid} {when}".encode()).hexdigest()[:8]
@@ -85,7 +85,7 @@ def has_terminal(pid: int) -> bool:
     try:
         descriptor = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
-        # a pipe or socket whose other end is gone, or a closed descriptor; without /proc it is unknown
+        # a closed descriptor, or a pipe whose other end is gone; without /proc it is unknown
         return not os.path.exists("/proc/self/fd")
     try:
         return os.isatty(descriptor)
