@@ -3,14 +3,16 @@
 usage: check_role_docs.py [ROLE_FOLDER ...]    (default: every folder in roles/)
 
 An option stands in four places: meta/argument_specs.yml, defaults/main.yml (unless it is required),
-the table below "## Variables" in README.md, and the tasks that use it, per entry point. What
-differs is printed, a line each, and the exit code is 1.
+a table below "## Variables" in README.md, which may have groups ("### ..."), and the tasks that use
+the option, per entry point. A table of entry points in README.md names all of them. Prints each
+difference, and fails if there is one.
 """
 
 from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `(?P<name>\w+)` \| (?:`(?P<default>.+?)`|required) \| (?P<meaning>.*\S) \|$", re.MULTILINE)
 NAME = re.compile(r"\b\w+\b")
 TASK_FILE = re.compile(r"[\w{}/ ]+\.yml\b")
-# tasks/restart.yml serves both kinds of instances and names both logins; an entry point passes it
-# an instance of its own kind.
-NEVER_USED = {"sentinel": "redis_upgrade_redis_", "replica": "redis_upgrade_sentinel_"}
-# What the role tells the task files of the user, and is no option.
-TOLD = {"redis_upgrade_hook"}
+ENTRY_POINT = re.compile(r"^\| `(\w+)` \| [^|`]", re.MULTILINE)
+# tasks/internal/restart_instance.yml serves both kinds of instances and names both logins; an entry
+# point passes an instance of its own kind.
+NEVER_USED = {"sentinel": "redis_upgrade_redis_(?!group)", "replica": "redis_upgrade_sentinel_(?!group)"}
+# A variable that the role gives to the task files of the user, so not an option.
+GIVEN = {"redis_upgrade_hook"}
 
 
 def load(path: Path) -> Any:
@@ -33,9 +36,7 @@ def load(path: Path) -> Any:
 
 
 def options_of(specs: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Every option of all entry points, and the names of those that entry points describe
-    differently.
-    """
+    """Return all options, and the names of those that several entry points describe differently."""
     found: dict[str, Any] = {}
     differing = set()
     for spec in specs.values():
@@ -64,11 +65,20 @@ def differ(one: Any, other: Any) -> bool:
     return (type(one), one) != (type(other), other)  # True == 1 in Python
 
 
+def check_entry_points(specs: dict[str, Any], readme: str) -> list[str]:
+    text = readme.partition("\n| entry point |")[2].partition("\n\n")[0]
+    named = ENTRY_POINT.findall(text)
+    wanted = [name for name in specs if name != "main"] if text else []
+    return [f"README: the entry points are {', '.join(named)}, not {', '.join(wanted)}"] if sorted(named) != sorted(wanted) else []
+
+
 def check_readme(options: dict[str, Any], readme: str) -> list[str]:
     text = readme.partition("\n## Variables\n")[2].partition("\n## ")[0]
-    rows = {row["name"]: row for row in ROW.finditer(text)}
+    matches = list(ROW.finditer(text))
+    rows = {row["name"]: row for row in matches}
     # a row in another form is no row: say so, rather than that the option is missing
     found = [f"README: not understood: {line}" for line in text.splitlines() if line.startswith("| `") and not ROW.match(line)]
+    found += [f"README: {name} is in {count} rows" for name, count in Counter(row["name"] for row in matches).items() if count > 1]
     found += [f"README: {name} is in no entry point of argument_specs" for name in sorted(rows.keys() - options.keys())]
     for name, option in options.items():
         if name not in rows:
@@ -85,8 +95,9 @@ def check_readme(options: dict[str, Any], readme: str) -> list[str]:
 
 
 def text_of(role: Path, entry: str) -> str:
-    """The text of an entry point and of the task files that it includes; where a name is computed,
-    of all that are no entry point.
+    """Return the text of an entry point and of the task files that it includes.
+
+    If the name of an included file is computed, all files that are no entry points count.
     """
     entries = {f"{name}.yml" for name in load(role / "meta" / "argument_specs.yml")["argument_specs"]}
     waiting, seen, text = [f"{entry}.yml"], set(), ""
@@ -109,14 +120,14 @@ def text_of(role: Path, entry: str) -> str:
 
 
 def used_by(role: Path, entry: str) -> set[str]:
-    """The options that an entry point uses, directly or through vars/main.yml."""
+    """Return the options that an entry point uses, directly or through vars/main.yml."""
     variables = {name: yaml.safe_dump(value) for name, value in (load(role / "vars" / "main.yml") or {}).items()}
     waiting, seen = [text_of(role, entry)], set()
     while waiting:
         names = set(NAME.findall(waiting.pop())) - seen
         seen |= names
         waiting += [variables[name] for name in names & variables.keys()]
-    return {name for name in seen if name.startswith(f"{role.name}_")} - TOLD
+    return {name for name in seen if name.startswith(f"{role.name}_")} - GIVEN
 
 
 def check_use(role: Path, specs: dict[str, Any]) -> list[str]:
@@ -126,7 +137,7 @@ def check_use(role: Path, specs: dict[str, Any]) -> list[str]:
             found.append(f"entry point {entry}: there is no tasks/{entry}.yml")
             continue
         listed = spec.get("options", {}).keys()
-        used = {name for name in used_by(role, entry) if not name.startswith(NEVER_USED.get(entry, " "))}
+        used = {name for name in used_by(role, entry) if not re.match(NEVER_USED.get(entry, " "), name)}
         found += [f"entry point {entry}: {name} is listed and not used" for name in sorted(listed - used)]
         found += [f"entry point {entry}: {name} is used and not listed" for name in sorted(used - listed)]
     return found
@@ -141,7 +152,8 @@ def check(role: Path) -> list[str]:
     return [
         *(f"{name} is described differently by several entry points" for name in differing),
         *check_defaults(options, load(role / "defaults" / "main.yml") or {}),
-        *check_readme(options, readme.read_text(encoding="utf-8") if readme.exists() else ""),
+        *check_entry_points(specs, text := readme.read_text(encoding="utf-8") if readme.exists() else ""),
+        *check_readme(options, text),
         *check_use(role, specs),
     ]
 

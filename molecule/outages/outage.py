@@ -74,7 +74,7 @@ def main() -> int:
         print("\n".join(output().splitlines()[-30:]))
         assert code != 0
         assert re.search(rf"{re.escape(host)}[^\n]*UNREACHABLE!", output()), f"nothing is said of {host}: {output()}"
-        assert "Nothing new is begun" in output(), output()
+        assert "No new step begins" in output(), output()
     return 0
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures a run: how long each play took, and how many modules were run on each host."""
+"""A callback that measures a run: the seconds of each play, and the module calls of each host."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ short_description: Write how long each play took and how many modules ran on eac
 version_added: 0.1.0
 author: sentinelops contributors (@sentinelops)
 description:
-  - Writes a JSON file at the end of the run, with the seconds that each play took and the number of module calls per
-    host. Tasks that run on the controller alone (includes, facts, messages, assertions) are not counted.
+  - Writes a JSON file at the end of the run, with the seconds of each play and the number of module
+    calls on each host. Tasks that run on the controller alone (includes, facts, messages,
+    assertions) are not counted.
   - It does nothing unless O(file) is set.
 requirements:
   - enable it in configuration (C(callbacks_enabled = sentinelops.redis.run_times))
@@ -48,7 +49,7 @@ ON_THE_CONTROLLER = {
 
 
 class CallbackModule(CallbackBase):
-    """Collects start times of plays and counts results."""
+    """The callback: it collects start times of plays and counts results."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
@@ -79,13 +80,13 @@ class CallbackModule(CallbackBase):
         self._count(result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        path = self.get_option("file")  # type: ignore[no-untyped-call]  # the base class has no annotations
+        path = self.get_option("file")  # type: ignore[no-untyped-call]
         if not path:
             return
         ends = [*(begun for _name, begun in self._begun[1:]), time.monotonic()]
         plays: list[dict[str, Any]] = []
         for (name, begun), end in zip(self._begun, ends):
-            if plays and plays[-1]["name"] == name:  # the next batch of a serial play
+            if plays and plays[-1]["name"] == name:  # another batch of a serial play
                 plays[-1]["seconds"] = round(plays[-1]["seconds"] + end - begun, 2)
             else:
                 plays.append({"name": name, "seconds": round(end - begun, 2)})

@@ -1,17 +1,18 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The instances of a sandbox, from its settings."""
+"""The filter for the instances of a sandbox."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 
 def sandbox_instances(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The data nodes, master first, then the Sentinels, each with name, kind, port and paths."""
+    """Return the data nodes, the master first, then the Sentinels."""
     counts = {"redis": int(settings["replicas"]) + 1, "sentinel": int(settings["sentinels"])}
     if counts["redis"] < 1 or counts["sentinel"] < 0:
         raise AnsibleFilterError("redis_sandbox_replicas and redis_sandbox_sentinels must not be negative")
@@ -39,7 +40,7 @@ def sandbox_instances(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 class FilterModule:
-    """The filters of this collection."""
+    """The filters of the sandbox."""
 
     def filters(self) -> dict[str, Any]:
         return {"sandbox_instances": sandbox_instances}

@@ -1,46 +1,40 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters that make the plan and the report from the survey; the logic is in module_utils."""
+"""Filters that make the plan and the report from the survey; plugin_utils holds the logic."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Mapping, Sequence
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, preflight_result
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Instance, Settings, journal_of, make_plan
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.journal import journal_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Settings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import play_options
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import operator_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import operator_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
 
 SURVEYED = "__redis_upgrade_surveyed"
 
 
-def _plain(value: Any) -> Any:
-    """A copy of built-in types: Ansible hands over containers that render their content when it is
-    looked at.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
 def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instance]:
-    """The instances of all hosts, from what redis_survey returned on each of them."""
+    """Return the instances of all hosts, from the results of redis_survey."""
     found = []
     for host in hosts:
         variables = hostvars[host]
         for surveyed in (variables.get(SURVEYED) or {}).get("results", []):
-            record = _plain(surveyed["instance"])
+            record = plain(surveyed["instance"])
             found.append(Instance(str(host), record["kind"], record, str(variables.get("ansible_host", host))))
     if not found:
         raise AnsibleFilterError("no host was surveyed: run the survey entry point of the role redis_upgrade first")
@@ -61,7 +55,7 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
 
 
 def _deadline(text: str, start: datetime) -> tuple[datetime | None, str]:
-    """The deadline, if there is one, and what is wrong with it."""
+    """Return the deadline, if there is one, and what is wrong with it."""
     if not text:
         return None, ""
     try:
@@ -73,8 +67,9 @@ def _deadline(text: str, start: datetime) -> tuple[datetime | None, str]:
 
 
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan, its text in ``lines``, in ``findings`` everything that stands against it, and in
-    ``preflight`` all that was found.
+    """Return the plan.
+
+    ``lines``: its text. ``findings``: all that forbids the run. ``preflight``: all findings.
     """
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
@@ -83,9 +78,9 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     plan.warnings += relocations(instances, plan)
     deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
     if deadline is not None:
-        plan.warnings.append(f"no step is begun after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
+        plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
     if not plan.nothing_to_do:
-        findings += operator_findings(_plain(settings), passed, has_terminal(main_pid()))
+        findings += operator_findings(plain(settings), passed, has_terminal(main_pid()))
     result = plan.as_dict()
     result["deadline"] = {} if deadline is None else {"at_s": deadline.timestamp(), "text": deadline.isoformat(" ", "seconds")}
     result["lines"] = plan_lines(result)
@@ -95,30 +90,39 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
 
 
 def upgrade_journal(record: Mapping[str, Any], plan: Mapping[str, Any], step: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the journal of a surveyed instance notes."""
-    return journal_of(_plain(record), _plain(plan), _plain(step or {}))
+    """Return what the journal of a surveyed instance records."""
+    return journal_of(plain(record), plain(plan), plain(step or {}))
 
 
 def upgrade_report(
     plan: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What was done and what is not as it should be, from the plan and a survey made afterwards."""
-    handovers = [_plain(done) for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
-    return make_report(_plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
+    """Return what was done and what is left undone, from the plan and a later survey."""
+    handovers = [plain(done) for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
+    return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
 
 
-def lines_of_handover(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
-    """What the result of redis_sentinel_failover says, for a person to read."""
-    return handover_lines(_plain(result), boolean(check_mode))
+def handover_text(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
+    """Return the result of redis_sentinel_failover as lines for a person to read."""
+    return handover_lines(plain(result), boolean(check_mode))
+
+
+def upgrade_play(plan: Mapping[str, Any], name: str, rollback: bool = False, check_mode: bool = False) -> dict[str, Any]:
+    """Return title, hosts and batch sizes of a play of an upgrade or a rollback."""
+    try:
+        return play_options(plain(plan), name, boolean(rollback), boolean(check_mode))
+    except ValueError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:
-    """The filters of this collection."""
+    """The filters of the plan."""
 
     def filters(self) -> dict[str, Any]:
         return {
-            "upgrade_plan": upgrade_plan,
+            "handover_lines": handover_text,
             "upgrade_journal": upgrade_journal,
+            "upgrade_plan": upgrade_plan,
+            "upgrade_play": upgrade_play,
             "upgrade_report": upgrade_report,
-            "handover_lines": lines_of_handover,
         }

@@ -1,28 +1,31 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who this run is."""
+"""The identity of this run."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: controller_run
-short_description: Who this run of ansible-playbook is
+short_description: Return the identity of this run of ansible-playbook
 version_added: 0.1.0
 author: sentinelops contributors (@sentinelops)
 description:
-  - Tells this run from all others, for M(sentinelops.redis.redis_run_lock). It is the same wherever in the run it is asked for.
+  - Returns what distinguishes this run from all others, for M(sentinelops.redis.redis_run_lock).
+  - All tasks of a run get the same identity.
 """
 
 EXAMPLES = r"""
-- name: Show who this run is
+- name: Show the identity of this run
   ansible.builtin.debug:
     msg: "{{ lookup('sentinelops.redis.controller_run') }}"
 """
 
 RETURN = r"""
 _raw:
-  description: C(id), C(user), C(controller), C(pid), C(begun) (when the process began, in the units of the system) and C(machine).
+  description:
+    - A dictionary with C(id), C(user), C(controller), C(pid), C(begun) and C(machine).
+    - C(begun) is the start time of the process, in the units of the system.
   type: list
   elements: dict
 """

@@ -1,22 +1,23 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is found before anything is touched: one shape for all of it, and the names of all checks.
+"""Findings of the plan and the preflight: one shape for all, and the names of all checks.
 
-Each finding says on which node, what was seen, why that matters, and what to do. A refusal must be
-mended before the upgrade may begin; a warning is shown and stops nothing.
+Each finding names the node, what was seen, why it matters, and what to do. A refusal must be fixed
+before the upgrade may begin; a warning is shown and stops nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any
 
-__all__ = ["CHECKS", "REFUSAL", "WARNING", "Finding", "named", "preflight_result", "size"]
+__all__ = ["CHECKS", "REFUSAL", "WARNING", "Finding", "named", "preflight_result"]
 
 REFUSAL, WARNING = "refusal", "warning"
 
-# Every check, as it is called in docs/preflight.md and in the machine-readable result.
+# Every check, as docs/preflight.md and the machine-readable result name it.
 CHECKS = (
     # the plan and the inventory
     "inventory",
@@ -45,7 +46,7 @@ CHECKS = (
     "follows",
     "lag",
     "min-replicas",
-    # what a restart will cost
+    # the cost of a restart
     "persistence",
     "save-failed",
     "full-sync",
@@ -59,7 +60,7 @@ CHECKS = (
     "service-manager",
     "disk",
     "clock",
-    # what an earlier run has left, or another one is doing
+    # leftovers of an earlier run, and other runs
     "leftovers",
     "other-run",
 )
@@ -67,7 +68,7 @@ CHECKS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was found; ``check`` is one of CHECKS, ``severity`` REFUSAL or WARNING."""
+    """One finding; ``check`` is one of CHECKS, ``severity`` REFUSAL or WARNING."""
 
     node: str
     seen: str
@@ -84,22 +85,13 @@ class Finding:
 
 
 def named(check: str, findings: Iterable[Finding]) -> list[Finding]:
-    """The findings of one check; those that have a name already keep it."""
+    """Return the findings with the name of their check; a finding that has a name keeps it."""
     return [finding if finding.check else replace(finding, check=check) for finding in findings]
 
 
 def preflight_result(version: str, findings: Sequence[Finding]) -> dict[str, Any]:
-    """The machine-readable result. ``ready``: whether the upgrade may begin."""
+    """Return the machine-readable result; ``ready`` tells whether the run may begin."""
     refusals = [finding for finding in findings if finding.severity == REFUSAL]
     warnings = [finding for finding in findings if finding.severity == WARNING]
     found: Mapping[str, Any] = {"version": version, "ready": not refusals, "refusals": len(refusals), "warnings": len(warnings)}
     return {**found, "findings": [{**finding.as_dict(), "text": str(finding)} for finding in [*refusals, *warnings]]}
-
-
-def size(number: float) -> str:
-    """Bytes for a person to read."""
-    for unit in ("bytes", "KiB", "MiB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}" if unit == "bytes" or number >= 10 else f"{number:.1f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GiB"

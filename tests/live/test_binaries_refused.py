@@ -96,7 +96,7 @@ def test_no_room(deployment: Deployment, folder: Path) -> None:
         spare = {} if small else {"redis_binaries_spare_mb": 1 << 40}
         said = upgrade(deployment, **archive(given.path, given.checksum), **spare)
     assert f"{deployment.folder}/redis-2/redis.new needs " in said
-    assert f"MiB free. {NOTHING}" in said
+    assert f"iB free. {NOTHING}" in said
     for path in left_behind(deployment):  # hosts with enough space have staged the whole version
         assert subprocess.run([path / "redis-server", "--version"], capture_output=True, check=False).returncode == 0
         shutil.rmtree(path)
@@ -105,7 +105,8 @@ def test_no_room(deployment: Deployment, folder: Path) -> None:
 def test_an_unreachable_url(deployment: Deployment) -> None:
     said = upgrade(deployment, **archive("http://127.0.0.1:9/redis.tar.gz", "0" * 64))
     assert (
-        f"http://127.0.0.1:9/redis.tar.gz cannot be had: Request failed: <urlopen error [Errno 111] Connection refused>. {NOTHING}" in said
+        f"http://127.0.0.1:9/redis.tar.gz cannot be downloaded: Request failed: <urlopen error [Errno 111] Connection refused>. {NOTHING}"
+        in said
     )
     assert left_behind(deployment) == []
 

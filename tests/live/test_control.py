@@ -55,7 +55,7 @@ def test_a_limit_is_refused_and_not_half_obeyed(deployment: Deployment, playbook
     before = deployment.pids()
     done = run(deployment, playbook, "--limit", "redis-2", **variables)
     assert done.returncode != 0
-    assert "Nothing was touched. This run was kept from a part of the deployment by --limit redis-2: redis-1, redis-3" in words(done.stdout)
+    assert "Nothing was touched. --limit redis-2 keeps this run from a part of the deployment: redis-1, redis-3" in words(done.stdout)
     assert "redis_upgrade_canary=1" in done.stdout
     assert (deployment.pids(), deployment.masters()) == (before, ["redis-1"])
     assert not (deployment.folder / "journal").exists()
@@ -111,13 +111,13 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
         assert refused.returncode != 0
         assert "Nothing was touched. - " in words(refused.stdout)
         assert f"process {running.process.pid}, run {json.loads(held[0])['run']['id']}, since 20" in words(refused.stdout)
-        assert "It runs on this controller" in words(refused.stdout)
+        assert "on this controller: wait until it ends" in words(refused.stdout)
         assert "PLAY [(1/8)" not in refused.stdout
     assert plan.returncode == 0
     assert "Another run is at work on this deployment" in plan.stdout
     assert "Every gate is open" in plan.stdout
-    assert "note: no step is begun after 20" in said
-    assert "has passed, so nothing new is begun." in said
+    assert "note: no step begins after 20" in said
+    assert "has passed, so no new step begins." in said
     assert "Done in this run: the Sentinel of sentinel-1." in said
     assert "Left: the Sentinel of sentinel-2, the Sentinel of sentinel-3, the replica redis-2, the replica redis-3," in said
     assert "The master of mymaster is redis-1" in said
@@ -140,7 +140,7 @@ def test_a_canary_and_a_hook_that_fails_after_it(deployment: Deployment, tmp_pat
     assert "(stop) after the canary, without a handover; left for the next run: redis-1, redis-3" in said
     assert f"The hook after_node ({hooks['after_node']}) failed on redis-2: Ask the monitoring: too many errors." in said
     assert "Done in this run: the Sentinel of sentinel-2, the Sentinel of sentinel-3, the replica redis-2." in said
-    assert "Left: nothing, but for what waits for a run without redis_upgrade_canary: redis-1, redis-3." in said
+    assert "Left: nothing; deferred to a run without redis_upgrade_canary: redis-1, redis-3." in said
     assert upgraded(deployment) == ["redis-2", *SENTINELS]
     assert locks(deployment) == []
     lines = [json.loads(line) for line in told.read_text().splitlines()]
@@ -166,25 +166,25 @@ def test_a_canary_that_is_there_already_is_enough(deployment: Deployment) -> Non
     before = deployment.pids()
     done = run(deployment, "upgrade", redis_upgrade_canary=1)
     assert done.returncode == 0, done.stdout
-    assert "stopped after the canary, as wanted. Left: redis-1, redis-3." in words(done.stdout)
+    assert "stopped after the canary, as requested. Left: redis-1, redis-3." in words(done.stdout)
     assert "changed=1" not in done.stdout
     assert (deployment.pids(), deployment.masters()) == (before, ["redis-1"])
-    assert (deployment.folder / "journal").exists(), "the next run still knows where home is"
+    assert (deployment.folder / "journal").exists(), "the next run still knows the original master"
     assert locks(deployment) == []
 
 
 @pytest.mark.usefixtures("writers")
 def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> None:
     with in_terminal(command(deployment, "upgrade", redis_upgrade_confirm="handover"), tmp_path / "log") as (running, type_line):
-        running.wait_for(lambda: running.has_printed("Type yes to go on"))
+        running.wait_for(lambda: running.has_printed("Type yes to continue"))
         assert deployment.masters() == ["redis-1"]
         type_line("no")
         assert running.end() != 0
         said = words(running.output)
     assert "Next: the handover of mymaster to redis-2. Master now: mymaster redis-1." in said
-    assert "The answer was 'no', not yes, so nothing new is begun." in said
+    assert "The answer was 'no', not yes, so no new step begins." in said
     assert "Done in this run: the replica redis-3." in said
-    assert "Left: the handover of mymaster to redis-2, redis-1, the old master, the fail back of mymaster to redis-1." in said
+    assert "Left: the handover of mymaster to redis-2, the old master redis-1, the fail back of mymaster to redis-1." in said
     assert upgraded(deployment) == ["redis-2", "redis-3", *SENTINELS]
     assert deployment.masters() == ["redis-1"]
     assert locks(deployment) == []
@@ -201,7 +201,7 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     hooks = hook(tmp_path, "after_handover", touch, waits_for(orphan))
     wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_confirm": "handover", "redis_upgrade_lock_s": 7200}
     with in_terminal(command(deployment, "upgrade", **wishes), tmp_path / "log") as (running, type_line):
-        running.wait_for(lambda: running.has_printed("Type yes to go on"))
+        running.wait_for(lambda: running.has_printed("Type yes to continue"))
         type_line("yes")
         running.wait_for(reached.exists)
         os.killpg(running.process.pid, signal.SIGKILL)
@@ -225,7 +225,7 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     assert done.returncode != 0
     dead = json.loads(next(iter(left.values())))["run"]["id"]
     assert f"If you know that it is dead, and do not want to wait: -e redis_upgrade_override_lock={dead}." in words(done.stdout)
-    assert "its lock ends by itself in at most" in words(done.stdout)
+    assert "its lock expires in at most" in words(done.stdout)
     assert upgraded(deployment) == ["redis-2", "redis-3", *SENTINELS]
     assert len(locks(deployment)) == 3
 

@@ -90,7 +90,7 @@ def test_the_upgrade_finishes_it_before_it_begins(deployment: Deployment) -> Non
     variables = {"redis_upgrade_version": VERSION, "redis_binaries_source": "/nowhere"}
     words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.upgrade", "-e", json.dumps(variables)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert f"(3/8) finish    mymaster: a handover was cut short, {home} is fenced" in done.stdout
+    assert f"(3/8) recover   mymaster: a handover was interrupted, {home} is fenced" in done.stdout
     assert done.returncode == 0, done.stdout
     assert not fenced(deployment)
 

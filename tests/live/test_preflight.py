@@ -404,7 +404,7 @@ def test_the_playbook_tells_all_at_once(deployment: Deployment, tmp_path: Path, 
     assert (found["ready"], found["refusals"] >= 3, found["warnings"] >= 1) == (False, True, True)
     shown = " ".join(done.stdout.split())
     assert "our user lacks the right +shutdown on the data node" in shown
-    assert "it will need a full synchronisation when it has been restarted" in shown
+    assert "it will need a full synchronisation after its restart" in shown
 
 
 def test_a_sentinel_in_tilt(deployment: Deployment) -> None:

@@ -49,7 +49,7 @@ def test_one_refusal_ends_the_run_before_the_first_stop(deployment: Deployment, 
     assert f"fatal: [{name}]: FAILED!" in output
     assert f"{deployment.config(name)}, line {number}: {OLD_DIRECTIVE}: Bad directive or wrong number of arguments." in output
     assert "Nothing was stopped" in output
-    assert "(4/8)" not in output.split("PLAY [(3/8)")[1]
+    assert "(4/8)" not in output.rsplit("PLAY [(3/8)", 1)[1]
     assert (deployment.pids(), set(deployment.versions().values())) == (before, {VERSION})
     assert [(was.st_mode, was.st_uid) for was in files.values()] == [
         (deployment.config(node).stat().st_mode, deployment.config(node).stat().st_uid) for node in files

@@ -65,7 +65,7 @@ def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Pat
     done = run(deployment, "upgrade", redis_binaries_source=broken)
     assert done.returncode != 0
     assert "was put back and serves again" in done.stdout, done.stdout
-    assert "It runs its old version 6.2.9 again and was proved healthy" in done.stdout
+    assert "It was reverted to its old version 6.2.9 and proved healthy" in done.stdout
     assert links(deployment) == before
     assert set(deployment.versions().values()) == {VERSION}
 
@@ -77,7 +77,7 @@ def test_upgraded_through_interruptions(deployment: Deployment) -> None:
             file.write("# ours\n")
     state = {name: state_of(deployment.config(name)) for name in deployment.sentinels}
     with Writers(deployment) as writers:
-        for moment in ("Keep that this step has come to its end", "Stop, put the new version in place, and start it"):
+        for moment in ("Record that this step is complete", "Stop, put the wanted version in place, and start it"):
             output = interrupt_when(deployment, moment)
             assert moment in output, output
             wait_until(lambda: settled(deployment), 60)

@@ -65,7 +65,7 @@ def test_nothing_to_go_back_to(patch: Deployment) -> None:
     before = patch.pids()
     done = run(patch, "rollback")
     assert done.returncode == 0, done.stdout
-    assert "Nothing to do: nothing goes back from 6.2.14, mymaster (master redis-1)" in done.stdout
+    assert "Nothing to do: no instance can be rolled back from 6.2.14, mymaster (master redis-1)" in done.stdout
     assert "changed=1" not in done.stdout
     assert patch.pids() == before
     assert journals_left(patch) == []
@@ -85,10 +85,10 @@ def test_a_new_version_that_crashes_after_its_start_is_put_back(patch: Deploymen
     assert "wanted True, seen" in said, "what failed"
     assert "The last lines of its log:" in said
     assert "Unable to AUTH to MASTER" in said, "the server's own words"
-    assert "It runs its old version 6.2.9 again and was proved healthy." in said
+    assert "It was reverted to its old version 6.2.9 and proved healthy." in said
     assert "Done in this run: the Sentinel of sentinel-1, the Sentinel of sentinel-2, the Sentinel of sentinel-3." in said
     assert "The master of mymaster is redis-1" in said
-    assert "Mend the cause and run the upgrade again" in said
+    assert "Fix the cause and run the upgrade again" in said
     assert config(patch, "redis-2") == before
     assert (of_version(patch, WANTED), patch.masters()) == (SENTINELS, ["redis-1"])
     assert set_aside(patch, "redis-2") == [], "both versions read the same data"
@@ -137,7 +137,7 @@ def test_a_whole_upgrade_is_taken_back_without_a_lost_write(patch: Deployment) -
     assert patch.masters() == ["redis-1"]
     assert journals_left(patch) == [], "the journals are closed"
     assert again.returncode == 0, again.stdout
-    assert "Nothing to do: nothing goes back from 6.2.14" in again.stdout
+    assert "Nothing to do: no instance can be rolled back from 6.2.14" in again.stdout
     assert "changed=1" not in again.stdout
     assert no_loss(verdict), verdict
 
@@ -157,9 +157,9 @@ def test_data_that_the_old_version_cannot_read_is_set_aside(barrier: Deployment,
     said = words(done.stdout)
     assert done.returncode != 0
     assert "redis-2 (redis) could not be upgraded to 7.0.15." in said
-    assert "It runs its old version 6.2.14 again and was proved healthy." in said
+    assert "It was reverted to its old version 6.2.14 and proved healthy." in said
     aside = barrier.folder / "redis-2" / "dump.rdb.set-aside"
-    assert f"Data files that 6.2.14 cannot read were set aside: {aside}. It has the data of the master." in said
+    assert f"Data files that 6.2.14 cannot read were set aside: {aside}. The instance has the data of the master." in said
     assert aside.read_bytes().startswith(b"REDIS0010")
     assert (of_version(barrier, "7.0.15"), barrier.masters()) == (SENTINELS, ["redis-1"])
     assert barrier.info("redis-2")["master_link_status"] == "up"

@@ -80,7 +80,7 @@ def across_the_barrier(_deployment: Deployment) -> dict[str, Any]:
     }
 
 
-BACK = "It runs its old version 6.2.9 again and was proved healthy."
+BACK = "It was reverted to its old version 6.2.9 and proved healthy."
 FAULTS = [
     Fault("a wrong checksum", Expected.UNSTAGED, f"expected was {'0' * 64}. {NOTHING}", given=wrong_checksum, quick=True),
     Fault("a truncated archive", Expected.UNSTAGED, "is truncated, damaged, or no tar archive", given=truncated),

@@ -72,7 +72,7 @@ def lost_for_good(name: str, after_s: float = 0.0) -> Injection:
 
 MAIN, CONTROLLER, EVERYTHING = VICTIMS
 HAND_OVER = "Hand the master role to"
-SWITCH = "Stop, put the new version in place, and start it"
+SWITCH = "Stop, put the wanted version in place, and start it"
 FAULTS = [
     killing("while files are staged", in_play(3, "Place the new version"), EVERYTHING, after_s=1),
     killing("while a Sentinel is restarted", in_play(4, SWITCH), EVERYTHING, after_s=0.5),
@@ -90,7 +90,7 @@ FAULTS = [
     Fault(
         "a host cannot be reached any more in the middle",
         Expected.STOPPED,
-        "Nothing new is begun, since this has not come to its end: the replica redis-3.",
+        "No new step begins, since a step is not complete: the replica redis-3.",
         before=over_ssh,
         moment=printed("PLAY [(5/8)"),
         then=lost_for_good("redis-3"),
@@ -98,7 +98,7 @@ FAULTS = [
     Fault(
         "the SSH session is lost while a replica is down",
         Expected.STOPPED,
-        "Nothing new is begun, since this has not come to its end: the replica redis-2.",
+        "No new step begins, since a step is not complete: the replica redis-2.",
         before=over_ssh,
         moment=process_ended("redis-2", "PLAY [(5/8)"),
         then=lost_for_good("redis-2"),
@@ -106,7 +106,7 @@ FAULTS = [
     Fault(
         "the SSH session is lost in the handover",
         Expected.STOPPED,
-        "Nothing new is begun, since this has not come to its end: the handover of mymaster to redis-2.",
+        "No new step begins, since a step is not complete: the handover of mymaster to redis-2.",
         before=over_ssh,
         moment=in_play(6, HAND_OVER),
         then=lost_for_good("sentinel-1", after_s=1.5),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from .._errors import PreconditionFailed
+from .._sizes import readable_size
 
 __all__ = ["free_bytes", "require_machine", "require_room"]
 
@@ -20,7 +21,7 @@ def require_room(path: str, needed: int, spare: int, free: int) -> None:
     """
     if needed + spare > free:
         raise PreconditionFailed(
-            f"{path} needs {_megabytes(needed)}, and {_megabytes(spare)} are to stay free, but there are {_megabytes(free)} free",
+            f"{path} needs {readable_size(needed)}, and {readable_size(spare)} are to stay free, but there are {readable_size(free)} free",
             state=_STATE,
             advice="Make room on the file system of that folder; how much is to stay free is set with redis_binaries_spare_mb",
         )
@@ -44,7 +45,3 @@ def free_bytes(path: str) -> int:
         path = os.path.dirname(os.path.abspath(path))
     found = os.statvfs(path)
     return found.f_bavail * found.f_frsize
-
-
-def _megabytes(number: int) -> str:
-    return f"{number / (1 << 20):.1f} MiB"

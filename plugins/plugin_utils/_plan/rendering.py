@@ -1,79 +1,68 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The plan and the report as lines for a person to read."""
+"""The plan, the report and the result of a handover as lines for a person to read."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .steps import Play, plays_of
 
 __all__ = ["handover_lines", "plan_lines", "report_lines"]
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """Return the plan as lines, numbered like the plays of the run."""
+    version, rollback = plan["version"], bool(plan.get("rollback"))
+    masters = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
+    if plan["nothing_to_do"]:
+        if not rollback:
+            return [f"Nothing to do: every instance runs {version}, {masters}"]
+        return [f"Nothing to do: no instance can be rolled back from {version}, {masters}", *_other_lines(plan)]
+    lines = [f"Roll back from {version}, one step after the other:" if rollback else f"Upgrade to {version}, one step after the other:"]
+    for play in plays_of(rollback):
+        lines += _play_lines(plan, play)
+    return lines + _other_lines(plan)
+
+
+def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
+    begin = f"{play.position} {play.label}"
+    if play.name == "recovery":
+        for name, shard in plan["shards"].items():
+            if shard["fenced"]:
+                yield f"{begin} {name}: a handover was interrupted, {', '.join(shard['fenced'])} is fenced"
+    elif play.kind == "sentinel":
+        for host in plan[play.hosts]:
+            yield f"{begin} {host}: {_arrow(plan['steps'][host + '/sentinel'])}"
+    elif play.kind == "redis":
+        yield from _wave_lines(begin, plan[play.hosts], plan[play.serial], plan["steps"])
+    elif play.kind == "handover":
+        for name, shard in plan["shards"].items():
+            if shard[play.name]:
+                yield f"{begin} {name}: {_role_change(shard, play)}"
+    if play.name == "replicas" and plan["deferred"]:
+        yield f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['deferred'])}"
 
 
 def _arrow(step: Mapping[str, Any]) -> str:
     return f"{'stopped by an earlier run' if step['do'] == 'resume' else step['running']} -> {step['wanted']}"
 
 
-def plan_lines(plan: Mapping[str, Any]) -> list[str]:
-    """What will be done, numbered like the plays of upgrade.yml, or of rollback.yml."""
-    version = plan["version"]
-    names = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
-    if plan.get("rollback"):
-        return _back_lines(plan, names)
-    if plan["nothing_to_do"]:
-        return [f"Nothing to do: every instance runs {version}, {names}"]
-    steps: dict[str, Any] = plan["steps"]
-    lines = [f"Upgrade to {version}, one step after the other:"]
-    lines += _fence_lines(plan)
-    for host in plan["sentinel_hosts"]:
-        lines.append(f"(4/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}")
-    lines += _wave_lines("(5/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps)
-    if plan["deferred"]:
-        lines.append(f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['deferred'])}")
-    lines += _handover_lines(plan, "(6/8)")
-    lines += _wave_lines("(7/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps)
-    return lines + _fail_back_lines(plan, "(8/8)") + _other_lines(plan)
+def _role_change(shard: Mapping[str, Any], play: Play) -> str:
+    promoted = f"{shard[play.promotes + '_host']} ({shard[play.promotes]})"
+    if play.name == "handover":
+        return f"{shard['master_host']} ({shard['master']}) -> {promoted}"
+    return f"{shard['target_host'] if shard['handover'] else shard['master_host']} -> {promoted}"
 
 
-def _back_lines(plan: Mapping[str, Any], names: str) -> list[str]:
-    """The same for going back: the Sentinels come last."""
-    version, steps = plan["version"], plan["steps"]
-    skipped = _other_lines(plan)
-    if plan["nothing_to_do"]:
-        return [f"Nothing to do: nothing goes back from {version}, {names}", *skipped]
-    lines = [f"Go back from {version}, one step after the other:", *_fence_lines(plan)]
-    lines += [f"(3/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}" for host in plan["first_sentinel_hosts"]]
-    lines += _wave_lines("(4/8) replica ", plan["replica_hosts"], plan["replica_serial"], steps)
-    lines += _handover_lines(plan, "(5/8)")
-    lines += _wave_lines("(6/8) old master", plan["old_master_hosts"], plan["old_master_serial"], steps)
-    lines += _fail_back_lines(plan, "(7/8)")
-    lines += [f"(8/8) Sentinel  {host}: {_arrow(steps[host + '/sentinel'])}" for host in plan["sentinel_hosts"]]
-    return lines + skipped
-
-
-def _fence_lines(plan: Mapping[str, Any]) -> list[str]:
-    return [
-        f"(3/8) finish    {name}: a handover was cut short, {', '.join(shard['fenced'])} is fenced"
-        for name, shard in plan["shards"].items()
-        if shard["fenced"]
-    ]
-
-
-def _handover_lines(plan: Mapping[str, Any], number: str) -> list[str]:
-    return [
-        f"{number} handover  {name}: {shard['master_host']} ({shard['master']}) -> {shard['target_host']} ({shard['target']})"
-        for name, shard in plan["shards"].items()
-        if shard["handover"]
-    ]
-
-
-def _fail_back_lines(plan: Mapping[str, Any], number: str) -> list[str]:
-    return [
-        f"{number} fail back {name}: {shard['target_host'] if shard['handover'] else shard['master_host']} -> "
-        f"{shard['original_master_host']} ({shard['original_master']})"
-        for name, shard in plan["shards"].items()
-        if shard["fail_back"]
-    ]
+def _wave_lines(begin: str, hosts: list[str], serial: list[int], steps: Mapping[str, Any]) -> Iterator[str]:
+    first = 0
+    for number, size in enumerate(serial, 1):
+        text = ", ".join(f"{host}: {_arrow(steps[host + '/redis'])}" for host in hosts[first : first + size])
+        yield f"{begin} {f'wave {number}: ' if len(serial) > 1 else ''}{text}"
+        first += size
 
 
 def _other_lines(plan: Mapping[str, Any]) -> list[str]:
@@ -81,23 +70,13 @@ def _other_lines(plan: Mapping[str, Any]) -> list[str]:
     return skipped + [f"note: {warning}" for warning in plan["warnings"]]
 
 
-def _wave_lines(what: str, hosts: list[str], serial: list[int], steps: Mapping[str, Any]) -> list[str]:
-    lines, begin = [], 0
-    for number, size in enumerate(serial, 1):
-        wave = hosts[begin : begin + size]
-        text = ", ".join(f"{host}: {_arrow(steps[host + '/redis'])}" for host in wave)
-        lines.append(f"{what} {'wave ' + str(number) + ': ' if len(serial) > 1 else ''}{text}")
-        begin += size
-    return lines
-
-
 def report_lines(report: Mapping[str, Any]) -> list[str]:
-    """What was done: a line per instance, per shard and per handover."""
+    """Return the report as lines: one for each instance, shard and handover."""
     lines = [f"{'instance':<28} {'before':<10} {'now':<10} role"]
     for row in report["instances"]:
         lines.append(f"{row['host'] + ' (' + row['kind'] + ')':<28} {row['before'] or 'stopped':<10} {row['now']:<10} {row['role']}")
     for name, shard in report["shards"].items():
-        lines.append(f"shard {name}: the master was {shard['before']}, is {shard['now']}, home is {shard['original_master']}")
+        lines.append(f"shard {name}: master before {shard['before']}, now {shard['now']}, original master {shard['original_master']}")
     for handover in report["handovers"]:
         lines.append(
             f"handover {handover['old_master']} -> {handover['new_master']}: writes paused for {handover['pause_ms']:.0f} ms, "
@@ -107,14 +86,14 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append("no handover was needed")
     if report["deferred"]:
         lines.append(
-            f"stopped after the canary, as wanted. Left: {', '.join(report['deferred'])}. The deployment serves with both versions. "
-            "Run the upgrade without redis_upgrade_canary to go on"
+            f"stopped after the canary, as requested. Left: {', '.join(report['deferred'])}. The deployment serves with both versions. "
+            "Run the upgrade without redis_upgrade_canary to continue"
         )
     return lines
 
 
 def handover_lines(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
-    """What a handover on its own has done, or would do."""
+    """Return as lines what a handover without an upgrade has done, or would do in check mode."""
     old, new = result["old_master"], result["new_master"]
     lines = [f"finished for an earlier handover: {text}" for text in result.get("recovered", [])]
     if old == new:

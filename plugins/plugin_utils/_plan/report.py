@@ -1,15 +1,15 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The report: what was done, and what is not as it should be, from the plan and a survey made
-afterwards. Pure.
-"""
+"""The report of a run and the remaining problems, from the plan and a later survey. Pure."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from .plan import Instance, Plan, Settings, make_plan
+from .model import Instance, Plan, Settings
+from .plan import make_plan
 from .rendering import report_lines
 
 __all__ = ["make_report"]
@@ -31,9 +31,7 @@ HANDOVER_FIELDS = (
 def make_report(
     plan: Mapping[str, Any], instances: Sequence[Instance], settings: Settings, handovers: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The report: ``instances``, ``shards``, ``handovers`` in order, ``problems``, and the text in
-    ``lines``.
-    """
+    """Return the report; ``problems`` is what the run left undone, ``lines`` is the text."""
     now = {instance.key: instance.record for instance in instances}
     after = make_plan(instances, settings)
     report: dict[str, Any] = {
@@ -68,11 +66,11 @@ def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _problems(after: Plan, settings: Settings) -> list[str]:
-    """What a plan made now would still have to do."""
+    """Return what a plan made now would still have to do."""
     found = [str(problem) for problem in after.problems]
     found += [f"{step.host} ({step.kind}): {step.why}" for step in after.steps.values() if step.do != "skip" or not step.running]
     found += [
-        f"shard {shard.name}: the master is {shard.master_host}, home is {shard.original_master_host}"
+        f"shard {shard.name}: the master is {shard.master_host}, the original master was {shard.original_master_host}"
         for shard in after.shards.values()
         if settings.fail_back and not settings.canary and shard.master_host != shard.original_master_host
     ]

@@ -1,23 +1,24 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Roles, links and lag of a shard's data nodes, judged before anything is touched: pure functions
-of the survey.
-"""
+"""Preflight of a shard's data nodes: roles, links and lag. Pure functions of the survey."""
 
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...module_utils._server.address import same_node
 from .._finding import Finding
-from .._plan.plan import Instance, ShardPlan
+from .._plan.model import Instance, ShardPlan
 
-__all__ = ["of_nodes"]
+__all__ = ["node_findings"]
 
 
-def of_nodes(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: int, restarts: bool) -> Iterator[Finding]:
-    """``restarts``: whether data nodes of this shard will be restarted."""
+def node_findings(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: int, restarts: bool) -> Iterator[Finding]:
+    """Yield what is wrong with the data nodes of a shard.
+
+    ``restarts``: whether the run restarts data nodes of this shard.
+    """
     masters = [node for node in nodes if node.record.get("role") == "master"]
     if len(masters) != 1:
         who = ", ".join(node.host for node in masters) or "none"
@@ -25,7 +26,7 @@ def of_nodes(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: int, re
             f"shard {shard.name}",
             f"role:master is seen on {len(masters)} nodes ({who})",
             "Exactly one node may accept writes",
-            "Find out which one is right and make the others its replicas",
+            "Find out which node is the right master, and make the others its replicas",
             "one-master",
         )
         return
@@ -36,18 +37,18 @@ def of_nodes(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: int, re
             master.host,
             f"a failover that was begun with FAILOVER is in progress ({state})",
             "The roles are about to change, and writes may be paused",
-            "Wait until it has ended, or end it with FAILOVER ABORT",
+            "Wait until the failover has ended, or end it with FAILOVER ABORT",
             "failover",
         )
     for node in nodes:
         record = node.record
         if not record.get("stopped") and record.get("answers") and record.get("role") != "master":
-            yield from _of_replica(node, shard, int(master.record.get("offset", 0)), max_lag_bytes)
+            yield from _replica_findings(node, shard, int(master.record.get("offset", 0)), max_lag_bytes)
     if restarts:
-        yield from _of_min_replicas(master, nodes)
+        yield from _min_replicas_findings(master, nodes)
 
 
-def _of_replica(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int) -> Iterator[Finding]:
+def _replica_findings(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int) -> Iterator[Finding]:
     record, lag = node.record, head - int(node.record.get("offset", 0))
     other = next((host for host, address in shard.nodes.items() if same_node(str(record.get("master", "")), address)), "")
     if record.get("loading"):
@@ -56,8 +57,8 @@ def _of_replica(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int)
         yield Finding(
             node.host,
             f"it follows {other}, which is not the master",
-            f"It would lose its source when {other} is restarted, and Sentinel will move it at some moment",
-            "REPLICAOF to the master, or wait until Sentinel has done that",
+            f"It would lose its source when {other} is restarted, and Sentinel may reconfigure it at any moment",
+            "Run REPLICAOF with the master, or wait until Sentinel has done so",
             "follows",
         )
     elif not record.get("link_up"):
@@ -65,28 +66,28 @@ def _of_replica(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int)
             node.host,
             "its link to the master is down",
             "It cannot take over",
-            "Mend the replication; its log says why it fails",
+            "Fix the replication; the log of the node says why it fails",
             "link",
         )
     elif lag > max_lag_bytes:
         yield Finding(
             node.host,
             f"it lags {lag} bytes behind the master",
-            f"More than {max_lag_bytes} bytes cannot be caught up in a short pause",
+            f"A replica cannot catch up more than {max_lag_bytes} bytes in a short pause",
             "Wait, or lower the write rate",
             "lag",
         )
 
 
-def _of_min_replicas(master: Instance, nodes: Sequence[Instance]) -> Iterator[Finding]:
+def _min_replicas_findings(master: Instance, nodes: Sequence[Instance]) -> Iterator[Finding]:
     wanted = int(master.record.get("min_replicas_to_write") or 0)
-    # one that an earlier run stopped is started before another one is stopped
+    # a replica that an earlier run stopped is started before another one is stopped
     linked = sum(1 for node in nodes if node is not master and (node.record.get("link_up") or node.record.get("stopped")))
     if wanted and linked - 1 < wanted:
         yield Finding(
             master.host,
             f"min-replicas-to-write is {wanted}, and {linked} replicas are linked",
-            "While one of them restarts the master refuses all writes (NOREPLICAS)",
+            "While one of them restarts, the master refuses all writes (NOREPLICAS)",
             f"CONFIG SET min-replicas-to-write {max(linked - 1, 0)} on every data node of the shard for the upgrade, or add a replica",
             "min-replicas",
         )

@@ -1,58 +1,61 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rights, files, disks and clocks of the hosts, judged before anything is touched: pure functions
-of the survey.
-"""
+"""Preflight of the hosts: rights, files, disks and clocks. Pure functions of the survey."""
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ...module_utils._server.versions import version_key
-from .._finding import WARNING, Finding, size
-from .._plan.plan import Instance, Plan
+from ...module_utils._sizes import readable_size
+from .._finding import WARNING, Finding
+from .._plan.model import Instance, Plan
 
-__all__ = ["of_clocks", "of_disks", "of_rewriting", "of_rights", "unreachable_findings"]
+__all__ = ["clock_findings", "disk_findings", "rewrite_findings", "rights_findings", "unreachable_findings"]
 
 MAX_CLOCK_S = 3.0
-# What our user may do without, if servers are stopped in another way, if writes are not paused, or
-# where it is useful only.
+# Rights that a run can do without: STOPPING if servers are stopped in another way, PAUSING if no
+# handover pauses writes, USEFUL always.
 STOPPING = ("+shutdown",)
 PAUSING = ("+client|pause", "+client|unpause")
 USEFUL = {
-    "+sentinel|set": "A handover that goes wrong ends later: failover-timeout cannot be shortened for it",
-    "+sentinel|debug": "A handover begins later: Sentinel cannot be told to ask for INFO every second",
+    "+sentinel|set": "A failed handover ends later, since failover-timeout cannot be shortened for it",
+    "+sentinel|debug": "A handover begins later, since Sentinel cannot be told to ask for INFO every second",
 }
 
 
 def unreachable_findings(instance: Instance) -> Iterator[Finding]:
-    """An instance that does not answer, or not what is asked."""
-    record, what = instance.record, "Sentinel" if instance.kind == "sentinel" else "data node"
+    """Yield why an instance could not be surveyed."""
+    record = instance.record
     refused: Mapping[str, Any] = record.get("refused") or {}
     if refused.get("right"):
-        return  # all that are missing are told by of_rights
+        return  # rights_findings names all missing rights
     if refused:
         yield Finding(
             instance.host,
-            f"the {what} cannot be surveyed: {refused['message']}",
-            "Without an answer nothing is known of it",
-            refused.get("advice") or "See what the server says, and run again when it answers",
+            f"the {instance.noun} cannot be surveyed: {refused['message']}",
+            "Its state is unknown",
+            refused.get("advice") or "Fix the cause, and run again when the server answers",
             "access" if refused.get("denied") else "answers",
         )
         return
     yield Finding(
         instance.host,
-        f"the {what} does not answer ({record.get('error')})",
-        "A deployment that lacks a node already is not safe to upgrade",
-        "Start it, or take it out of the inventory and let the Sentinels forget it (SENTINEL RESET)",
+        f"the {instance.noun} does not answer ({record.get('error')})",
+        "A deployment that lacks a node is not safe to upgrade",
+        "Start it, or take it out of the inventory and run SENTINEL RESET on each Sentinel",
         "answers",
     )
 
 
-def of_rights(instance: Instance, pauses: bool) -> Iterator[Finding]:
-    """``pauses``: whether a handover from this node would pause writes."""
-    record, kind = instance.record, "Sentinel" if instance.kind == "sentinel" else "data node"
+def rights_findings(instance: Instance, pauses: bool) -> Iterator[Finding]:
+    """Yield which rights our user lacks on an instance.
+
+    ``pauses``: whether a handover from this node would pause writes.
+    """
+    record, noun = instance.record, instance.noun
     denied: Mapping[str, str] = (record.get("examined") or {}).get("rights") or {}
     manager = (record.get("service") or {}).get("manager", "process")
     spared = [*STOPPING * (manager != "process"), *PAUSING * (not pauses)]
@@ -60,8 +63,8 @@ def of_rights(instance: Instance, pauses: bool) -> Iterator[Finding]:
     if needed:
         yield Finding(
             instance.host,
-            f"our user lacks {_rights(needed)} on the {kind} {record.get('login')} ({denied[needed[0]]})",
-            "The run would stop half way, where that is needed first",
+            f"our user lacks {_rights(needed)} on the {noun} {record.get('login')} ({denied[needed[0]]})",
+            "The run would stop half way, where such a right is needed first",
             f"ACL SETUSER with {' '.join(needed)}, and ACL SAVE or CONFIG REWRITE; docs/rights.md lists all rights",
             "rights",
         )
@@ -69,7 +72,7 @@ def of_rights(instance: Instance, pauses: bool) -> Iterator[Finding]:
         if right in denied and not (right == "+sentinel|debug" and version_key(str(record.get("version", "7"))) < (7,)):
             yield Finding(
                 instance.host,
-                f"our user lacks the right {right} on the {kind} {record.get('login')}",
+                f"our user lacks the right {right} on the {noun} {record.get('login')}",
                 why,
                 f"Nothing, or ACL SETUSER with {right}",
                 "rights",
@@ -81,8 +84,8 @@ def _rights(rights: Sequence[str]) -> str:
     return f"the right {rights[0]}" if len(rights) == 1 else f"the rights {' '.join(rights)}"
 
 
-def of_rewriting(instance: Instance) -> Iterator[Finding]:
-    """Whether the server itself can save its configuration; where its files are, others judge."""
+def rewrite_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield why the server itself cannot save its configuration."""
     record = instance.record
     seen: Mapping[str, Any] = (record.get("examined") or {}).get("writable") or {}
     path, old = record.get("config_file"), record.get("server") == "redis" and version_key(str(record.get("version", ""))) < (6,)
@@ -95,13 +98,15 @@ def of_rewriting(instance: Instance) -> Iterator[Finding]:
         what, do = f"the server may not write its configuration file {path}", "Make the file writable for the server's user"
     else:
         return
-    why = "Sentinel keeps its state there, and does not start without" if instance.kind == "sentinel" else "CONFIG REWRITE fails"
-    yield Finding(instance.host, what, f"{why}, so that what was set at run time would be lost at the restart", do, "config-rewrite")
+    why = "Sentinel keeps its state there, and does not start without it" if instance.kind == "sentinel" else "CONFIG REWRITE fails"
+    yield Finding(instance.host, what, f"{why}, so settings made at run time would be lost at the restart", do, "config-rewrite")
 
 
-def of_disks(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """Programs of the new version are placed everywhere at once; data is saved by one node after
-    the other, beside what it saved before.
+def disk_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
+    """Yield which file systems are too small.
+
+    The new version is placed on all hosts at once. The nodes save their data one after the other,
+    beside the previous data file.
     """
     devices: dict[str, list[tuple[Instance, Mapping[str, Any], int, int, int]]] = {}
     for instance in instances:
@@ -115,32 +120,34 @@ def of_disks(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
             used = int(seen.get("used_memory", 0))
             devices.setdefault(data["device"], []).append((instance, data, 0, int(seen.get("rdb_bytes", 0)), used))
     for users in devices.values():
-        yield from _of_disk(users)
+        yield from _disk_findings(users)
 
 
-def _of_disk(users: Sequence[tuple[Instance, Mapping[str, Any], int, int, int]]) -> Iterator[Finding]:
+def _disk_findings(users: Sequence[tuple[Instance, Mapping[str, Any], int, int, int]]) -> Iterator[Finding]:
     free, path = min((place["free"], place["path"]) for _instance, place, *_sizes in users)
     programs, saved, used = sum(user[2] for user in users), max(user[3] for user in users), max(user[4] for user in users)
     needed, at_most = programs + saved, programs + max(saved, used)
     if free >= at_most:
         return
-    parts = [f"{size(programs)} for the programs of the new version"] * bool(programs)
-    parts += [f"{size(saved if free < needed else used)} for a data file"] * bool(saved or used)
+    parts = [f"{readable_size(programs)} for the programs of the new version"] * bool(programs)
+    parts += [f"{readable_size(saved if free < needed else used)} for a data file"] * bool(saved or used)
     certain = free < needed
     yield Finding(
         ", ".join(dict.fromkeys(user[0].key for user in users)),
-        f"there are {size(free)} free at {path}, and {'' if certain else 'up to '}{size(needed if certain else at_most)} are needed "
-        f"({', '.join(parts)})",
-        "The new version could not be placed, or a node that is stopped could not save its data",
-        "Make room on that file system",
+        f"there are {readable_size(free)} free at {path}, and {'' if certain else 'up to '}"
+        f"{readable_size(needed if certain else at_most)} are needed ({', '.join(parts)})",
+        "The new version could not be placed, or a node could not save its data when it is stopped",
+        "Free disk space on that file system",
         "disk",
         "refusal" if certain else WARNING,
     )
 
 
-def of_clocks(instances: Sequence[Instance], now_s: float) -> Iterator[Finding]:
-    """``now_s``: the controller's time of day after the survey. It asked before that, so the host's
-    answer must lie in between.
+def clock_findings(instances: Sequence[Instance], now_s: float) -> Iterator[Finding]:
+    """Yield which hosts have a wrong clock.
+
+    ``now_s``: the controller's time of day after the survey. The time of day of a host must lie
+    between the controller's times before and after the question.
     """
     judged = set()
     for instance in instances:
@@ -154,8 +161,8 @@ def of_clocks(instances: Sequence[Instance], now_s: float) -> Iterator[Finding]:
             yield Finding(
                 instance.host,
                 f"its clock is {off_s:.0f} s or more {where} the controller's",
-                "Keys expire by the clock of the master: after a handover earlier or later than they should",
-                "Set the clock (chrony, systemd-timesyncd), slowly: Sentinels go into TILT if it jumps",
+                "Keys expire by the clock of the master, so after a handover they expire too early or too late",
+                "Correct the clock (chrony, systemd-timesyncd) slowly: Sentinels go into TILT if it jumps",
                 "clock",
                 WARNING,
             )

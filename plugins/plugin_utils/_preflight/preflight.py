@@ -1,16 +1,17 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gates before anything is touched: pure judgements of the survey, all of them at once.
+"""The preflight: all checks before a run touches anything. Pure functions of the survey.
 
-Each subject has a file of its own (_preflight_*); here is what concerns one instance's files,
-folders and service manager.
+The other files of this folder each check one subject. This file also checks the files, folders and
+service manager of each instance.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ...module_utils._handover.modes import chosen_mode
 from ...module_utils._host.unit_files import is_server_program
@@ -19,13 +20,14 @@ from ...module_utils._install.package_paths import DATA_FOLDER, new_name
 from ...module_utils._server.versions import can_downgrade
 from ...module_utils._topology.sentinel import view_from_dict
 from .._finding import REFUSAL, Finding, named
-from .._plan.plan import Instance, Plan, ShardPlan, no_way_back, wanted_server
+from .._plan.model import Instance, Plan, ShardPlan
 from .._plan.rollback import set_aside_warning
-from .data_nodes import of_nodes
-from .hosts import of_clocks, of_disks, of_rewriting, of_rights, unreachable_findings
-from .leftovers import of_leftovers, of_other_runs
-from .restart_cost import of_restarts
-from .sentinels import Expected, of_time_limits, of_views
+from .._plan.versions import no_way_back, wanted_server
+from .data_nodes import node_findings
+from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
+from .leftovers import leftover_findings, other_run_findings
+from .restart_cost import restart_findings
+from .sentinels import Expected, time_limit_findings, view_findings
 
 __all__ = ["preflight", "relocations"]
 
@@ -33,59 +35,59 @@ __all__ = ["preflight", "relocations"]
 def preflight(
     instances: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str = "auto", now_s: float = 0
 ) -> list[Finding]:
-    """Everything that forbids the upgrade now, and everything that is worth a warning; refusals
-    first.
+    """Return all findings, refusals first.
 
-    ``now_s``: the controller's time of day after the survey; 0 if clocks shall not be compared.
-    Where nothing is to be done, only what is left of earlier runs is judged.
+    ``now_s``: the controller's time of day after the survey; 0 if clocks are not to be compared. If
+    there is nothing to do, only leftovers of earlier runs are checked.
     """
-    findings = [*plan.problems, *of_other_runs(instances), *of_leftovers(instances, plan)]
+    findings = [*plan.problems, *other_run_findings(instances), *leftover_findings(instances, plan)]
     if not plan.nothing_to_do:
         for instance in instances:
-            findings += _of_instance_and_host(instance, plan, handover_mode)
+            findings += _instance_findings(instance, plan, handover_mode)
         staged = [instance for instance in instances if instance.key in plan.pending]
         findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
-        findings += [*([] if plan.rollback else of_disks(instances, plan)), *of_clocks(instances, now_s)]
+        findings += [*([] if plan.rollback else disk_findings(instances, plan)), *clock_findings(instances, now_s)]
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
-            findings += [*_of_shard(shard, instances, nodes, plan, max_lag_bytes, handover_mode), *of_restarts(shard, nodes, plan)]
+            findings += [
+                *_shard_findings(shard, instances, nodes, plan, max_lag_bytes, handover_mode),
+                *restart_findings(shard, nodes, plan),
+            ]
     return sorted(findings, key=lambda finding: finding.severity != REFUSAL)
 
 
-def _of_instance_and_host(instance: Instance, plan: Plan, handover_mode: str) -> Iterator[Finding]:
+def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> Iterator[Finding]:
     record = instance.record
     if record.get("answers") or record.get("stopped"):
         if instance.key in plan.pending:
-            yield from named("files", _of_instance(instance))
-            if not plan.rollback:  # what was put in place once can be taken back
-                yield from named("files", _of_folder(instance))
-            yield from named("service-manager", _of_service(instance, str(record.get("folder", ""))))
+            yield from named("files", _config_findings(instance))
+            if not plan.rollback:  # a version that was put in place can be reverted
+                yield from named("files", _folder_findings(instance))
+            yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
             if record.get("config_writable"):
-                yield from of_rewriting(instance)
+                yield from rewrite_findings(instance)
     else:
         yield from unreachable_findings(instance)
-    yield from of_rights(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
+    yield from rights_findings(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
 
 
-def _of_shard(
+def _shard_findings(
     shard: ShardPlan, instances: Sequence[Instance], nodes: Sequence[Instance], plan: Plan, max_lag_bytes: int, handover_mode: str
 ) -> Iterator[Finding]:
-    yield from _of_versions(shard, nodes, plan)
+    yield from _version_findings(shard, nodes, plan)
     if shard.fenced:
-        return  # in the middle of a handover: play (3/8) finishes that, and judges the shard itself
+        return  # an interrupted handover: the recovery play finishes and checks it
     views = [view_from_dict(view) for i in instances for view in i.record.get("views", []) if view["master"]["name"] == shard.name]
     stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
     stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
-    yield from of_views(shard.name, views, Expected(shard.sentinels, stopped_sentinels, stopped))
-    yield from of_nodes(shard, nodes, max_lag_bytes, any(node.key in plan.pending for node in nodes))
+    yield from view_findings(shard.name, views, Expected(shard.sentinels, stopped_sentinels, stopped))
+    yield from node_findings(shard, nodes, max_lag_bytes, any(node.key in plan.pending for node in nodes))
     if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
-        yield from of_time_limits(shard.name, views)
+        yield from time_limit_findings(shard.name, views)
 
 
-def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """A way back that is missing and was accepted is told all the same; of a way that is gone back,
-    what it costs.
-    """
+def _version_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
+    """Yield warnings about data formats: a missing way back, or the cost of a rollback."""
     if plan.rollback:
         for node in nodes:
             yield from set_aside_warning(node.host, node.record, plan.version, shard.master_host)
@@ -100,13 +102,13 @@ def _of_versions(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Ite
 
 
 def _pauses(node: Instance, handover_mode: str) -> bool:
-    """Whether a handover from this node would pause writes."""
+    """Return whether a handover from this node would pause writes."""
     server, version = str(node.record.get("server", "redis")), str(node.record.get("version") or "7.0")
     return chosen_mode(handover_mode, server, version)[0] == "pause"
 
 
-def _of_instance(instance: Instance) -> Iterator[Finding]:
-    """Its owner and its configuration file."""
+def _config_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield what is wrong with the owner and the configuration file of an instance."""
     record, host = instance.record, instance.host
     owner, ours = record.get("process_owner") or {}, record.get("our_uid")
     if owner and ours not in (None, 0, owner["uid"]):
@@ -127,8 +129,8 @@ def _of_instance(instance: Instance) -> Iterator[Finding]:
         yield Finding(
             host,
             f"its configuration file {record['config_file']} cannot be seen on this host",
-            "The file must be carried over to the new version",
-            "Check become, and that the host is the right one",
+            "The file must be copied to the folder of the new version",
+            "Check become, and whether this is the right host",
         )
     elif not record.get("config_writable", True):
         yield Finding(
@@ -139,18 +141,18 @@ def _of_instance(instance: Instance) -> Iterator[Finding]:
         )
 
 
-def _of_folder(instance: Instance) -> Iterator[Finding]:
-    """Whether a new version can be put in place."""
+def _folder_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield why a new version cannot be put in place."""
     record, host = instance.record, instance.host
     folder, activation = str(record.get("folder", "")), record.get("activation") or {}
     if activation.get("method") == "package":
-        yield from _of_packages(instance)
+        yield from _package_findings(instance)
     elif folder in ("/usr", "/usr/local", "/", ""):
         yield Finding(
             host,
             f"the server runs from {record.get('executable')}, which is not in a version folder of its own",
             "Only a version folder (for example /opt/redis-6379/redis, with redis-server in it) can be replaced",
-            f"Set redis_upgrade_{instance.kind}_folder for this host, to the version folder that it shall run from from now on",
+            f"Set redis_upgrade_{instance.kind}_folder for this host, to the version folder to run from in future",
         )
     elif not record.get("folder_writable", True):
         yield Finding(
@@ -166,13 +168,13 @@ def _of_folder(instance: Instance) -> Iterator[Finding]:
         yield Finding(
             host,
             f"its data folder {data} lies inside the version folder {folder}",
-            "The data would stay behind when the new version takes its place",
-            "Move the data out: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
+            "The data would stay behind when the new version takes the place of the folder",
+            "Move the data to another folder: CONFIG SET dir, BGSAVE, CONFIG REWRITE",
         )
 
 
-def _of_packages(instance: Instance) -> Iterator[Finding]:
-    """Whether the unit of the new package can have what the instance has."""
+def _package_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield what the unit of the new package cannot take over from the instance."""
     data = str(instance.record.get("dir", ""))
     if instance.kind == "redis" and data and not inside(data, DATA_FOLDER):
         yield Finding(
@@ -185,13 +187,13 @@ def _of_packages(instance: Instance) -> Iterator[Finding]:
         yield Finding(
             instance.host,
             f"its unit has the drop-in {drop_in}, and the unit of the new package has none of that name",
-            "What it sets would be lost",
+            "The settings of the drop-in would be lost",
             f"Write {new_name(drop_in)}, which may be empty",
         )
 
 
-def _of_service(instance: Instance, folder: str) -> Iterator[Finding]:
-    """Whether its service manager can be used, and can start it from the version folder."""
+def _service_findings(instance: Instance, folder: str) -> Iterator[Finding]:
+    """Yield why the service manager cannot start the instance from its version folder."""
     record, service = instance.record, instance.record.get("service") or {}
     manager, program = service.get("manager", "process"), str(service.get("program", ""))
     for doubt in service.get("doubts", []):
@@ -200,7 +202,7 @@ def _of_service(instance: Instance, folder: str) -> Iterator[Finding]:
         yield Finding(
             instance.host,
             f"it is run by the unit {service['unit']}, and the modules on this host run as user id {record['our_uid']}",
-            "Only root may stop and start it",
+            "Only root may stop and start the unit",
             "Run with become",
         )
     if not _starts_from_elsewhere(record):
@@ -209,21 +211,21 @@ def _of_service(instance: Instance, folder: str) -> Iterator[Finding]:
         yield Finding(
             instance.host,
             f"it runs from {record['executable']}, which is not in {folder}, and is started by a command of yours",
-            "That command decides from where it runs",
-            f"Let the command start it from {folder}, and restart it once; or take redis_upgrade_{instance.kind}_folder away",
+            "That command decides from which folder the server runs",
+            f"Let the command start the server from {folder}, and restart it once; or remove redis_upgrade_{instance.kind}_folder",
         )
     elif manager == "systemd" and not is_server_program(program):
         yield Finding(
             instance.host,
             f"it runs from {record['executable']}, which is not in {folder}, and its unit {service['unit']} starts it by "
             f"{program or 'several programs'}",
-            "Only a unit whose ExecStart names the server itself can be made to start another one",
+            "Only a unit whose ExecStart names the server itself can be made to start another server",
             f"Let the unit start the server in {folder}, and restart it once",
         )
 
 
 def _starts_from_elsewhere(record: Mapping[str, Any]) -> bool:
-    """Whether it runs from another place than the version folder that was set for it."""
+    """Return whether an instance runs from another place than its version folder."""
     executable, folder = str(record.get("executable", "")), str(record.get("folder", ""))
     return bool(executable and folder) and not inside(executable, folder)
 
@@ -251,7 +253,7 @@ def _shared_folders(all_instances: Sequence[Instance]) -> Iterator[Finding]:
         yield Finding(
             keys,
             f"they share the version folder {folder}",
-            "It is replaced as a whole, which would take the files of one instance away while the other is upgraded",
+            "The folder is replaced as a whole, which would remove the files of one instance while the other is upgraded",
             "Give each instance a version folder (or a link) of its own",
         )
     for (_machine, staged), keys in _shared([(i, owned(i, "staged")) for i in instances]):
@@ -259,13 +261,13 @@ def _shared_folders(all_instances: Sequence[Instance]) -> Iterator[Finding]:
             yield Finding(
                 keys,
                 f"their links would point to the same new release {staged}",
-                "What one of them has copied there, the other would overwrite",
+                "One instance would overwrite the files that the other has copied there",
                 "Give each instance a folder of releases of its own",
             )
 
 
 def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tuple[str, str], str]]:
-    """What more than one instance has, with the names of those instances."""
+    """Return what several instances share, with the names of these instances."""
     users: dict[tuple[str, str], list[str]] = {}
     for instance, what in owned:
         users.setdefault(what, []).append(instance.key)
@@ -273,13 +275,13 @@ def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tup
 
 
 def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
-    """The instances that will run from elsewhere after the upgrade, for the plan's reader."""
+    """Return notes for the plan about instances that will run from another folder or unit."""
     found = []
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
         activation = record.get("activation") or {}
         if plan.rollback:
-            continue  # it has been told what goes back
+            continue  # the plan says to which version each instance rolls back
         if instance.key in plan.pending and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
         elif instance.key in plan.pending and _starts_from_elsewhere(record):

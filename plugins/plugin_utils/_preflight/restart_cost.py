@@ -1,22 +1,23 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What restarting a shard's data nodes will cost: full synchronisations, memory, and what is lost
-if something dies then.
+"""Preflight of the cost of restarting a shard's data nodes: full synchronisations, memory, risks.
 
-Pure functions of the survey; sizes in bytes. How long a restart takes is an estimate from what was
-measured on real servers: a few seconds, and for each GiB of data up to 9 s to load it and as much
-again to save and stop.
+Pure functions of the survey; sizes in bytes. The duration of a restart is an estimate. Measured on
+real servers: a few seconds, and for each GiB of data up to 9 s to load it and as much again to save
+it and stop.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from .._finding import WARNING, Finding, size
-from .._plan.plan import Instance, Plan, ShardPlan
+from ...module_utils._sizes import readable_size
+from .._finding import WARNING, Finding
+from .._plan.model import Instance, Plan, ShardPlan
 
-__all__ = ["of_restarts", "restart_s"]
+__all__ = ["restart_findings", "restart_s"]
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -24,31 +25,31 @@ RESTART_S, S_PER_GIB = 5.0, 18.0
 
 
 def restart_s(used_memory: int) -> float:
-    """How long a data node is away when it is restarted."""
+    """Return for how many seconds a data node is away when it is restarted."""
     return RESTART_S + S_PER_GIB * used_memory / GIB
 
 
-def of_restarts(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    """``nodes``: all data nodes of the shard."""
+def restart_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
+    """Yield what the restarts will cost; ``nodes``: all data nodes of the shard."""
     known = [node for node in nodes if "used_memory" in _examined(node)]
     restarted = [node for node in known if node.key in plan.pending]
     master = next((node for node in known if node.host == shard.master_host), None)
     for node in restarted:
-        yield from _of_saving(node)
+        yield from _saving_findings(node)
     if master is None or not restarted:
         return
-    yield from _of_persistence(master, shard)
+    yield from _persistence_findings(master, shard)
     empty = [node for node in restarted if _full_sync_because(node)]
     for node in empty:
         yield _full_sync(node, master)
-    behind = list(_of_backlog(shard, master, [node for node in restarted if node not in empty], known))
+    behind = list(_backlog_findings(shard, master, [node for node in restarted if node not in empty], known))
     yield from behind
     if empty or behind:
-        yield from _of_output_buffer(master)
-        yield from _of_memory(master)
+        yield from _output_buffer_findings(master)
+        yield from _memory_findings(master)
     target = next((node for node in known if shard.handover and node.host == shard.target_host), None)
     if target is not None:
-        yield from _of_maxmemory(target, master)
+        yield from _maxmemory_findings(target, master)
 
 
 def _examined(node: Instance) -> Mapping[str, Any]:
@@ -63,27 +64,27 @@ def _appends(node: Instance) -> bool:
     return node.record.get("appendonly") == "yes"
 
 
-def _of_saving(node: Instance) -> Iterator[Finding]:
+def _saving_findings(node: Instance) -> Iterator[Finding]:
     failed = [what for what, name in (("BGSAVE", "save_failed"), ("write to the AOF", "aof_failed")) if _examined(node).get(name)]
     if failed and (_saves(node) or _appends(node)):
         yield Finding(
             node.host,
             f"its last {' and '.join(failed)} failed",
             "It cannot be stopped without losing its data: SHUTDOWN saves first, and refuses if that fails",
-            "Look into its log; often the disk is full, or the data folder is gone or not writable. Then BGSAVE",
+            "Read its log: often the disk is full, or the data folder is missing or not writable. Then run BGSAVE",
             "save-failed",
         )
 
 
-def _of_persistence(master: Instance, shard: ShardPlan) -> Iterator[Finding]:
+def _persistence_findings(master: Instance, shard: ShardPlan) -> Iterator[Finding]:
     if _saves(master) or _appends(master):
         return
     yield Finding(
         master.host,
         'the master has no persistence (save "", appendonly no)',
-        "The data is in memory only: if it crashes and is started again before Sentinel has replaced it, it comes back empty and its "
-        f"replicas empty themselves. The upgrade restarts it as a replica only, after {shard.target_host or 'another node'} has taken over",
-        "Make sure that nothing restarts it by itself, or let it save: CONFIG SET save '3600 1'",
+        "Its data is in memory only. If the master crashes and is started again before a failover, it comes back empty and its "
+        f"replicas empty themselves. The run restarts it as a replica only, after {shard.target_host or 'another node'} has taken over",
+        "Make sure that nothing restarts the server automatically, or let it save: CONFIG SET save '3600 1'",
         "persistence",
         WARNING,
     )
@@ -91,7 +92,7 @@ def _of_persistence(master: Instance, shard: ShardPlan) -> Iterator[Finding]:
 
 def _full_sync_because(node: Instance) -> str:
     if _appends(node):
-        return "it starts from its append-only file, which does not say where in the replication stream it ends"
+        return "it starts from its append-only file, which does not record a replication offset"
     return "" if _saves(node) else 'it saves nothing when it is stopped (save "", appendonly no)'
 
 
@@ -102,16 +103,16 @@ def _full_sync(node: Instance, master: Instance) -> Finding:
     )
     return Finding(
         node.host,
-        f"it will need a full synchronisation when it has been restarted: {_full_sync_because(node)}",
-        f"The master sends {size(data)} of data, about {restart_s(data):.0f} s, and forks for that; the run waits for it",
-        f"Nothing, if that is acceptable. {remedy} makes a partial one possible",
+        f"it will need a full synchronisation after its restart: {_full_sync_because(node)}",
+        f"The master forks and sends {readable_size(data)} of data, about {restart_s(data):.0f} s, for which the run waits",
+        f"Nothing, if that is acceptable. {remedy} makes a partial synchronisation possible",
         "full-sync",
         WARNING,
     )
 
 
-def _of_backlog(shard: ShardPlan, master: Instance, partial: Sequence[Instance], known: Sequence[Instance]) -> Iterator[Finding]:
-    """Nodes that could go on from where they were, if the backlog reached back so far."""
+def _backlog_findings(shard: ShardPlan, master: Instance, partial: Sequence[Instance], known: Sequence[Instance]) -> Iterator[Finding]:
+    """Yield a warning if the backlog is too small for a partial synchronisation after a restart."""
     rate, data = float(_examined(master).get("rate_bytes_s", 0)), _examined(master)["used_memory"]
     needed, smallest = rate * restart_s(data), min(int(_examined(node).get("backlog_bytes", 0)) for node in known)
     if not partial or needed <= smallest:
@@ -119,51 +120,51 @@ def _of_backlog(shard: ShardPlan, master: Instance, partial: Sequence[Instance],
     wanted = max(MIB, 1 << (int(2 * needed) - 1).bit_length())
     yield Finding(
         f"shard {shard.name}",
-        f"the backlog holds {size(smallest)}, which is {smallest / rate:.0f} s of the writes now ({size(rate)} per second), and a restart "
-        f"takes about {restart_s(data):.0f} s",
-        f"A replica that was away for longer needs a full synchronisation: {size(data)} of data, for which the master forks",
+        f"the backlog holds {readable_size(smallest)}, which is {smallest / rate:.0f} s of the writes now "
+        f"({readable_size(rate)} per second), and a restart takes about {restart_s(data):.0f} s",
+        f"A replica that is away for longer needs a full synchronisation: {readable_size(data)} of data, for which the master forks",
         f"CONFIG SET repl-backlog-size {wanted} on {', '.join(node.host for node in known)}, or upgrade when less is written",
         "backlog",
         WARNING,
     )
 
 
-def _of_output_buffer(master: Instance) -> Iterator[Finding]:
+def _output_buffer_findings(master: Instance) -> Iterator[Finding]:
     seen = _examined(master)
     hard, soft, soft_s = seen.get("output_buffer") or [0, 0, 0]
     sync_s = restart_s(seen["used_memory"])
     gathered = float(seen.get("rate_bytes_s", 0)) * sync_s
-    backlog = int(seen.get("backlog_bytes", 0))  # the servers let a replica have at least that
+    backlog = int(seen.get("backlog_bytes", 0))  # the servers grant a replica at least that much
     over_soft = soft and sync_s > soft_s and gathered > max(soft, backlog)
     if not over_soft and not (hard and gathered > max(hard, backlog)):
         return
     wanted = max(64 * MIB, 1 << (int(2 * gathered) - 1).bit_length())
     yield Finding(
         master.host,
-        f"client-output-buffer-limit for replicas is {hard} {soft} {soft_s}, and about {size(gathered)} are written during a full "
+        f"client-output-buffer-limit for replicas is {hard} {soft} {soft_s}, and about {readable_size(gathered)} are written during a full "
         "synchronisation",
-        "The master would cut the replica off before it has caught up, and begin again, without end",
+        "The master would disconnect the replica before it has caught up, again and again",
         f"CONFIG SET client-output-buffer-limit 'replica {wanted} {wanted} 60' on every data node of the shard",
         "output-buffer",
         WARNING,
     )
 
 
-def _of_memory(master: Instance) -> Iterator[Finding]:
+def _memory_findings(master: Instance) -> Iterator[Finding]:
     seen = _examined(master)
     available, used = int(seen.get("available_memory") or 0), max(seen["used_memory"], int(seen.get("resident_memory") or 0))
     if available and available < used:
         yield Finding(
             master.host,
-            f"{size(available)} of memory are available on its host, and it uses {size(used)}",
-            "It forks for a full synchronisation; what is written meanwhile is copied, at worst all of it, and the kernel may kill it",
+            f"{readable_size(available)} of memory are available on its host, and it uses {readable_size(used)}",
+            "The master forks for a full synchronisation and copies memory that is written meanwhile, so the kernel may kill it",
             "Free memory on that host, or upgrade when less is written",
             "memory",
             WARNING,
         )
 
 
-def _of_maxmemory(target: Instance, master: Instance) -> Iterator[Finding]:
+def _maxmemory_findings(target: Instance, master: Instance) -> Iterator[Finding]:
     limit, others = int(_examined(target).get("maxmemory", 0)), int(_examined(master).get("maxmemory", 0))
     used = int(_examined(master).get("counted_memory", 0))
     if limit and limit < used and (not others or limit < others):
@@ -171,8 +172,8 @@ def _of_maxmemory(target: Instance, master: Instance) -> Iterator[Finding]:
         refuses = policy in ("", "noeviction")
         yield Finding(
             target.host,
-            f"maxmemory is {size(limit)}, and the data of the master {master.host} takes {size(used)}",
-            f"As soon as it is master it would {'refuse writes (OOM)' if refuses else f'delete keys ({policy})'}",
+            f"maxmemory is {readable_size(limit)}, and the data of the master {master.host} takes {readable_size(used)}",
+            f"As a master it would {'refuse writes (OOM)' if refuses else f'delete keys ({policy})'}",
             f"CONFIG SET maxmemory {others} on {target.host}, as on the master",
             "maxmemory",
         )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a deadline that a person has written down means. No clock is read here."""
+"""The deadline of a run, as a person writes it. No clock is read here."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _FORMS = "+90m (from the start of the run), 23:30 (the nearest one), or 2026-11-
 
 
 def parse_deadline(text: str, start: datetime) -> datetime:
-    """The moment that is meant, given when the run began (with a time zone). Times that name no
-    zone are this machine's local ones.
+    """Return the moment that the text means; ``start``: when the run began, with a time zone.
 
     ``+1h30m`` counts from the start. A time of day, ``23:30``, is the nearest one, at most twelve
-    hours ahead or behind: a run that is repeated shortly after its deadline has missed it, rather
-    than having a whole day. Raises ValueError if it is none of these.
+    hours ahead or behind. So a run that is repeated shortly after its deadline has missed the
+    deadline, and does not get a whole day. Times without a zone are local times of this machine.
+    Raises ValueError if the text has none of these forms.
     """
     text = text.strip()
     from_now = _FROM_NOW.fullmatch(text)

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who a run is, and whether a run that was started on this controller is still alive. Only used on
-the controller.
+"""The identity of a run, and whether a run that was started on this controller is still alive.
 
-A run is one ansible-playbook process: its id follows from the machine, the process id and when that
-process began, so it is the same wherever in the run it is asked for.
+A run is one ansible-playbook process. Its id follows from the machine, the process id and the start
+time of the process, so all parts of the run compute the same id.
 """
 
 from __future__ import annotations
@@ -16,20 +15,22 @@ import multiprocessing
 import os
 import platform
 import subprocess
-from typing import Any, Callable, Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 __all__ = ["has_terminal", "machine", "main_pid", "process_start_time", "run_of", "run_state"]
 
 
 def main_pid() -> int:
-    """The process id of ansible-playbook: tasks are templated in it, or in workers that it forks."""
+    """Return the process id of ansible-playbook, also from one of its forked workers."""
     parent = multiprocessing.parent_process()
     return parent.pid if parent is not None and parent.pid else os.getpid()
 
 
 def machine() -> str:
-    """What tells this machine since its last boot, and the container on it, from all others whose
-    process ids mean nothing here.
+    """Return a name for this boot of this machine, and for the container on it.
+
+    Process ids are comparable only between processes with the same name.
     """
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -39,8 +40,9 @@ def machine() -> str:
 
 
 def process_start_time(pid: int) -> str:
-    """When the process began, as the system tells it; empty if there is none. Process ids are used
-    again, together with this not.
+    """Return when the process began, in the system's own units; empty if there is no such process.
+
+    A process id may be reused; a process id with its start time is unique.
     """
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
@@ -56,8 +58,9 @@ def process_start_time(pid: int) -> str:
 
 
 def run_of(pid: int) -> dict[str, Any]:
-    """Who the run of an ansible-playbook process is: ``id``, ``user``, ``controller``, ``pid``,
-    ``process_start_time``, ``machine``.
+    """Return the identity of a run, given the process id of its ansible-playbook.
+
+    Keys: ``id``, ``user``, ``controller``, ``pid``, ``machine`` and ``begun``, the start time.
     """
     where, when = machine(), process_start_time(pid)
     digest = hashlib.sha256(f"{where} {pid} {when}".encode()).hexdigest()[:8]
@@ -72,20 +75,18 @@ def _user() -> str:
 
 
 def run_state(run: Mapping[str, Any], here: Callable[[], str] = machine, began: Callable[[int], str] = process_start_time) -> str:
-    """What has become of a run: ``alive`` or ``dead`` if it was started on this machine, else
-    ``unknown``.
-    """
+    """Return ``alive`` or ``dead`` for a run that was started on this machine, else ``unknown``."""
     if not run.get("machine") or run["machine"] != here():
         return "unknown"
     return "alive" if began(int(run["pid"])) == run.get("begun") else "dead"
 
 
 def has_terminal(pid: int) -> bool:
-    """Whether the process reads from a terminal; also true where that cannot be found out."""
+    """Return whether the process reads from a terminal, or true where the system cannot tell."""
     try:
         descriptor = os.open(f"/proc/{pid}/fd/0", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
-        # a pipe or socket whose other end is gone, or nothing at all; without /proc nobody can tell
+        # a closed descriptor, or a pipe whose other end is gone; without /proc it is unknown
         return not os.path.exists("/proc/self/fd")
     try:
         return os.isatty(descriptor)

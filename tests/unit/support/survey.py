@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Instance, Plan, Settings, make_plan
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Plan, Settings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 
 OLD, NEW = "7.0.5", "7.0.15"
 IDENTITY = {"uid": 100, "gid": 100, "mode": 0o640}

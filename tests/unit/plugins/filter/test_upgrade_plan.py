@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import (
-    FilterModule,
-    lines_of_handover,
+    handover_text,
     upgrade_journal,
     upgrade_plan,
+    upgrade_play,
     upgrade_report,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import HandoverResult
-from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import NO_HOSTS
+from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three, two_shards
 
 SETTINGS = {
     "version": NEW,
@@ -66,7 +67,9 @@ def test_findings_are_sentences() -> None:
     deployment = three_and_three()
     deployment.node("redis-3").record = {"link_up": False}
     (finding,) = plan_of(deployment)["findings"]
-    assert finding == ("redis-3: its link to the master is down. It cannot take over. Mend the replication; its log says why it fails.")
+    assert finding == (
+        "redis-3: its link to the master is down. It cannot take over. Fix the replication; the log of the node says why it fails."
+    )
 
 
 def test_warnings_do_not_stand_against_it() -> None:
@@ -163,25 +166,31 @@ def test_the_report_of_an_upgrade_that_is_not_finished() -> None:
 
 def test_the_lines_of_a_handover() -> None:
     same = {"old_master": "10.0.0.1:6379", "new_master": "10.0.0.1:6379"}
-    assert lines_of_handover(same, check_mode="no") == ["10.0.0.1:6379 is the master already"]
+    assert handover_text(same, check_mode="no") == ["10.0.0.1:6379 is the master already"]
 
 
-def test_the_filters_are_there() -> None:
-    assert FilterModule().filters() == {
-        "upgrade_plan": upgrade_plan,
-        "upgrade_journal": upgrade_journal,
-        "upgrade_report": upgrade_report,
-        "handover_lines": lines_of_handover,
+def test_a_play() -> None:
+    plan = plan_of(two_shards())
+    assert upgrade_play(plan, "replicas") == {
+        "title": "(5/8) Replicas",
+        "hosts": ["one-2", "two-2", "one-3", "one-4"],
+        "serial": [2, 1, 1],
     }
+    assert upgrade_play({}, "replicas", rollback="true") == {"title": "(4/8) Replicas", "hosts": NO_HOSTS, "serial": []}
+
+
+def test_an_unknown_play() -> None:
+    with pytest.raises(AnsibleFilterError, match="'stage' is no play of a rollback over hosts of the plan"):
+        upgrade_play({}, "stage", rollback=True)
 
 
 @pytest.mark.parametrize(
     ("deadline", "findings", "note"),
     [
         ("", [], ""),
-        ("+90m", [], "no step is begun after 20"),
-        ("2999-01-01T00:00+00:00", [], "no step is begun after 2999-01-01 00:00:00+00:00 (redis_upgrade_deadline)"),
-        ("2020-01-01T00:00+00:00", ["which has passed"], "no step is begun after 2020-01-01 00:00:00+00:00"),
+        ("+90m", [], "no step begins after 20"),
+        ("2999-01-01T00:00+00:00", [], "no step begins after 2999-01-01 00:00:00+00:00 (redis_upgrade_deadline)"),
+        ("2020-01-01T00:00+00:00", ["which has passed"], "no step begins after 2020-01-01 00:00:00+00:00"),
         ("soon", ["'soon' is no deadline"], ""),
     ],
 )
@@ -193,7 +202,7 @@ def test_the_deadline_is_decided_with_the_plan(deadline: str, findings: list[str
     assert any(line.startswith(f"note: {note}") for line in plan["lines"]) is bool(note)
 
 
-def test_wishes_do_not_matter_where_there_is_nothing_to_do() -> None:
+def test_options_do_not_matter_where_there_is_nothing_to_do() -> None:
     done = three_and_three(version=NEW)
     for sentinel in done.sentinels:
         sentinel.version = NEW

@@ -25,7 +25,7 @@ def test_it_fits(runner: Runner, tmp_path: Path, check_mode: bool) -> None:
 def test_there_is_no_room(runner: Runner, tmp_path: Path, needed: dict[str, int]) -> None:
     result = runner.run(NAME, path=str(tmp_path / "redis.new"), **needed)
     assert result["failed"]
-    assert "MiB free. Nothing was placed and no server was touched" in result["msg"]
+    assert "iB free. Nothing was placed and no server was touched" in result["msg"]
 
 
 def test_another_machine(runner: Runner, tmp_path: Path) -> None:

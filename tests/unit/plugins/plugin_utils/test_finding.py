@@ -1,4 +1,4 @@
-"""The one shape of all findings, and that all of them are documented."""
+"""Findings: their shape, and their documentation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS, WARNING, Finding, named, preflight_result, size
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS, WARNING, Finding, named, preflight_result
 
 ROOT = Path(__file__).resolve().parents[4]
 REFUSED, WARNED = Finding("a", "s", "w", "d", "link"), Finding("b", "s", "w", "d", "clock", WARNING)
@@ -37,11 +37,3 @@ def test_the_result(found: list[Finding], ready: bool, order: list[str]) -> None
     assert (result["version"], result["ready"], result["refusals"]) == ("7.0.15", ready, 0 if ready else 1)
     assert [one["node"] for one in result["findings"]] == order
     assert all(one["text"] == f"{one['node']}: s. w. d." for one in result["findings"])
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (20 << 10, "20 KiB"), (3 << 20, "3.0 MiB"), (5 << 30, "5.0 GiB")],
-)
-def test_sizes(number: float, text: str) -> None:
-    assert size(number) == text

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.disk_space import free_bytes, require_machine, require_room
+from ansible_collections.sentinelops.redis.plugins.module_utils._sizes import readable_size
 
 MB = 1 << 20
 
@@ -22,7 +23,8 @@ def test_there_is_no_room(needed: int, spare: int, free: int) -> None:
     with pytest.raises(PreconditionFailed) as caught:
         require_room("/opt/redis.new", needed * MB, spare * MB, free * MB)
     said = str(caught.value)
-    assert f"/opt/redis.new needs {needed}.0 MiB, and {spare}.0 MiB are to stay free, but there are {free}.0 MiB free" in said
+    sizes = [readable_size(number * MB) for number in (needed, spare, free)]
+    assert "/opt/redis.new needs {}, and {} are to stay free, but there are {} free".format(*sizes) in said
     assert "Nothing was placed and no server was touched" in said
 
 

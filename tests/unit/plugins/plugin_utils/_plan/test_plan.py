@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Plan, Settings, journal_of, make_plan
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.journal import journal_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Plan, Settings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import (
     IDENTITY,
     NEW,
@@ -362,7 +364,7 @@ def test_no_sentinel_answers() -> None:
     for sentinel in deployment.sentinels:
         sentinel.answers = False
     plan = deployment.plan()
-    assert "no Sentinel answers, so it cannot be told who is master" in [problem.seen for problem in plan.problems]
+    assert "no Sentinel answers, so the master is unknown" in [problem.seen for problem in plan.problems]
     assert order(plan) == [[]] * 5
 
 

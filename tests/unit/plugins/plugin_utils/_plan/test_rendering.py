@@ -96,7 +96,7 @@ def test_the_report() -> None:
     assert report_lines(report()) == [
         "instance                     before     now        role",
         "redis-1 (redis)              7.0.5      7.0.15     master",
-        "shard mymaster: the master was redis-1, is redis-2, home is redis-1",
+        "shard mymaster: master before redis-1, now redis-2, original master redis-1",
         "handover 10.0.0.1:6379 -> 10.0.0.2:6379: writes paused for 372 ms, 0 full resynchronisations, led by Sentinel 10.0.0.11:26379",
     ]
 
@@ -112,8 +112,8 @@ def test_an_instance_that_was_down_before() -> None:
 
 def test_a_report_after_a_canary() -> None:
     assert report_lines(report(deferred=["redis-1", "redis-3"]))[-1] == (
-        "stopped after the canary, as wanted. Left: redis-1, redis-3. The deployment serves with both versions. Run the upgrade without "
-        "redis_upgrade_canary to go on"
+        "stopped after the canary, as requested. Left: redis-1, redis-3. The deployment serves with both versions. Run the upgrade without "
+        "redis_upgrade_canary to continue"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import HandoverResult
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Settings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
 
@@ -65,7 +65,7 @@ def test_a_handover_that_was_not_needed_is_left_out() -> None:
     ("after", "problem"),
     [
         (half_upgraded(), f"redis-1 (redis): it runs {OLD}"),
-        (half_upgraded(handover=True, old_master=True), "shard mymaster: the master is redis-2, home is redis-1"),
+        (half_upgraded(handover=True, old_master=True), "shard mymaster: the master is redis-2, the original master was redis-1"),
     ],
 )
 def test_what_is_still_to_be_done_is_a_problem(after: Surveyed, problem: str) -> None:

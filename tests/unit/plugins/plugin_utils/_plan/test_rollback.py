@@ -1,20 +1,22 @@
-"""Going back: what returns to which version, in which order, and what stands against it."""
+"""The rollback: which instance returns to which version, in which order, and what forbids it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import Plan, journal_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.journal import journal_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rollback import rolls_back, version_to_run
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import steps_to_do
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import Failure, failure_lines, steps_to_do, stop_lines
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import Failure, failure_lines, stop_lines
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
 
 
 def ran(version: str = OLD, there: bool = True, **more: Any) -> dict[str, Any]:
-    """What the survey says of the version before."""
+    """Return what the survey says of the previous version."""
     return {"before": {"version": version, "server": "redis", "kept": "/opt/redis/redis.old", "there": there, **more}}
 
 
@@ -49,11 +51,11 @@ SENTINELS = [f"sentinel-{n}/sentinel" for n in (1, 2, 3)]
 @pytest.mark.parametrize(
     ("deployment", "expected"),
     [
-        # upgraded to the end: to a replica that is back, and home again
+        # upgraded to the end: to a replica that has rolled back, and then the fail back
         (upgraded(), ["redis-2/redis", "redis-3/redis", "redis-2/handover", "redis-1/redis", "redis-1/handover", *SENTINELS]),
-        # before the handover the master has the old version still
+        # before the handover the master still has the old version
         (half(), ["redis-2/redis", "redis-3/redis", *SENTINELS]),
-        # after it: straight to home, which has the old version
+        # after it: to the original master, which has the old version
         (half(handover=True), ["redis-3/redis", "redis-1/handover", "redis-2/redis", *SENTINELS]),
     ],
 )
@@ -72,7 +74,7 @@ def test_without_fail_back() -> None:
 def test_the_plan_says_it() -> None:
     lines = plan_lines(back(half(handover=True)).as_dict())
     assert lines == [
-        f"Go back from {NEW}, one step after the other:",
+        f"Roll back from {NEW}, one step after the other:",
         f"(4/8) replica  redis-3: {NEW} -> {OLD}",
         "(5/8) handover  mymaster: redis-2 (10.0.0.2:6379) -> redis-1 (10.0.0.1:6379)",
         f"(6/8) old master redis-2: {NEW} -> {OLD}",
@@ -115,7 +117,7 @@ def test_nothing_goes_back(deployment: Surveyed, why: str) -> None:
     plan = back(deployment)
     assert (plan.nothing_to_do, plan.problems, plan.touched_hosts) == (True, [], [])
     lines = plan_lines(plan.as_dict())
-    assert lines[0] == f"Nothing to do: nothing goes back from {NEW}, mymaster (master redis-1)"
+    assert lines[0] == f"Nothing to do: no instance can be rolled back from {NEW}, mymaster (master redis-1)"
     assert f"skipped: redis-2 (redis): {why}" in lines
 
 
@@ -171,8 +173,8 @@ def test_a_stopped_replica_counts_for_the_barrier() -> None:
 @pytest.mark.parametrize(
     ("record", "seen"),
     [
-        (ran(there=False), f"its data node ran {OLD} before, and /opt/redis/redis.old does not hold that any more"),
-        ({"before": None}, f"its data node runs {NEW}, and nothing is noted of a version before"),
+        (ran(there=False), f"its data node ran {OLD} before, and /opt/redis/redis.old does not hold that version any more"),
+        ({"before": None}, f"its data node runs {NEW}, and its previous version is not recorded"),
     ],
 )
 def test_what_is_not_kept_cannot_go_back(record: dict[str, Any], seen: str) -> None:
@@ -220,27 +222,27 @@ def test_a_node_that_was_put_back() -> None:
         "The last lines of its log:",
         "    # a line",
         "    # the last one",
-        f"It runs its old version {OLD} again and was proved healthy.",
+        f"It was reverted to its old version {OLD} and proved healthy.",
         "Done in this run: nothing.",
-        "Left: the replica redis-2, the replica redis-3, the handover of mymaster to redis-2, redis-1, the old master, "
+        "Left: the replica redis-2, the replica redis-3, the handover of mymaster to redis-2, the old master redis-1, "
         "the fail back of mymaster to redis-1.",
         "The master of mymaster is redis-1 (10.0.0.1:6379).",
         "The deployment serves.",
-        "Mend the cause and run the upgrade again, it goes on from here.",
-        "Or go back to the old version everywhere: sentinelops.redis.rollback.",
+        "Fix the cause and run the upgrade again: it continues from here.",
+        "Or roll back all instances: sentinelops.redis.rollback.",
     ]
 
 
 def test_data_that_was_set_aside_is_named() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", OLD, set_aside=["/data/dump.rdb.set-aside"]))
-    assert f"Data files that {OLD} cannot read were set aside: /data/dump.rdb.set-aside. It has the data of the master." in lines
+    assert f"Data files that {OLD} cannot read were set aside: /data/dump.rdb.set-aside. The instance has the data of the master." in lines
 
 
 def test_a_node_that_could_not_be_put_back() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
-    lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", OLD, second="no data to read"))
-    assert f"It could not be brought back to {OLD}: no data to read" in lines
+    lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", OLD, revert_error="no data to read"))
+    assert f"It could not be reverted to {OLD}: no data to read" in lines
     assert "The deployment serves, without this instance." in lines
     assert not [line for line in lines if "healthy" in line]
 
@@ -248,19 +250,21 @@ def test_a_node_that_could_not_be_put_back() -> None:
 def test_a_node_that_was_not_stopped() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("It is a master.", OLD, untouched=True))
-    assert lines[1:3] == ["It is a master.", f"It was not stopped, and goes on with {OLD}."]
+    assert lines[1:3] == ["It is a master.", f"It was not stopped, and still runs {OLD}."]
     assert "The deployment serves." in lines
     assert not [line for line in lines if line.startswith("The master of mymaster is")], "Sentinels may have failed over"
     assert (
-        "The master of mymaster was redis-1 (10.0.0.1:6379) until this step; ask a Sentinel who it is now "
+        "The master of mymaster was redis-1 (10.0.0.1:6379) until this step; ask a Sentinel for the current master "
         "(SENTINEL GET-MASTER-ADDR-BY-NAME mymaster)." in lines
     )
 
 
 def test_a_node_that_was_not_stopped_to_be_put_back() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
-    lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("No replica.", OLD, second="It is a master.", left=True))
-    assert lines[1:3] == ["No replica.", f"It was not brought back to {OLD}, and goes on with {NEW}: It is a master."]
+    lines = failure_lines(
+        plan, ["redis-2/redis"], "redis-2/redis", Failure("No replica.", OLD, revert_error="It is a master.", revert_refused=True)
+    )
+    assert lines[1:3] == ["No replica.", f"It was not reverted to {OLD}, and still runs {NEW}: It is a master."]
     assert "The deployment serves." in lines
     assert [line for line in lines if line.startswith("The master of mymaster was redis-1")]
 
@@ -268,7 +272,7 @@ def test_a_node_that_was_not_stopped_to_be_put_back() -> None:
 def test_one_that_could_not_go_back() -> None:
     plan = back(upgraded()).as_dict()
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", NEW))
-    assert lines[0] == f"redis-2 (redis) could not go back to {OLD}."
-    assert f"It runs its version {NEW} again and was proved healthy." in lines
-    assert lines[-1] == "Mend the cause and run the rollback again, it goes on from here."
-    assert stop_lines(plan, ["redis-3/redis"], [])[-1] == "Run the rollback again: it surveys afresh and does what is left."
+    assert lines[0] == f"redis-2 (redis) could not be rolled back to {OLD}."
+    assert f"It was reverted to its version {NEW} and proved healthy." in lines
+    assert lines[-1] == "Fix the cause and run the rollback again: it continues from here."
+    assert stop_lines(plan, ["redis-3/redis"], [])[-1] == "Run the rollback again: it surveys the deployment again and does what is left."

@@ -1,4 +1,4 @@
-"""What earlier runs have left, and what other runs are at."""
+"""Leftovers of earlier runs, and other runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_journals_of_a_run_that_has_not_ended() -> None:
     assert finding.node.endswith("redis-1/redis, redis-2/redis, redis-3/redis")
     assert "redis-1/redis was stopped and not started" in finding.seen
     assert "the replica-priority of redis-2 is 1, and was 100" in finding.seen
-    assert "home is still redis-1" in finding.why
+    assert "the original master is still redis-1" in finding.why
 
 
 def test_a_journal_that_cannot_be_read_needs_a_hand() -> None:
@@ -50,13 +50,13 @@ def test_a_journal_that_cannot_be_read_needs_a_hand() -> None:
         ({**NOTE, "held_by": 4711}, "other-run", "refusal", "process 4711 holds /j/handover-mymaster.json.lock"),
     ],
 )
-def test_notes_of_handovers(note: dict[str, Any], check: str, severity: str, part: str) -> None:
+def test_undo_files_of_handovers(note: dict[str, Any], check: str, severity: str, part: str) -> None:
     (finding,) = findings(examined(notes=[note]))
     assert (finding.check, finding.severity, finding.node) == (check, severity, "redis-2")
     assert part in finding.seen
 
 
-def test_a_note_is_told_once_for_a_machine() -> None:
+def test_an_undo_file_is_told_once_for_a_machine() -> None:
     deployment = three_and_three()
     for number, node in enumerate(deployment.shards[0].nodes):
         place = {"path": "/", "device": f"{'same' if number < 2 else 'other'}:1", "free": 10**9, "needed": 0, "left": False}
@@ -64,9 +64,9 @@ def test_a_note_is_told_once_for_a_machine() -> None:
     assert [finding.node for finding in findings(deployment)] == ["redis-1", "redis-3"]
 
 
-def test_who_puts_it_back() -> None:
+def test_which_run_restores_the_settings() -> None:
     (finding,) = findings(examined(notes=[NOTE]))
-    assert "the next handover of this run puts it back" in finding.do
+    assert "the next handover of this run restores them" in finding.do
     done = three_and_three(version=NEW)
     for sentinel in done.sentinels:
         sentinel.version = NEW

@@ -473,7 +473,7 @@ def test_a_replica_that_knows_its_master_by_another_address_follows_it() -> None
 def test_no_way_back_that_was_accepted_is_told_all_the_same() -> None:
     (finding,) = everything(three_and_three(), "8.0.2", accept_no_way_back=True)
     assert (finding.check, finding.severity) == ("format", "warning")
-    assert "only a restore from a backup leads back" in finding.why
+    assert "only a restore from a backup would help" in finding.why
 
 
 def test_refusals_come_first() -> None:

@@ -1,20 +1,12 @@
-"""What a run says when it stops, asks or refuses."""
+"""The messages of a run that stops, asks or calls a hook."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import (
-    hook_variables,
-    judge_lock,
-    lost_lines,
-    missing_hosts,
-    operator_findings,
-    question,
-    steps_to_do,
-    stop_lines,
-)
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import steps_to_do
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import hook_variables, incomplete_lines, question, stop_lines
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, half_upgraded, three_and_three, two_shards
 
 PLAN = three_and_three().plan().as_dict()
@@ -27,12 +19,6 @@ KEYS = [
     "redis-1/redis",
     "redis-1/handover",
 ]
-
-
-def test_the_steps_in_their_order() -> None:
-    assert [step.key for step in steps_to_do(PLAN)] == KEYS
-    assert [step.key for step in steps_to_do(three_and_three().plan(canary=1).as_dict())] == KEYS[:4]
-    assert [step.key for step in steps_to_do(half_upgraded(handover=True).plan().as_dict())] == ["redis-1/redis", "redis-1/handover"]
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -51,7 +37,7 @@ def test_what_is_done_and_left_and_who_is_master(number: int, after: bool) -> No
         else "The master of mymaster is redis-1 (10.0.0.1:6379)."
     )
     assert "No step is half done" in lines[4]
-    assert lines[5] == "Run the upgrade again: it surveys afresh and does what is left."
+    assert lines[5] == "Run the upgrade again: it surveys the deployment again and does what is left."
 
 
 def test_a_wave_is_done_as_a_whole_or_not_at_all() -> None:
@@ -82,26 +68,26 @@ def test_a_wave_is_done_as_a_whole_or_not_at_all() -> None:
     ],
 )
 def test_nothing_is_begun_after_a_step_whose_host_was_lost(keys: list[str], done: list[str], lost_hosts: list[str], lost: str) -> None:
-    lines = lost_lines(PLAN, keys, done, lost_hosts)
+    lines = incomplete_lines(PLAN, keys, done, lost_hosts)
     assert bool(lines) is bool(lost)
     if lost:
-        assert lines[0] == f"Nothing new is begun, since this has not come to its end: {lost}. The host was lost on the way, see above."
+        assert lines[0] == f"No new step begins, since a step is not complete: {lost}. The run has lost the host, see above."
         assert lines[1].startswith(f"Done in this run: {steps_to_do(PLAN)[0].text}, ")
         assert lost in lines[2]
         assert any("ask a Sentinel who is master" in line for line in lines) is ("handover" in lost)
-        assert lines[-1].endswith("and finishes what was begun.")
+        assert lines[-1].endswith("and finishes the step.")
 
 
 def test_one_of_a_wave_was_lost() -> None:
     done = ["sentinel-1/sentinel", "sentinel-2/sentinel", "sentinel-3/sentinel", "two-2/redis"]
-    assert "the replica one-2. The host" in lost_lines(TWO, ["one-3/redis"], done, ["one-2"])[0]
-    assert lost_lines(TWO, ["one-2/redis", "two-2/redis"], done[:3], []) == []
+    assert "the replica one-2. The run has lost the host" in incomplete_lines(TWO, ["one-3/redis"], done, ["one-2"])[0]
+    assert incomplete_lines(TWO, ["one-2/redis", "two-2/redis"], done[:3], []) == []
 
 
 def test_what_a_canary_leaves_is_told_apart() -> None:
     plan = three_and_three().plan(canary=1).as_dict()
     assert stop_lines(plan, ["redis-2/redis"], [], after=True)[1] == (
-        "Left: nothing, but for what waits for a run without redis_upgrade_canary: redis-1, redis-3."
+        "Left: nothing; deferred to a run without redis_upgrade_canary: redis-1, redis-3."
     )
 
 
@@ -130,9 +116,9 @@ def test_asked_before_what_was_wanted(key: str, confirm: str, asked: bool) -> No
 
 
 def test_the_question_says_what_comes_and_who_is_master() -> None:
-    ask = "Next: {}. Master now: mymaster {}. Type yes to go on, anything else stops the run here"
+    ask = "Next: {}. Master now: mymaster {}. Type yes to continue, anything else stops the run here"
     assert question(PLAN, ["redis-2/handover"], "all", 0)["ask"] == ask.format("the handover of mymaster to redis-2", "redis-1")
-    assert question(PLAN, ["redis-1/redis"], "all", 0)["ask"] == ask.format("redis-1, the old master", "redis-2")
+    assert question(PLAN, ["redis-1/redis"], "all", 0)["ask"] == ask.format("the old master redis-1", "redis-2")
     both = question(TWO, ["one-2/redis", "two-2/redis"], "all", 0)["ask"]
     assert both.startswith("Next: the replica one-2, the replica two-2. Master now: one one-1, two two-1.")
 
@@ -181,91 +167,3 @@ def test_what_a_hook_is_told() -> None:
 def test_a_hook_knows_the_master_of_its_moment(name: str, key: str, master_host: str) -> None:
     told = hook_variables(PLAN, name, [key], key)
     assert (told["host"], told["master_host"]) == (key.partition("/")[0], master_host)
-
-
-GROUPS = {"redis": ["a", "b"], "sentinel": ["b", "c"], "other": ["d"]}
-
-
-@pytest.mark.parametrize(
-    ("in_play", "missing"), [(["a", "b", "c"], ""), (["c", "b", "a", "d"], ""), (["a", "b"], "c"), (["b"], "a, c"), ([], "a, b, c")]
-)
-def test_left_out(in_play: list[str], missing: str) -> None:
-    lines = missing_hosts(GROUPS, ["redis", "sentinel"], in_play, "somewhere")
-    expected = f"Nothing was touched. This run was kept from a part of the deployment by --limit somewhere: {missing}."
-    assert lines[:1] == ([expected] if missing else [])
-
-
-def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
-    text = " ".join(missing_hosts(GROUPS, ["redis", "sentinel"], ["a"], "a"))
-    assert "Run without --limit" in text
-    assert "redis_upgrade_canary=1" in text
-    assert "redis_upgrade_sentinel_group" in text
-
-
-def holder(run: str, **changes: Any) -> dict[str, Any]:
-    known = {"id": run, "user": "alice", "controller": "bastion", "pid": 4711, "since": "2026-11-22T20:00:00Z", "age_s": 12, "left_s": 288}
-    return {"held": False, "right": "", "holder": {**known, **changes}}
-
-
-OURS = {"held": True, "right": "free"}
-
-
-@pytest.mark.parametrize(
-    ("asked", "override", "fate", "held", "instead_of", "told"),
-    [
-        ({"s1": OURS, "s2": OURS}, "", "unknown", True, [], []),
-        ({"s1": holder("a1"), "s2": OURS}, "", "unknown", False, [], ["a1"]),
-        ({"s1": holder("a1"), "s2": holder("a1")}, "", "unknown", False, [], ["a1"]),
-        ({"s1": holder("a1"), "s2": holder("b2")}, "", "alive", False, [], ["b2", "a1"]),
-        ({"s1": holder("a1"), "s2": holder("a1")}, "", "dead", False, ["a1"], []),
-        ({"s1": holder("a1"), "s2": holder("a1")}, "a1", "unknown", False, ["a1"], []),
-        ({"s1": holder("a1"), "s2": holder("a1")}, "a1", "alive", False, ["a1"], []),
-        ({"s1": holder("a1"), "s2": holder("b2")}, "a1", "unknown", False, ["a1"], ["b2"]),
-        ({"s1": {"held": True, "right": "expired", "holder": holder("a1")["holder"]}}, "", "unknown", True, [], []),
-    ],
-)
-def test_the_verdict_on_the_lock(
-    asked: dict[str, Any], override: str, fate: str, held: bool, instead_of: list[str], told: list[str]
-) -> None:
-    verdict = judge_lock(asked, override, lambda _run: fate)
-    assert (verdict["held"], verdict["instead_of"]) == (held, instead_of)
-    assert [line.partition(", run ")[2].partition(",")[0] for line in verdict["lines"] if line.startswith("Another run")] == told
-
-
-def test_the_refusal_says_who_since_when_and_what_to_do() -> None:
-    lines = judge_lock({"s1": holder("a1"), "s2": holder("a1", age_s=200, left_s=100)}, "", lambda _run: "unknown")["lines"]
-    assert lines[0] == (
-        "Another run is at work on this deployment: alice@bastion, process 4711, run a1, since 2026-11-22T20:00:00Z (seen on s1)."
-    )
-    assert "12 s ago" in lines[1]
-    assert "at most 288 s" in lines[1]
-    assert "-e redis_upgrade_override_lock=a1" in lines[2]
-    here = judge_lock({"s1": holder("a1")}, "", lambda _run: "alive")["lines"]
-    assert here[1:] == ["It runs on this controller, as process 4711: let it end, or press Ctrl-C there, and run again."]
-    wrong = judge_lock({"s1": holder("a1")}, "zz", lambda _run: "unknown")["lines"]
-    assert wrong[-1] == "redis_upgrade_override_lock names another run, zz."
-
-
-@pytest.mark.parametrize(
-    ("wanted", "passed", "terminal", "found"),
-    [
-        ({}, "", False, []),
-        ({"confirm": "never", "hooks": None}, "", False, []),
-        ({"confirm": "all"}, "", True, []),
-        ({"confirm": "nodes"}, "", False, ["redis_upgrade_confirm"]),
-        ({}, "it is 1999-01-01, which has passed", True, ["redis_upgrade_deadline"]),
-        ({"hooks": {"before_node": "/here/a.yml", "after_handover": "/here/b.yml"}}, "", False, []),
-        ({"hooks": {"before_node": "/gone.yml"}}, "", False, ["redis_upgrade_hooks, before_node"]),
-        ({"hooks": {"before_node": "here/a.yml"}}, "", False, ["redis_upgrade_hooks, before_node"]),
-        ({"hooks": {"in_between": "/here/a.yml"}}, "", False, ["redis_upgrade_hooks, in_between"]),
-        (
-            {"confirm": "all", "hooks": {"x": "/a"}},
-            "late",
-            False,
-            ["redis_upgrade_deadline", "redis_upgrade_confirm", "redis_upgrade_hooks, x"],
-        ),
-    ],
-)
-def test_wishes_that_cannot_be_met(wanted: dict[str, Any], passed: str, terminal: bool, found: list[str]) -> None:
-    findings = operator_findings(wanted, passed, terminal, lambda path: path.startswith(("/here/", "here/")))
-    assert [finding.node for finding in findings] == found

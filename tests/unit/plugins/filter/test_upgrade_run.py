@@ -1,4 +1,4 @@
-"""The filters by which the operator stays in control."""
+"""The filters for the steps of a run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ import time
 from typing import Any
 
 import pytest
-import yaml
-from ansible_collections.sentinelops.redis.plugins.filter.upgrade_control import (
-    FilterModule,
+from ansible_collections.sentinelops.redis.plugins.filter.upgrade_run import (
+    upgrade_config_trial,
+    upgrade_failure,
     upgrade_gate,
+    upgrade_handover,
     upgrade_hook,
     upgrade_lock,
     upgrade_missing_hosts,
+    upgrade_staging,
     upgrade_stop_message,
+    upgrade_switch,
 )
 from ansible_collections.sentinelops.redis.plugins.lookup.controller_run import LookupModule
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import run_of
-from ansible_collections.sentinelops.redis.tests.unit.support.modules import PLUGINS
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import three_and_three
 
 PLAN = three_and_three().plan().as_dict()
@@ -32,7 +34,7 @@ def test_no_step_is_begun_after_the_deadline(in_s: float, stops: bool) -> None:
     assert gate["pause_s"] == 30
     assert gate["holds"]
     assert gate["ask"].startswith("Next: the replica redis-2.")
-    reason = "The deadline 2026-11-22 23:30:00+01:00 has passed, so nothing new is begun."
+    reason = "The deadline 2026-11-22 23:30:00+01:00 has passed, so no new step begins."
     assert gate["stop"] == (upgrade_stop_message(plan, KEYS, reason) if stops else [])
     assert upgrade_gate(plan, ["other/redis"], "all", 30) == {"pause_s": 0, "ask": "", "stop": [], "holds": False}
 
@@ -53,7 +55,7 @@ def test_the_lock_of_a_run_on_this_controller() -> None:
     hosts = {"s1": {"__redis_upgrade_lock_asked": answer(False, alive)}, "s2": {"__redis_upgrade_lock_asked": answer(False, dead)}}
     verdict = upgrade_lock(hosts, ["s1", "s2"])
     assert (verdict["held"], verdict["instead_of"]) == (False, ["dead"])
-    assert "It runs on this controller" in verdict["lines"][1]
+    assert "on this controller" in verdict["lines"][1]
     assert upgrade_lock(hosts, ["s1", "s2"], alive["id"])["instead_of"] == ["dead", alive["id"]]
 
 
@@ -66,7 +68,10 @@ def test_the_second_answer_counts() -> None:
 
 def test_the_others() -> None:
     assert upgrade_missing_hosts({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a", "b"]) == []
-    assert "--limit a: b" in upgrade_missing_hosts({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a"], "a")[0]
+    assert (
+        "--limit a keeps this run from a part of the deployment: b"
+        in upgrade_missing_hosts({"redis": ["a"], "sentinel": ["b"]}, ["redis", "sentinel"], ["a"], "a")[0]
+    )
     assert upgrade_stop_message(PLAN, KEYS, "Why.", after=True)[0] == "Why."
     assert upgrade_hook(PLAN, "before_node", KEYS, KEYS[0])["host"] == "redis-2"
 
@@ -75,12 +80,25 @@ def test_who_this_run_is() -> None:
     assert LookupModule().run([]) == [run_of(os.getpid())]
 
 
-@pytest.mark.parametrize("name", sorted(FilterModule().filters()))
-def test_documented(name: str) -> None:
-    text = (PLUGINS / "filter" / f"{name}.yml").read_text(encoding="utf-8")
-    documentation = yaml.safe_load(text)["DOCUMENTATION"]
-    assert documentation["name"] == name
-    taken = list(documentation["options"])[1:]
-    arguments = FilterModule().filters()[name].__code__.co_varnames[1 : FilterModule().filters()[name].__code__.co_argcount]
-    assert taken == [*arguments]
-    assert documentation["positional"].split(", ") == taken
+def test_a_failure_whose_fields_are_missing() -> None:
+    lines = upgrade_failure(PLAN, KEYS, KEYS[0], {"reason": "It crashed.", "previous_version": "7.0.5", "revert_error": None})
+    assert lines[:2] == ["redis-2 (redis) could not be upgraded to 7.0.15.", "It crashed."]
+    assert "It was reverted to its old version 7.0.5 and proved healthy." in lines
+
+
+def test_arguments_of_modules() -> None:
+    deployment = three_and_three()
+    record = next(instance.record for instance in deployment.instances() if instance.host == "redis-2")
+    activation = {"method": "folder", "staged": "/opt/redis/redis.new"}
+    record = {**record, "activation": activation}
+    assert upgrade_switch(PLAN, "redis-2", record)["switch"] == {"state": "switched", "version": "7.0.15", "replicas": 2}
+    assert upgrade_staging(PLAN, "redis-2", {"redis": record})["destinations"] == {"redis": "/opt/redis/redis.new"}
+    assert upgrade_config_trial(record, "7.0.15")["folder"] == "/opt/redis/redis.new"
+
+
+@pytest.mark.parametrize(("host", "port"), [("sentinel-1", 26380), ("bastion", 26379)])
+def test_the_host_of_a_handover_may_be_outside_of_the_inventory(host: str, port: int) -> None:
+    names = ["login_host", "sentinel_user", "sentinel_password", "redis_user", "redis_password", "journal_folder"]
+    tls = ["tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file"]
+    options = {"sentinel_port": 26379, **dict.fromkeys(names + tls, "")}
+    assert upgrade_handover({"sentinel-1": {"redis_upgrade_sentinel_port": 26380}}, host, options)["login_port"] == port

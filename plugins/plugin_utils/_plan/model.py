@@ -1,0 +1,145 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nouns of a plan: instances, settings, steps and shards. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .._finding import Finding
+
+__all__ = ["Instance", "Plan", "Record", "Settings", "ShardPlan", "Step"]
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One server process.
+
+    ``host``: its inventory host. ``kind``: ``redis`` or ``sentinel``. ``record``: its survey record
+    (see _survey/survey). ``host_address``: the address at which Ansible reaches the host.
+    """
+
+    host: str
+    kind: str
+    record: Record
+    host_address: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.host}/{self.kind}"
+
+    @property
+    def port(self) -> str:
+        return str(self.record.get("login", "")).rpartition(":")[2]
+
+    @property
+    def noun(self) -> str:
+        """The kind, as messages name it."""
+        return "Sentinel" if self.kind == "sentinel" else "data node"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The wishes of the user.
+
+    ``version``: the version to run. In a rollback, the version to leave. ``master_names``: empty
+    means every master that the Sentinels monitor. ``canary``: end when this number of data nodes of
+    each shard runs the new version; 0 means to upgrade all. ``rollback``: each instance returns to
+    the version that it ran before ``version``.
+    """
+
+    version: str
+    master_names: tuple[str, ...] = ()
+    fail_back: bool = True
+    accept_no_way_back: bool = False
+    handover_host: str = ""
+    canary: int = 0
+    rollback: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """The work on one instance.
+
+    ``do``: ``upgrade``, ``rollback``, ``resume`` (an earlier run left the instance stopped) or
+    ``skip``. ``wanted``: the version to run after the step. ``config_identity``: owner, group and
+    mode of the configuration file before the upgrade (see FileIdentity).
+    """
+
+    host: str
+    kind: str
+    do: str
+    why: str
+    running: str
+    shard: str = ""
+    address: str = ""
+    config_identity: Mapping[str, int] | None = None
+    wanted: str = ""
+
+
+@dataclass
+class ShardPlan:
+    """One shard. Hosts are inventory hosts; addresses are ``host:port`` as the Sentinels know them.
+
+    ``original_master``: the node that was master when the upgrade began. ``target``: the node that
+    the handover promotes. ``fenced``: hosts that refuse writes since a handover was interrupted.
+    ``priorities``: the ``replica-priority`` of each host before the upgrade.
+    """
+
+    name: str
+    master: str = ""
+    master_host: str = ""
+    original_master: str = ""
+    original_master_host: str = ""
+    target: str = ""
+    target_host: str = ""
+    handover: bool = False
+    fail_back: bool = False
+    replicas: int = 0
+    sentinels: int = 0
+    fenced: list[str] = field(default_factory=list)
+    priorities: dict[str, int] = field(default_factory=dict)
+    nodes: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Plan:
+    """The work of a run; steps.py says in which order the plays carry out these fields.
+
+    ``*_serial``: the batch sizes of a play over ``*_hosts``. ``recovery_hosts``: masters of shards
+    whose interrupted handover is finished first. ``touched_hosts``: all hosts, or none if there is
+    nothing to do. ``has_stopped_instances``: an earlier run left an instance stopped, so not every
+    node can be reached before that instance is started. ``deferred``: what a canary leaves for a
+    later run, in words. ``first_sentinel_hosts``: in a rollback, the Sentinels that an earlier run
+    left stopped; ``sentinel_hosts``, the others, come last.
+    """
+
+    version: str
+    handover_host: str = ""
+    shards: dict[str, ShardPlan] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    sentinel_hosts: list[str] = field(default_factory=list)
+    replica_hosts: list[str] = field(default_factory=list)
+    replica_serial: list[int] = field(default_factory=list)
+    handover_hosts: list[str] = field(default_factory=list)
+    old_master_hosts: list[str] = field(default_factory=list)
+    old_master_serial: list[int] = field(default_factory=list)
+    fail_back_hosts: list[str] = field(default_factory=list)
+    recovery_hosts: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    touched_hosts: list[str] = field(default_factory=list)
+    deferred: list[str] = field(default_factory=list)
+    has_stopped_instances: bool = False
+    nothing_to_do: bool = False
+    rollback: bool = False
+    first_sentinel_hosts: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

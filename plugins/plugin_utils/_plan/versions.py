@@ -1,0 +1,62 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The versions of a shard's data nodes and the wanted one: downgrades, and data formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...module_utils._server.versions import can_downgrade, can_replicate, is_downgrade
+from .._finding import REFUSAL, WARNING, Finding
+from .model import Instance, Record, Settings
+
+__all__ = ["no_way_back", "version_problems", "wanted_server"]
+
+
+def wanted_server(record: Record) -> str:
+    """Return the server to run, ``redis`` or ``valkey``; only packages can change it."""
+    return str((record.get("activation") or {}).get("product") or record.get("server", "redis"))
+
+
+def version_problems(shard: str, nodes: Sequence[Instance], settings: Settings) -> Iterator[Finding]:
+    """Yield why the data nodes of a shard must not be upgraded to the wanted version."""
+    for node in nodes:
+        server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
+        if not running or running == settings.version:
+            continue
+        wanted = (wanted_server(node.record), settings.version)
+        if wanted[0] == server and is_downgrade(running, settings.version):
+            yield Finding(
+                node.host,
+                f"{node.host} runs {running}, which is newer than the wanted {settings.version}: a downgrade is refused",
+                "An older server may be unable to read the data",
+                "Correct redis_upgrade_version",
+                "downgrade",
+            )
+        elif not can_replicate((server, running), wanted):
+            yield Finding(
+                node.host,
+                f"a replica with {settings.version} cannot read the data of a master with {running}",
+                "The first replica that is upgraded could not replicate from the master",
+                "Choose another version; there may be one in between",
+                "format",
+            )
+        elif not can_downgrade((server, running), wanted) and not settings.accept_no_way_back:
+            yield no_way_back(shard, running, settings.version, accepted=False)
+            return
+
+
+def no_way_back(shard: str, running: str, wanted: str, accepted: bool) -> Finding:
+    """Return the finding that the old version cannot read the new data; a warning once accepted."""
+    return Finding(
+        f"shard {shard}",
+        f"there is no way back from {wanted} to {running}",
+        f"Once the master runs {wanted}, a node with {running} cannot read its data. Such a node could not replicate any more, a failed "
+        "node could not be reverted, and only a restore from a backup would help, without all later writes",
+        "Nothing, redis_upgrade_accept_no_way_back accepts the risk. Have a backup"
+        if accepted
+        else "Make a backup, and accept the risk with redis_upgrade_accept_no_way_back: true",
+        "format",
+        WARNING if accepted else REFUSAL,
+    )

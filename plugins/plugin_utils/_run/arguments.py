@@ -1,0 +1,125 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The arguments of the modules that do the steps of a run. Pure.
+
+A record is what redis_survey returns of an instance (see _survey/survey).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_arguments"]
+
+Record = Mapping[str, Any]
+
+# The fields of a record's activation that are options of redis_instance.
+_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled")
+_TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
+# Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
+_SENTINEL_LOGIN = {
+    "login_host": "login_host",
+    "login_port": "sentinel_port",
+    "login_user": "sentinel_user",
+    "login_password": "sentinel_password",
+    **{name: name for name in _TLS},
+}
+# The same for the data nodes.
+_NODE_LOGIN = {"node_login_user": "redis_user", "node_login_password": "redis_password", **{f"node_{name}": name for name in _TLS}}
+
+
+def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any]:
+    """Return the arguments of redis_instance for the step of an instance.
+
+    ``files``: for both directions; the files are those before the upgrade. ``switch``: to the
+    wanted version. ``revert``: back to the version before the step, if the switch fails.
+    ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
+    have left one stopped.
+    """
+    rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
+    step = plan["steps"][f"{host}/{instance['kind']}"]
+    origin = {**instance, **(instance["before"] if rollback else {})}
+    shard = plan["shards"].get(step["shard"], {})
+    return {
+        "files": {
+            "folder": origin["folder"],
+            "activation": {name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
+            "executable": origin["executable"],
+            "config_file": origin["config_file"],
+            "config_identity": step["config_identity"],
+            "log_file": origin["log_file"],
+            "sentinel": sentinel,
+            "process_owner": origin["process_owner"],
+            "service_manager": origin["service"]["manager"],
+            "unit": origin["service"]["unit"],
+        },
+        "switch": {
+            "state": "previous" if rollback else "switched",
+            "version": step["wanted"],
+            "replicas": 0 if plan["has_stopped_instances"] else shard.get("replicas", 0),
+        },
+        "revert": {
+            "state": "switched" if rollback else "previous",
+            "version": plan["version"] if rollback else instance["version"],
+        },
+    }
+
+
+def _lacks(instance: Record, version: str) -> bool:
+    """Return whether the version folder of an instance does not hold the whole version."""
+    return bool(instance["interrupted"] or instance["installed_version"] != version)
+
+
+def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[str, Any]:
+    """Return the work of the stage play on a host.
+
+    ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
+    ``destinations``: the folder for the new version, by kind, unless that version is in place.
+    ``trials``: the kinds whose configuration the new version must accept, since they run.
+    """
+    steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
+    pending = [kind for kind, step in steps.items() if step.get("do", "skip") != "skip"]
+    return {
+        "pending": pending,
+        "destinations": {kind: instances[kind]["activation"]["staged"] for kind in pending if _lacks(instances[kind], plan["version"])},
+        "trials": [kind for kind in pending if not instances[kind]["stopped"]],
+    }
+
+
+def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
+    """Return the arguments of redis_config_try for an instance and the new version.
+
+    The new version is a package's server, or in the folder where it is staged. An interrupted run
+    may have put it in the version folder already.
+    """
+    activation = instance["activation"]
+    server = {"executable": activation["server"]} if "server" in activation else {}
+    folder = activation.get("staged") if _lacks(instance, version) else instance["folder"]
+    return {
+        **(server or {"folder": folder}),
+        "version_folder": instance["folder"],
+        "config_file": instance["config_file"],
+        "sentinel": instance["kind"] == "sentinel",
+        "process_owner": instance["process_owner"],
+        "unit": instance["service"]["unit"],
+    }
+
+
+def handover_arguments(runner: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how redis_sentinel_failover reaches Sentinel and data nodes, and its journal folder.
+
+    ``runner``: the variables of the host that runs the module. ``options``: the role's variables of
+    the future master's host, without their prefix. The Sentinel's login is that of the runner if it
+    is set there. The journal folder is the one that the runner uses as a host of instances.
+    """
+
+    def of_runner(name: str) -> Any:
+        return runner.get(f"redis_upgrade_{name}", options[name])
+
+    return {
+        **{option: of_runner(name) for option, name in _SENTINEL_LOGIN.items()},
+        **{option: options[name] for option, name in _NODE_LOGIN.items()},
+        "journal_folder": runner.get("__redis_upgrade_own_journal_folder") or of_runner("journal_folder"),
+    }

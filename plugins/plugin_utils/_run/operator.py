@@ -1,0 +1,61 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks of the operator's options: hooks, confirmation, deadline, and ``--limit``. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._finding import Finding, named
+
+__all__ = ["HOOKS", "missing_hosts_lines", "operator_findings"]
+
+HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
+
+
+def operator_findings(
+    options: Mapping[str, Any], deadline_error: str, terminal: bool, exists: Callable[[str], bool] = os.path.isfile
+) -> list[Finding]:
+    """Return what is wrong with the options ``confirm`` and ``hooks``, and with the deadline."""
+    found = []
+    if deadline_error:
+        found.append(Finding("redis_upgrade_deadline", deadline_error, "No step may begin", "Give a later deadline, or none"))
+    confirm, hooks = options.get("confirm", "never"), options.get("hooks") or {}
+    if confirm != "never" and not terminal:
+        found.append(
+            Finding(
+                "redis_upgrade_confirm",
+                f"it is {confirm}, and this run has no terminal",
+                "Nobody could answer, and the run would hang or continue unasked",
+                "Run it in a terminal, or set redis_upgrade_confirm: never, perhaps with redis_upgrade_pause_s",
+            )
+        )
+    for name, path in hooks.items():
+        if name not in HOOKS:
+            seen, do = "there is no such hook", f"Use one of {', '.join(HOOKS)}"
+        elif not os.path.isabs(str(path)):
+            seen, do = f"{path} is not an absolute path", "Write {{ inventory_dir }} or {{ playbook_dir }} before the path"
+        elif not exists(str(path)):
+            seen, do = f"the task file {path} does not exist on the controller", "Correct the path"
+        else:
+            continue
+        found.append(Finding(f"redis_upgrade_hooks, {name}", seen, "The hook could not run in the middle of the upgrade", do))
+    return named("operator", found)
+
+
+def missing_hosts_lines(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:
+    """Return the refusal of a run that ``--limit`` keeps from hosts; empty if it has all hosts."""
+    hosts = dict.fromkeys(host for group in wanted for host in groups.get(group, []))
+    missing = [host for host in hosts if host not in in_play]
+    if not missing:
+        return []
+    return [
+        f"Nothing was touched. --limit {limit} keeps this run from a part of the deployment: {', '.join(missing)}.",
+        "An upgrade and a handover need every instance, since they check all of them before and after each step.",
+        "Run without --limit; a run skips what is done already. To try the new version on one replica of each shard first: "
+        "-e redis_upgrade_canary=1. If an inventory has several deployments, name the groups of one of them: "
+        "-e redis_upgrade_redis_group=... -e redis_upgrade_sentinel_group=...",
+    ]

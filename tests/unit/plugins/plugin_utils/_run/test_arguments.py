@@ -1,0 +1,156 @@
+"""The arguments of the modules that do the steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import (
+    config_trial_arguments,
+    handover_arguments,
+    staging,
+    switch_arguments,
+)
+from ansible_collections.sentinelops.redis.tests.unit.support.survey import IDENTITY, NEW, OLD, Surveyed, half_upgraded, three_and_three
+
+FOLDERS = {"method": "folder", "staged": "/opt/redis/redis.new", "kept": "/opt/redis/redis.old", "doubts": []}
+
+
+def record_of(deployment: Surveyed, key: str, **changes: Any) -> dict[str, Any]:
+    record = next(instance.record for instance in deployment.instances() if instance.key == key)
+    return {**record, "activation": FOLDERS, **changes}
+
+
+# -- the switch of an instance
+
+
+def test_the_switch_of_an_upgrade() -> None:
+    deployment = three_and_three()
+    found = switch_arguments(deployment.plan().as_dict(), "redis-2", record_of(deployment, "redis-2/redis"))
+    assert found == {
+        "files": {
+            "folder": "/opt/redis/redis",
+            "activation": {"method": "folder", "staged": "/opt/redis/redis.new", "kept": "/opt/redis/redis.old"},
+            "executable": "/opt/redis/redis/redis-server",
+            "config_file": "/opt/redis/redis/redis.conf",
+            "config_identity": IDENTITY,
+            "log_file": "/var/log/redis.log",
+            "sentinel": False,
+            "process_owner": {"uid": 100, "gid": 100},
+            "service_manager": "process",
+            "unit": "",
+        },
+        "switch": {"state": "switched", "version": NEW, "replicas": 2},
+        "revert": {"state": "previous", "version": OLD},
+    }
+
+
+def test_the_switch_of_a_rollback_uses_the_files_before_the_upgrade() -> None:
+    deployment = three_and_three(version=NEW)
+    before = {"version": OLD, "server": "redis", "there": True, "kept": "/opt/redis/redis.old", "executable": "/usr/bin/redis-server"}
+    for one in (*deployment.sentinels, *deployment.shards[0].nodes):
+        one.version, one.record = NEW, {"before": before}
+    plan = deployment.plan(NEW, rollback=True).as_dict()
+    found = switch_arguments(plan, "redis-2", record_of(deployment, "redis-2/redis"))
+    assert found["files"]["executable"] == "/usr/bin/redis-server"
+    assert found["switch"] == {"state": "previous", "version": OLD, "replicas": 2}
+    assert found["revert"] == {"state": "switched", "version": NEW}
+
+
+def test_a_sentinel_has_no_replicas() -> None:
+    deployment = three_and_three()
+    found = switch_arguments(deployment.plan().as_dict(), "sentinel-1", record_of(deployment, "sentinel-1/sentinel"))
+    assert (found["files"]["sentinel"], found["switch"]["replicas"]) == (True, 0)
+
+
+def test_replicas_are_not_counted_while_an_earlier_run_may_have_stopped_one() -> None:
+    deployment = half_upgraded(handover=True)
+    deployment.node("redis-1").stopped = True
+    deployment.node("redis-3").version = OLD
+    plan = deployment.plan().as_dict()
+    assert plan["has_stopped_instances"]
+    assert switch_arguments(plan, "redis-3", record_of(deployment, "redis-3/redis"))["switch"]["replicas"] == 0
+
+
+# -- staging, and the trial of the configuration
+
+
+@pytest.mark.parametrize(
+    ("changes", "destinations", "trials"),
+    [
+        ({}, {"redis": "/opt/redis/redis.new"}, ["redis"]),
+        ({"installed_version": NEW}, {}, ["redis"]),
+        ({"installed_version": NEW, "interrupted": True}, {"redis": "/opt/redis/redis.new"}, ["redis"]),
+        ({"stopped": True}, {"redis": "/opt/redis/redis.new"}, []),
+    ],
+)
+def test_staging(changes: dict[str, Any], destinations: dict[str, str], trials: list[str]) -> None:
+    deployment = three_and_three()
+    found = staging(deployment.plan().as_dict(), "redis-2", {"redis": record_of(deployment, "redis-2/redis", **changes)})
+    assert found == {"pending": ["redis"], "destinations": destinations, "trials": trials}
+
+
+def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
+    deployment = half_upgraded()
+    records = {"redis": record_of(deployment, "redis-2/redis"), "sentinel": {}}
+    assert staging(deployment.plan().as_dict(), "redis-2", records) == {"pending": [], "destinations": {}, "trials": []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "source"),
+    [
+        ({}, {"folder": "/opt/redis/redis.new"}),
+        ({"installed_version": NEW}, {"folder": "/opt/redis/redis"}),
+        ({"installed_version": NEW, "interrupted": True}, {"folder": "/opt/redis/redis.new"}),
+        ({"activation": {"method": "package", "server": "/usr/bin/valkey-server"}}, {"executable": "/usr/bin/valkey-server"}),
+    ],
+)
+def test_the_configuration_is_tried_with_the_new_version(changes: dict[str, Any], source: dict[str, str]) -> None:
+    found = config_trial_arguments(record_of(three_and_three(), "redis-2/redis", **changes), NEW)
+    assert found == {
+        **source,
+        "version_folder": "/opt/redis/redis",
+        "config_file": "/opt/redis/redis/redis.conf",
+        "sentinel": False,
+        "process_owner": {"uid": 100, "gid": 100},
+        "unit": "",
+    }
+
+
+# -- the handover
+
+OPTIONS = {
+    "login_host": "10.0.0.2",
+    "sentinel_port": 26379,
+    "sentinel_user": "",
+    "sentinel_password": "secret",
+    "redis_user": "ops",
+    "redis_password": "hidden",
+    "tls": True,
+    "validate_certs": True,
+    "ca_certs": "/ca.pem",
+    "client_cert_file": "/crt.pem",
+    "client_key_file": "/key.pem",
+    "journal_folder": "/of/the/data/node",
+}
+
+
+def test_a_handover_reaches_the_sentinel_of_its_host() -> None:
+    runner = {"redis_upgrade_login_host": "10.0.0.11", "redis_upgrade_sentinel_port": 26380, "redis_upgrade_tls": False}
+    found = handover_arguments(runner, OPTIONS)
+    assert (found["login_host"], found["login_port"], found["tls"], found["ca_certs"]) == ("10.0.0.11", 26380, False, "/ca.pem")
+    assert (found["login_user"], found["login_password"]) == ("", "secret")
+    assert (found["node_login_user"], found["node_login_password"], found["node_tls"]) == ("ops", "hidden", True)
+    assert found["node_ca_certs"] == "/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("runner", "folder"),
+    [
+        ({"__redis_upgrade_own_journal_folder": "/own", "redis_upgrade_journal_folder": "/of/the/inventory"}, "/own"),
+        ({"redis_upgrade_journal_folder": "/of/the/inventory"}, "/of/the/inventory"),
+        ({}, "/of/the/data/node"),
+    ],
+)
+def test_a_handover_uses_the_journal_folder_of_its_host(runner: dict[str, str], folder: str) -> None:
+    assert handover_arguments(runner, OPTIONS)["journal_folder"] == folder

@@ -1,0 +1,51 @@
+"""Options of the operator that are refused before a run touches anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import missing_hosts_lines, operator_findings
+
+GROUPS = {"redis": ["a", "b"], "sentinel": ["b", "c"], "other": ["d"]}
+
+
+@pytest.mark.parametrize(
+    ("in_play", "missing"), [(["a", "b", "c"], ""), (["c", "b", "a", "d"], ""), (["a", "b"], "c"), (["b"], "a, c"), ([], "a, b, c")]
+)
+def test_left_out(in_play: list[str], missing: str) -> None:
+    lines = missing_hosts_lines(GROUPS, ["redis", "sentinel"], in_play, "somewhere")
+    expected = f"Nothing was touched. --limit somewhere keeps this run from a part of the deployment: {missing}."
+    assert lines[:1] == ([expected] if missing else [])
+
+
+def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
+    text = " ".join(missing_hosts_lines(GROUPS, ["redis", "sentinel"], ["a"], "a"))
+    assert "Run without --limit" in text
+    assert "redis_upgrade_canary=1" in text
+    assert "redis_upgrade_sentinel_group" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "deadline_error", "terminal", "found"),
+    [
+        ({}, "", False, []),
+        ({"confirm": "never", "hooks": None}, "", False, []),
+        ({"confirm": "all"}, "", True, []),
+        ({"confirm": "nodes"}, "", False, ["redis_upgrade_confirm"]),
+        ({}, "it is 1999-01-01, which has passed", True, ["redis_upgrade_deadline"]),
+        ({"hooks": {"before_node": "/here/a.yml", "after_handover": "/here/b.yml"}}, "", False, []),
+        ({"hooks": {"before_node": "/gone.yml"}}, "", False, ["redis_upgrade_hooks, before_node"]),
+        ({"hooks": {"before_node": "here/a.yml"}}, "", False, ["redis_upgrade_hooks, before_node"]),
+        ({"hooks": {"in_between": "/here/a.yml"}}, "", False, ["redis_upgrade_hooks, in_between"]),
+        (
+            {"confirm": "all", "hooks": {"x": "/a"}},
+            "late",
+            False,
+            ["redis_upgrade_deadline", "redis_upgrade_confirm", "redis_upgrade_hooks, x"],
+        ),
+    ],
+)
+def test_options_that_are_refused(options: dict[str, Any], deadline_error: str, terminal: bool, found: list[str]) -> None:
+    findings = operator_findings(options, deadline_error, terminal, lambda path: path.startswith(("/here/", "here/")))
+    assert [finding.node for finding in findings] == found
