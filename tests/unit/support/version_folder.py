@@ -1,8 +1,7 @@
-"""Version folders with a little program in the place of the server, and a connection to that
-program.
+"""Version folders with a script as the server, and a connection to that script.
 
-The program prints a version, and as a server writes its process id and version beside its
-configuration file and sleeps. What a real server would answer is made up from that.
+The script prints a version. As a server, it writes its process id and version to the file ``run``
+beside the version folder, and sleeps. The connection makes its replies from that file.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ HANGS = "exec sleep 60"
 
 
 def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis server", name: str = "redis-server") -> Path:
-    """A version folder with a program; returns its path."""
+    """Make a version folder with a script as the server; return the path of the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(PROGRAM.format(product=product, version=version, serve=serve.format(version=version)))
@@ -35,8 +34,10 @@ def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis
 
 
 class ProgramServer:
-    """Answers for the program as long as it runs; ``info`` replaces fields, ``refuses`` maps
-    commands to error replies.
+    """A connection to the script, which answers as long as the script runs.
+
+    ``info`` replaces fields of INFO. ``refuses`` maps commands to error replies. ``stays``: SHUTDOWN
+    has no effect. ``hangs``: no command is answered.
     """
 
     def __init__(self, base: Path, config_file: Path) -> None:
@@ -49,7 +50,7 @@ class ProgramServer:
         self._run = base / "run"
 
     def running(self) -> tuple[int, str] | None:
-        """The process id and version of the program, if it runs."""
+        """Return the process id and version of the script; None if the script does not run."""
         if not self._run.exists():
             return None
         pid, _space, version = self._run.read_text().strip().partition(" ")

@@ -1,4 +1,4 @@
-"""What is in a folder or archive with a built version."""
+"""The contents of a folder or archive with a built version."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._install.build i
 from ansible_collections.sentinelops.redis.tests.unit.support.archives import AARCH64_SERVER, write
 
 SERVER = AARCH64_SERVER
-ROOM = -(-len(SERVER) // 4096) * 4096
+ALLOTTED = -(-len(SERVER) // 4096) * 4096
 
 
 @pytest.mark.parametrize("compression", ["", "gz", "bz2", "xz"])
 @pytest.mark.parametrize("place", ["redis-server", "bin/redis-server", "src/valkey-server"])
 def test_an_archive(tmp_path: Path, compression: str, place: str) -> None:
     path = write(tmp_path / "a", {f"redis-8.0.2/{place}": SERVER, "redis-8.0.2/redis.conf": b"port 6379\n"}, compression)
-    assert archive_contents(str(path)) == Contents(ROOM + 4096, place, "aarch64")
+    assert archive_contents(str(path)) == Contents(ALLOTTED + 4096, place, "aarch64")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "bin" / "redis-server").write_bytes(SERVER)
     (tmp_path / "bin" / "redis-server").chmod(0o755)
     (tmp_path / "redis.conf").write_text("port 6379\n")
-    assert folder_contents(str(tmp_path)) == Contents(ROOM + 3 * 4096, "bin/redis-server", "aarch64")
+    assert folder_contents(str(tmp_path)) == Contents(ALLOTTED + 3 * 4096, "bin/redis-server", "aarch64")
     (tmp_path / "bin" / "redis-server").unlink()
     assert folder_contents(str(tmp_path)) == Contents(3 * 4096, "", "")
 

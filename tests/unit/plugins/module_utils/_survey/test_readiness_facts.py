@@ -1,4 +1,4 @@
-"""What only the preflight wants to know of an instance, from what real servers said."""
+"""The facts of an instance for the preflight, from the recorded replies of real servers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._survey.readiness_facts import (
-    examine,
     journal_or_reason,
     not_surveyed,
+    readiness_facts,
     replica_limit,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
@@ -72,7 +72,7 @@ def record(**values: Any) -> dict[str, Any]:
 
 
 def examined(server: Any, said: dict[str, Any], journal: str = "/nowhere/redis-6379.json", clock: Clock | None = None) -> dict[str, Any]:
-    found = examine(server, said, journal, 1234.5, clock or FakeClock())
+    found = readiness_facts(server, said, journal, 1234.5, clock or FakeClock())
     assert json.loads(json.dumps(found)) == found
     return found
 
