@@ -91,9 +91,7 @@ SPEC: dict[str, Any] = {
 
 
 def check(params: dict[str, Any]) -> dict[str, Any]:
-    """Return the module's result; raises PreconditionFailed if the version does not fit or run
-    here.
-    """
+    """Return the module's result. Raises PreconditionFailed if the version does not fit."""
     path = params["path"]
     require_machine("The new version", params["machine"], machine_here())
     free = free_bytes(path)

@@ -152,9 +152,7 @@ SPEC: dict[str, Any] = {
 
 
 def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
-    """Return the survey's record, or the reason why there is none, with the facts for the
-    preflight.
-    """
+    """Return the survey's record, or the reason for its failure, with the preflight's facts."""
     journal, reason = journal_or_reason(params["journal"])
     try:
         record = surveyed(server, params, journal)

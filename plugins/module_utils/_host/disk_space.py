@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Disk space on this host, and the checks that a built version fits and runs here (Linux,
-/proc).
-"""
+"""Disk space on this host, and the checks that a built version fits and runs here (Linux)."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ _STATE = "Nothing was placed and no server was touched"
 
 
 def existing_folder(path: str) -> str:
-    """Return the nearest folder that exists: the path itself or one above it, as an absolute
-    path.
-    """
+    """Return the path itself or the nearest folder above it that exists, as an absolute path."""
     path = os.path.abspath(path)
     while not os.path.isdir(path) and path != os.path.dirname(path):
         path = os.path.dirname(path)
@@ -29,9 +25,7 @@ def existing_folder(path: str) -> str:
 
 
 def free_bytes(path: str) -> int:
-    """Return the bytes that every user may use on the file system on which the path is, or would
-    be made.
-    """
+    """Return the bytes that every user may use on the file system of an existing or future path."""
     found = os.statvfs(existing_folder(path))
     return found.f_bavail * found.f_frsize
 

@@ -19,9 +19,7 @@ __all__ = ["Identity", "available_memory", "identity_of", "lock_holder", "may_wr
 
 
 def memory_from(meminfo: str) -> int:
-    """Return the bytes available for new processes, from the text of /proc/meminfo; 0 if
-    unknown.
-    """
+    """Return the bytes available for new processes by the text of /proc/meminfo; 0 if unknown."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB$", meminfo, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
 
@@ -32,9 +30,7 @@ def available_memory() -> int:
 
 
 def programs_bytes(folder: str, executable: str) -> int:
-    """Return the bytes of the server programs in a version folder; of the executable alone if the
-    folder has none.
-    """
+    """Return the bytes of the programs in a version folder; without any, of the executable."""
     sizes = {}
     for sub in ("", "bin", "src"):
         with contextlib.suppress(OSError):

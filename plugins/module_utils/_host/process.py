@@ -41,9 +41,7 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """Return the fields of /proc/<pid>/stat behind the program's name; none if the process is
-    gone.
-    """
+    """Return the fields of /proc/<pid>/stat behind the program's name; none of an ended process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             return file.read().rpartition(")")[2].split()
@@ -123,9 +121,7 @@ def is_shipped_program(name: str) -> bool:
 
 
 def version_folder(executable: str) -> str:
-    """Return the folder of a server version: the executable's folder, or the folder above ``src``
-    or ``bin``.
-    """
+    """Return the folder of a version: the executable's, or the parent of ``src`` or ``bin``."""
     folder = os.path.dirname(executable)
     return os.path.dirname(folder) if os.path.basename(folder) in ("src", "bin") else folder
 
@@ -148,9 +144,7 @@ def binary_version(executable: str) -> str:
 
 @dataclass
 class Started:
-    """A started process; ``output`` is the file that the process prints to until its log is
-    open.
-    """
+    """A started process; ``output`` is the file that it prints to before its log is open."""
 
     process: subprocess.Popen[bytes]
     output: IO[bytes]
@@ -163,9 +157,7 @@ class Started:
         return self.process.poll()
 
     def end(self) -> None:
-        """End the process and all processes of its session: by SIGTERM, and by SIGKILL after 5
-        s.
-        """
+        """End the process and all processes of its session: by SIGTERM, after 5 s by SIGKILL."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is not None:
                 return
@@ -213,9 +205,7 @@ def start_detached(
 
 
 def _child_setup(owner: Owner | None, dies_with_us: bool) -> Callable[[], None]:
-    """Return the function that the child process runs before the program; loads libraries before
-    the fork.
-    """
+    """Return the function for the child process; libraries are loaded here, before the fork."""
     library, parent = ctypes.CDLL(None), os.getpid()
 
     def set_up() -> None:

@@ -131,7 +131,7 @@ class Service(Protocol):
         ``ended``: the process has ended just now; otherwise there was none.
         """
 
-    def start(self, what: Start) -> StartAttempt:
+    def start(self, request: Start) -> StartAttempt:
         """Request the start. Raises OperationFailed if the manager refuses."""
 
 
@@ -163,9 +163,7 @@ class ProcessAttempt:
 
 @dataclass(frozen=True)
 class Process:
-    """No manager: SHUTDOWN ends the server, and this module starts it, as ``owner`` if run by
-    root.
-    """
+    """No manager: SHUTDOWN ends the server, and the module starts it, if root as ``owner``."""
 
     owner: Owner | None = None
 
@@ -181,8 +179,8 @@ class Process:
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
         """Do nothing: no manager would start a plain process."""
 
-    def start(self, what: Start) -> ProcessAttempt:
-        return ProcessAttempt(start_detached(what.arguments, os.path.dirname(what.config_file), _output(), self.owner))
+    def start(self, request: Start) -> ProcessAttempt:
+        return ProcessAttempt(start_detached(request.arguments, os.path.dirname(request.config_file), _output(), self.owner))
 
 
 def _output() -> IO[bytes]:
@@ -214,9 +212,7 @@ def command_words(given: Any, name: str) -> list[str]:
 
 
 class CommandAttempt(ProcessAttempt):
-    """A start command that was run; the server is that process, or a process that the command has
-    started.
-    """
+    """A start command that was run; the server is that process, or started by that process."""
 
     def __init__(self, started: Started, stop: Callable[[], Ran]) -> None:
         super().__init__(started)
@@ -266,6 +262,6 @@ class Command:
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
         """Do nothing: the user's stop command must keep the server down."""
 
-    def start(self, what: Start) -> CommandAttempt:
+    def start(self, request: Start) -> CommandAttempt:
         started = start_detached(list(self.start_words), "/", _output())
         return CommandAttempt(started, lambda: self.host.run(self.stop_words, 60))

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of systemd as a service manager: finding a process's unit, stopping it, and starting it
-with another executable.
-"""
+"""Units of systemd as a service manager: how to find, stop and start the unit of a server."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def show(unit: str, host: Host) -> Unit:
-    """Return a unit's state. Raises OperationFailed if systemctl fails, or there is no such
-    unit.
-    """
+    """Return a unit's state. Raises OperationFailed if systemctl fails, or knows no such unit."""
     done = host.run(["systemctl", "show", "--no-pager", f"--property={','.join(PROPERTIES)}", "--", unit], 30)
     if done.code:
         raise OperationFailed(f"systemctl show {unit} ended with {done.code}: {done.errors}")
@@ -94,9 +90,7 @@ class SystemdAttempt:
 
 @dataclass(frozen=True)
 class Systemd:
-    """A unit of systemd, which decides on user and limits. The unit is never enabled or
-    disabled.
-    """
+    """A unit of systemd, which sets user and limits. The unit is never enabled or disabled."""
 
     name: str
     host: Host = THIS_HOST
@@ -124,7 +118,7 @@ class Systemd:
         elif path_changes and self._own_command(unit) is None:
             why = (
                 f"its unit {unit.name} starts {unit.program or 'several programs'}, which is no server by its name, so the unit cannot be "
-                f"made to start the new version, {os.path.basename(binary)} with another path"
+                f"made to start the new server, {os.path.basename(binary)} at another path"
             )
             advice = "Let ExecStart name the server in its version folder"
         if why:
@@ -171,27 +165,25 @@ class Systemd:
                 advice="Check port, address and the name of the unit",
             )
 
-    def start(self, what: Start) -> SystemdAttempt:
+    def start(self, request: Start) -> SystemdAttempt:
         self._remove_no_restart()  # a killed run may have left the drop-in
-        if what.executable:
-            self._point_to(what)
+        if request.executable:
+            self._point_to(request)
         # our starts count against StartLimitBurst=
         self.host.run(["systemctl", "reset-failed", "--", self.name], 30)
         since_s = time.time()
         self._systemctl("start", "--no-block")
         return SystemdAttempt(self, since_s)
 
-    def _point_to(self, what: Start) -> None:
-        """Make the unit start this executable: with a drop-in, or without if the unit's own files
-        name the executable.
-        """
+    def _point_to(self, request: Start) -> None:
+        """Make the unit start this executable: by a drop-in, unless the unit's files name it."""
         unit = self.unit()
         own = self._own_command(unit)
         if own is None:
             return  # a script starts the server, and chooses the executable
         text = None
-        if not _same_file(_resolved(own.program, self.name), what.executable):
-            text = drop_in(own, what.executable, version_folder(what.executable), what.sentinel, unit.no_exec)
+        if not _same_file(_resolved(own.program, self.name), request.executable):
+            text = drop_in(own, request.executable, version_folder(request.executable), request.sentinel, unit.no_exec)
         if _ensure_file(self.drop_in_file, text) or unit.needs_reload:
             self._reload()
 
@@ -201,9 +193,7 @@ class Systemd:
             raise OperationFailed(f"systemctl daemon-reload ended with {done.code}: {done.errors}")
 
     def _own_command(self, unit: Unit) -> ExecStart | None:
-        """Return the command of the unit without our drop-in; None if that does not run a
-        server.
-        """
+        """Return the unit's command without our drop-in; None if that does not run a server."""
         found = exec_start([read_text(path) for path in unit.files if path != self.drop_in_file and os.path.isfile(path)])
         return found if found is not None and is_server_program(found.program) else None
 
@@ -217,9 +207,7 @@ class Systemd:
 
 
 def _lacks_libsystemd(binary: str) -> bool:
-    """Return whether a server cannot send systemd its ready message (Redis 5.0 needs no
-    library).
-    """
+    """Return whether a server cannot tell systemd that it is ready (Redis 5.0 needs no library)."""
     with open(binary, "rb") as file:
         return _NO_SYSTEMD in file.read()
 
@@ -234,9 +222,7 @@ def _same_file(one: str, other: str) -> bool:
 
 
 def _ensure_file(path: str, text: str | None) -> bool:
-    """Write a drop-in, or remove it (``text`` None) with its folder if empty; return whether
-    anything changed.
-    """
+    """Write a drop-in, or remove it (None) with its folder if empty; return whether it changed."""
     now = read_text(path) if os.path.isfile(path) else None
     if now == text:
         return False

@@ -56,9 +56,7 @@ _PLAIN = re.compile(r"[\w./+@:,=-]+$")  # needs no quotes in a unit file
 
 
 class CgroupUnit(NamedTuple):
-    """The unit of a process, for example ``redis-server@6380.service``; ``of_user``: a unit of a
-    user's own systemd.
-    """
+    """The unit of a process; ``of_user``: whether it is a unit of a user's own systemd."""
 
     name: str
     of_user: bool
@@ -235,9 +233,7 @@ def _doubts(unit: Unit) -> Sequence[Mapping[str, str]]:
 
 
 def manager_when_stopped(setting: str, recorded: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return how a stopped instance is started: as its journal recorded, unless another manager is
-    set.
-    """
+    """Return how to start a stopped instance: by the set manager, or as its journal recorded."""
     known = dict(recorded) if recorded else {"manager": "process", "unit": ""}
     if setting in ("auto", known["manager"]):
         return known if known["manager"] == "unclear" else {**known, "doubts": []}
@@ -255,9 +251,7 @@ def manager_when_stopped(setting: str, recorded: Mapping[str, Any] | None) -> di
 
 @dataclass(frozen=True)
 class ExecStart:
-    """The command that a unit's files set: ``program`` as written, ``arguments`` with their leading
-    space.
-    """
+    """The command of a unit: ``program`` as written, ``arguments`` with their leading space."""
 
     prefix: str
     program: str

@@ -33,9 +33,7 @@ class Activation(Protocol):
         """Return the folders in which an activation makes or renames something."""
 
     def installed_version(self) -> str:
-        """Return the version in use, also after an interrupted activation; empty if there is
-        none.
-        """
+        """Return the version in use, also after an interrupted activation; empty if none."""
 
     def staged_version(self) -> str:
         """Return the version in the staged folder; empty if there is none."""
@@ -77,9 +75,7 @@ class Activation(Protocol):
         """Return the files to start once the activation is done."""
 
     def revert(self, files: InstanceFiles, version: str) -> None:
-        """Put the earlier version, which ran from these files, in use again, unless it is
-        already.
-        """
+        """Put the earlier version, which ran from these files, in use again, if it is not."""
 
 
 def choose_activation(

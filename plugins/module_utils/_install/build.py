@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contents of a built version, in a folder or an archive, without unpacking or running
-anything.
-"""
+"""The contents of a built version in a folder or archive, read without unpacking."""
 
 from __future__ import annotations
 
@@ -137,9 +135,7 @@ def _follow_links(name: str, members: dict[str, tarfile.TarInfo]) -> tarfile.Tar
 
 
 def _read_to_the_end(archive: tarfile.TarFile) -> None:
-    """Read the rest of the archive, to check the checksum that compression puts behind the last
-    member.
-    """
+    """Read the rest of the archive, since compression puts a checksum behind the last member."""
     if archive.fileobj is not None:
         while archive.fileobj.read(1 << 20):
             pass

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Copying an instance's own files into another version: each file whole or not at all, with its
-owner and mode.
-"""
+"""Copying an instance's own files to another version, whole and with their owner and mode."""
 
 from __future__ import annotations
 
@@ -31,9 +29,7 @@ def named_files(text: str) -> list[tuple[str, str]]:
 
 
 def copy_file(source: str, target: str, identity: FileIdentity | None = None, change: Callable[[str], str] | None = None) -> None:
-    """Copy a file with its owner and mode, or with ``identity``; ``change`` edits the copied
-    text.
-    """
+    """Copy a file with its owner and mode, or with ``identity``; ``change`` edits the text."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
     partial = target + ".partial"
     with contextlib.suppress(FileNotFoundError):
@@ -90,9 +86,7 @@ class ConfigCopier:
         return path
 
     def current_path(self, path: str) -> str:
-        """Return the path at which a file is now; a path outside the folder is returned
-        unchanged.
-        """
+        """Return the path at which a file is now; unchanged for a path outside the folder."""
         path = self.unaliased(path)
         return os.path.join(self.source, os.path.relpath(path, self.name)) if inside(path, self.name) else path
 
@@ -137,9 +131,7 @@ class ConfigCopier:
             copy_file(os.path.join(self.source, path), os.path.join(self.target, path), own, change)
 
     def _replace_aliases(self, text: str) -> str:
-        """Return the text with the folder's own name in place of its aliases, except in
-        comments.
-        """
+        """Return the text with aliases replaced by the folder's own name, except in comments."""
         for alias in self.aliases:
             pattern = re.compile(rf"(?<=[\s\"']){re.escape(alias)}(?=[/\s\"']|$)")
             lines = text.splitlines(keepends=True)

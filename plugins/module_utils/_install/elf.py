@@ -26,9 +26,7 @@ _MACHINES = {
 
 
 class BuildTarget(NamedTuple):
-    """The machine that a program is built for; programs with equal targets run on the same
-    machine.
-    """
+    """The machine that a program is built for; equal targets mean the same machine."""
 
     number: int
     bits: int
@@ -43,9 +41,7 @@ class BuildTarget(NamedTuple):
 
 
 def build_target_of(header: bytes) -> BuildTarget | None:
-    """Parse the first 20 bytes of a file; None if the file is no ELF file (a script, for
-    example).
-    """
+    """Parse the first 20 bytes of a file; None if that is no ELF file (a script, for example)."""
     if len(header) < HEADER_BYTES or header[:4] != b"\x7fELF" or header[4] not in (1, 2) or header[5] not in (1, 2):
         return None
     little_endian = header[5] == 1
@@ -59,17 +55,13 @@ def machine_in(header: bytes) -> str:
 
 
 def machine_of(path: str) -> str:
-    """Return the machine that a program is built for; empty if it is no ELF file. Raises
-    OSError.
-    """
+    """Return the machine that a program is built for; empty for no ELF file. Raises OSError."""
     with open(path, "rb") as file:
         return machine_in(file.read(HEADER_BYTES))
 
 
 def machine_here() -> str:
-    """Return the machine that the running Python is built for, as all programs of this host; empty
-    if unknown.
-    """
+    """Return the machine of the running Python, thus of this host's programs; empty if unknown."""
     try:
         return machine_of("/proc/self/exe")
     except OSError:

@@ -43,9 +43,7 @@ _ORIGIN = ".sentinelops-redis"  # the file in a version folder that records the 
 
 
 def server_in(folder: str) -> str | None:
-    """Return the server in a version folder (at its top, in ``bin`` or in ``src``); None if there
-    is none.
-    """
+    """Return the server in a folder (at its top, in ``bin`` or ``src``); None if there is none."""
     candidates = [os.path.join(folder, place) for place in SERVER_PLACES]
     return next((path for path in candidates if os.access(path, os.X_OK) and os.path.isfile(path)), None)
 
@@ -112,9 +110,7 @@ def put_in_place(source: str, path: str, origin: str) -> None:
 
 
 def require_version_in(folder: str, version: str) -> None:
-    """Raise PreconditionFailed unless a staged folder holds this version, and the server runs
-    here.
-    """
+    """Raise PreconditionFailed unless a staged folder holds this version, and that runs here."""
     found = version_in(folder)
     if found != version:
         raise PreconditionFailed(
@@ -244,9 +240,7 @@ class Folders:
             os.rename(self.kept, self.active)
 
     def _rename_earlier_kept(self) -> None:
-        """Rename the kept folder of an earlier upgrade after its version, never replacing a
-        folder.
-        """
+        """Rename the kept folder of an earlier upgrade after its version; no folder is replaced."""
         if not os.path.isdir(self.kept):
             return
         name = f"{self.kept}.{version_in(self.kept) or 'unknown'}"

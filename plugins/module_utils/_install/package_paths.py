@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pure functions for the paths of Redis's and Valkey's packages (distributions of the Debian and
-Fedora families).
-"""
+"""Pure functions for the paths of Redis's and Valkey's packages (Debian and Fedora families)."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ DATA_FOLDER = "/var/lib/redis"
 
 
 def new_name(unit: str) -> str:
-    """Return the name of Valkey's unit for a unit of Redis's, such as
-    ``valkey-server@6380.service``.
-    """
+    """Return Valkey's unit for a unit of Redis's package: ``valkey-server@6380.service``."""
     return unit.replace("redis", "valkey", 1)
 
 

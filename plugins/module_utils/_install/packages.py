@@ -151,9 +151,7 @@ class Packages:
         return replace(files, executable=server, config_file=config_file, log_file=log_file, service=Systemd(self.unit, self.host))
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Copy the configuration and data of a stopped instance, and enable the new unit instead of
-        the old one.
-        """
+        """Copy a stopped instance's configuration and data, and enable the new unit instead."""
         new = self.files_after(files)
         if not self._is_copied(new.config_file):
             for path in self._data(files):
@@ -232,9 +230,7 @@ class Packages:
         return [path for path in (os.path.join(folder, name) for name in names if name) if os.path.exists(path)]
 
     def _included(self, config_file: str) -> list[str]:
-        """Return the package's configuration files that the main file, or an included file,
-        names.
-        """
+        """Return the package's configuration files that the main or an included file names."""
         found: list[str] = []
         unread = [config_file]
         while unread:

@@ -40,9 +40,7 @@ def release_name(name: str, running: str, wanted: str) -> str:
 
 
 def link_target(link: str) -> str:
-    """Return the absolute path that a link points to, with one link followed; empty if it is no
-    link.
-    """
+    """Return the absolute path that a link points to, following one link; empty for no link."""
     try:
         return os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
     except OSError:
@@ -153,9 +151,7 @@ class Symlink:
         """Do nothing: replacing a link needs neither space nor another program."""
 
     def revert(self, files: InstanceFiles, version: str) -> None:
-        """Point the link to the kept release, or remove the link of an instance that ran from
-        elsewhere.
-        """
+        """Point the link to the kept release, or remove the link if there was none before."""
         if not self.kept:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.link)

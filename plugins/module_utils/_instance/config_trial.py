@@ -128,9 +128,7 @@ def _temporary_folder(owner: Owner | None, executable: str) -> Iterator[tuple[st
 
 @contextlib.contextmanager
 def _closed_port() -> Iterator[int]:
-    """Yield a port that is bound and not listened on, on all addresses, so that it refuses
-    connections.
-    """
+    """Yield a port that refuses connections on all addresses: bound, but not listened on."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
         held.bind(("", 0))
         yield int(held.getsockname()[1])
@@ -188,9 +186,7 @@ def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: C
 def _run(
     trial: Trial, config: TrialConfig, place: TrialPlace, surroundings: Surroundings, standby: Standby, wait_s: float, clock: Clock
 ) -> None:
-    """Start the new server, wait for an answer or its end, and kill it; raise if there is no
-    answer.
-    """
+    """Start the new server, and kill it after its answer; raise PreconditionFailed without one."""
     with tempfile.TemporaryFile() as output:
         arguments = trial.arguments(config.files[0].path)
         started = start_detached(arguments, surroundings.folder, output, surroundings.owner, surroundings.environment, dies_with_us=True)

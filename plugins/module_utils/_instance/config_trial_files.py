@@ -206,9 +206,7 @@ class _Writer:
         self.made: list[TrialFile] = []
 
     def write(self, file: _File, name: str, end: Sequence[str] = ()) -> str:
-        """Return the path at which to include the file: a temporary copy, or the file itself if no
-        line changes.
-        """
+        """Return the path to include: a temporary copy, or the file itself if no line changes."""
         index = len(self.made)
         path = os.path.join(self._place.folder, name)
         self.made.append(TrialFile(path, "", file.path, file.original))
@@ -250,9 +248,7 @@ class _Writer:
         return f"include {quoted(collected)}"
 
     def _module(self, path: str) -> str:
-        """Return the path of a module: in the new version folder, if that ships the module, as
-        after the activation.
-        """
+        """Return the path of a module: in the new version folder if that ships the module."""
         found, place = os.path.join(self._folder, path), self._place
         if place.version_folder and place.new_folder and inside(found, place.version_folder):
             shipped = os.path.join(place.new_folder, os.path.relpath(found, place.version_folder))
@@ -260,9 +256,7 @@ class _Writer:
         return found
 
     def _isolated(self, words: list[str]) -> list[str]:
-        """Return a Sentinel's directive with an address at which nobody listens, and without
-        scripts.
-        """
+        """Return a Sentinel's directive with a closed address, and with no script."""
         name = words[1].lower()
         if name == "monitor":
             return [*words[:3], *("127.0.0.1", str(self._place.closed_port))[: len(words[3:5])], *words[5:]]

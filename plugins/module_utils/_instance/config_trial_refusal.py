@@ -39,9 +39,7 @@ class Refusal(NamedTuple):
 
 
 def explain(output: str, config: TrialConfig) -> Refusal:
-    """Return the reason in a failed server's output, without secrets and with the real file
-    names.
-    """
+    """Return the reason in a failed server's output, without secrets and with real file names."""
     file, number = _refused_line(output, config)
     shown = [_shown(line, config) for line in output.splitlines() if line.strip() and not line.startswith(">>> '")]
     fatal = next((index for index, line in enumerate(shown) if line.startswith("Reading the configuration file")), None)

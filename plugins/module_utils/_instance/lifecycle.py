@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lifecycle of one instance: finding the running server, starting, stopping and restarting
-it.
-"""
+"""The lifecycle of one instance: find the running server, start, stop and restart it."""
 
 from __future__ import annotations
 
@@ -101,9 +99,7 @@ def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> 
 
 
 def _not_started(reason: str, server: Server, attempt: StartAttempt, log_file: str, offset: int) -> OperationFailed:
-    """End what was started, so that another server can be started instead; return the error to
-    raise.
-    """
+    """End what was started, to make way for another server; return the error to raise."""
     log_tail = tail(log_file, offset)
     attempt.end()
     errors = judge_log("\n".join(log_tail)).errors
@@ -157,9 +153,7 @@ def _shut_down(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: flo
 
 
 def ensure_down(server: Server, node: NodeInfo | None, files: InstanceFiles, wait_s: float, clock: Clock) -> None:
-    """Stop a running instance unless the deployment needs it; keep a stopped instance (None)
-    down.
-    """
+    """Stop a running instance unless the deployment needs it; keep a stopped one (None) down."""
     if node is None:
         files.service.keep_down(False, wait_s, clock)
         return

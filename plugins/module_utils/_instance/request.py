@@ -74,9 +74,7 @@ INSTANCE_SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """The user's settings for the service manager; the commands are words or a line, not yet
-    checked.
-    """
+    """The user's settings for the service manager; the commands are words or a line, unchecked."""
 
     manager: str = "auto"
     unit: str = ""
@@ -153,9 +151,7 @@ def _files(params: Mapping[str, Any]) -> InstanceFiles:
 
 
 def with_service(request: InstanceRequest, node: NodeInfo | None) -> InstanceFiles:
-    """Return the request's files with the service that stops and starts them; see
-    ``service_for``.
-    """
+    """Return the request's files with the service that stops and starts them (``service_for``)."""
     return replace(request.files, service=service_for(request, node))
 
 

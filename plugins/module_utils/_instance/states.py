@@ -101,8 +101,9 @@ def _running(node: NodeInfo | None, changed: bool) -> dict[str, Any]:
 
 
 def _with_old_service(request: SwitchRequest, node: NodeInfo | None) -> InstanceFiles:
-    """Return the files before the switch with their service, found by the node if that runs from
-    them.
+    """Return the files before the switch with their service.
+
+    The service is found by ``node`` if that runs from these files.
     """
     is_old = node is not None and (not request.files.config_file or is_same_file(node.config_file, request.files.config_file))
     return with_service(request, node if is_old else None)

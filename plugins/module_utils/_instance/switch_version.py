@@ -35,18 +35,14 @@ VersionLookup = Callable[[Address], "tuple[str, str] | None"]
 
 @dataclass(frozen=True)
 class Reverted:
-    """The node with the old version; ``set_aside``: the new names of data files that the old
-    version cannot read.
-    """
+    """The node with the old version, and the new names of data files that it could not read."""
 
     node: NodeInfo
     set_aside: tuple[str, ...] = ()
 
 
 def running_with_files(server: Server, files: InstanceFiles, activation: Activation) -> tuple[NodeInfo | None, InstanceFiles]:
-    """Return the running node, None if there is none, and its files: those before or those after
-    the activation.
-    """
+    """Return the running node (None: none), and its files: from before or after the activation."""
     new = activation.files_after(files)
     node = running_instance(server, files.config_file, new.config_file)
     is_new = node is not None and not is_same_file(node.config_file, files.config_file)
@@ -104,9 +100,7 @@ def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activa
 
 
 def _repair_sentinel_config(path: str) -> None:
-    """Quote what a stopped Sentinel has written without quotes, so that both versions can read
-    it.
-    """
+    """Quote the secrets that a stopped Sentinel has written unquoted, for both versions."""
     text = read_text(path)
     repaired = mended_sentinel_config(text)
     if repaired != text:
@@ -186,9 +180,7 @@ def revert(
 def _refuse_format_barrier(
     server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str], version_at: VersionLookup
 ) -> None:
-    """Raise PreconditionFailed if the old version can neither read its data nor get it from the
-    master.
-    """
+    """Raise PreconditionFailed if the old version could read neither its data nor the master's."""
     if not os.path.isfile(files.config_file):
         return
     named = followed(files.config_file).split()
@@ -207,9 +199,7 @@ def _refuse_format_barrier(
 
 
 def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str]) -> list[str]:
-    """Make the old version follow the current master, and set unreadable data aside; return the new
-    names.
-    """
+    """Follow the current master, and set unreadable data aside; return the new names."""
     if not os.path.isfile(files.config_file):
         return []
     master = master_of(node) if node is not None else None
