@@ -66,7 +66,8 @@ def shown(**changes: object) -> str:
 class ReplayedHost(Host):
     """Answers each ``systemctl show`` with the next of ``states``, and with the last one for ever.
 
-    ``commands``: the other commands that were run. ``fails``: answers for commands with these words.
+    ``commands``: the other commands that were run. ``fails``: answers for commands with these
+    words.
     """
 
     def __init__(self, *states: str, cgroup: str = CGROUP, parent: int = 1, booted: bool = True) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# The script writes down its arguments and surroundings, and then runs the statements of ``does``. The
-# socket is named in the configuration.
+# The script writes down its arguments and surroundings, and then runs the statements of ``does``.
+# The configuration names the socket.
 SERVER = """#!{python}
 import json, os, re, socket, sys, time
 text = open(sys.argv[1]).read()

@@ -36,8 +36,8 @@ def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis
 class ProgramServer:
     """A connection to the script, which answers as long as the script runs.
 
-    ``info`` replaces fields of INFO. ``refuses`` maps commands to error replies. ``stays``: SHUTDOWN
-    has no effect. ``hangs``: no command is answered.
+    ``info`` replaces fields of INFO. ``refuses`` maps commands to error replies. ``stays``:
+    SHUTDOWN has no effect. ``hangs``: no command is answered.
     """
 
     def __init__(self, base: Path, config_file: Path) -> None:

@@ -15,9 +15,9 @@ NAME, V = "redis_survey", "7.0.15"
 
 
 def test_a_data_node(runner: Runner, tmp_path: Path) -> None:
-    said = recorded(V, "healthy")["nodes"]["redis-1"]
-    said = {**said, "config": {**said["config"], "replica-announce-ip": "", "replica-announce-port": "0"}}
-    with listening(answers_of(RecordedNode(said))) as server:
+    replies = recorded(V, "healthy")["nodes"]["redis-1"]
+    replies = {**replies, "config": {**replies["config"], "replica-announce-ip": "", "replica-announce-port": "0"}}
+    with listening(answers_of(RecordedNode(replies))) as server:
         result = runner.run(NAME, **server.params, kind="redis", journal=str(tmp_path / "none.json"))
     instance = result["instance"]
     assert (result["changed"], instance["answers"], instance["version"], instance["role"]) == (False, True, V, "master")

@@ -27,9 +27,9 @@ def test_enough_space(needed: int, spare: int, free: int) -> None:
 def test_too_little_space(needed: int, spare: int, free: int) -> None:
     with pytest.raises(PreconditionFailed) as caught:
         require_space("/opt/redis.new", needed * MB, spare * MB, free * MB)
-    said = str(caught.value)
-    assert f"/opt/redis.new needs {needed}.0 MiB, and {spare}.0 MiB must stay free, but there are only {free}.0 MiB free" in said
-    assert "Nothing was placed and no server was touched" in said
+    message = str(caught.value)
+    assert f"/opt/redis.new needs {needed}.0 MiB, and {spare}.0 MiB must stay free, but there are only {free}.0 MiB free" in message
+    assert "Nothing was placed and no server was touched" in message
 
 
 def test_free_bytes_for_a_folder_that_would_be_made(tmp_path: Path) -> None:

@@ -60,9 +60,7 @@ def test_what_this_process_may_write(tmp_path: Path) -> None:
 
 
 def test_what_a_process_may_not_write(tmp_path: Path) -> None:
-    """Root checks the rights of another user, who does not own the folder; others check their
-    own.
-    """
+    """Root checks the rights of a user who does not own the folder; others check their own."""
     path = tmp_path / "redis.conf"
     path.write_text("port 1\n")
     path.chmod(0o444)

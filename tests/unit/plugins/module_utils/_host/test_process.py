@@ -171,7 +171,7 @@ def test_a_program_is_started_as_another_user(tmp_path: Path, uid: int) -> None:
 
 @root
 def test_a_user_that_does_not_exist(tmp_path: Path) -> None:
-    """So fails root in a container without the right to change users."""
+    """Root fails likewise in a container without the right to change users."""
     with (tmp_path / "output").open("w+b") as output, pytest.raises(OperationFailed):
         start_detached(["/bin/true"], "/", output, Owner(2**40, 2**40))
 

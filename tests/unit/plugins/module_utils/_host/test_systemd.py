@@ -1,6 +1,4 @@
-"""An instance that is a unit of systemd: stopped, started, and moved from a package's place into a
-version folder.
-"""
+"""An instance as a unit of systemd: stopped, started, and moved from a package to a folder."""
 
 from __future__ import annotations
 

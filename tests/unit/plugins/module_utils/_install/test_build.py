@@ -65,7 +65,7 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"redis-server": SERVER, "redis-cli": SERVER}, "has redis-cli, redis-server at its top"),
         ({"redis-server": SERVER}, "has redis-server at its top"),
@@ -76,8 +76,8 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
         ({"/opt/redis-server": SERVER}, "would be written elsewhere"),
     ],
 )
-def test_an_archive_of_another_form(tmp_path: Path, files: dict[str, bytes | str], said: str) -> None:
-    with pytest.raises(PreconditionFailed, match=said):
+def test_an_archive_of_another_form(tmp_path: Path, files: dict[str, bytes | str], message: str) -> None:
+    with pytest.raises(PreconditionFailed, match=message):
         archive_contents(str(write(tmp_path / "a", files)))
 
 
@@ -99,11 +99,11 @@ def test_the_right_checksum(tmp_path: Path, prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"), [("", "no checksum was given for"), ("0" * 64, "expected was 000"), ("md5:1", "expected was md5:1")]
+    ("wanted", "message"), [("", "no checksum was given for"), ("0" * 64, "expected was 000"), ("md5:1", "expected was md5:1")]
 )
-def test_another_checksum_or_none(tmp_path: Path, wanted: str, said: str) -> None:
+def test_another_checksum_or_none(tmp_path: Path, wanted: str, message: str) -> None:
     (tmp_path / "a").write_bytes(SERVER)
-    with pytest.raises(PreconditionFailed, match=said):
+    with pytest.raises(PreconditionFailed, match=message):
         verify_checksum(str(tmp_path / "a"), wanted)
 
 

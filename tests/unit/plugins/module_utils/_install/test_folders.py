@@ -29,9 +29,7 @@ CONFIG = "port 6379\nrequirepass s3cret\n"
 
 
 class Base:
-    """One instance's folders: the old version in use, with its configuration, and the new one
-    staged.
-    """
+    """One instance's folders: the old version and its configuration in use, the new one staged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

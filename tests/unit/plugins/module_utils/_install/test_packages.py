@@ -1,6 +1,4 @@
-"""Activation from Redis's packages to Valkey's: real files below another root, systemctl
-replayed.
-"""
+"""Activation from Redis's packages to Valkey's; the files are real, systemctl is replayed."""
 
 from __future__ import annotations
 

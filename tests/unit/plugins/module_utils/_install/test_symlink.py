@@ -22,9 +22,7 @@ CONFIG = "# ours\nport 6379\nrequirepass s3cret\n"
 
 
 class Base:
-    """One instance: a link to the release in use, with the configuration in that, and the new
-    release beside it.
-    """
+    """One instance: a link to the release in use, its configuration, and the new release."""
 
     def __init__(self, path: Path, relative: bool = True) -> None:
         self.path, self.link = path, path / "current"

@@ -1,6 +1,4 @@
-"""Trials of a configuration with programs that behave as servers do; no trial leaves anything
-behind.
-"""
+"""Trials of a configuration, with scripts that behave as servers do; nothing is left behind."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ TELLS = "open(tells, 'w').close(); "
 
 
 class Made:
-    """A server with a given behaviour, its configuration file, and its report of what it was
-    given.
-    """
+    """A server with a given behaviour, its configuration file, and its report."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -118,7 +114,7 @@ def test_it_runs_as_the_user_of_the_server(made: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "said"),
+    ("does", "message"),
     [
         ("sys.exit('no such thing')", "refuses {config}: no such thing"),
         (
@@ -131,10 +127,10 @@ def test_it_runs_as_the_user_of_the_server(made: Made) -> None:
         ("print('pass-word', flush=True); " + TELLS + HANGS, "neither answers nor ends within 1 s with {config}: ***"),
     ],
 )
-def test_a_server_that_does_not_start(made: Made, does: str, said: str) -> None:
+def test_a_server_that_does_not_start(made: Made, does: str, message: str) -> None:
     with pytest.raises(PreconditionFailed) as refused:
         tried(made, does)
-    assert said.format(config=made.config) in str(refused.value)
+    assert message.format(config=made.config) in str(refused.value)
     assert refused.value.state.startswith("Nothing was stopped")
     assert made.left() == []
 

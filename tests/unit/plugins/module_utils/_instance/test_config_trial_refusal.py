@@ -7,36 +7,36 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config
 from ansible_collections.sentinelops.redis.tests.unit.support.trial_config import MAIN, made
 
 
-def said(number: int, text: str, reason: str) -> str:
+def fatal_error(number: int, text: str, reason: str) -> str:
     head = "\n*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line"
     return f"{head} {number}\n>>> '{text}'\n{reason}\n"
 
 
 def test_a_directive_that_is_refused() -> None:
-    refusal = explain(said(2, "gopher-enabled no", "Bad directive or wrong number of arguments"), made("port 1\ngopher-enabled no\n"))
+    refusal = explain(
+        fatal_error(2, "gopher-enabled no", "Bad directive or wrong number of arguments"), made("port 1\ngopher-enabled no\n")
+    )
     assert (refusal.file, refusal.line) == (MAIN, 2)
     assert str(refusal) == f"{MAIN}, line 2: gopher-enabled no: Bad directive or wrong number of arguments"
 
 
 @pytest.mark.parametrize("acts", ["", "replicaof 10.0.0.1 6379\n"])
 def test_the_file_is_told_although_the_server_does_not(acts: str) -> None:
-    """The included file has the refused line, copied or not; the main file has another line
-    there.
-    """
+    """The included file has the refused line, copied or not; the main file has another one."""
     config = made("port 1\nhz 10\ninclude extra.conf\n", extra=f"# one\ngopher-enabled no\n{acts}")
-    refusal = explain(said(2, "gopher-enabled no", "Bad directive"), config)
+    refusal = explain(fatal_error(2, "gopher-enabled no", "Bad directive"), config)
     assert (refusal.file, refusal.line) == ("/etc/redis/extra.conf", 2)
 
 
 def test_a_line_that_was_changed_for_the_trial_is_shown_as_it_is_written() -> None:
     config = made("sentinel monitor m 10.0.0.1 6379 0\n", sentinel=True)
     written = config.files[0].text.split("\n")[0]
-    refusal = explain(said(1, written, "Quorum must be 1 or greater."), config)
+    refusal = explain(fatal_error(1, written, "Quorum must be 1 or greater."), config)
     assert str(refusal) == f"{MAIN}, line 1: sentinel monitor m 10.0.0.1 6379 0: Quorum must be 1 or greater."
 
 
 def test_a_line_of_ours_is_no_line_of_the_file() -> None:
-    refusal = explain(said(4, "unixsocketperm 700", "Bad directive"), made("port 1\n"))
+    refusal = explain(fatal_error(4, "unixsocketperm 700", "Bad directive"), made("port 1\n"))
     assert (refusal.file, refusal.line, str(refusal)) == ("", 0, "Bad directive")
 
 
@@ -52,7 +52,9 @@ def test_a_line_of_ours_is_no_line_of_the_file() -> None:
     ],
 )
 def test_no_secret_is_shown(text: str, secret: str, shown: str) -> None:
-    refusal = explain(said(1, text, f"Error near '>{secret}'" if len(secret) > 3 else "Error"), made(f"{text}\nmasterauth pass-word\n"))
+    refusal = explain(
+        fatal_error(1, text, f"Error near '>{secret}'" if len(secret) > 3 else "Error"), made(f"{text}\nmasterauth pass-word\n")
+    )
     assert refusal.text == shown
     assert secret not in str(refusal)
     assert secret not in "".join(refusal.output)

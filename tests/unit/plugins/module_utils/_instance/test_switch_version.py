@@ -33,7 +33,7 @@ def test_switched(instance: Instance) -> None:
 
 
 def test_switched_where_it_did_not_run(instance: Instance) -> None:
-    """An earlier run had stopped it."""
+    """An earlier run has stopped the instance."""
     assert instance.switch().version == NEW
 
 
@@ -104,7 +104,7 @@ def test_a_master_is_not_switched(instance: Instance) -> None:
 
 @pytest.mark.parametrize(("is_sentinel", "password"), [(True, '"a b"'), (False, "a b")])
 def test_the_file_of_a_sentinel_is_repaired(instance: Instance, is_sentinel: bool, password: str) -> None:
-    """Sentinel writes passwords with spaces in a way that it cannot read again."""
+    """Sentinel writes passwords with spaces without quotes, and cannot read its own file then."""
     instance.config.write_text("sentinel auth-pass mymaster a b\n")
     files = InstanceFiles(instance.files.executable, instance.files.config_file, is_sentinel, "")
     switch_version(instance.server, files, instance.folders, NEW, None, WAIT_S, CLOCK)
@@ -131,9 +131,7 @@ def test_reverted_while_stopped(instance: Instance) -> None:
 
 
 def test_a_new_master_is_not_reverted(instance: Instance) -> None:
-    """Sentinels have promoted it, and nobody follows it yet: it may be the only one that has the
-    data.
-    """
+    """A replica that Sentinels have just promoted may be the only node with the data."""
     instance.start()
     instance.switch()
     instance.server.info.update(role="master")
@@ -150,9 +148,7 @@ REFUSES_DATA = 'if [ -e {data} ]; then echo "Can\'t handle RDB format version 99
 
 @pytest.fixture
 def failed(instance: Instance, tmp_path: Path) -> Instance:
-    """A replica that runs 7.0.15 now and 6.2.14 before; both have their data beside the version
-    folders.
-    """
+    """A replica that was switched from 6.2.14 to 7.0.15; its data is beside the version folders."""
     place(instance.active, "6.2.14")
     instance.config.write_text(f"port 6379\ndir {tmp_path}\nlogfile {instance.log}\nreplicaof 10.0.0.1 6379\n")
     instance.server.info.update(MASTER)
@@ -234,7 +230,7 @@ def test_behind_the_barrier_nothing_is_touched(failed: Instance, tmp_path: Path,
 
 @pytest.mark.parametrize("master", [None, ("redis", "7.0.15")])
 def test_data_of_its_own_may_do_for_a_partial_resynchronisation(failed: Instance, tmp_path: Path, master: tuple[str, str] | None) -> None:
-    """The new version has never served, so what is on disk is the old one's."""
+    """The new version has never served, so the data on disk is that of the old version."""
     (tmp_path / "dump.rdb").write_bytes(b"REDIS0009")
     crash(failed)
     assert reverted(failed, lambda _address: master).node.version == "6.2.14"

@@ -40,14 +40,14 @@ JOURNAL = {
 }
 
 
-def here(said: dict[str, Any], folder: Path, config: str = "port 6379\n") -> dict[str, Any]:
+def here(replies: dict[str, Any], folder: Path, config: str = "port 6379\n") -> dict[str, Any]:
     """The recorded instance, with its files in a version folder of this host."""
     place(folder, "7.0.15")
     (folder / "redis.conf").write_text(config)
     replaced = {"process_id": NO_SUCH_PID, "executable": f"{folder}/redis-server", "config_file": f"{folder}/redis.conf"}
-    lines = [line for line in said["info"] if line.split(":")[0] not in replaced]
-    values = {**said.get("config", {}), "replica-announce-ip": "", "replica-announce-port": "0"}
-    return {**said, "info": [*lines, *(f"{name}:{value}" for name, value in replaced.items())], "config": values}
+    lines = [line for line in replies["info"] if line.split(":")[0] not in replaced]
+    values = {**replies.get("config", {}), "replica-announce-ip": "", "replica-announce-port": "0"}
+    return {**replies, "info": [*lines, *(f"{name}:{value}" for name, value in replaced.items())], "config": values}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -85,10 +85,10 @@ def test_a_replica(version: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_sentinel(version: str, tmp_path: Path) -> None:
-    said = here(
+    replies = here(
         recorded(version, "healthy")["sentinels"]["sentinel-1"], tmp_path / "redis", 'dir "/srv/sentinel"\nlogfile "sentinel.log"\n'
     )
-    record = survey(RecordedSentinel(said), "sentinel", None, SurveyRequest())
+    record = survey(RecordedSentinel(replies), "sentinel", None, SurveyRequest())
     assert (record["role"], record["version"], record["login"]) == ("sentinel", version, SENTINELS[0])
     assert (record["dir"], record["log_file"]) == ("/srv/sentinel", "/srv/sentinel/sentinel.log")
     (view,) = json.loads(json.dumps(record))["views"]
@@ -97,30 +97,30 @@ def test_a_sentinel(version: str, tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_staged(tmp_path: Path) -> None:
-    said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "redis")
+    replies = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "redis")
     place(tmp_path / "redis.new", "7.2.6")
-    assert survey(RecordedNode(said), "redis", None, SurveyRequest())["staged_version"] == "7.2.6"
+    assert survey(RecordedNode(replies), "redis", None, SurveyRequest())["staged_version"] == "7.2.6"
 
 
 def test_a_folder_that_the_user_names(tmp_path: Path) -> None:
-    said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "elsewhere")
+    replies = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "elsewhere")
     place(tmp_path / "redis", "7.0.5")
-    record = survey(RecordedNode(said), "redis", None, SurveyRequest(folder=str(tmp_path / "redis")))
+    record = survey(RecordedNode(replies), "redis", None, SurveyRequest(folder=str(tmp_path / "redis")))
     assert (record["folder"], record["installed_version"]) == (str(tmp_path / "redis"), "7.0.5")
 
 
 def test_a_configuration_file_that_is_not_on_this_host() -> None:
-    said = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
-    said = {**said, "config": {**said["config"], "replica-announce-ip": "", "replica-announce-port": "6390"}}
-    record = survey(RecordedNode(said), "redis", None, SurveyRequest())
+    replies = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
+    replies = {**replies, "config": {**replies["config"], "replica-announce-ip": "", "replica-announce-port": "6390"}}
+    record = survey(RecordedNode(replies), "redis", None, SurveyRequest())
     assert (record["config_identity"], record["config_writable"]) == (None, False)
     assert record["announced_port"] == 6390
 
 
 @pytest.mark.parametrize(("kind", "name", "is_a"), [("sentinel", "redis-1", "a data node"), ("redis", "sentinel-1", "a Sentinel")])
 def test_an_instance_of_the_wrong_kind(kind: str, name: str, is_a: str) -> None:
-    said = recorded("7.0.15", "healthy")
-    server: Any = RecordedNode(said["nodes"][name]) if kind == "sentinel" else RecordedSentinel(said["sentinels"][name])
+    replies = recorded("7.0.15", "healthy")
+    server: Any = RecordedNode(replies["nodes"][name]) if kind == "sentinel" else RecordedSentinel(replies["sentinels"][name])
     with pytest.raises(PreconditionFailed, match=f"this is {is_a}, the inventory has it as") as caught:
         survey(server, kind, None, SurveyRequest())
     assert caught.value.advice
@@ -144,7 +144,7 @@ def test_an_instance_that_an_upgrade_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_an_instance_that_hangs_was_not_stopped(sent: bool) -> None:
-    """It has a journal, and may run all the same: nothing must be started beside it."""
+    """An instance with a journal may run all the same: no second server must be started."""
 
     class Hanging(Unreachable):
         def command(self, *words: Any) -> Any:
@@ -163,12 +163,11 @@ def test_an_instance_that_was_stopped_between_the_renames(tmp_path: Path) -> Non
 
 def test_an_instance_that_runs_through_a_link(tmp_path: Path) -> None:
     release, link = tmp_path / "releases" / "7.0.15", tmp_path / "current"
-    said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], release)
+    replies = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], release)
     link.symlink_to(release)
-    # what INFO says of the configuration file is without the link where the server was started in
-    # its folder
-    lines = [line.replace(f"executable:{release}", f"executable:{link}") for line in said["info"]]
-    record = survey(RecordedNode({**said, "info": lines}), "redis", None, SurveyRequest(version="7.0.16"))
+    # INFO has the configuration file without the link if the server was started in its folder
+    lines = [line.replace(f"executable:{release}", f"executable:{link}") for line in replies["info"]]
+    record = survey(RecordedNode({**replies, "info": lines}), "redis", None, SurveyRequest(version="7.0.16"))
     assert (record["folder"], record["executable"]) == (str(link), f"{link}/redis-server")
     assert (record["config_file"], record["activation"]["doubts"]) == (f"{link}/redis.conf", []), "we start it with the link"
     assert (record["activation"]["method"], record["activation"]["staged"]) == ("symlink", str(tmp_path / "releases" / "7.0.16"))
@@ -191,9 +190,9 @@ def test_an_instance_that_was_stopped_after_its_link_was_pointed_elsewhere(tmp_p
 def test_a_configuration_file_that_is_named_without_the_link(manager: str, through: str, doubts: int, tmp_path: Path) -> None:
     release, link = place(tmp_path / "releases" / "7.0.15", "7.0.15"), tmp_path / "current"
     link.symlink_to(release)
-    said = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
+    replies = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
     info = {"executable": f"{link}/redis-server", "config_file": f"{link if through == 'link' else release}/redis.conf"}
-    node = node_info(parse_info("\r\n".join(said["info"])))
+    node = node_info(parse_info("\r\n".join(replies["info"])))
     record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": manager}, SurveyRequest(version="7.0.16"))
     assert len(record["activation"]["doubts"]) == doubts
     assert record["config_file"] == f"{link}/redis.conf"
