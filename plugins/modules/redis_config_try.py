@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tries a configuration with a new server, beside the running one."""
+"""Try a configuration with a new server, beside the running one."""
 
 from __future__ import annotations
 
@@ -11,27 +11,30 @@ module: redis_config_try
 short_description: Try a configuration with another version of the server
 version_added: 0.1.0
 description:
-  - Starts the server in O(folder), or O(executable), for a moment with the configuration of another one, and fails with the server's own
-    words, file and line if it refuses it. The running server is not touched, and nothing is left behind, also if the
-    module is killed.
-  - The server is started with a throw-away copy of the configuration, in which each line has its place. It listens on
-    no port, but on a socket in a throw-away folder below C(/tmp); there are its C(dir), its process id file and its log,
-    too. It has no data, saves none, replicates nothing, and does not write to the system's log.
-  - That it answers proves that it has read all directives, included files, users and the ACL file, certificates and
-    keys, and that it has loaded the modules. Modules are really loaded; one that acts on the world when it is loaded
-    does so here, too.
-  - A Sentinel never reaches the real deployment. Each address in its configuration (of masters, replicas, other
-    Sentinels) is replaced by one at which nobody is, and scripts by one that does nothing. So it connects to none of
-    them, and the other Sentinels never hear of it.
-  - Not proven are whether the server may listen on its addresses and ports, whether it can read its data, limits and
-    sandboxing of its systemd unit, and arguments behind the configuration file in the unit's C(ExecStart).
+  - Starts the server in O(folder), or O(executable), for a moment with the configuration of the
+    running server. If the new server refuses the configuration, the module fails with the server's
+    own words, file and line. The running server is not touched, and nothing is left behind, also if
+    the module is killed.
+  - The new server reads a temporary copy of the configuration, in which each line keeps its place.
+    It listens on no port, but on a socket in a temporary folder below C(/tmp), which also holds its
+    C(dir), its process id file and its log. It has no data, saves none, replicates nothing, and
+    does not write to the system's log.
+  - An answer proves that the new server has read all directives, included files, users and the ACL
+    file, certificates and keys, and has loaded the modules. Modules are really loaded, with all
+    effects that a module has when loaded.
+  - A Sentinel never reaches the real deployment. Each address in its configuration (of masters,
+    replicas, other Sentinels) is replaced by an address at which nobody listens, and each script by
+    a program that does nothing.
+  - The trial does not prove that the server may listen on its addresses and ports, or that it can
+    read its data. Neither does it prove that limits and sandboxing of the systemd unit, and further
+    arguments in the unit's C(ExecStart), suit the new server.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
 attributes:
   check_mode:
     support: full
-    details: The configuration is tried, since that changes nothing.
+    details: The configuration is tried, since a trial changes nothing.
   diff_mode:
     support: none
   idempotent:
@@ -42,29 +45,32 @@ attributes:
 options:
   folder:
     description:
-      - The folder with the new server, which is at its top, in C(bin) or in C(src).
-      - This or O(executable) is required.
+      - The folder with the new server, at its top, in C(bin) or in C(src).
+      - Either O(folder) or O(executable) is required.
     type: path
   executable:
-    description: The new server itself, for where it is not in a version folder of its own but, for example, in C(/usr/bin).
+    description: The new server itself, if it has no version folder of its own but is, for example,
+      in C(/usr/bin).
     type: path
   config_file:
     description:
       - The configuration file, as the running server has written it (C(CONFIG REWRITE)).
-      - Relative names of included files count from the folder in which the server is started. This is the
-        C(WorkingDirectory) of O(unit), or without that the folder of this file; and C(dir), once that was read.
+      - Relative names of included files count from the folder in which the server is started, and
+        from C(dir), once that was read. The server is started in the C(WorkingDirectory) of
+        O(unit), or without a unit in the folder of the configuration file.
     type: path
     required: true
   sentinel:
-    description: Whether it is a Sentinel.
+    description: Whether the server is a Sentinel.
     type: bool
     default: false
   version_folder:
-    description: The version folder that is in use, and whose place O(folder) will take. A module in it is tried as
-      O(folder) has it, if it has it.
+    description: The version folder in use, which O(folder) will replace. A module in that folder is
+      tried with the file that O(folder) ships, if any.
     type: path
   process_owner:
-    description: As whom to run the server, where the module runs as root. By default as the user that runs the module.
+    description: The user to run the server as, if the module runs as root. By default the user that
+      runs the module.
     type: dict
     suboptions:
       uid:
@@ -76,8 +82,8 @@ options:
         type: int
         required: true
   unit:
-    description: The unit of systemd by which the server is started, if any. Its C(WorkingDirectory) and C(Environment)
-      are used.
+    description: The unit of systemd that starts the server, if any. Its C(WorkingDirectory) and
+      C(Environment) are used.
     type: str
   wait_s:
     description: How long the server may take, in seconds, to load its modules and to answer.
@@ -92,13 +98,13 @@ EXAMPLES = r"""
   sentinelops.redis.redis_config_rewrite:
     login_port: 6380
 
-- name: Try the saved configuration with the version that is staged
+- name: Try the saved configuration with the staged version
   sentinelops.redis.redis_config_try:
     folder: /opt/redis-6380/redis.new
     version_folder: /opt/redis-6380/redis
     config_file: /opt/redis-6380/redis/redis.conf
 
-- name: Try the configuration of a Sentinel, which the others will not notice
+- name: Try the configuration of a Sentinel, unnoticed by the other Sentinels
   sentinelops.redis.redis_config_try:
     folder: /opt/sentinel-26379/redis.new
     config_file: /etc/redis/sentinel.conf
@@ -115,24 +121,25 @@ executable:
   returned: success
   type: str
 files:
-  description: The configuration files that it has read.
+  description: The configuration files that the server has read.
   returned: success
   type: list
   elements: str
 config_file:
-  description: The file with the line that was refused; the configuration file itself, if it was not a line of a file.
+  description: The file with the refused line; the main file if no line of a file was refused.
   returned: when the configuration is refused
   type: str
 line:
-  description: The number of the line that was refused; 0 if it was not a line, but for example a module that does not load.
+  description: The number of the refused line; 0 if no line was refused, but for example a module
+    did not load.
   returned: when the configuration is refused
   type: int
 reason:
-  description: Why, in the server's own words.
+  description: The reason, in the server's own words.
   returned: when the configuration is refused
   type: str
 output:
-  description: The last lines that it has printed, without passwords.
+  description: The last lines of the server's output, without passwords.
   returned: when the configuration is refused
   type: list
   elements: str
@@ -164,7 +171,7 @@ SPEC: dict[str, Any] = {
 
 
 def new_server(params: dict[str, Any]) -> str:
-    """The executable to try. Raises PreconditionFailed if there is none."""
+    """Return the executable to try. Raises PreconditionFailed if there is none."""
     folder, executable = params["folder"], params["executable"]
     found = str(server_in(folder) or "") if folder else str(executable)
     if not os.path.isfile(found):
@@ -177,12 +184,12 @@ def new_server(params: dict[str, Any]) -> str:
 
 
 def attempt(params: dict[str, Any]) -> dict[str, Any]:
-    """Tries it; returns the module's result."""
+    """Try the configuration; return the module's result."""
     executable = new_server(params)
     trial = Trial(executable, params["folder"] or "", params["config_file"], params["sentinel"], params["version_folder"] or "")
     owner = Owner(**params["process_owner"]) if params["process_owner"] else None
-    where = surroundings_of(params["config_file"], params["unit"] or "", owner)
-    return {"changed": False, "executable": executable, "files": try_config(trial, where, params["wait_s"], Clock())}
+    surroundings = surroundings_of(params["config_file"], params["unit"] or "", owner)
+    return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock())}
 
 
 def main() -> None:

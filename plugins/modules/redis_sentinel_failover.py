@@ -206,7 +206,6 @@ from ..module_utils._module import run_module
 from ..module_utils._server.address import Address, is_run_id
 from ..module_utils._server.connection import connect
 from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
-from ..module_utils._server.redis_py import require_redis_py
 from ..module_utils._topology.sentinel import master_name_of, sentinel_set
 from ..module_utils._topology.shard import ShardServers
 from ..module_utils._wait import Clock
@@ -272,7 +271,6 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Makes the target master if it is not, and puts back what an earlier handover has left;
     returns the module's result.
     """
-    require_redis_py()
     try:
         servers, name = shard_from(params)
     except SentinelOpsError as error:

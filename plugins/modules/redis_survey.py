@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Surveys one instance on its own host."""
+"""Survey one instance on its own host."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ module: redis_survey
 short_description: Survey one Redis, Valkey or Sentinel instance on its host
 version_added: 0.1.0
 description:
-  - Finds out what runs, in which role, from which executable and configuration file, which versions are installed
-    and staged beside it, and, for a
-    Sentinel, what it knows of every master that it monitors.
-  - An instance that does not run is described from its journal, if an upgrade left one.
-  - The records of all instances are what the filter P(sentinelops.redis.upgrade_plan#filter) makes the plan from.
+  - Returns a record of what runs, in which role, from which executable and configuration file, and
+    which versions are installed and staged. For a Sentinel, the record also has its view of every
+    monitored master.
+  - A stopped instance is described from its journal, if an upgrade left one.
+  - The filter P(sentinelops.redis.upgrade_plan#filter) makes the plan from the records of all
+    instances.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -30,7 +31,7 @@ attributes:
     support: full
 options:
   kind:
-    description: What the instance is.
+    description: Whether the instance is a data node (V(redis)) or a Sentinel.
     type: str
     choices: [redis, sentinel]
     required: true
@@ -39,47 +40,54 @@ options:
     type: path
     required: true
   folder:
-    description: The version folder of the instance, or the symbolic link to it. By default the link that the server
-      was started through, else the folder of the running executable (without C(src) or C(bin)).
+    description: The version folder of the instance, or the symbolic link to that folder. By default
+      the link through which the server was started, else the folder of the running executable
+      (without C(src) or C(bin)).
     type: path
   activation:
-    description: How a new version takes the place of the one that runs. V(auto) is V(symlink) where the server runs
-      through a symbolic link to the folder of its version, else V(folder).
+    description: How a new version takes the place of the running one. V(auto) is V(symlink) if the
+      server runs through a symbolic link to the folder of its version, else V(folder).
     type: str
     choices: [auto, folder, symlink, package]
     default: auto
   product:
-    description: With O(activation=package), what the new packages have.
+    description: With O(activation=package), the product of the new packages.
     type: str
     choices: [redis, valkey]
     default: redis
   version:
-    description: The version that is to be staged, after which a release folder is named.
+    description: The version to stage, after which a release folder is named.
     type: str
   service_manager:
-    description: By whom the instance is stopped and started; see M(sentinelops.redis.redis_instance).
+    description: The manager that stops and starts the instance; see
+      M(sentinelops.redis.redis_instance).
     type: str
     choices: [auto, systemd, process, command]
     default: auto
   start_command:
-    description: The start command; only whether it could be run is checked. Required with O(service_manager=command).
+    description: The start command; the module only checks that its program exists. Required with
+      O(service_manager=command).
     type: raw
   stop_command:
-    description: The same for the stop command.
+    description: The stop command, checked likewise. Required with O(service_manager=command).
     type: raw
   examine:
     description:
-      - Whether to find out as well what only the preflight asks, under C(examined) - rights that are missing, the write rate (which takes
-        half a second on a master), memory, disks, the clock, and what earlier runs have left.
-      - An instance that answers and cannot be surveyed gives a record that says why, instead of a failure.
+      - Whether to add the facts for the preflight, under C(examined). These are missing rights, the
+        write rate (which takes half a second on a master), memory, disks, the clock, and leftovers
+        of earlier runs.
+      - An instance that answers and cannot be surveyed gives a record with the reason, instead of a
+        failure.
     type: bool
     default: false
   rollback:
-    description: Whether to find out as well what the instance ran before the upgrade and whether that is still kept, under C(before).
+    description: Whether to add the version before the upgrade, and whether that is still kept,
+      under C(before).
     type: bool
     default: false
   asked_at_s:
-    description: The controller's time of day when it started this task, in seconds since 1970, to compare clocks with.
+    description: The controller's time of day when it started this task, in seconds since 1970, for
+      the comparison of clocks.
     type: float
     default: 0
 """
@@ -105,7 +113,11 @@ instance:
     role: replica
     executable: /opt/redis-6379/redis/redis-server
     config_file: /opt/redis-6379/redis/redis.conf
-    service: {manager: systemd, unit: redis-server.service, program: /opt/redis-6379/redis/redis-server, enabled: enabled}
+    service:
+      manager: systemd
+      unit: redis-server.service
+      program: /opt/redis-6379/redis/redis-server
+      enabled: enabled
 """
 
 from typing import Any
@@ -117,8 +129,8 @@ from ..module_utils._records.journal import read_journal, read_rollback_record
 from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
-from ..module_utils._survey.readiness_facts import examine, journal_or_reason, not_surveyed
-from ..module_utils._survey.survey import Wanted, survey
+from ..module_utils._survey.readiness_facts import journal_or_reason, not_surveyed, readiness_facts
+from ..module_utils._survey.survey import SurveyRequest, survey
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
@@ -139,20 +151,21 @@ SPEC: dict[str, Any] = {
 
 
 def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
-    """The survey's record, or why there is none, and what only the preflight wants to know."""
+    """Return the survey's record, or the reason for its failure, with the preflight's facts."""
     journal, reason = journal_or_reason(params["journal"])
     try:
         record = surveyed(server, params, journal)
     except SentinelOpsError as error:
         record = not_surveyed(server, params["kind"], journal, error)
-    found = examine(server, record, params["journal"], params["asked_at_s"], Clock())
+    found = readiness_facts(server, record, params["journal"], params["asked_at_s"], Clock())
     return {**record, "journal_error": reason, "examined": found}
 
 
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the survey's record."""
     manager, folder = params["service_manager"], params["folder"] or ""
-    wanted = Wanted(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
-    return survey(server, params["kind"], journal, wanted, lambda running: read_rollback_record(params["journal"], running))
+    request = SurveyRequest(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
+    return survey(server, params["kind"], journal, request, lambda running: read_rollback_record(params["journal"], running))
 
 
 def read(params: dict[str, Any]) -> dict[str, Any]:

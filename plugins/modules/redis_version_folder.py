@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ensures that a folder holds a server of a given version that runs on this host."""
+"""Ensure that a folder holds a server of a given version that runs on this host."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ module: redis_version_folder
 short_description: Ensure that a folder holds a given server version
 version_added: 0.1.0
 description:
-  - Copies a built server version from a folder on the same host, if O(source) is given, and then runs the server with
-    C(--version). It fails if there is none, if it is built for another machine, if it does not run on this host, if it has
-    another version, or if there is no room for it.
+  - Copies a built server version from a folder on the same host, if O(source) is given, and then
+    runs the server with C(--version).
+  - Fails if there is no server, if the server is built for another machine or does not run on this
+    host, if its version is another one, or if the disk has too little space.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
@@ -33,24 +34,27 @@ options:
     type: path
     required: true
   version:
-    description: The version that it must hold.
+    description: The version that the folder must hold.
     type: str
     required: true
   source:
     description:
-      - A folder on the same host with the built version. Its files are copied with their modes; files that are the same
-        already are left alone, and files that are only in O(path) stay. The server comes last.
-      - Without it, O(path) is only checked.
+      - A folder on the same host with the built version. Its files are copied with their modes, the
+        server last. Equal files are not copied, and files that are only in O(path) stay.
+      - Without O(source), O(path) is only checked.
     type: path
   spare_bytes:
-    description: How much must stay free on the file system of O(path) besides what is copied, in bytes. Else nothing is copied.
+    description: The bytes that must stay free on the file system of O(path) after the copy.
+      Otherwise nothing is copied.
     type: int
     default: 0
   origin:
     description:
-      - What the version in O(source) comes from, for example the checksum of an archive. With it, O(source) is not copied, but takes the
-        place of O(path), which is removed, if its server is right; so O(path) is never there in part. Both must be on one file system.
-      - It is written into the folder, so that M(sentinelops.redis.redis_disk_space) finds it.
+      - The origin of the version in O(source), for example the checksum of an archive.
+      - With O(origin), O(source) is not copied but renamed to O(path), whose earlier content is
+        removed. O(path) therefore never holds a part of a version. Both folders must be on one file
+        system.
+      - The origin is written into the folder, where M(sentinelops.redis.redis_disk_space) finds it.
     type: str
 """
 
@@ -61,7 +65,7 @@ EXAMPLES = r"""
     source: /opt/builds/redis-7.0.15
     version: 7.0.15
 
-- name: Check what was unpacked there
+- name: Check an unpacked version
   sentinelops.redis.redis_version_folder:
     path: /opt/redis-6379/redis.new
     version: 7.0.15
@@ -69,7 +73,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 version:
-  description: The version found.
+  description: The version of the server.
   returned: success
   type: str
 executable:
@@ -77,7 +81,7 @@ executable:
   returned: success
   type: str
 copied:
-  description: The files that were copied, relative to the folder. None if the folder was renamed.
+  description: The copied files, relative to the folder; empty if the folder was renamed.
   returned: success
   type: list
   elements: str
@@ -87,10 +91,10 @@ import os
 from typing import Any
 
 from ..module_utils._errors import PreconditionFailed
-from ..module_utils._host.disk_space import free_bytes, require_machine, require_room
+from ..module_utils._host.disk_space import free_bytes, require_machine, require_space
 from ..module_utils._host.process import binary_version
 from ..module_utils._install.elf import machine_here, machine_of
-from ..module_utils._install.folders import NO_SERVER, copy_version, origin_of, put_in_place, server_in, to_update
+from ..module_utils._install.folders import NO_SERVER, copy_version, origin_of, outdated_files, put_in_place, server_in
 from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
@@ -103,8 +107,9 @@ SPEC: dict[str, Any] = {
 
 
 def require_version(folder: str, wanted: str) -> str:
-    """The server's executable in the folder; raises PreconditionFailed unless it is of the wanted
-    version.
+    """Return the server's executable in the folder.
+
+    Raises PreconditionFailed unless the server is of the wanted version and runs here.
     """
     executable = server_in(folder)
     if executable is None:
@@ -125,14 +130,15 @@ def require_version(folder: str, wanted: str) -> str:
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Copy the version, if a source is given, and check it; return the module's result."""
     path, source, wanted = params["path"], params["source"], params["version"]
     copied: list[str] = []
     if source:
         require_version(source, wanted)
-        copied = to_update(source, path)
+        copied = outdated_files(source, path)
         if copied:
             needed = sum(os.path.getsize(os.path.join(source, name)) for name in copied)
-            require_room(path, needed, params["spare_bytes"], free_bytes(path))
+            require_space(path, needed, params["spare_bytes"], free_bytes(path))
         if not check_mode:
             copy_version(source, path, copied)
     executable = require_version(source if copied and check_mode else path, wanted)
@@ -140,6 +146,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def ensure_renamed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Rename the source to the version folder unless its origin is recorded there already."""
     path, source, wanted, origin = params["path"], params["source"], params["version"], params["origin"]
     if origin_of(path) == origin:
         return {"changed": False, "version": wanted, "executable": require_version(path, wanted), "copied": []}

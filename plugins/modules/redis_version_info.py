@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Examines a folder or archive with a built version."""
+"""Examine a folder or archive with a built version."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ module: redis_version_info
 short_description: Examine a folder or archive with a built server version
 version_added: 0.1.0
 description:
-  - Says how much room a built version needs and for which machine its server is built, without unpacking or running anything.
-  - An archive is read to its end, so that a truncated one is found out. It fails for an archive that has another checksum, that is
-    damaged, or that has not one folder at its top; and if there is no server in the folder or archive.
+  - Returns the disk space that a built version needs and the machine that its server is built for,
+    without unpacking or running anything.
+  - An archive is read to its end, so that truncation is detected. The module fails for an archive
+    with another checksum, for a damaged archive, for an archive without exactly one folder at its
+    top, and if there is no server in the folder or archive.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
 attributes:
   check_mode:
     support: full
-    details: It changes nothing.
+    details: The module changes nothing.
   diff_mode:
     support: none
   idempotent:
@@ -30,20 +32,22 @@ attributes:
     membership: []
 options:
   path:
-    description: The folder, or the archive; C(tar), also compressed with C(gzip), C(bzip2) or C(xz).
+    description: The folder, or the C(tar) archive, also compressed with C(gzip), C(bzip2) or C(xz).
     type: path
     required: true
   checksum:
-    description: The SHA-256 checksum of the archive, with or without C(sha256:) before it. An archive without it is refused.
+    description: The SHA-256 checksum of the archive, with or without the prefix C(sha256:). An
+      archive without a given checksum is refused.
     type: str
   built:
-    description: Whether there must be a built server in it. An archive with the source of a server holds none.
+    description: Whether the folder or archive must hold a built server. An archive with the source
+      code of a server holds none.
     type: bool
     default: true
 """
 
 EXAMPLES = r"""
-- name: Examine an archive before it is sent anywhere
+- name: Examine an archive before it is sent to any host
   sentinelops.redis.redis_version_info:
     path: /srv/builds/redis-7.0.15-built.tar.gz
     checksum: 9d1d2b5e5a2a0b8bb1a90dd0a9b4ef3b1d17e1d2a7f0b7ca2b0b3f8e50b5d3a1
@@ -52,11 +56,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bytes:
-  description: The room that it needs on a disk.
+  description: The disk space that the version needs.
   returned: success
   type: int
 machine:
-  description: What the server is built for, as C(uname -m) says it; empty if it is no ELF file.
+  description: The machine that the server is built for, as C(uname -m) names it; empty if the
+    server is no ELF file.
   returned: success
   type: str
 server:
@@ -85,6 +90,7 @@ SPEC: dict[str, Any] = {
 
 
 def examine(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the module's result."""
     path = params["path"]
     state = "Nothing was placed and no server was touched"
     if not os.path.exists(path):

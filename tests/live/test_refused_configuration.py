@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial import HostFiles
-from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial_files import Place, trial_config
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial_files import TrialPlace, trial_config
 from deployment import MASTER, SERVERS, Deployment, run_module
 from states import left_of_trials
 
@@ -107,7 +107,7 @@ def test_the_other_sentinels_never_hear_of_a_tried_one(deployment: Deployment, t
     folder = Path("/tmp") / f"t-{tmp_path.name[-20:]}-{deployment.ports['sentinel-1']}"
     folder.mkdir()
     try:
-        config = trial_config(str(real), True, HostFiles(), Place(str(folder), 1, "/bin/true", str(real.parent)))
+        config = trial_config(str(real), True, HostFiles(), TrialPlace(str(folder), 1, "/bin/true", str(real.parent)))
         assert config is not None
         for file in config.to_write():
             Path(file.path).write_text(file.text)

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What this host has and allows: free memory, room on its disks, and what a server's process may
-write (Linux, /proc). Reads only.
+"""Facts of this host: available memory, program sizes, a process's write access, and lock holders
+(Linux, /proc). Reads only.
 """
 
 from __future__ import annotations
@@ -13,45 +13,29 @@ import re
 from typing import Any, Mapping, NamedTuple
 
 from .._server.config_file import mount_points, read_text
+from .process import is_shipped_program
 
-__all__ = ["Identity", "available_memory", "identity_of", "lock_holder", "may_write", "memory_from", "programs_bytes", "room"]
-
-_PROGRAM = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")
+__all__ = ["Identity", "available_memory", "identity_of", "lock_holder", "may_write", "memory_from", "programs_bytes"]
 
 
 def memory_from(meminfo: str) -> int:
-    """The bytes that are available for new processes, from the text of /proc/meminfo; 0 if it does
-    not say.
-    """
+    """Return the bytes available for new processes by the text of /proc/meminfo; 0 if unknown."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB$", meminfo, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0
 
 
 def available_memory() -> int:
+    """Return the bytes available for new processes on this host; 0 if unknown."""
     return memory_from(read_text("/proc/meminfo"))
 
 
-def room(path: str) -> dict[str, Any]:
-    """The file system where a path is, or would be made: ``device`` tells it from others, ``free``
-    in bytes for all users.
-    """
-    path = os.path.abspath(path)
-    while not os.path.exists(path) and path != os.path.dirname(path):
-        path = os.path.dirname(path)
-    found = os.statvfs(path)
-    device = f"{read_text('/proc/sys/kernel/random/boot_id').strip()}:{os.stat(path).st_dev}"
-    return {"path": path, "device": device, "free": found.f_bavail * found.f_frsize}
-
-
 def programs_bytes(folder: str, executable: str) -> int:
-    """The size of the server programs in a version folder; of the executable alone if there are
-    none.
-    """
+    """Return the bytes of the programs in a version folder; without any, of the executable."""
     sizes = {}
     for sub in ("", "bin", "src"):
         with contextlib.suppress(OSError):
             for entry in os.scandir(os.path.join(folder, sub)):
-                if _PROGRAM.match(entry.name) and entry.is_file():
+                if is_shipped_program(entry.name) and entry.is_file():
                     found = entry.stat()
                     sizes[found.st_ino] = found.st_size
     if not sizes:
@@ -61,7 +45,7 @@ def programs_bytes(folder: str, executable: str) -> int:
 
 
 class Identity(NamedTuple):
-    """User, group and further groups that a process has on the file system."""
+    """User, group and supplementary groups with which a process accesses files."""
 
     uid: int
     gid: int
@@ -69,18 +53,18 @@ class Identity(NamedTuple):
 
 
 def identity_of(status: str) -> Identity:
-    """From the text of /proc/<pid>/status."""
+    """Return the file system identity that the text of /proc/<pid>/status gives."""
     fields: Mapping[str, str] = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    # real, effective, saved, file system
+    # four ids each: real, effective, saved, file system
     return Identity(int(fields["Uid"].split()[3]), int(fields["Gid"].split()[3]), tuple(map(int, fields.get("Groups", "").split())))
 
 
 def may_write(pid: int, path: str) -> dict[str, Any]:
-    """Whether the process may write a file and its folder, as it sees them: with its user, and its
-    own mounts.
+    """Return whether a process may write a file and its folder, with the user and mounts of that
+    process: ``{"file", "folder", "mounted"}``.
 
-    ``file``, ``folder``: None where that cannot be found out from here. ``mounted``: whether the
-    file itself is a mount.
+    ``file`` and ``folder`` are None if this process cannot find out. ``mounted``: whether the file
+    itself is a mount point.
     """
     unknown: dict[str, Any] = {"file": None, "folder": None, "mounted": False}
     try:
@@ -92,7 +76,7 @@ def may_write(pid: int, path: str) -> dict[str, Any]:
     except (OSError, KeyError, ValueError):
         return unknown
     try:
-        allowed = _ask_as(owner, handle, os.path.basename(path))
+        allowed = _access_as(owner, handle, os.path.basename(path))
     finally:
         os.close(handle)
     if allowed is None:
@@ -100,9 +84,10 @@ def may_write(pid: int, path: str) -> dict[str, Any]:
     return {"file": bool(allowed & 1), "folder": bool(allowed & 2), "mounted": mounted}
 
 
-def _ask_as(owner: Identity, folder: int, name: str) -> int | None:
-    """Asks the kernel in a child process that has become the owner: 1 for the file, 2 for the
-    folder, 3 for both.
+def _access_as(owner: Identity, folder: int, name: str) -> int | None:
+    """Return what the owner may write: 1 the file, 2 the folder, 3 both; None if unknown.
+
+    A child process takes the owner's identity and asks the kernel.
     """
     child = os.fork()
     if child == 0:
@@ -121,18 +106,19 @@ def _ask_as(owner: Identity, folder: int, name: str) -> int | None:
 
 
 def lock_holder(path: str) -> int:
-    """The id of the process that holds a lock (flock) on a file, 0 if nobody does. The lock itself
-    is not tried.
+    """Return the id of the process that holds a lock (flock) on a file, 0 if there is none.
+
+    Reads /proc/locks, so the lock itself is never taken. A holder in another namespace counts as 1.
     """
     try:
         found = os.stat(path)
-        wanted = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+        lock_id = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
         lines = read_text("/proc/locks").splitlines()
     except OSError:
         return 0
     for line in lines:
         words = line.split()
-        if "FLOCK" in words and wanted in words and "->" not in words:
-            # -1 where the holder is in another namespace
-            return max(int(words[words.index(wanted) - 1]), 1)
+        if "FLOCK" in words and lock_id in words and "->" not in words:
+            # the kernel shows -1 for a holder in another namespace
+            return max(int(words[words.index(lock_id) - 1]), 1)
     return 0

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Server processes on this host: who runs, from which file, and starting one that outlives us
-(Linux, /proc).
+"""Server processes on this host: facts of a running process, and starting a process that outlives
+this module (Linux, /proc).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import IO, NamedTuple
+from typing import IO, Callable, NamedTuple
 
 from .._errors import OperationFailed
 
@@ -26,6 +26,7 @@ __all__ = [
     "binary_version",
     "cgroup_of",
     "executable_of",
+    "is_shipped_program",
     "machine_id",
     "owner_of",
     "parent_of",
@@ -35,19 +36,33 @@ __all__ = [
 
 _DELETED = " (deleted)"
 _VERSION = re.compile(r"(?:Redis|Valkey|Server)\s+(?:server )?v=(\S+)")
+_SHIPPED_PROGRAM = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """Return the fields of /proc/<pid>/stat behind the program's name; none of an ended process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def alive(pid: int) -> bool:
-    """Whether a process with this id exists and is not a zombie."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except (OSError, IndexError):
-        return False
+    """Return whether a process with this id exists and is not a zombie."""
+    fields = _stat_fields(pid)
+    return bool(fields) and fields[0] not in ("Z", "X")
+
+
+def parent_of(pid: int) -> int:
+    """Return the id of the parent process; 0 if the process is gone."""
+    fields = _stat_fields(pid)
+    return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
 
 
 def cgroup_of(pid: int) -> str:
-    """The content of the process's cgroup file; empty if it is gone."""
+    """Return the content of the process's cgroup file; empty if the process is gone."""
     try:
         with open(f"/proc/{pid}/cgroup", encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -55,21 +70,12 @@ def cgroup_of(pid: int) -> str:
         return ""
 
 
-def parent_of(pid: int) -> int:
-    """The id of the parent process; 0 if the process is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return int(file.read().rpartition(")")[2].split()[1])
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
 def executable_of(pid: int, claimed: str) -> str:
-    """The file that the process was started from.
+    """Return the path of the file that the process was started from.
 
-    INFO's ``executable`` (``claimed``) is wrong where the server was found through PATH, so /proc
-    is asked first. It is right where it is a link to one binary that goes by many names: Debian's
-    redis-server is one to redis-check-rdb.
+    INFO's ``executable`` (``claimed``) is wrong for a server that was found through PATH, so /proc
+    comes first. ``claimed`` is right for a link to a binary of another name: Debian's redis-server
+    is a link to redis-check-rdb.
     """
     try:
         path = os.readlink(f"/proc/{pid}/exe")
@@ -88,7 +94,7 @@ class Owner(NamedTuple):
 
 
 def owner_of(pid: int) -> Owner | None:
-    """Whom the process runs as; None if it is gone."""
+    """Return the owner of a process; None if the process is gone."""
     try:
         found = os.stat(f"/proc/{pid}")
     except OSError:
@@ -97,8 +103,9 @@ def owner_of(pid: int) -> Owner | None:
 
 
 def machine_id(folder: str) -> str:
-    """What tells this machine, and the file system that a folder is on, from others: aliases of one
-    have it in common.
+    """Return an id of this machine and folder: boot id, device and inode; empty if unknown.
+
+    Inventory aliases of one machine have the same id.
     """
     try:
         found = os.stat(folder)
@@ -108,18 +115,21 @@ def machine_id(folder: str) -> str:
         return ""
 
 
+def is_shipped_program(name: str) -> bool:
+    """Return whether a file name is one of the programs that every server version ships."""
+    return bool(_SHIPPED_PROGRAM.match(name))
+
+
 def version_folder(executable: str) -> str:
-    """The folder that holds one server version: that of the executable, or the one above ``src`` or
-    ``bin``.
-    """
+    """Return the folder of a version: the executable's, or the parent of ``src`` or ``bin``."""
     folder = os.path.dirname(executable)
     return os.path.dirname(folder) if os.path.basename(folder) in ("src", "bin") else folder
 
 
 def binary_version(executable: str) -> str:
-    """The version that ``<executable> --version`` prints, for example ``7.0.15``.
+    """Return the version that ``<executable> --version`` prints, for example ``7.0.15``.
 
-    Raises OperationFailed if it cannot be run, or prints something else.
+    Raises OperationFailed if the executable cannot be run, or prints no version.
     """
     try:
         done = subprocess.run([executable, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
@@ -134,19 +144,20 @@ def binary_version(executable: str) -> str:
 
 @dataclass
 class Started:
-    """A process that was started; ``output`` is what it prints until it opens its log."""
+    """A started process; ``output`` is the file that it prints to before its log is open."""
 
     process: subprocess.Popen[bytes]
     output: IO[bytes]
 
-    def ended(self) -> int | None:
-        """The exit code if the process that was started has ended; a server that daemonizes ends
-        with 0.
+    def exit_code(self) -> int | None:
+        """Return the exit code of the started process; None while it runs.
+
+        A server that daemonizes ends with 0.
         """
         return self.process.poll()
 
     def end(self) -> None:
-        """Ends the process, and what it has started in its session, if it still runs."""
+        """End the process and all processes of its session: by SIGTERM, after 5 s by SIGKILL."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is not None:
                 return
@@ -156,12 +167,10 @@ class Started:
                 self.process.wait(5)
 
     def printed(self) -> str:
+        """Return the end of the output so far."""
         self.output.flush()
         self.output.seek(0)
         return self.output.read()[-4000:].decode(errors="replace").strip()
-
-
-_PR_SET_PDEATHSIG = 1
 
 
 def start_detached(
@@ -172,26 +181,12 @@ def start_detached(
     environment: Mapping[str, str] | None = None,
     dies_with_us: bool = False,
 ) -> Started:
-    """Starts a program in a session of its own, so that it is not ended with us; as another user,
-    if we are root.
+    """Start a program in a session of its own, so that the program outlives this process.
 
-    ``dies_with_us``: the kernel kills it the moment that this process ends, however that comes.
+    ``owner``: the user to run the program as, if this process is root. ``dies_with_us``: the kernel
+    kills the program as soon as this process ends, for whatever reason. Raises OperationFailed if
+    the program cannot be started.
     """
-    library, parent = ctypes.CDLL(None), os.getpid()
-
-    def become() -> None:
-        if owner is not None and os.geteuid() == 0 and owner.uid != 0:
-            try:
-                os.initgroups(pwd.getpwuid(owner.uid).pw_name, owner.gid)
-            except KeyError:  # a user id without a name
-                os.setgroups([])
-            os.setgid(owner.gid)
-            os.setuid(owner.uid)
-        if dies_with_us:  # after the change of user, which would undo it
-            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
-
     try:
         process = subprocess.Popen(
             arguments,
@@ -201,9 +196,33 @@ def start_detached(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=become,  # noqa: PLW1509 there are no threads here
+            preexec_fn=_child_setup(owner, dies_with_us),  # noqa: PLW1509 there are no threads here
             close_fds=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise OperationFailed(f"{arguments[0]} cannot be started: {error}") from error
     return Started(process, output)
+
+
+def _child_setup(owner: Owner | None, dies_with_us: bool) -> Callable[[], None]:
+    """Return the function for the child process; libraries are loaded here, before the fork."""
+    library, parent = ctypes.CDLL(None), os.getpid()
+
+    def set_up() -> None:
+        if owner is not None and os.geteuid() == 0 and owner.uid != 0:
+            _change_user(owner)
+        if dies_with_us:  # after the change of user, which clears the signal
+            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return set_up
+
+
+def _change_user(owner: Owner) -> None:
+    try:
+        os.initgroups(pwd.getpwuid(owner.uid).pw_name, owner.gid)
+    except KeyError:  # a user id without a name
+        os.setgroups([])
+    os.setgid(owner.gid)
+    os.setuid(owner.uid)

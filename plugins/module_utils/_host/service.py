@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Service managers: how an instance is told to end, is kept down, and is started. Plain processes,
-and own commands.
+"""Service managers: the interface by which an instance is shut down, kept down and started.
 
-Units of systemd are in _systemd; they have the same interface.
+Plain processes and the user's own commands are here; units of systemd are in ``systemd``, with the
+same interface.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from .._server.commands import Server
 from .._wait import Clock
 from .process import Owner, Started, cgroup_of, parent_of, start_detached
 
-__all__ = ["THIS_HOST", "Attempt", "Command", "Host", "Process", "Ran", "Service", "Start", "command_words"]
+__all__ = ["THIS_HOST", "Command", "Host", "Process", "Ran", "Service", "Start", "StartAttempt", "command_words"]
 
 
 class Ran(NamedTuple):
-    """Exit code and output of a command that was run."""
+    """Exit code, output and error output of a command that was run."""
 
     code: int
     output: str
@@ -35,12 +35,13 @@ class Ran(NamedTuple):
 
 
 class Host:
-    """This host, as far as service managers are concerned; tests replace it by one that replays
-    what a real one said.
+    """This host, as far as service managers are concerned.
+
+    Tests replace it by a host that replays the recorded answers of a real one.
     """
 
     def booted_by_systemd(self) -> bool:
-        return os.path.isdir("/run/systemd/system")  # what sd_booted(3) looks at
+        return os.path.isdir("/run/systemd/system")  # the test of sd_booted(3)
 
     def cgroup(self, pid: int) -> str:
         return cgroup_of(pid)
@@ -49,8 +50,9 @@ class Host:
         return parent_of(pid)
 
     def run(self, words: Sequence[str], timeout_s: float) -> Ran:
-        """Runs a command without a shell, in a session of its own, so that Ctrl-C does not reach
-        it.
+        """Run a command without a shell, in a session of its own, out of reach of Ctrl-C.
+
+        Exit code 124: the command did not end in time; 127: the command could not be run.
         """
         environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
         try:
@@ -64,7 +66,7 @@ class Host:
                 env=environment,
             )
         except subprocess.TimeoutExpired:
-            return Ran(124, "", f"it did not end within {timeout_s:g} s")
+            return Ran(124, "", f"the command did not end within {timeout_s:g} s")
         except OSError as error:
             return Ran(127, "", str(error))
         return Ran(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace").strip())
@@ -75,7 +77,7 @@ THIS_HOST = Host()
 
 @dataclass(frozen=True)
 class Start:
-    """What to start; ``executable`` may be empty where the manager knows what to start."""
+    """A server to start; ``executable`` may be empty if the manager knows the executable."""
 
     executable: str
     config_file: str
@@ -86,69 +88,71 @@ class Start:
         return [self.executable, self.config_file, *(["--sentinel"] if self.sentinel else [])]
 
 
-class Attempt(Protocol):
-    """A start that was asked for."""
+class StartAttempt(Protocol):
+    """A start that was requested."""
 
     def failure(self) -> str:
-        """Why it has failed; empty if it has not, so far."""
+        """Return why the start has failed; empty if the start has not failed so far."""
 
     def pending(self) -> str:
-        """What the manager still waits for; empty if nothing."""
+        """Return what the manager still waits for; empty if nothing."""
 
     def owns(self, pid: int) -> bool:
-        """Whether a server that answers is the one that was started."""
+        """Return whether the server with this process id is the started one."""
 
     def printed(self) -> str:
-        """What it has printed."""
+        """Return what the started server has printed."""
 
     def end(self) -> None:
-        """Ends what was started, so that it is not in the way of what is started instead."""
+        """End whatever was started, so that another server can be started instead."""
 
 
 class Service(Protocol):
-    """One instance as its manager sees it."""
+    """One instance, as its manager sees the instance."""
 
-    def examine(self, binary: str, moved: bool) -> None:
-        """Raises PreconditionFailed if this new server could not be started; ``moved``: its path
-        will be another one.
+    def require_startable(self, binary: str, path_changes: bool) -> None:
+        """Raise PreconditionFailed if the manager could not start this new server.
+
+        ``path_changes``: the new server will have another path than the one in use.
         """
 
-    def held(self) -> ContextManager[None]:
-        """While this is entered, nobody starts the server again when its process ends."""
+    def automatic_restart_off(self) -> ContextManager[None]:
+        """Return a context in which the manager does not restart a server whose process ends."""
 
-    def ask_to_end(self, server: Server, wait_s: float) -> None:
-        """Tells the server to save its data and end. Raises what the server answers
-        (ConnectionFailed if it obeys).
+    def request_shutdown(self, server: Server, wait_s: float) -> None:
+        """Tell the server to save its data and end.
+
+        Raises the server's answer, or ConnectionFailed if the server shuts down.
         """
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
-        """Sees to it that nobody else starts it; after the process has ``ended``, or where none
-        was.
+        """Ensure that the manager does not start the instance again.
+
+        ``ended``: the process has ended just now; otherwise there was none.
         """
 
-    def start(self, what: Start) -> Attempt:
-        """Asks for the start. Raises OperationFailed if that is refused."""
+    def start(self, request: Start) -> StartAttempt:
+        """Request the start. Raises OperationFailed if the manager refuses."""
 
 
 # -- plain processes
-# --------------------------------------------------------------------------------------------------
 
 
 class ProcessAttempt:
-    """A process of our own making."""
+    """The start of a process by this module."""
 
     def __init__(self, started: Started) -> None:
         self._started = started
 
     def failure(self) -> str:
-        code = self._started.ended()
-        return f"the server ended at once with exit code {code}" if code else ""  # one that daemonizes ends with 0
+        code = self._started.exit_code()  # 0 for a server that daemonizes
+        return f"the server ended at once with exit code {code}" if code else ""
 
     def pending(self) -> str:
         return ""
 
     def owns(self, pid: int) -> bool:
-        return self._started.ended() is not None or pid == self._started.process.pid
+        return self._started.exit_code() is not None or pid == self._started.process.pid
 
     def printed(self) -> str:
         return self._started.printed()
@@ -159,38 +163,38 @@ class ProcessAttempt:
 
 @dataclass(frozen=True)
 class Process:
-    """No manager: the server ends by SHUTDOWN and is started by us, as ``owner`` if we are root."""
+    """No manager: SHUTDOWN ends the server, and the module starts it, if root as ``owner``."""
 
     owner: Owner | None = None
 
-    def examine(self, binary: str, moved: bool) -> None:
-        """It is started from wherever it is."""
+    def require_startable(self, binary: str, path_changes: bool) -> None:
+        """Accept any path: a plain process can be started from anywhere."""
 
-    def held(self) -> ContextManager[None]:
+    def automatic_restart_off(self) -> ContextManager[None]:
         return contextlib.nullcontext()
 
-    def ask_to_end(self, server: Server, wait_s: float) -> None:
+    def request_shutdown(self, server: Server, wait_s: float) -> None:
         server.command("SHUTDOWN")
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
-        """Nobody starts it."""
+        """Do nothing: no manager would start a plain process."""
 
-    def start(self, what: Start) -> ProcessAttempt:
-        return ProcessAttempt(start_detached(what.arguments, os.path.dirname(what.config_file), _output(), self.owner))
+    def start(self, request: Start) -> ProcessAttempt:
+        return ProcessAttempt(start_detached(request.arguments, os.path.dirname(request.config_file), _output(), self.owner))
 
 
 def _output() -> IO[bytes]:
-    """A file for what a server prints; it is gone when both the server and we are."""
+    """Return a file for the output of a server; the file is gone once nobody has it open."""
     return tempfile.TemporaryFile()
 
 
 # -- own commands
-# -----------------------------------------------------------------------------------------------------
 
 
 def command_words(given: Any, name: str) -> list[str]:
-    """The words of a command that is given as a list or as a line. Raises PreconditionFailed if it
-    cannot be run.
+    """Return the words of a command that is given as a list or as a line.
+
+    Raises PreconditionFailed if the command is empty, or its program is missing.
     """
     try:
         words = [str(word) for word in given] if isinstance(given, (list, tuple)) else shlex.split(str(given or ""))
@@ -208,20 +212,18 @@ def command_words(given: Any, name: str) -> list[str]:
 
 
 class CommandAttempt(ProcessAttempt):
-    """A start command that was run; the server may be that process, or another one that it has
-    started.
-    """
+    """A start command that was run; the server is that process, or started by that process."""
 
     def __init__(self, started: Started, stop: Callable[[], Ran]) -> None:
         super().__init__(started)
         self._stop = stop
 
     def failure(self) -> str:
-        code = self._started.ended()
+        code = self._started.exit_code()
         return f"the start command ended with exit code {code}" if code else ""
 
     def owns(self, pid: int) -> bool:
-        return True  # which process the command makes the server is not for us to know
+        return True  # the command may start the server as any process
 
     def end(self) -> None:
         self._stop()
@@ -230,36 +232,36 @@ class CommandAttempt(ProcessAttempt):
 
 @dataclass(frozen=True)
 class Command:
-    """Commands of the user."""
+    """The user's own commands."""
 
     start_words: tuple[str, ...]
     stop_words: tuple[str, ...]
     host: Host = THIS_HOST
 
-    def examine(self, binary: str, moved: bool) -> None:
-        if moved:
+    def require_startable(self, binary: str, path_changes: bool) -> None:
+        if path_changes:
             raise PreconditionFailed(
-                f"the new server is {os.path.basename(binary)} at another place, and what the start command runs is not known",
+                f"the new server {os.path.basename(binary)} has another path, and the start command may not run that path",
                 state="The version in use was not touched",
-                advice="Give a version folder in which the server has the name and place that it had",
+                advice="Give a version folder in which the server has the same name and place as before",
             )
 
-    def held(self) -> ContextManager[None]:
-        return contextlib.nullcontext()  # that is for the stop command to see to
+    def automatic_restart_off(self) -> ContextManager[None]:
+        return contextlib.nullcontext()  # left to the stop command
 
-    def ask_to_end(self, server: Server, wait_s: float) -> None:
+    def request_shutdown(self, server: Server, wait_s: float) -> None:
         done = self.host.run(self.stop_words, wait_s)
         if done.code:
             raise OperationFailed(
                 f"the stop command {shlex.join(self.stop_words)} ended with {done.code}: {done.errors or done.output.strip()}",
                 node=str(server.address),
-                state="It may go on serving",
+                state="The server may still be running",
                 advice="Run the command by hand on the host",
             )
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
-        """What the stop command has stopped stays so; that is for the user to provide."""
+        """Do nothing: the user's stop command must keep the server down."""
 
-    def start(self, what: Start) -> CommandAttempt:
+    def start(self, request: Start) -> CommandAttempt:
         started = start_detached(list(self.start_words), "/", _output())
         return CommandAttempt(started, lambda: self.host.run(self.stop_words, 60))

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of systemd as a service manager: finding the one that owns a process, stopping it, starting
-it from elsewhere.
-"""
+"""Units of systemd as a service manager: how to find, stop and start the unit of a server."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from .unit_files import (
     PROPERTIES,
     ExecStart,
     Unit,
-    choose,
+    choose_manager,
     drop_in,
     exec_start,
     expanded,
@@ -38,17 +36,17 @@ from .unit_files import (
 __all__ = ["DROP_IN", "Systemd", "service_of", "systemd_for"]
 
 UNITS = "/etc/systemd/system"
-RUNTIME_UNITS = "/run/systemd/system"  # gone with the next boot
-DROP_IN = "zz-sentinelops-redis.conf"  # after what the administrator may have, since that is kept in it
-_HELD = "# Written by the Ansible collection sentinelops.redis while it stops the server\n[Service]\nRestart=no\n"
-_NO_SYSTEMD = b"compiled without libsystemd support"  # what such servers say when started with "supervised systemd"
-_SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+RUNTIME_UNITS = "/run/systemd/system"  # emptied by the next boot
+# "zz": applied after the administrator's drop-ins, whose ExecStart is taken over into ours
+DROP_IN = "zz-sentinelops-redis.conf"
+_NO_RESTART = "# Written by the Ansible collection sentinelops.redis while it stops the server\n[Service]\nRestart=no\n"
+# a server built without libsystemd prints this text when started with "supervised systemd"
+_NO_SYSTEMD = b"compiled without libsystemd support"
+_SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def show(unit: str, host: Host) -> Unit:
-    """What systemd says of a unit. Raises OperationFailed if it says nothing, or knows no such
-    unit.
-    """
+    """Return a unit's state. Raises OperationFailed if systemctl fails, or knows no such unit."""
     done = host.run(["systemctl", "show", "--no-pager", f"--property={','.join(PROPERTIES)}", "--", unit], 30)
     if done.code:
         raise OperationFailed(f"systemctl show {unit} ended with {done.code}: {done.errors}")
@@ -59,7 +57,7 @@ def show(unit: str, host: Host) -> Unit:
 
 
 class SystemdAttempt:
-    """A start that systemd was asked for."""
+    """The start of a unit."""
 
     def __init__(self, service: Systemd, since_s: float) -> None:
         self._service, self._since_s = service, since_s
@@ -83,7 +81,7 @@ class SystemdAttempt:
         return pid == self._unit.main_pid or (found is not None and found.name == self._unit.name)
 
     def printed(self) -> str:
-        # by _SYSTEMD_UNIT, since --unit has also what systemd itself says
+        # selected by _SYSTEMD_UNIT, since --unit also shows the messages of systemd itself
         words = ["journalctl", f"_SYSTEMD_UNIT={self._unit.name}", "--since", f"@{self._since_s:.3f}", "--lines", "20", "--output", "cat"]
         return self._service.host.run([*words, "--no-pager", "--quiet"], 30).output.strip()
 
@@ -93,7 +91,7 @@ class SystemdAttempt:
 
 @dataclass(frozen=True)
 class Systemd:
-    """A unit of systemd. Whether it is enabled is never touched; user and limits are the unit's."""
+    """A unit of systemd, which sets user and limits. The unit is never enabled or disabled."""
 
     name: str
     host: Host = THIS_HOST
@@ -105,90 +103,88 @@ class Systemd:
         return os.path.join(self.units, f"{self.name}.d", DROP_IN)
 
     @property
-    def held_file(self) -> str:
+    def no_restart_file(self) -> str:
         return os.path.join(self.runtime_units, f"{self.name}.d", DROP_IN.replace(".conf", "-stop.conf"))
 
     def unit(self) -> Unit:
         return show(self.name, self.host)
 
-    def examine(self, binary: str, moved: bool) -> None:
+    def require_startable(self, binary: str, path_changes: bool) -> None:
         unit, why, advice = self.unit(), "", ""
-        if unit.type.startswith("notify") and _is_silent(binary):
-            why = f"{binary} is built without libsystemd: its unit {unit.name} (Type={unit.type}) would wait in vain to hear from it"
+        if unit.type.startswith("notify") and _lacks_libsystemd(binary):
+            why = f"{binary} is built without libsystemd: its unit {unit.name} (Type={unit.type}) would wait for its ready message in vain"
             advice = "Build it with USE_SYSTEMD=yes, or give the unit Type=simple"
-        elif moved and not is_plain(binary):
+        elif path_changes and not is_plain(binary):
             why, advice = f"the path {binary} would need quotes in a unit file", "Choose a version folder with plain letters"
-        elif moved and self._own_command(unit) is None:
+        elif path_changes and self._own_command(unit) is None:
             why = (
-                f"its unit {unit.name} starts {unit.program or 'several programs'}, which is no server by its name, so it cannot be made "
-                f"to start the new version, {os.path.basename(binary)} at another place"
+                f"its unit {unit.name} starts {unit.program or 'several programs'}, which is no server by its name, so the unit cannot be "
+                f"made to start the new server, {os.path.basename(binary)} at another path"
             )
             advice = "Let ExecStart name the server in its version folder"
         if why:
             raise PreconditionFailed(why, state="The version in use was not touched", advice=advice)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Meanwhile systemd does not start the unit again when its process ends (Restart=no until
-        the next boot, at most).
-        """
-        if self.unit().restart in ("always", "on-success") and _ensure_file(self.held_file, _HELD):
+    def automatic_restart_off(self) -> Iterator[None]:
+        """Switch off the unit's ``Restart=`` inside the context; at most until the next boot."""
+        if self.unit().restart in ("always", "on-success") and _ensure_file(self.no_restart_file, _NO_RESTART):
             self._reload()
         try:
             yield
         finally:
-            self._release()
+            self._remove_no_restart()
 
-    def _release(self) -> None:
-        if _ensure_file(self.held_file, None):
+    def _remove_no_restart(self) -> None:
+        if _ensure_file(self.no_restart_file, None):
             self._reload()
 
-    def ask_to_end(self, server: Server, wait_s: float) -> None:
-        # systemctl stop would kill a server that saves for longer than TimeoutStopSec, or goes on
-        # because it cannot save
+    def request_shutdown(self, server: Server, wait_s: float) -> None:
+        # systemctl stop would kill a server that saves for longer than TimeoutStopSec, or that
+        # keeps running because it cannot save
         server.command("SHUTDOWN")
 
     def keep_down(self, ended: bool, wait_s: float, clock: Clock) -> None:
-        """Tells systemd that the unit shall be down, and waits until it is."""
+        """Stop the unit, and wait until systemd reports the unit as down."""
         if not ended:
-            self._refuse_another()
+            self._refuse_running()
         self._systemctl("stop", timeout_s=wait_s)
         down = until(self.unit, lambda unit: unit.active in ("inactive", "failed"), deadline_s=wait_s, interval_s=0.05, clock=clock)
         if not down.satisfied:
             raise OperationFailed(f"its unit {self.name} is still {down.seen.active} {wait_s:g} s after systemctl stop")
 
-    def _refuse_another(self) -> None:
-        """Nothing answers, so the unit must not be in order; one that fails again and again is, for
-        moments.
+    def _refuse_running(self) -> None:
+        """Raise PreconditionFailed if the unit runs, although nothing answers on the port.
+
+        A unit with restarts passes: a crashing server runs for moments, too.
         """
         unit = self.unit()
         if (unit.active, unit.sub) == ("active", "running") and not unit.restarts:
             raise PreconditionFailed(
                 f"its unit {unit.name} runs (pid {unit.main_pid}), but nothing answers here",
-                state="It was left alone",
-                advice="Check the port and the address, and that it is the right unit",
+                state="The server was left alone",
+                advice="Check port, address and the name of the unit",
             )
 
-    def start(self, what: Start) -> SystemdAttempt:
-        self._release()  # a run that was killed may have left it
-        if what.executable:
-            self._point_to(what)
-        self.host.run(["systemctl", "reset-failed", "--", self.name], 30)  # StartLimitBurst= counts our starts, too
+    def start(self, request: Start) -> SystemdAttempt:
+        self._remove_no_restart()  # a killed run may have left the drop-in
+        if request.executable:
+            self._point_to(request)
+        # our starts count against StartLimitBurst=
+        self.host.run(["systemctl", "reset-failed", "--", self.name], 30)
         since_s = time.time()
         self._systemctl("start", "--no-block")
         return SystemdAttempt(self, since_s)
 
-    def _point_to(self, what: Start) -> None:
-        """Makes the unit start this executable: by a drop-in, or by none where it does so by
-        itself.
-        """
+    def _point_to(self, request: Start) -> None:
+        """Make the unit start this executable: by a drop-in, unless the unit's files name it."""
         unit = self.unit()
         own = self._own_command(unit)
         if own is None:
-            return  # a script starts the server, and knows from where
+            return  # a script starts the server, and chooses the executable
         text = None
-        if not _same_file(_resolved(own.program, self.name), what.executable):
-            text = drop_in(own, what.executable, version_folder(what.executable), what.sentinel, unit.no_exec)
+        if not _same_file(_resolved(own.program, self.name), request.executable):
+            text = drop_in(own, request.executable, version_folder(request.executable), request.sentinel, unit.no_exec)
         if _ensure_file(self.drop_in_file, text) or unit.needs_reload:
             self._reload()
 
@@ -198,7 +194,7 @@ class Systemd:
             raise OperationFailed(f"systemctl daemon-reload ended with {done.code}: {done.errors}")
 
     def _own_command(self, unit: Unit) -> ExecStart | None:
-        """What the unit starts without our drop-in; None if that is not a server."""
+        """Return the unit's command without our drop-in; None if that does not run a server."""
         found = exec_start([read_text(path) for path in unit.files if path != self.drop_in_file and os.path.isfile(path)])
         return found if found is not None and is_server_program(found.program) else None
 
@@ -211,15 +207,15 @@ class Systemd:
             )
 
 
-def _is_silent(binary: str) -> bool:
-    """Whether a server cannot tell systemd that it is ready (no libsystemd; Redis 5.0 needs none)."""
+def _lacks_libsystemd(binary: str) -> bool:
+    """Return whether a server cannot tell systemd that it is ready (Redis 5.0 needs no library)."""
     with open(binary, "rb") as file:
         return _NO_SYSTEMD in file.read()
 
 
 def _resolved(program: str, unit: str) -> str:
     path = expanded(program, unit)
-    return path if os.path.isabs(path) else shutil.which(path, path=_SEARCHED) or path
+    return path if os.path.isabs(path) else shutil.which(path, path=_SEARCH_PATH) or path
 
 
 def _same_file(one: str, other: str) -> bool:
@@ -227,9 +223,7 @@ def _same_file(one: str, other: str) -> bool:
 
 
 def _ensure_file(path: str, text: str | None) -> bool:
-    """Writes a drop-in, or removes it (None) with its folder if that is empty then; returns whether
-    anything changed.
-    """
+    """Write a drop-in, or remove it (None) with its folder if empty; return whether it changed."""
     now = read_text(path) if os.path.isfile(path) else None
     if now == text:
         return False
@@ -243,13 +237,15 @@ def _ensure_file(path: str, text: str | None) -> bool:
     return True
 
 
-# -- which one
-# --------------------------------------------------------------------------------------------------------
+# -- finding the unit
 
 
-def service_of(pid: int, wanted: str, host: Host = THIS_HOST) -> dict[str, Any]:
-    """How the running process is stopped and started; see ``choose`` for the record."""
-    booted = wanted in ("auto", "systemd") and host.booted_by_systemd()
+def service_of(pid: int, setting: str, host: Host = THIS_HOST) -> dict[str, Any]:
+    """Return the record of how the running process is stopped and started; see ``choose_manager``.
+
+    ``setting``: the user's choice, ``auto`` or a manager.
+    """
+    booted = setting in ("auto", "systemd") and host.booted_by_systemd()
     cgroup = unit_in_cgroup(host.cgroup(pid)) if booted else None
     unit, trouble = None, ""
     if cgroup is not None and not cgroup.of_user:
@@ -257,23 +253,26 @@ def service_of(pid: int, wanted: str, host: Host = THIS_HOST) -> dict[str, Any]:
             unit = show(cgroup.name, host)
         except SentinelOpsError as error:
             trouble = error.message
-    return choose(wanted, pid, host.parent(pid), booted, cgroup, unit, trouble)
+    return choose_manager(setting, pid, host.parent(pid), booted, cgroup, unit, trouble)
 
 
 def systemd_for(unit: str, pid: int | None, node: str, host: Host = THIS_HOST) -> Systemd:
-    """The unit that is to be used for the process (None: it does not run). Raises
-    PreconditionFailed if it has another.
+    """Return the named unit as the service of a process (``pid`` None: no process runs).
+
+    Raises PreconditionFailed if the process belongs to another unit, or to none.
     """
     if not host.booted_by_systemd():
-        raise PreconditionFailed("systemd does not run this host", node=node, state="It was left alone", advice="Give no unit")
+        raise PreconditionFailed(
+            "systemd does not run this host", node=node, state="The server was left alone", advice="Leave out the option unit"
+        )
     service = Systemd(unit, host)
-    name = service.unit().name  # of an alias, the unit's own
+    name = service.unit().name  # an alias has the name of its unit
     found = unit_in_cgroup(host.cgroup(pid)) if pid is not None else None
     if pid is not None and (found is None or found.of_user or found.name != name):
         raise PreconditionFailed(
             f"its process {pid} does not belong to the unit {name}, but to {found.name if found else 'none'}",
             node=node,
-            state="It was left alone",
-            advice="Survey it again, or correct the unit",
+            state="The server was left alone",
+            advice="Run again, or correct the unit",
         )
     return Systemd(name, host)

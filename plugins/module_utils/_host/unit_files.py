@@ -1,8 +1,8 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Units of systemd, purely: which one a process belongs to, what systemctl says of it, and the
-drop-in that moves it.
+"""Pure functions for units of systemd: the unit of a process, the output of systemctl, and the
+drop-in that changes a unit's executable.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = [
     "CgroupUnit",
     "ExecStart",
     "Unit",
-    "choose",
+    "choose_manager",
     "drop_in",
     "exec_start",
     "expanded",
     "is_plain",
     "is_server_program",
+    "manager_when_stopped",
     "parse_unit",
     "unit_in_cgroup",
-    "when_stopped",
 ]
 
-# what `systemctl show` is asked for
+# the properties to request from `systemctl show`
 PROPERTIES = (
     "Id",
     "LoadState",
@@ -52,21 +52,20 @@ _SERVERS = ("redis-server", "valkey-server", "redis-sentinel", "valkey-sentinel"
 _PATH = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _EXEC = re.compile(r"(?P<prefix>[@\-:+!|]*)(?P<program>[^\s\"']+)(?P<arguments>(?:\s.*)?)$", re.DOTALL)
 _USER_MANAGER = re.compile(r"user@\d+\.service$")
-_PLAIN = re.compile(r"[\w./+@:,=-]+$")  # what needs no quoting in a unit file
+_PLAIN = re.compile(r"[\w./+@:,=-]+$")  # needs no quotes in a unit file
 
 
 class CgroupUnit(NamedTuple):
-    """The unit that a process is in, for example ``redis-server@6380.service``; ``of_user``: of a
-    user's own systemd.
-    """
+    """The unit of a process; ``of_user``: whether it is a unit of a user's own systemd."""
 
     name: str
     of_user: bool
 
 
 def unit_in_cgroup(text: str) -> CgroupUnit | None:
-    """The service that ``/proc/<pid>/cgroup`` names (v1, hybrid or v2); None for a session's scope,
-    or none at all.
+    """Return the service that the text of ``/proc/<pid>/cgroup`` names (v1, hybrid or v2).
+
+    None if the process is in the scope of a session, or in no unit.
     """
     paths = {}
     for line in text.splitlines():
@@ -74,11 +73,10 @@ def unit_in_cgroup(text: str) -> CgroupUnit | None:
         controllers, _colon, path = rest.partition(":")
         if controllers == "name=systemd" or (number == "0" and not controllers):
             paths[controllers] = path
-    # version 1 and hybrid have systemd's own hierarchy; in a container that is all version 2 it may
-    # be there, and empty
+    # Version 1 and hybrid have a hierarchy of systemd's own. A container with version 2 only may
+    # have that hierarchy, too, but empty.
     for path in (paths.get("name=systemd", ""), paths.get("", "")):
-        # the units of a container's host come before those of the container's own systemd, so the
-        # last one counts
+        # the last unit counts: in a container, the units of its host come first
         units = [part for part in path.split("/") if part.endswith((".service", ".scope"))]
         if units:
             plain = units[-1].endswith(".scope") or _USER_MANAGER.match(units[-1])
@@ -88,8 +86,9 @@ def unit_in_cgroup(text: str) -> CgroupUnit | None:
 
 @dataclass(frozen=True)
 class Unit:
-    """What ``systemctl show`` says of a service; ``program`` is the path that its ExecStart runs
-    (empty: none, or several).
+    """A service as ``systemctl show`` describes it.
+
+    ``program`` is the path that ExecStart runs; empty if there are no or several commands.
     """
 
     name: str
@@ -111,76 +110,75 @@ class Unit:
 
 
 def parse_unit(text: str) -> Unit:
-    """The output of ``systemctl show --property=... UNIT``."""
-    said: dict[str, list[str]] = {}
+    """Parse the output of ``systemctl show --property=... UNIT``."""
+    values: dict[str, list[str]] = {}
     for line in text.splitlines():
         name, _equals, value = line.partition("=")
-        said.setdefault(name, []).append(value)
+        values.setdefault(name, []).append(value)
 
-    def one(name: str) -> str:
-        return said.get(name, [""])[-1]
+    def last(name: str) -> str:
+        return values.get(name, [""])[-1]
 
-    programs = [found.group(1) for found in map(_PATH.match, said.get("ExecStart", [])) if found]
+    programs = [found.group(1) for found in map(_PATH.match, values.get("ExecStart", [])) if found]
     return Unit(
-        name=one("Id"),
-        loaded=one("LoadState"),
-        active=one("ActiveState"),
-        sub=one("SubState"),
-        type=one("Type"),
-        main_pid=int(one("MainPID") or 0),
-        restart=one("Restart"),
-        restarts=int(one("NRestarts") or 0),
-        result=one("Result"),
-        job=one("Job") if one("Job") != "0" else "",
+        name=last("Id"),
+        loaded=last("LoadState"),
+        active=last("ActiveState"),
+        sub=last("SubState"),
+        type=last("Type"),
+        main_pid=int(last("MainPID") or 0),
+        restart=last("Restart"),
+        restarts=int(last("NRestarts") or 0),
+        result=last("Result"),
+        job=last("Job") if last("Job") != "0" else "",
         program=programs[0] if len(programs) == 1 else "",
-        files=tuple(path for path in (one("FragmentPath"), *one("DropInPaths").split()) if path),
-        file_state=one("UnitFileState"),
-        transient=one("Transient") == "yes",
-        needs_reload=one("NeedDaemonReload") == "yes",
-        no_exec=bool(one("NoExecPaths")),
+        files=tuple(path for path in (last("FragmentPath"), *last("DropInPaths").split()) if path),
+        file_state=last("UnitFileState"),
+        transient=last("Transient") == "yes",
+        needs_reload=last("NeedDaemonReload") == "yes",
+        no_exec=bool(last("NoExecPaths")),
     )
 
 
 def is_server_program(path: str) -> bool:
-    """Whether a unit that runs this program starts the server itself, and not a script that does."""
+    """Return whether a program is the server itself, and not a script that starts one."""
     return os.path.basename(path) in _SERVERS
 
 
 def is_plain(path: str) -> bool:
-    """Whether a path can stand in a unit file as it is."""
+    """Return whether a path needs no quotes in a unit file."""
     return bool(_PLAIN.match(path))
 
 
-# -- which manager
-# ----------------------------------------------------------------------------------------------------
+# -- choosing the manager
 
 
 def _unclear(seen: str, why: str, do: str) -> dict[str, Any]:
     return {"manager": "unclear", "unit": "", "doubts": [{"seen": seen, "why": why, "do": do}]}
 
 
-def choose(
-    wanted: str, pid: int, parent: int, booted: bool, cgroup: CgroupUnit | None, unit: Unit | None, trouble: str = ""
+def choose_manager(
+    setting: str, pid: int, parent: int, booted: bool, cgroup: CgroupUnit | None, unit: Unit | None, trouble: str = ""
 ) -> dict[str, Any]:
-    """How the process is stopped and started: ``{"manager", "unit", "program", "enabled",
+    """Return how the process is stopped and started: ``{"manager", "unit", "program", "enabled",
     "doubts"}``.
 
-    ``wanted`` is what the user has set (``auto`` or a manager), ``booted`` whether systemd runs
-    this host, ``unit`` what it says of the unit in the cgroup, or ``trouble`` why it says nothing.
-    Doubts forbid to touch the instance.
+    ``setting``: the user's choice, ``auto`` or a manager. ``booted``: whether systemd runs this
+    host. ``unit``: the unit of the cgroup; ``trouble``: why systemd does not describe that unit.
+    An instance with doubts must not be touched.
     """
-    if wanted in ("process", "command"):
-        return {"manager": wanted, "unit": "", "doubts": []}
+    if setting in ("process", "command"):
+        return {"manager": setting, "unit": "", "doubts": []}
     mismatch = _not_a_unit(pid, parent, booted, cgroup, unit, trouble)
     if mismatch is not None or unit is None:
-        if wanted == "auto":
+        if setting == "auto":
             return {"manager": "process", "unit": "", "doubts": []} if mismatch is None or mismatch[0] else mismatch[1]
         return _unclear(
             "redis_upgrade_service_manager is systemd, and its process belongs to no unit of systemd",
-            "It could not be stopped and started by systemd",
-            "Start it by its unit, or set auto, process or command",
+            "systemd could not stop and start it",
+            "Start it through its unit, or set auto, process or command",
         )
-    if wanted == "auto" and unit.main_pid != pid:
+    if setting == "auto" and unit.main_pid != pid:
         return _unclear(
             f"its process {pid} runs in the unit {unit.name}, whose main process is {unit.main_pid or 'none'}",
             "That unit starts the server through something else, and may be meant for more than this server",
@@ -198,25 +196,25 @@ def choose(
 def _not_a_unit(
     pid: int, parent: int, booted: bool, cgroup: CgroupUnit | None, unit: Unit | None, trouble: str
 ) -> tuple[bool, dict[str, Any]] | None:
-    """None if the unit may own the process; else whether it is a plain process for certain, and
-    what is unclear if not.
+    """Return None if the unit may own the process; otherwise whether the process certainly is a
+    plain one, and the record of the doubt if not.
     """
     if not booted or cgroup is None:
         return True, {}
     if cgroup.of_user:
         return False, _unclear(
             f"it runs as {cgroup.name} of the systemd of a user",
-            "Only units of the system are known, and that systemd may start it again behind our back",
+            "Only units of the system are supported, and that systemd may restart the server at any time",
             "Set redis_upgrade_service_manager: command, with systemctl --user as the commands",
         )
     if unit is None:
         return False, _unclear(
             f"it runs in {cgroup.name}, of which systemd says nothing ({trouble})",
-            "It cannot be told whether systemd would start it again",
+            "systemd may or may not restart the server after its stop",
             "Check systemctl on that host, or set redis_upgrade_service_manager",
         )
     if unit.main_pid not in (0, pid, parent):
-        # started by hand in what another service left, for example under an sshd without PAM
+        # started by hand inside the cgroup of another service, for example of an sshd without PAM
         return True, {}
     return None
 
@@ -224,41 +222,36 @@ def _not_a_unit(
 def _doubts(unit: Unit) -> Sequence[Mapping[str, str]]:
     found = []
     if unit.transient:
-        seen, why, do = "is transient (systemd-run)", "It would be gone once it is stopped", "Write a unit file for it"
+        seen, why, do = "is transient (systemd-run)", "A stopped transient unit is gone", "Write a unit file for it"
         found.append((seen, why, do))
     if unit.loaded == "masked" or unit.file_state.startswith("masked"):
-        found.append(("is masked", "It could not be started again", f"systemctl unmask {unit.name}"))
+        found.append(("is masked", "systemd does not start a masked unit", f"systemctl unmask {unit.name}"))
     if unit.needs_reload:
-        why = "It would be started with settings that it has never run with"
-        found.append(("has changed on disk since systemd read it", why, "Look at the change, then systemctl daemon-reload"))
+        why = "The next start would use settings that the server has never run with"
+        found.append(("has changed on disk since systemd read it", why, "Review the change, then run systemctl daemon-reload"))
     return [{"seen": f"its unit {unit.name} {seen}", "why": why, "do": do} for seen, why, do in found]
 
 
-def when_stopped(wanted: str, noted: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The same for an instance that does not run: what its journal has noted, unless another
-    manager is set.
-    """
-    known = dict(noted) if noted else {"manager": "process", "unit": ""}
-    if wanted in ("auto", known["manager"]):
+def manager_when_stopped(setting: str, recorded: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return how to start a stopped instance: by the set manager, or as its journal recorded."""
+    known = dict(recorded) if recorded else {"manager": "process", "unit": ""}
+    if setting in ("auto", known["manager"]):
         return known if known["manager"] == "unclear" else {**known, "doubts": []}
-    if wanted != "systemd":
-        return {"manager": wanted, "unit": "", "doubts": []}
+    if setting != "systemd":
+        return {"manager": setting, "unit": "", "doubts": []}
     return _unclear(
         "it does not run, and its journal names no unit of systemd",
-        "It cannot be told which unit to start",
-        "Start it by its unit and run again, or set redis_upgrade_service_manager to auto",
+        "The unit to start is not known",
+        "Start it through its unit and run again, or set redis_upgrade_service_manager to auto",
     )
 
 
 # -- the drop-in
-# ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ExecStart:
-    """The command that a unit's files set; ``program`` as written there, ``arguments`` with the
-    space before them.
-    """
+    """The command of a unit: ``program`` as written, ``arguments`` with their leading space."""
 
     prefix: str
     program: str
@@ -266,14 +259,14 @@ class ExecStart:
 
 
 def _assignments(text: str) -> list[tuple[str, str, str]]:
-    """Section, name and value of a unit file's settings; continued lines are joined."""
-    found, section, begun = [], "", ""
+    """Return section, name and value of a unit file's settings; continued lines are joined."""
+    found, section, continued = [], "", ""
     for line in text.splitlines():
         if line.lstrip().startswith(("#", ";")):
-            continue  # also between the parts of a continued line
-        whole, begun = begun + line, ""
+            continue  # comments may also stand between the parts of a continued line
+        whole, continued = continued + line, ""
         if whole.endswith("\\"):
-            begun = whole[:-1] + " "
+            continued = whole[:-1] + " "
             continue
         whole = whole.strip()
         if whole.startswith("["):
@@ -285,8 +278,9 @@ def _assignments(text: str) -> list[tuple[str, str, str]]:
 
 
 def exec_start(texts: Sequence[str]) -> ExecStart | None:
-    """The ExecStart of a unit's files, the fragment first; None if there is not exactly one that
-    can be understood.
+    """Return the ExecStart of a unit's files, given with the fragment first.
+
+    None unless the files set exactly one command, whose program is written without quotes.
     """
     commands: list[str] = []
     for text in texts:
@@ -298,7 +292,7 @@ def exec_start(texts: Sequence[str]) -> ExecStart | None:
 
 
 def expanded(program: str, unit: str) -> str:
-    """A program's path with the specifiers that name the unit put in."""
+    """Return a program's path with the specifiers of the unit's name expanded."""
     name = unit.rpartition(".")[0]
     prefix, _at, instance = name.partition("@")
     values = {"%i": instance, "%p": prefix, "%n": unit, "%N": name, "%%": "%"}
@@ -306,11 +300,11 @@ def expanded(program: str, unit: str) -> str:
 
 
 def drop_in(own: ExecStart, executable: str, folder: str, sentinel: bool, no_exec: bool) -> str:
-    """A drop-in that makes a unit run another executable (of a plain path) with the arguments that
-    it has.
+    """Return a drop-in that makes a unit run another executable (of a plain path) with the unit's
+    own arguments.
 
-    ``folder`` is where the executable's version is: a unit that may execute nothing but its own
-    program (NoExecPaths, as in Debian's) must be allowed to.
+    ``folder``: the version folder of the executable. ``no_exec``: the unit confines execution to
+    its own program (NoExecPaths, as in Debian's unit), so the drop-in permits the folder.
     """
     as_sentinel = "sentinel" in os.path.basename(executable) or "--sentinel" in own.arguments.split()
     arguments = own.arguments + (" --sentinel" if sentinel and not as_sentinel else "")

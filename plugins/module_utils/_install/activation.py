@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Activation: how a new version takes the place of the one that runs, and how it is undone.
+"""Activation: how a new version takes the place of the running one, and how that is reverted.
 
-Which way it is, is found out by ``choose``, kept as a record of JSON types (in the survey and in
-the journal), and made an Activation again by ``activation_from``.
+``choose_activation`` picks the method and returns a record of JSON types, kept in the survey and in
+the journal. ``activation_from`` makes an Activation from that record.
 """
 
 from __future__ import annotations
@@ -17,113 +17,112 @@ from .._host.process import version_folder
 from .folders import Folders
 from .instance_files import InstanceFiles
 from .packages import Packages
-from .symlink import Symlink, link_of, release_name, target_of
+from .symlink import Symlink, link_of, link_target, release_name
 
-__all__ = ["Activation", "activation_from", "choose", "restaged"]
+__all__ = ["Activation", "activation_from", "choose_activation", "restaged"]
 
 
 class Activation(Protocol):
-    """One instance's way from the version that runs to the staged one, and back."""
+    """The way of one instance from the running version to the staged one, and back."""
 
     @property
     def staged(self) -> str:
-        """The folder that the new version is staged in."""
+        """The folder in which the new version is staged."""
 
-    def places(self) -> list[str]:
-        """The folders in which something is made, or renamed."""
+    def changed_folders(self) -> list[str]:
+        """Return the folders in which an activation makes or renames something."""
 
     def installed_version(self) -> str:
-        """The version in use, also if the activation was interrupted; empty if there is none."""
+        """Return the version in use, also after an interrupted activation; empty if none."""
 
     def staged_version(self) -> str:
-        """The version in the staged folder; empty if there is none."""
+        """Return the version in the staged folder; empty if there is none."""
 
     def interrupted(self) -> bool:
-        """Whether a run was killed in the middle of the activation."""
+        """Return whether a run was killed in the middle of the activation."""
 
     def in_place(self, version: str) -> bool:
-        """Whether this version is the one that would be started."""
+        """Return whether a start would start this version."""
 
     def activated(self, version: str) -> bool:
-        """Whether the activation is done already."""
+        """Return whether this version is activated already."""
 
-    def moved(self, executable: str) -> bool:
-        """Whether an instance with this executable runs from elsewhere."""
+    def runs_elsewhere(self, executable: str) -> bool:
+        """Return whether an executable is outside the place that the activation changes."""
 
-    def now_at(self, path: str) -> str:
-        """Where a file of the instance is now, also if the activation was interrupted."""
+    def current_path(self, path: str) -> str:
+        """Return the path at which a file is now, also after an interrupted activation."""
 
     def new_server(self) -> str:
-        """The staged server's executable; empty if there is none."""
+        """Return the new server's executable; empty if there is none."""
 
-    def changes_place(self, executable: str) -> bool:
-        """Whether the new server will have another path than this one."""
+    def changes_server_path(self, executable: str) -> bool:
+        """Return whether the new server will have another path than the executable in use."""
 
     def require_staged(self, version: str) -> None:
-        """Raises PreconditionFailed unless the new version is there and runs."""
+        """Raise PreconditionFailed unless the new version is staged and runs here."""
 
-    def examine(self, files: InstanceFiles) -> None:
-        """Raises PreconditionFailed if activating it would fail for want of something."""
+    def require_activatable(self, files: InstanceFiles) -> None:
+        """Raise PreconditionFailed if the activation lacks something, such as disk space."""
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Puts the new version in place of one that has been stopped; finishes an interrupted
-        activation.
+        """Put the new version in place of a stopped one, or finish an interrupted activation.
 
-        The configuration file gets this identity. Returns what is to be started.
+        The configuration file gets this identity, if any. Returns the files to start.
         """
 
-    def after(self, files: InstanceFiles) -> InstanceFiles:
-        """What is to be started where the activation is done already."""
+    def files_after(self, files: InstanceFiles) -> InstanceFiles:
+        """Return the files to start once the activation is done."""
 
-    def undo(self, files: InstanceFiles, version: str) -> None:
-        """Makes the version before, which ran from these files, the one in use, if that is not so
-        already.
-        """
+    def revert(self, files: InstanceFiles, version: str) -> None:
+        """Put the earlier version, which ran from these files, in use again, if it is not."""
 
 
-def choose(wanted: str, folder: str, binary: str, claimed: Sequence[str], config_file: str, versions: tuple[str, str]) -> dict[str, Any]:
-    """The record of an instance's activation.
+def choose_activation(
+    method: str, folder: str, binary: str, claimed: Sequence[str], config_file: str, versions: tuple[str, str]
+) -> dict[str, Any]:
+    """Return the record of an instance's activation.
 
-    ``wanted`` and ``folder`` are what the user has set, ``binary`` is the file that runs,
-    ``claimed`` the paths by which it may have been started, ``versions`` the running one and the
-    one to stage (empty if that is not known).
+    ``method`` (``auto``, ``folder`` or ``symlink``) and ``folder`` are the user's settings.
+    ``binary``: the running file. ``claimed``: the paths by which the server may have been started.
+    ``versions``: the running version, and the version to stage (empty if unknown).
     """
     link = ""
-    if wanted != "folder":
-        known = folder if folder and (os.path.islink(folder) or wanted == "symlink") else ""
-        link = known or ("" if folder else link_of(os.path.realpath(binary), _followed(claimed), config_file, versions[0]))
+    if method != "folder":
+        known = folder if folder and (os.path.islink(folder) or method == "symlink") else ""
+        link = known or ("" if folder else link_of(os.path.realpath(binary), _with_link_targets(claimed), config_file, versions[0]))
     if link:
-        return _symlink(link, os.path.realpath(binary), *versions)
+        return _symlink_record(link, os.path.realpath(binary), *versions)
     active = os.path.normpath(folder or version_folder(binary))
     doubts = []
-    if wanted == "symlink":
+    if method == "symlink":
         doubts.append(
             {
                 "seen": f"redis_upgrade_activation is symlink, and {binary} was not started through a link to the folder of its version",
-                "why": "It is not known which link to point to the new version",
-                "do": "Name the link in redis_upgrade_redis_folder or redis_upgrade_sentinel_folder, or take the setting away",
+                "why": "The link to point to the new version is not known",
+                "do": "Name the link in redis_upgrade_redis_folder or redis_upgrade_sentinel_folder, or remove the setting",
             }
         )
     return {"method": "folder", "folder": active, "staged": Folders(active).staged, "kept": Folders(active).kept, "doubts": doubts}
 
 
-def _followed(paths: Sequence[str]) -> list[str]:
-    """The paths, and where they lead if they are links to a server, as
-    ``/usr/local/bin/redis-server`` may be.
+def _with_link_targets(paths: Sequence[str]) -> list[str]:
+    """Return the paths, each with the targets of its links: ``/usr/local/bin/redis-server`` may be
+    a link to a server.
     """
     found = []
     for path in paths:
-        followed = path
-        while followed and followed not in found:
-            found.append(followed)
-            followed = target_of(followed)
+        target = path
+        while target and target not in found:
+            found.append(target)
+            target = link_target(target)
     return found
 
 
-def _symlink(link: str, binary: str, running: str, wanted: str) -> dict[str, Any]:
-    target = target_of(link)
+def _symlink_record(link: str, binary: str, running: str, wanted: str) -> dict[str, Any]:
+    target = link_target(link)
     releases = os.path.dirname(target) if target else os.path.join(os.path.dirname(link), "releases")
-    # the release that runs; the link may point elsewhere already
+    # the release of the running binary, since the link may point to another release already
     inner = os.path.relpath(binary, os.path.realpath(releases)).split(os.sep)[0]
     kept = os.path.join(releases, inner) if inner != os.pardir else target
     record = {"method": "symlink", "folder": os.path.normpath(link), "staged": "", "kept": kept, "doubts": []}
@@ -131,7 +130,7 @@ def _symlink(link: str, binary: str, running: str, wanted: str) -> dict[str, Any
 
 
 def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, Any]:
-    """The record for (another) wanted version."""
+    """Return the record with the staged release of another wanted version."""
     if record["method"] != "symlink" or not wanted:
         return dict(record)
     name = os.path.basename(record["kept"]) or wanted
@@ -139,6 +138,7 @@ def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, 
 
 
 def activation_from(record: Mapping[str, Any]) -> Activation:
+    """Return the activation that a record describes."""
     if record["method"] == "package":
         return Packages(record["old_unit"], record["unit"], record["enabled"])
     if record["method"] == "symlink":

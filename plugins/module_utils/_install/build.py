@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Built versions, as a folder or an archive: what is in them, found out without unpacking or
-running anything.
-"""
+"""The contents of a built version in a folder or archive, read without unpacking."""
 
 from __future__ import annotations
 
@@ -23,16 +21,17 @@ from .folders import SERVER_PLACES, server_in
 __all__ = ["Contents", "archive_contents", "folder_contents", "verify_checksum"]
 
 STATE = "Nothing was placed and no server was touched"
-_BLOCK = 4096  # what file systems give a file at least
+_BLOCK = 4096  # the smallest unit in which file systems allot space
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """``bytes`` is the room that it needs on a disk; ``server`` the server's name in it, empty if
-    there is none.
+    """The contents of a built version.
 
-    ``machine`` is what the server is built for, empty if it is no ELF file.
+    ``bytes``: the disk space that the version needs. ``server``: the server's path in the version,
+    empty if there is none. ``machine``: the machine that the server is built for, empty if the
+    server is no ELF file.
     """
 
     bytes: int
@@ -40,11 +39,13 @@ class Contents:
     machine: str
 
 
-def verify_checksum(path: str, wanted: str) -> str:
-    """The SHA-256 checksum of a file; raises PreconditionFailed unless it is the wanted one
-    (``sha256:`` may precede it).
+def verify_checksum(path: str, given: str) -> str:
+    """Return the SHA-256 checksum of a file; raise PreconditionFailed unless it equals the given
+    one.
+
+    The given checksum may begin with ``sha256:``.
     """
-    if not wanted:
+    if not given:
         raise PreconditionFailed(f"no checksum was given for {path}", state=STATE, advice="Set redis_binaries_checksum to its SHA-256")
     found = hashlib.sha256()
     try:
@@ -53,22 +54,22 @@ def verify_checksum(path: str, wanted: str) -> str:
                 found.update(block)
     except OSError as error:
         raise PreconditionFailed(f"{path} cannot be read: {error}", state=STATE, advice="Correct redis_binaries_source") from error
-    expected = wanted[len("sha256:") :] if wanted.startswith("sha256:") else wanted
+    expected = given[len("sha256:") :] if given.startswith("sha256:") else given
     if found.hexdigest() != expected.lower():
         raise PreconditionFailed(
             f"{path} has the checksum {found.hexdigest()}, expected was {expected}",
             state=STATE,
-            advice="Fetch it again, or correct redis_binaries_checksum; what lies in redis_binaries_cache may be deleted",
+            advice="Fetch the archive again, or correct redis_binaries_checksum; redis_binaries_cache may be emptied",
         )
     return found.hexdigest()
 
 
 def folder_contents(folder: str) -> Contents:
-    """What a folder holds. Raises PreconditionFailed if it cannot be read."""
+    """Return the contents of a folder. Raises PreconditionFailed if the folder cannot be read."""
     used = 0
     try:
         for parent, _folders, names in os.walk(folder):
-            used += _BLOCK + sum(_room(os.stat(os.path.join(parent, name)).st_size) for name in names)
+            used += _BLOCK + sum(_allotted(os.stat(os.path.join(parent, name)).st_size) for name in names)
         server = server_in(folder)
         return Contents(used, os.path.relpath(server, folder) if server else "", machine_of(server) if server else "")
     except OSError as error:
@@ -76,11 +77,11 @@ def folder_contents(folder: str) -> Contents:
 
 
 def archive_contents(path: str) -> Contents:
-    """What a tar archive (also compressed with gzip, bzip2 or xz) holds below the one folder at its
+    """Return the contents of a tar archive (also gzip, bzip2 or xz), below the one folder at its
     top.
 
-    All of it is read, so that a truncated archive is found out. Raises PreconditionFailed for one
-    that is damaged, that has not one folder at its top, or that would write elsewhere.
+    The whole archive is read, so that truncation is detected. Raises PreconditionFailed if the
+    archive is damaged, has not exactly one folder at its top, or would write outside that folder.
     """
     try:
         with tarfile.open(path) as archive:
@@ -94,9 +95,9 @@ def archive_contents(path: str) -> Contents:
         raise PreconditionFailed(
             f"{path} is truncated, damaged, or no tar archive (gzip, bzip2 and xz are known): {error}",
             state=STATE,
-            advice="Make or fetch it again, and give the checksum of the whole file",
+            advice="Make or fetch the archive again, and give the checksum of the whole file",
         ) from error
-    used = sum(_room(member.size) for member in members.values())
+    used = sum(_allotted(member.size) for member in members.values())
     return Contents(used, posixpath.join(*server.split("/")[1:]) if server else "", machine_in(start))
 
 
@@ -114,19 +115,17 @@ def _require_one_folder(path: str, members: dict[str, tarfile.TarInfo]) -> None:
 
 
 def _server_among(members: dict[str, tarfile.TarInfo]) -> str:
-    """The name of the server's file; where that is a link, of the file that it leads to. Empty if
-    there is none.
-    """
+    """Return the name of the server's file, with links followed; empty if there is none."""
     top = next(iter(members)).split("/")[0]
     for place in SERVER_PLACES:
-        member = _followed(posixpath.join(top, place), members)
+        member = _follow_links(posixpath.join(top, place), members)
         if member is not None and member.isfile() and member.mode & stat.S_IXUSR:
             return member.name
     return ""
 
 
-def _followed(name: str, members: dict[str, tarfile.TarInfo]) -> tarfile.TarInfo | None:
-    """The member with this name, or that its links lead to; None if there is none."""
+def _follow_links(name: str, members: dict[str, tarfile.TarInfo]) -> tarfile.TarInfo | None:
+    """Return the member with this name, with links followed; None if there is none."""
     for _link in range(8):
         member = members.get(name)
         if member is None or not (member.issym() or member.islnk()):
@@ -136,13 +135,12 @@ def _followed(name: str, members: dict[str, tarfile.TarInfo]) -> tarfile.TarInfo
 
 
 def _read_to_the_end(archive: tarfile.TarFile) -> None:
-    """What is compressed has a checksum of its own after the last member; reading that far checks
-    it.
-    """
+    """Read the rest of the archive, since compression puts a checksum behind the last member."""
     if archive.fileobj is not None:
         while archive.fileobj.read(1 << 20):
             pass
 
 
-def _room(size: int) -> int:
+def _allotted(size: int) -> int:
+    """Return the bytes that a file of this size takes on a disk."""
     return -(-size // _BLOCK) * _BLOCK or _BLOCK

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Carrying an instance's own files from one place to another: each one whole or not at all, with
-its owner and mode.
-"""
+"""Copying an instance's own files to another version, whole and with their owner and mode."""
 
 from __future__ import annotations
 
@@ -14,25 +12,24 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .._atomic_write import FileIdentity, replacing
+from .._host.process import is_shipped_program
 from .._server.config_file import directives, read_text
 
-__all__ = ["ConfigCopier", "carry_file", "inside", "named_files", "own_like"]
-
-_PROGRAMS = re.compile(r"(redis|valkey)-(server|sentinel|cli|benchmark|check-\w+)$")  # what a new version brings itself
+__all__ = ["ConfigCopier", "copy_file", "inside", "named_files", "own_like"]
 
 
 def inside(path: str, folder: str) -> bool:
-    """Whether a path is the folder or below it, by their names."""
+    """Return whether a path is the folder or below the folder, judged by name only."""
     return os.path.commonpath([os.path.abspath(path), os.path.abspath(folder)]) == os.path.abspath(folder)
 
 
 def named_files(text: str) -> list[tuple[str, str]]:
-    """Directive and path (as written) of all that a configuration may mean by the name of a file."""
+    """Return the directive and the word, as written, of every word that may name a file."""
     return [(name, word) for name, lines in directives(text).items() for words in lines for word in words if word]
 
 
-def carry_file(source: str, target: str, identity: FileIdentity | None = None, change: Callable[[str], str] | None = None) -> None:
-    """Copies a file with its owner and mode (or this ``identity``), and its text changed if wanted."""
+def copy_file(source: str, target: str, identity: FileIdentity | None = None, change: Callable[[str], str] | None = None) -> None:
+    """Copy a file with its owner and mode, or with ``identity``; ``change`` edits the text."""
     os.makedirs(os.path.dirname(target), exist_ok=True)
     with open(source, "rb") as old:
         content = old.read()
@@ -43,28 +40,29 @@ def carry_file(source: str, target: str, identity: FileIdentity | None = None, c
 
 
 def own_like(source: str, target: str) -> None:
-    """Gives a new version and all in it the owner of the one in use, if we are root; carried files
-    keep theirs.
+    """Give the files of a new version the owner of the version in use, if this process is root.
+
+    Files that were copied from the version in use keep their own owner.
     """
     owner = os.stat(source)
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
     for folder, _folders, names in os.walk(target):
         for path in (folder, *(os.path.join(folder, name) for name in names)):
-            carried = os.path.join(source, os.path.relpath(path, target))
-            is_program = os.path.isdir(path) or bool(_PROGRAMS.match(os.path.basename(path)))
-            if is_program or not os.path.exists(carried):
+            original = os.path.join(source, os.path.relpath(path, target))
+            is_shipped = os.path.isdir(path) or is_shipped_program(os.path.basename(path))
+            if is_shipped or not os.path.exists(original):
                 os.lchown(path, owner.st_uid, owner.st_gid)
 
 
 @dataclass(frozen=True)
 class ConfigCopier:
-    """What of a configuration lies in a version folder, and carrying that into the folder of the
-    next version.
+    """Copies the part of a configuration that lies in a version folder into the next version's
+    folder.
 
-    ``name`` is what the instance calls its folder, ``source`` where the files are now, ``target``
-    where the next version is. ``aliases`` are other paths of ``source``; where a configuration has
-    them, its copy has ``name`` instead.
+    ``name``: the path by which the instance knows its folder. ``source``: the folder that holds the
+    files now. ``target``: the folder of the next version. ``aliases``: other paths of ``source``,
+    which the copies replace by ``name``.
     """
 
     name: str
@@ -72,59 +70,60 @@ class ConfigCopier:
     target: str
     aliases: tuple[str, ...] = ()
 
-    def named(self, path: str) -> str:
-        """The path by the name that the instance has for its folder."""
+    def unaliased(self, path: str) -> str:
+        """Return the path with the folder's own name in place of an alias."""
         for alias in self.aliases:
             if inside(path, alias):
                 return os.path.normpath(os.path.join(self.name, os.path.relpath(path, alias)))
         return path
 
-    def now_at(self, path: str) -> str:
-        """Where a file is now; files elsewhere stay where they are."""
-        path = self.named(path)
+    def current_path(self, path: str) -> str:
+        """Return the path at which a file is now; unchanged for a path outside the folder."""
+        path = self.unaliased(path)
         return os.path.join(self.source, os.path.relpath(path, self.name)) if inside(path, self.name) else path
 
     def files(self, config_file: str) -> list[str]:
-        """The configuration file and what it names, as far as that lies in the version folder,
-        relative to the folder.
+        """Return the configuration file and the files that it names, relative to the version
+        folder.
 
-        Names without a leading slash are looked for beside the configuration file, where the server
-        is started.
+        Only files in the version folder count. Names without a leading slash count from the folder
+        of the configuration file, in which the server is started.
         """
-        config_file = self.named(config_file)
-        home, found, unread, read = os.path.dirname(config_file), {config_file}, [config_file], set()
+        config_file = self.unaliased(config_file)
+        folder, found, unread, read = os.path.dirname(config_file), {config_file}, [config_file], set()
         while unread:
             path = unread.pop()
             read.add(path)
-            for name, word in named_files(read_text(self.now_at(path))):
-                for named in self._existing(self.named(os.path.join(home, word)), name):
+            for name, word in named_files(read_text(self.current_path(path))):
+                for named in self._matching(self.unaliased(os.path.join(folder, word)), name):
                     found.add(named)
                     if name == "include" and named not in read:
                         unread.append(named)
         relative = (os.path.relpath(path, self.name) for path in found)
-        return sorted({path for path in relative if not path.startswith("..") and not _PROGRAMS.match(os.path.basename(path))})
+        return sorted({path for path in relative if not path.startswith("..") and not is_shipped_program(os.path.basename(path))})
 
-    def _existing(self, path: str, directive: str) -> list[str]:
-        """The files that a path means (an include may have a pattern), unless the next version
-        brings them itself.
+    def _matching(self, path: str, directive: str) -> list[str]:
+        """Return the files that a path matches (an include may be a pattern); none for a module
+        that the next version ships.
         """
         if not inside(path, self.name):
             return [path] if directive == "include" and os.path.isfile(path) else []
-        here = self.now_at(path)
+        current = self.current_path(path)
         if directive == "loadmodule" and os.path.exists(os.path.join(self.target, os.path.relpath(path, self.name))):
             return []
-        matching = glob.glob(here) if directive == "include" and glob.has_magic(here) else [here]
+        matching = glob.glob(current) if directive == "include" and glob.has_magic(current) else [current]
         return [os.path.join(self.name, os.path.relpath(file, self.source)) for file in matching if os.path.isfile(file)]
 
-    def carry(self, config_file: str, identity: FileIdentity | None) -> None:
-        """Copies all of them; the configuration file gets this identity."""
-        config_file = self.named(config_file)
+    def copy(self, config_file: str, identity: FileIdentity | None) -> None:
+        """Copy the files; the configuration file's copy gets this identity, if any."""
+        config_file = self.unaliased(config_file)
         for path in self.files(config_file):
             own = identity if os.path.normpath(os.path.join(self.name, path)) == os.path.normpath(config_file) else None
-            carry_file(os.path.join(self.source, path), os.path.join(self.target, path), own, self._renamed if self.aliases else None)
+            change = self._replace_aliases if self.aliases else None
+            copy_file(os.path.join(self.source, path), os.path.join(self.target, path), own, change)
 
-    def _renamed(self, text: str) -> str:
-        """The text with the folder's own name for its aliases; comments stay as they are."""
+    def _replace_aliases(self, text: str) -> str:
+        """Return the text with aliases replaced by the folder's own name, except in comments."""
         for alias in self.aliases:
             pattern = re.compile(rf"(?<=[\s\"']){re.escape(alias)}(?=[/\s\"']|$)")
             lines = text.splitlines(keepends=True)

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""For which machines programs are built: the header of ELF files."""
+"""The machine that a program is built for, from the header of its ELF file."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["HEADER_BYTES", "BuildTarget", "machine_here", "machine_in", "machine_of", "target_of"]
+__all__ = ["HEADER_BYTES", "BuildTarget", "build_target_of", "machine_here", "machine_in", "machine_of"]
 
 HEADER_BYTES = 20
 # e_machine of the ELF header, and the name that `uname -m` has for it
@@ -26,7 +26,7 @@ _MACHINES = {
 
 
 class BuildTarget(NamedTuple):
-    """What a program is built for. Two programs run on the same machine if these are equal."""
+    """The machine that a program is built for; equal targets mean the same machine."""
 
     number: int
     bits: int
@@ -40,8 +40,8 @@ class BuildTarget(NamedTuple):
         return name if self.bits == usual else f"{name} ({self.bits} bits)"
 
 
-def target_of(header: bytes) -> BuildTarget | None:
-    """What the first 20 bytes of a file say; None if it is no ELF file (a script, for example)."""
+def build_target_of(header: bytes) -> BuildTarget | None:
+    """Parse the first 20 bytes of a file; None if that is no ELF file (a script, for example)."""
     if len(header) < HEADER_BYTES or header[:4] != b"\x7fELF" or header[4] not in (1, 2) or header[5] not in (1, 2):
         return None
     little_endian = header[5] == 1
@@ -49,21 +49,19 @@ def target_of(header: bytes) -> BuildTarget | None:
 
 
 def machine_in(header: bytes) -> str:
-    """The same as `uname -m` says it; empty if it is no ELF file."""
-    found = target_of(header)
+    """Return a header's machine as `uname -m` names it; empty if the file is no ELF file."""
+    found = build_target_of(header)
     return str(found) if found else ""
 
 
 def machine_of(path: str) -> str:
-    """What a program is built for; empty if it is no ELF file. Raises OSError."""
+    """Return the machine that a program is built for; empty for no ELF file. Raises OSError."""
     with open(path, "rb") as file:
         return machine_in(file.read(HEADER_BYTES))
 
 
 def machine_here() -> str:
-    """What the programs of this host are built for, as the one that runs this is one of them; empty
-    if unknown.
-    """
+    """Return the machine of the running Python, thus of this host's programs; empty if unknown."""
     try:
         return machine_of("/proc/self/exe")
     except OSError:

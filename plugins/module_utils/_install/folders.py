@@ -1,13 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Version folders: the staged version takes the place of the running one by renames that survive
-being killed.
+"""Version folders: their contents, and activation by renames that a killed run may interrupt.
 
-Three names beside each other: ``redis`` (in use), ``redis.new`` (staged) and ``redis.old`` (kept).
+Three folders have one parent: ``redis`` (in use), ``redis.new`` (staged) and ``redis.old`` (kept).
 Activation copies the configuration into the staged folder, renames ``redis`` to ``redis.old`` and
-``redis.new`` to ``redis``. Whatever a killed run has left is recognised by which of the three
-exist.
+``redis.new`` to ``redis``. The state that a killed run leaves is recognised by which of the three
+folders exist.
 """
 
 from __future__ import annotations
@@ -31,27 +30,27 @@ __all__ = [
     "Folders",
     "copy_version",
     "origin_of",
+    "outdated_files",
     "put_in_place",
     "require_version_in",
     "server_in",
-    "started_from",
-    "to_update",
     "version_in",
+    "with_server_in",
 ]
 
 SERVER_PLACES = tuple(sub + name for sub in ("", "bin/", "src/") for name in ("redis-server", "valkey-server"))
 NO_SERVER = "holds no redis-server or valkey-server (at its top, in bin or in src)"
-_ORIGIN = ".sentinelops-redis"  # a file in a version folder that says what it was made from
+_ORIGIN = ".sentinelops-redis"  # the file in a version folder that records the origin of the folder
 
 
 def server_in(folder: str) -> str | None:
-    """The server's executable in a version folder (at its top, in ``bin`` or in ``src``), or None."""
+    """Return the server in a folder (at its top, in ``bin`` or ``src``); None if there is none."""
     candidates = [os.path.join(folder, place) for place in SERVER_PLACES]
     return next((path for path in candidates if os.access(path, os.X_OK) and os.path.isfile(path)), None)
 
 
 def version_in(folder: str) -> str:
-    """The version of the server in a folder; empty if there is none that runs."""
+    """Return the version of the server in a folder; empty if there is no server that runs."""
     server = server_in(folder)
     try:
         return binary_version(server) if server else ""
@@ -59,11 +58,11 @@ def version_in(folder: str) -> str:
         return ""
 
 
-def to_update(source: str, path: str) -> list[str]:
-    """The files of a source folder that are missing in another one, or differ there; relative
-    names.
+def outdated_files(source: str, path: str) -> list[str]:
+    """Return the relative names of the source folder's files that are missing or differ in
+    ``path``.
 
-    The server comes last: a folder that was copied in part does not hold the new version.
+    The server comes last, so that a partly copied folder does not hold the new version.
     """
     found = []
     for folder, _folders, names in os.walk(source):
@@ -75,11 +74,12 @@ def to_update(source: str, path: str) -> list[str]:
 
 
 def _same(one: str, other: str) -> bool:
+    """Return whether two files have the same mode and content."""
     return os.path.isfile(other) and os.stat(one).st_mode == os.stat(other).st_mode and filecmp.cmp(one, other, shallow=False)
 
 
 def copy_version(source: str, path: str, names: Sequence[str]) -> None:
-    """Copies files with their modes; each one appears whole or not at all."""
+    """Copy files with their modes; each file appears whole or not at all."""
     for name in names:
         target = os.path.join(path, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -88,7 +88,7 @@ def copy_version(source: str, path: str, names: Sequence[str]) -> None:
 
 
 def origin_of(path: str) -> str:
-    """What a version folder was made from, as put_in_place() was told; empty if that is not known."""
+    """Return the origin of a version folder, as given to put_in_place(); empty if unknown."""
     try:
         return read_text(os.path.join(path, _ORIGIN)).strip()
     except (OSError, SentinelOpsError):
@@ -96,8 +96,9 @@ def origin_of(path: str) -> str:
 
 
 def put_in_place(source: str, path: str, origin: str) -> None:
-    """Makes a folder the version folder ``path`` by a rename, whatever was there; ``path`` is never
-    there in part.
+    """Rename a folder to the version folder ``path``, whose earlier content is removed.
+
+    ``path`` never holds a part of a version.
     """
     write_atomically(os.path.join(source, _ORIGIN), origin + "\n", mode=0o644)
     replaced = path + ".replaced"
@@ -109,7 +110,7 @@ def put_in_place(source: str, path: str, origin: str) -> None:
 
 
 def require_version_in(folder: str, version: str) -> None:
-    """Raises PreconditionFailed unless a staged folder holds this version and it runs here."""
+    """Raise PreconditionFailed unless a staged folder holds this version, and that runs here."""
     found = version_in(folder)
     if found != version:
         raise PreconditionFailed(
@@ -119,18 +120,20 @@ def require_version_in(folder: str, version: str) -> None:
         )
 
 
-def started_from(folder: str, files: InstanceFiles) -> InstanceFiles:
-    """The server may have another place in the new version's folder (src, bin), or another name
+def with_server_in(folder: str, files: InstanceFiles) -> InstanceFiles:
+    """Return the files with the folder's server as the executable.
+
+    A new version may have the server in another subfolder (src, bin), or by another name
     (valkey-server).
     """
-    there = inside(files.executable, folder) and os.path.isfile(files.executable)
-    found = None if there else server_in(folder)
+    is_present = inside(files.executable, folder) and os.path.isfile(files.executable)
+    found = None if is_present else server_in(folder)
     return replace(files, executable=found) if found else files
 
 
 @dataclass(frozen=True)
 class Folders:
-    """The version folder of one instance and the names beside it."""
+    """The version folder of one instance, with the staged and the kept folder beside it."""
 
     active: str
 
@@ -146,15 +149,15 @@ class Folders:
         return self.active + ".old"
 
     def interrupted(self) -> bool:
-        """Whether a run was killed between the two renames of an activation."""
+        """Return whether a run was killed between the two renames of an activation."""
         return not os.path.isdir(self.active) and os.path.isdir(self.kept)
 
     def in_use(self) -> str:
-        """Where the files of the running (or just stopped) version are."""
+        """Return the folder that holds the running (or just stopped) version."""
         return self.kept if self.interrupted() else self.active
 
-    def places(self) -> list[str]:
-        """The folders in which something is made, or renamed."""
+    def changed_folders(self) -> list[str]:
+        """Return the folders in which an activation makes or renames something."""
         return [os.path.dirname(self.active)]
 
     def installed_version(self) -> str:
@@ -169,69 +172,66 @@ class Folders:
     def activated(self, version: str) -> bool:
         return os.path.isdir(self.active) and not os.path.isdir(self.staged) and self.in_place(version)
 
-    def moved(self, executable: str) -> bool:
-        """Whether an instance runs from elsewhere, as a package's server does until it is upgraded."""
+    def runs_elsewhere(self, executable: str) -> bool:
+        """Return whether an executable is outside the version folder, as a package's server is."""
         return bool(executable) and not inside(executable, self.active)
 
     @property
-    def _carrier(self) -> ConfigCopier:
+    def copier(self) -> ConfigCopier:
         return ConfigCopier(self.active, self.in_use(), self.staged)
 
-    def now_at(self, path: str) -> str:
-        """Where a file is while the folder has another name; files elsewhere stay where they are."""
-        return self._carrier.now_at(path)
+    def current_path(self, path: str) -> str:
+        """Return the path at which a file is now, also if the folder has another name meanwhile."""
+        return self.copier.current_path(path)
 
     def new_server(self) -> str:
         return server_in(self.staged) or ""
 
-    def changes_place(self, executable: str) -> bool:
-        """Whether the staged version's server will have another path than the executable in use."""
-        return self.moved(executable) or not os.path.isfile(os.path.join(self.staged, os.path.relpath(executable, self.active)))
-
-    def to_copy(self, config_file: str) -> list[str]:
-        return self._carrier.files(config_file)
+    def changes_server_path(self, executable: str) -> bool:
+        """Return whether the staged server will have another path than the executable in use."""
+        return self.runs_elsewhere(executable) or not os.path.isfile(os.path.join(self.staged, os.path.relpath(executable, self.active)))
 
     def require_staged(self, version: str) -> None:
         require_version_in(self.staged, version)
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Puts the staged version in place; finishes an interrupted activation. There may be no
-        version in place yet.
-        """
-        self._carrier.carry(files.config_file, identity)
+        """Swap the folders, or finish an interrupted swap; there may be no version in use yet."""
+        self.copier.copy(files.config_file, identity)
         if os.path.isdir(self.in_use()):
             own_like(self.in_use(), self.staged)
         if os.path.isdir(self.active):
-            self._free_kept()
+            self._rename_earlier_kept()
             os.rename(self.active, self.kept)
         os.rename(self.staged, self.active)
-        return self.after(files)
+        return self.files_after(files)
 
-    def after(self, files: InstanceFiles) -> InstanceFiles:
-        return started_from(self.active, files)
+    def files_after(self, files: InstanceFiles) -> InstanceFiles:
+        return with_server_in(self.active, files)
 
-    def examine(self, files: InstanceFiles) -> None:
-        """Renaming needs nothing."""
+    def require_activatable(self, files: InstanceFiles) -> None:
+        """Do nothing: a rename needs neither space nor another program."""
 
-    def undo(self, files: InstanceFiles, version: str) -> None:
-        if self.moved(files.executable):
-            self.withdraw()
+    def revert(self, files: InstanceFiles, version: str) -> None:
+        if self.runs_elsewhere(files.executable):
+            self.return_to_staged()
         elif not self.in_place(version):
-            self.put_back()
+            self.restore_kept()
 
-    def put_back(self) -> None:
-        """Undoes an activation: the kept version is in use again, the new one is staged again."""
+    def restore_kept(self) -> None:
+        """Swap the folders back: the kept version is in use again, the new version staged again."""
         if not os.path.isdir(self.kept):
-            raise OperationFailed(f"there is no {self.kept} to put back", state=f"{self.active} is as it was")
+            raise OperationFailed(f"there is no {self.kept} to restore", state=f"{self.active} was not changed")
         if os.path.isdir(self.active):
             if os.path.isdir(self.staged):
-                raise OperationFailed(f"{self.staged} is in the way", advice=f"Move it away: {self.active} would be renamed to it")
+                raise OperationFailed(f"{self.staged} is in the way", advice=f"Move that folder away: {self.active} needs its name")
             os.rename(self.active, self.staged)
         os.rename(self.kept, self.active)
 
-    def withdraw(self) -> None:
-        """Undoes an activation where the instance ran from elsewhere before: the new version is
-        staged again.
+    def return_to_staged(self) -> None:
+        """Rename the new version back to the staged folder, for an instance that ran from
+        elsewhere.
+
+        A version folder that was there before the activation is restored.
         """
         if os.path.isdir(self.staged) or not os.path.isdir(self.active):
             return
@@ -239,12 +239,12 @@ class Folders:
         if os.path.isdir(self.kept):
             os.rename(self.kept, self.active)
 
-    def _free_kept(self) -> None:
-        """A kept folder of an earlier upgrade is set aside under its version, never overwritten."""
+    def _rename_earlier_kept(self) -> None:
+        """Rename the kept folder of an earlier upgrade after its version; no folder is replaced."""
         if not os.path.isdir(self.kept):
             return
         name = f"{self.kept}.{version_in(self.kept) or 'unknown'}"
-        aside, number = name, 2
-        while os.path.exists(aside):
-            aside, number = f"{name}-{number}", number + 1
-        os.rename(self.kept, aside)
+        new_name, number = name, 2
+        while os.path.exists(new_name):
+            new_name, number = f"{name}-{number}", number + 1
+        os.rename(self.kept, new_name)

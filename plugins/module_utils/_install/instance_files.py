@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files of one instance, and by whom it is stopped and started."""
+"""The files of one instance, and the service manager that stops and starts the instance."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ __all__ = ["InstanceFiles", "log_file_of"]
 
 @dataclass(frozen=True)
 class InstanceFiles:
-    """From what an instance is started, where it logs (empty: not to a file), and by whom it is
-    stopped and started.
-    """
+    """The files that an instance is started from, its log (empty: no log file), and its manager."""
 
     executable: str
     config_file: str
@@ -28,8 +26,10 @@ class InstanceFiles:
 
 
 def log_file_of(config_file: str) -> str:
-    """The log file that a configuration file names, made absolute by its ``dir``; empty if the log
+    """Return the absolute path of the log file that a configuration file names; empty if the log
     goes to stdout.
+
+    A relative name counts from ``dir``, or from the folder of the configuration file.
     """
     lines = directives(read_text(config_file))
     path = (lines.get("logfile") or [[""]])[-1][0]

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the packages of Redis to those of Valkey: another unit, user, and other places of
-configuration, data and logs.
+"""Activation from Redis's packages to Valkey's, which have another unit and user, and other paths
+of configuration, data and logs.
 
-Both are installed side by side. While the instance is down its configuration and data are copied to
-where the new unit has them; what the old unit has is not changed, so that it can be started again
-as it was.
+Both packages are installed side by side. While the instance is down, its configuration and data are
+copied to the paths of the new unit. The files of the old unit are not changed, so that a rollback
+only starts the old unit again.
 """
 
 from __future__ import annotations
@@ -23,23 +23,25 @@ from typing import Any, Mapping
 
 from .._atomic_write import FileIdentity
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from .._host.disk_space import free_bytes
 from .._host.process import binary_version
 from .._host.service import THIS_HOST, Host
 from .._host.systemd import UNITS, Systemd
 from .._server.config_file import directives, read_text
-from .copy_files import carry_file, inside, named_files
+from .copy_files import copy_file, inside, named_files
 from .instance_files import InstanceFiles
-from .package_paths import Places, new_name
+from .package_paths import PackagePaths, new_name
 
 __all__ = ["Packages", "package_record"]
 
+# The first line of a copied configuration file; written last, so that it marks a complete copy.
 _MARK = "# Copied by the Ansible collection sentinelops.redis from"
 _CONFIG = re.compile(r"(?<=\s)(/[^\s\"']+\.conf)(?=\s|$)")
 _DATA = {"dbfilename": "dump.rdb", "appendfilename": "appendonly.aof", "appenddirname": "appendonlydir"}
 
 
 def package_record(service: Mapping[str, Any], executable: str, server: str, product: str) -> dict[str, Any]:
-    """The record of an activation by packages; what stands against it is in its doubts."""
+    """Return the record of an activation by packages; reasons against it are in its doubts."""
     unit = str(service.get("unit") or "")
     seen, do = "", "Move it into a version folder instead (redis_upgrade_redis_folder, redis_upgrade_sentinel_folder)"
     if service.get("manager") != "systemd":
@@ -50,8 +52,8 @@ def package_record(service: Mapping[str, Any], executable: str, server: str, pro
         seen = f"it runs {server}, and the packages to install are those of {product}"
         do = f"Only packages of Valkey in place of those of Redis are supported. {do}"
     elif "redis" not in unit:
-        seen = f"its unit is called {unit}, so that it is not known which unit of Valkey's package stands for it"
-    why = "Packages replace what a package's unit runs"
+        seen = f"its unit is called {unit}, and no unit of Valkey's package corresponds to that"
+    why = "Packages replace only the server that a package's unit runs"
     return {
         "method": "package",
         "folder": "/usr",
@@ -68,32 +70,33 @@ def package_record(service: Mapping[str, Any], executable: str, server: str, pro
 
 
 def _missing_drop_ins(unit: str, units: str = UNITS) -> list[str]:
-    """The drop-ins of a unit for which that of the new package has none."""
+    """Return the drop-ins of a unit that the new package's unit lacks."""
     files = sorted(glob.glob(os.path.join(glob.escape(os.path.join(units, f"{unit}.d")), "*.conf")))
     return [path for path in files if not os.path.exists(new_name(path))]
 
 
 @dataclass(frozen=True)
 class Packages:
-    """The units of one instance: of the package that it runs from, and of the one that it shall run
-    from.
+    """The units of one instance: of the package before the activation, and of the package after.
+
+    ``enabled``: whether the unit in use must be enabled, and the other unit disabled.
     """
 
     old_unit: str
     unit: str
     enabled: bool
     host: Host = THIS_HOST
-    where: Places = field(default_factory=Places)
+    paths: PackagePaths = field(default_factory=PackagePaths)
 
     @property
     def staged(self) -> str:
-        return ""  # the packages know where
+        return ""  # packages are installed, not staged
 
-    def places(self) -> list[str]:
+    def changed_folders(self) -> list[str]:
         return ["/etc", "/var/lib"]
 
     def installed_version(self) -> str:
-        """Of the new package, since the old one stays."""
+        """Return the version of the new package, since the old package stays installed."""
         try:
             return binary_version(self.new_server())
         except SentinelOpsError:
@@ -108,15 +111,15 @@ class Packages:
         return self.installed_version() == version
 
     def activated(self, version: str) -> bool:
-        return False  # activating it again changes nothing, and completes what is not
+        return False  # a second activation completes the first, and otherwise changes nothing
 
-    def moved(self, executable: str) -> bool:
-        return True
+    def runs_elsewhere(self, executable: str) -> bool:
+        return True  # the activation never changes the old package
 
-    def changes_place(self, executable: str) -> bool:
-        return False  # the new unit starts it where it is
+    def changes_server_path(self, executable: str) -> bool:
+        return False  # the new unit names its own server
 
-    def now_at(self, path: str) -> str:
+    def current_path(self, path: str) -> str:
         return path
 
     def new_server(self) -> str:
@@ -131,120 +134,114 @@ class Packages:
                 advice="Install the right version of the package (redis_binaries)",
             )
 
-    def examine(self, files: InstanceFiles) -> None:
-        """Raises PreconditionFailed if there is no room for a second copy of the data."""
-        needed = sum(_size(path) for path in self._data(files))
-        for folder in {self.where.path(os.path.dirname(path)) for path in self._data(files)}:
-            free = shutil.disk_usage(_existing(folder)).free
+    def require_activatable(self, files: InstanceFiles) -> None:
+        """Raise PreconditionFailed if the disk has no space for a second copy of the data."""
+        needed = sum(_total_bytes(path) for path in self._data(files))
+        for folder in {self.paths.new_path(os.path.dirname(path)) for path in self._data(files)}:
+            free = free_bytes(folder)
             if free < needed * 1.1 + 2**20:
                 raise PreconditionFailed(
                     f"its data ({needed} bytes) is copied to {folder}, where {free} bytes are free",
                     state="The version in use was not touched",
-                    advice="Make room; the old data may be removed when the upgrade has ended",
+                    advice="Free space there; the old data may be removed after the upgrade",
                 )
 
-    def after(self, files: InstanceFiles) -> InstanceFiles:
+    def files_after(self, files: InstanceFiles) -> InstanceFiles:
         server, config_file = self._command()
-        log_file = self.where.path(files.log_file)
+        log_file = self.paths.new_path(files.log_file)
         return replace(files, executable=server, config_file=config_file, log_file=log_file, service=Systemd(self.unit, self.host))
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Copies configuration and data of an instance that has been stopped, and enables the new
-        unit instead of the old one.
-        """
-        new = self.after(files)
+        """Copy a stopped instance's configuration and data, and enable the new unit instead."""
+        new = self.files_after(files)
         if not self._is_copied(new.config_file):
             for path in self._data(files):
                 self._copy_data(path)
             for path in self._included(files.config_file):
-                self._copy(path, self.where.path(path), None, "")
-            # the last one, since it tells that all is there
-            self._copy(files.config_file, new.config_file, identity, f"{_MARK} {files.config_file}\n")
+                self._copy_config(path, self.paths.new_path(path), None, "")
+            # copied last, since its mark says that the copy is complete
+            self._copy_config(files.config_file, new.config_file, identity, f"{_MARK} {files.config_file}\n")
         if self.enabled:
             self._enable(self.unit, instead_of=self.old_unit)
         return new
 
-    def undo(self, files: InstanceFiles, version: str) -> None:
-        """The old unit has all that it had. What was there before is put back in the place of our
-        copies.
-        """
+    def revert(self, files: InstanceFiles, version: str) -> None:
+        """Replace our copies by the files that were there before, and enable the old unit again."""
         config_file = self._command()[1]
         if self._is_copied(config_file):
-            for path in map(self.where.path, self._data(files)):
+            for path in map(self.paths.new_path, self._data(files)):
                 _remove(path)
-                if os.path.exists(_aside(path)):
-                    os.replace(_aside(path), path)
-            # the last one, since it tells that there is something to undo
-            os.replace(_aside(config_file), config_file) if os.path.exists(_aside(config_file)) else os.remove(config_file)
-        self.host.run(["systemctl", "reset-failed", "--", self.unit], 30)  # nobody needs to look at it
+                if os.path.exists(_backup_path(path)):
+                    os.replace(_backup_path(path), path)
+            # restored last, since its mark says that there is something to revert
+            os.replace(_backup_path(config_file), config_file) if os.path.exists(_backup_path(config_file)) else os.remove(config_file)
+        # a reverted unit must not stay listed as failed
+        self.host.run(["systemctl", "reset-failed", "--", self.unit], 30)
         if self.enabled:
             self._enable(self.old_unit, instead_of=self.unit)
 
-    # -- what the units say
-    # ---------------------------------------------------------------------------------------------
+    # -- the units
 
     def _show(self, unit: str, *names: str) -> dict[str, str]:
         done = self.host.run(["systemctl", "show", "--no-pager", f"--property={','.join(names)}", "--", unit], 30)
         return dict(line.partition("=")[::2] for line in done.output.splitlines())
 
     def _command(self) -> tuple[str, str]:
-        """The server and the configuration file that the new unit starts."""
-        said = self._show(self.unit, "LoadState", "ExecStart")
-        argv = re.search(r"argv\[\]=(.*?) ;", said.get("ExecStart", ""))
+        """Return the server and the configuration file that the new unit starts."""
+        shown = self._show(self.unit, "LoadState", "ExecStart")
+        argv = re.search(r"argv\[\]=(.*?) ;", shown.get("ExecStart", ""))
         words = argv.group(1) if argv else ""
         config = _CONFIG.search(words)
-        if said.get("LoadState") != "loaded" or not words or not config:
+        if shown.get("LoadState") != "loaded" or not words or not config:
             raise PreconditionFailed(
-                f"the unit {self.unit} is {said.get('LoadState') or 'not known to systemd'}, or starts no server with a configuration file",
+                f"the unit {self.unit} is {shown.get('LoadState') or 'unknown to systemd'}, or starts no server with a configuration file",
                 state="The version in use was not touched",
-                advice="Install the package that has it (redis_binaries_packages)",
+                advice="Install the package that contains the unit (redis_binaries_packages)",
             )
         return words.split()[0], config.group(1)
 
     def _owners(self) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        """User and group ids of the old unit, each with that of the new one."""
-        names = [self._show(unit, "User", "Group") for unit in (self.old_unit, self.unit)]
+        """Return the new unit's user id for the old unit's, and likewise the group id."""
+        shown = [self._show(unit, "User", "Group") for unit in (self.old_unit, self.unit)]
         try:
-            users = [pwd.getpwnam(said["User"]) for said in names]
-            groups = [grp.getgrnam(said["Group"]).gr_gid if said.get("Group") else user.pw_gid for said, user in zip(names, users)]
+            users = [pwd.getpwnam(one["User"]) for one in shown]
+            groups = [grp.getgrnam(one["Group"]).gr_gid if one.get("Group") else user.pw_gid for one, user in zip(shown, users)]
         except KeyError as error:
             raise OperationFailed(f"{self.old_unit} or {self.unit} has no user of its own: {error}") from error
         return {users[0].pw_uid: users[1].pw_uid}, {groups[0]: groups[1]}
 
     def _enable(self, unit: str, instead_of: str) -> None:
-        for words in (["disable", "--", instead_of], ["enable", "--", unit]):  # both have the same alias, so in this order
+        # in this order, since both units have the same alias
+        for words in (["disable", "--", instead_of], ["enable", "--", unit]):
             done = self.host.run(["systemctl", *words], 60)
             if done.code:
                 raise OperationFailed(f"systemctl {' '.join(words)} ended with {done.code}: {done.errors}")
 
-    # -- what is copied
-    # -------------------------------------------------------------------------------------------------
+    # -- the copies
 
     def _data(self, files: InstanceFiles) -> list[str]:
-        """The files and folders with the instance's data, which are in a place of the package."""
+        """Return the files and folders of the instance's data, if in a folder of the package."""
         lines: dict[str, list[list[str]]] = {}
         for path in [*self._included(files.config_file), files.config_file]:
             lines.update(directives(read_text(path)))
         folder = (lines.get("dir") or [["/"]])[-1][0]
-        if files.sentinel or not self.where.has(folder):
+        if files.sentinel or not self.paths.is_packaged(folder):
             return []
         names = [(lines.get(name) or [[default]])[-1][0] for name, default in _DATA.items()]
         return [path for path in (os.path.join(folder, name) for name in names if name) if os.path.exists(path)]
 
     def _included(self, config_file: str) -> list[str]:
-        """The files in the package's places that the configuration, or a file that it includes,
-        names.
-        """
+        """Return the package's configuration files that the main or an included file names."""
         found: list[str] = []
         unread = [config_file]
         while unread:
             path = unread.pop()
             for name, word in named_files(read_text(path)):
                 file = os.path.join(os.path.dirname(config_file), word)
-                for there in glob.glob(file) if name == "include" else [file]:
-                    if self.where.is_configuration(there) and os.path.isfile(there) and there not in (*found, config_file):
-                        found.append(there)
-                        unread += [there] if name == "include" else []
+                for named in glob.glob(file) if name == "include" else [file]:
+                    if self.paths.is_configuration(named) and os.path.isfile(named) and named not in (*found, config_file):
+                        found.append(named)
+                        unread += [named] if name == "include" else []
         return found
 
     @staticmethod
@@ -253,20 +250,19 @@ class Packages:
             return read_text(config_file).startswith(_MARK)
         return False
 
-    def _copy(self, source: str, target: str, identity: FileIdentity | None, mark: str) -> None:
-        """A file of the configuration; one that is there already, as the package brings it, is set
-        aside.
-        """
-        if os.path.exists(target) and not self._is_copied(target) and not os.path.exists(_aside(target)):
-            carry_file(target, _aside(target))
+    def _copy_config(self, source: str, target: str, identity: FileIdentity | None, mark: str) -> None:
+        """Copy a configuration file, after a backup of the file that the package has installed."""
+        if os.path.exists(target) and not self._is_copied(target) and not os.path.exists(_backup_path(target)):
+            copy_file(target, _backup_path(target))
         own = identity or FileIdentity.of(source)
-        carry_file(source, target, self._owned(own), lambda text: mark + self.where.text(text))
+        copy_file(source, target, self._with_new_owner(own), lambda text: mark + self.paths.new_text(text))
 
     def _copy_data(self, path: str) -> None:
-        """Data that is there already and is not what an interrupted run of ours has copied is set
-        aside.
+        """Copy a file or folder with data, after a backup of other data at the target.
+
+        A complete copy of an interrupted run is kept.
         """
-        target = self.where.path(path)
+        target = self.paths.new_path(path)
         partial = target + ".partial"
         if _same(path, target):
             return
@@ -279,42 +275,43 @@ class Packages:
             shutil.copy2(path, partial)
             inner = []
         for copied in [partial, *inner]:
-            self._owned(FileIdentity.of(path if copied == partial else os.path.join(path, os.path.relpath(copied, partial)))).apply_to(
-                copied
-            )
-        if os.path.exists(target) and not os.path.exists(_aside(target)):
-            os.replace(target, _aside(target))
+            original = path if copied == partial else os.path.join(path, os.path.relpath(copied, partial))
+            self._with_new_owner(FileIdentity.of(original)).apply_to(copied)
+        if os.path.exists(target) and not os.path.exists(_backup_path(target)):
+            os.replace(target, _backup_path(target))
         _remove(target)
         os.replace(partial, target)
 
-    def _owned(self, identity: FileIdentity) -> FileIdentity:
+    def _with_new_owner(self, identity: FileIdentity) -> FileIdentity:
         users, groups = self._owners()
         return replace(identity, uid=users.get(identity.uid, identity.uid), gid=groups.get(identity.gid, identity.gid))
 
 
-def _aside(path: str) -> str:
+def _backup_path(path: str) -> str:
+    """Return the name under which a replaced file or folder is kept."""
     return path + ".before-upgrade"
 
 
 def _files_in(path: str) -> list[str]:
-    """The file, or all files in the folder, by their names in it."""
+    """Return the relative names of all files in a folder; one empty name for a file."""
     if not os.path.isdir(path):
         return [""] if os.path.exists(path) else []
     return sorted(os.path.relpath(os.path.join(folder, name), path) for folder, _folders, names in os.walk(path) for name in names)
 
 
-def _facts(path: str) -> list[tuple[str, int, int]]:
+def _sizes_and_times(path: str) -> list[tuple[str, int, int]]:
+    """Return name, size (bytes) and modification time (ns) of each file."""
     found = [(name, os.stat(os.path.join(path, name) if name else path)) for name in _files_in(path)]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether one is a copy of the other, by sizes and times."""
-    return os.path.exists(other) and _facts(one) == _facts(other)
+    """Return whether one path is a copy of the other, by sizes and times."""
+    return os.path.exists(other) and _sizes_and_times(one) == _sizes_and_times(other)
 
 
-def _size(path: str) -> int:
-    return sum(size for _name, size, _time in _facts(path))
+def _total_bytes(path: str) -> int:
+    return sum(size for _name, size, _time in _sizes_and_times(path))
 
 
 def _remove(path: str) -> None:
@@ -322,9 +319,3 @@ def _remove(path: str) -> None:
         shutil.rmtree(path)
     elif os.path.lexists(path):
         os.remove(path)
-
-
-def _existing(folder: str) -> str:
-    while not os.path.isdir(folder):
-        folder = os.path.dirname(folder)
-    return folder

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Releases behind a symbolic link: ``current`` points to ``releases/7.0.7``, and is pointed to
+"""Releases behind a symbolic link: activation points ``current`` from ``releases/7.0.7`` to
 ``releases/7.0.15``.
 
-The link is replaced by a rename, so there is no moment without it; before that a killed run has
-done nothing but copy files into the new release. Releases are never renamed, and none is removed.
+A rename replaces the link, so the link exists at every moment. A run that is killed earlier has
+only copied files into the new release. Releases are never renamed or removed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from .._atomic_write import FileIdentity
 from .._errors import OperationFailed
 from .._host.process import version_folder
 from .copy_files import ConfigCopier, inside, own_like
-from .folders import require_version_in, server_in, started_from, version_in
+from .folders import require_version_in, server_in, version_in, with_server_in
 from .instance_files import InstanceFiles
 
-__all__ = ["Symlink", "link_of", "release_name", "target_of"]
+__all__ = ["Symlink", "link_of", "link_target", "release_name"]
 
 
 def _version_in_name(version: str) -> re.Pattern[str]:
@@ -31,23 +31,24 @@ def _version_in_name(version: str) -> re.Pattern[str]:
 
 
 def release_name(name: str, running: str, wanted: str) -> str:
-    """What the folder of the wanted version is called, after that of the running one:
-    ``redis-7.0.7`` or ``7.0.7``.
+    """Return the folder name of the wanted version, formed like the name of the running version.
+
+    ``redis-7.0.7`` gives ``redis-7.0.15``; a name without the running version gives ``7.0.15``.
     """
     version = _version_in_name(running)
     return version.sub(lambda _found: wanted, name) if running and version.search(name) else wanted
 
 
-def target_of(link: str) -> str:
-    """Where a link points to, as it says, made absolute; empty if it is none."""
+def link_target(link: str) -> str:
+    """Return the absolute path that a link points to, following one link; empty for no link."""
     try:
         return os.path.normpath(os.path.join(os.path.dirname(link), os.readlink(link)))
     except OSError:
         return ""
 
 
-def _links(path: str) -> Iterator[str]:
-    """The links to folders that a path goes through, the last one first."""
+def _folder_links(path: str) -> Iterator[str]:
+    """Yield the links to folders among the parents of a path, the nearest first."""
     while path != os.path.dirname(path):
         path = os.path.dirname(path)
         if os.path.islink(path) and os.path.isdir(path):
@@ -55,27 +56,28 @@ def _links(path: str) -> Iterator[str]:
 
 
 def link_of(binary: str, executables: Sequence[str], config_file: str, version: str) -> str:
-    """The link through which a server runs; empty if there is none.
+    """Return the link to the release that a server runs from; empty if there is none.
 
-    ``binary`` is the file that runs, without links; ``executables`` are the paths by which it may
-    have been started. A link counts if the binary is in the release that it points to, or in one
-    beside that, and the release is named after the version that runs or is what the server's folder
-    is.
+    ``binary``: the running file, without links. ``executables``: the paths by which the server may
+    have been started. A link counts if the binary is in the link's release, or in a release beside
+    that. The release must also bear the running version's name, or be the version folder of one of
+    the executables.
     """
     for path in [*executables, config_file]:
-        for link in _links(path):
+        for link in _folder_links(path):
             release = os.path.realpath(link)
-            whole = path != config_file and release == os.path.realpath(version_folder(path))
-            named = bool(version and _version_in_name(version).search(os.path.basename(release)))
-            if inside(binary, os.path.dirname(release)) and (whole or named) and os.path.dirname(release) != "/":
+            is_version_folder = path != config_file and release == os.path.realpath(version_folder(path))
+            is_named = bool(version and _version_in_name(version).search(os.path.basename(release)))
+            if inside(binary, os.path.dirname(release)) and (is_version_folder or is_named) and os.path.dirname(release) != "/":
                 return link
     return ""
 
 
 @dataclass(frozen=True)
 class Symlink:
-    """The link that one instance runs through, and the releases that it points to: now (``kept``;
-    empty: none), and then.
+    """The link to one instance's release: ``kept`` before the activation, ``staged`` afterwards.
+
+    ``kept`` is empty for an instance that ran from elsewhere.
     """
 
     link: str
@@ -83,15 +85,15 @@ class Symlink:
     kept: str
 
     def in_use(self) -> str:
-        """Where the files of the running (or just stopped) version are."""
-        return target_of(self.link) or self.kept
+        """Return the folder that holds the running (or just stopped) version."""
+        return link_target(self.link) or self.kept
 
     def interrupted(self) -> bool:
-        """Whether there is no link, which none of our runs leaves behind."""
+        """Return whether the link is missing; no run of ours removes a link to a kept release."""
         return bool(self.kept) and not os.path.lexists(self.link)
 
-    def places(self) -> list[str]:
-        """The folders in which something is made, or renamed."""
+    def changed_folders(self) -> list[str]:
+        """Return the folders in which an activation makes or renames something."""
         return [os.path.dirname(path) for path in (self.link, self.staged) if path]
 
     def installed_version(self) -> str:
@@ -104,64 +106,62 @@ class Symlink:
         return version_in(self.link) == version
 
     def activated(self, version: str) -> bool:
-        return target_of(self.link) == self.staged and self.in_place(version)
+        return link_target(self.link) == self.staged and self.in_place(version)
 
     @property
-    def _carrier(self) -> ConfigCopier:
+    def copier(self) -> ConfigCopier:
         releases = [path for path in (self.in_use(), self.kept) if path]
         aliases = dict.fromkeys([*releases, *map(os.path.realpath, releases)])
         return ConfigCopier(self.link, self.in_use(), self.staged, tuple(aliases))
 
-    def named(self, path: str) -> str:
-        """A path through the link, if it is in a release that is in use."""
-        return self._carrier.named(path)
+    def through_link(self, path: str) -> str:
+        """Return the path through the link, for a path in the release in use."""
+        return self.copier.unaliased(path)
 
-    def moved(self, executable: str) -> bool:
-        """Whether an instance runs from elsewhere, as a package's server does until it is upgraded."""
+    def runs_elsewhere(self, executable: str) -> bool:
+        """Return whether an executable is outside the releases, as a package's server is."""
         return bool(executable) and not any(inside(executable, folder) for folder in (self.link, self.kept) if folder)
 
-    def now_at(self, path: str) -> str:
-        return self._carrier.now_at(path)
+    def current_path(self, path: str) -> str:
+        return self.copier.current_path(path)
 
     def new_server(self) -> str:
         return server_in(self.staged) or ""
 
-    def changes_place(self, executable: str) -> bool:
-        """Whether the staged version's server will have another path than the executable in use."""
+    def changes_server_path(self, executable: str) -> bool:
+        """Return whether the staged server will have another path than the executable in use."""
         return not (inside(executable, self.link) and os.path.isfile(os.path.join(self.staged, os.path.relpath(executable, self.link))))
 
     def require_staged(self, version: str) -> None:
         require_version_in(self.staged, version)
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
-        """Points the link to the staged release, into which the configuration has been copied."""
+        """Copy the configuration into the staged release, and point the link to that release."""
         source = self.in_use()
         if source and source != self.staged:
-            self._carrier.carry(files.config_file, identity)
+            self.copier.copy(files.config_file, identity)
             own_like(source, self.staged)
         self._point_to(self.staged)
-        return self.after(files)
+        return self.files_after(files)
 
-    def after(self, files: InstanceFiles) -> InstanceFiles:
-        return started_from(self.link, files)
+    def files_after(self, files: InstanceFiles) -> InstanceFiles:
+        return with_server_in(self.link, files)
 
-    def examine(self, files: InstanceFiles) -> None:
-        """Pointing a link elsewhere needs nothing."""
+    def require_activatable(self, files: InstanceFiles) -> None:
+        """Do nothing: replacing a link needs neither space nor another program."""
 
-    def undo(self, files: InstanceFiles, version: str) -> None:
-        """Points the link to the release that it pointed to; to none where the instance runs from
-        elsewhere again.
-        """
+    def revert(self, files: InstanceFiles, version: str) -> None:
+        """Point the link to the kept release, or remove the link if there was none before."""
         if not self.kept:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.link)
-        elif target_of(self.link) != self.kept:
+        elif link_target(self.link) != self.kept:
             if not os.path.isdir(self.kept):
-                raise OperationFailed(f"there is no {self.kept} to put back", state=f"{self.link} points to {target_of(self.link)}")
+                raise OperationFailed(f"there is no {self.kept} to restore", state=f"{self.link} points to {link_target(self.link)}")
             self._point_to(self.kept)
 
     def _point_to(self, release: str) -> None:
-        """In one step; a link that was relative, or somebody's, stays so."""
+        """Replace the link in one step; a relative link stays relative, and its owner stays."""
         partial = self.link + ".partial"
         with contextlib.suppress(FileNotFoundError):
             os.remove(partial)

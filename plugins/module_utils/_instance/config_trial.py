@@ -1,13 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trying a configuration with a new server beside the running one, which is not touched, and
-leaving nothing behind.
+"""The trial of a configuration with a new server beside the running one, which is not touched.
 
-The new server runs for a moment: without a port, in a folder that is thrown away, without data,
-without replication, and as the user of the running one. That it answers proves that it has read its
-configuration, the files that this names, its users, its certificates, and has loaded its modules:
-all that comes before the first answer.
+The new server runs for a moment: without a port, data or replication, in a temporary folder, and as
+the user of the running server. An answer proves that the new server has read its configuration with
+all included files, users and certificates, and has loaded its modules, since all of that precedes
+the first answer. Nothing is left behind, also if this process is killed.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from .._host.service import THIS_HOST, Host
 from .._host.standby import Standby
 from .._server.config_file import read_text
 from .._wait import Clock, until
-from .config_trial_files import Place, TrialConfig, explain, trial_config
+from .config_trial_files import TrialConfig, TrialPlace, trial_config
+from .config_trial_refusal import Refusal, explain
 
 __all__ = ["Surroundings", "Trial", "surroundings_of", "try_config"]
 
-# Not the system's setting for temporary files: that may be a folder that only the user who runs the
-# module may enter.
+# Not TMPDIR: that folder may be closed to every user but the one that runs the module.
 _TEMPORARY = "/tmp"
 _NOT_INHERITED = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "UPSTART_JOB"}
 _STATE = "Nothing was stopped, and the running server was not touched"
@@ -62,7 +61,7 @@ class HostFiles:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """In which folder, with which variables of the environment and as whom a server is started."""
+    """The folder, the environment variables and the user with which a server is started."""
 
     folder: str
     environment: Mapping[str, str]
@@ -70,26 +69,26 @@ class Surroundings:
 
 
 def surroundings_of(config_file: str, unit: str, owner: Owner | None, host: Host = THIS_HOST) -> Surroundings:
-    """What a unit of systemd says; a plain process is started beside its configuration file, with
-    our environment.
+    """Return the surroundings that a unit of systemd sets.
+
+    Without a unit, a server is started in the folder of its configuration file, with the
+    environment of this process.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     folder = os.path.dirname(config_file)
     if unit:
-        asked = ["systemctl", "show", "--no-pager", "--property=WorkingDirectory,Environment", "--", unit]
-        said = dict(line.partition("=")[::2] for line in host.run(asked, 30).output.splitlines())
-        folder = said.get("WorkingDirectory", "").lstrip("!-")
+        command = ["systemctl", "show", "--no-pager", "--property=WorkingDirectory,Environment", "--", unit]
+        shown = dict(line.partition("=")[::2] for line in host.run(command, 30).output.splitlines())
+        folder = shown.get("WorkingDirectory", "").lstrip("!-")
         folder = folder if os.path.isabs(folder) else "/"
         with contextlib.suppress(ValueError):
-            environment.update(setting.partition("=")[::2] for setting in shlex.split(said.get("Environment", "")))
+            environment.update(setting.partition("=")[::2] for setting in shlex.split(shown.get("Environment", "")))
     return Surroundings(folder, environment, owner)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What is tried: the new server's executable with a configuration file; ``version_folder`` is
-    the one in use.
-    """
+    """A new server's executable and the configuration file to try; ``version_folder`` is in use."""
 
     executable: str
     new_folder: str
@@ -102,9 +101,10 @@ class Trial:
 
 
 @contextlib.contextmanager
-def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Standby]]:
-    """A folder of the owner, which is removed in the end; also if we are killed, together with what
-    was noted as started.
+def _temporary_folder(owner: Owner | None, executable: str) -> Iterator[tuple[str, Standby]]:
+    """Yield a folder of the owner, and the standby that cleans up if this process is killed.
+
+    The standby kills the server whose pid was noted, and removes the folder.
     """
     folder = tempfile.mkdtemp(prefix="redis-trial-", dir=_TEMPORARY)
 
@@ -127,10 +127,8 @@ def _throw_away(owner: Owner | None, executable: str) -> Iterator[tuple[str, Sta
 
 
 @contextlib.contextmanager
-def _dead_port() -> Iterator[int]:
-    """A port that we hold and at which nobody listens, on all addresses: whoever connects is
-    refused.
-    """
+def _closed_port() -> Iterator[int]:
+    """Yield a port that refuses connections on all addresses: bound, but not listened on."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
         held.bind(("", 0))
         yield int(held.getsockname()[1])
@@ -146,7 +144,7 @@ def _write(config: TrialConfig, owner: Owner | None) -> None:
 
 
 def _answers(path: str) -> bool:
-    """Whether a server answers on its socket, with whatever."""
+    """Return whether a server answers on its socket, with a reply or an error."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(0.5)
         try:
@@ -158,42 +156,44 @@ def _answers(path: str) -> bool:
 
 
 def _kill(started: Started) -> None:
-    """Ends the server at once, and what it has started; it has no data."""
+    """Kill the server, which has no data, and all processes of its session."""
     if started.process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(started.process.pid, signal.SIGKILL)
         started.process.wait()
 
 
-def try_config(trial: Trial, where: Surroundings, wait_s: float, clock: Clock) -> list[str]:
-    """Raises PreconditionFailed with the new server's own words if it does not start with the
-    configuration.
+def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: Clock) -> list[str]:
+    """Return the real names of the configuration files that the new server has read.
 
-    Returns the files that it has read, those that stand for others under their real names.
+    Raises PreconditionFailed with the server's own words if the server does not start.
     """
-    with _throw_away(where.owner, trial.executable) as (folder, standby), _dead_port() as port:
-        nothing = shutil.which("true") or ""
-        place = Place(folder, port, nothing, where.folder, trial.version_folder, trial.new_folder)
+    with _temporary_folder(surroundings.owner, trial.executable) as (folder, standby), _closed_port() as port:
+        no_op = shutil.which("true") or ""
+        place = TrialPlace(folder, port, no_op, surroundings.folder, trial.version_folder, trial.new_folder)
         config = trial_config(trial.config_file, trial.sentinel, HostFiles(), place)
         if config is None:
             raise PreconditionFailed(
                 f"the configuration file {trial.config_file} cannot be read",
                 state=_STATE,
-                advice="Check the path, and that the module runs as root or as the user of the server (become)",
+                advice="Check the path, and run the module as root or as the user of the server (become)",
             )
-        _write(config, where.owner)
-        _run(trial, config, place, where, standby, wait_s, clock)
+        _write(config, surroundings.owner)
+        _run(trial, config, place, surroundings, standby, wait_s, clock)
         return sorted({file.source for file in config.files})
 
 
-def _run(trial: Trial, config: TrialConfig, place: Place, where: Surroundings, standby: Standby, wait_s: float, clock: Clock) -> None:
+def _run(
+    trial: Trial, config: TrialConfig, place: TrialPlace, surroundings: Surroundings, standby: Standby, wait_s: float, clock: Clock
+) -> None:
+    """Start the new server, and kill it after its answer; raise PreconditionFailed without one."""
     with tempfile.TemporaryFile() as output:
         arguments = trial.arguments(config.files[0].path)
-        started = start_detached(arguments, where.folder, output, where.owner, where.environment, dies_with_us=True)
+        started = start_detached(arguments, surroundings.folder, output, surroundings.owner, surroundings.environment, dies_with_us=True)
         standby.note(phase="trial", pid=started.process.pid)
         try:
             waited = until(
-                lambda: (started.ended(), _answers(place.socket)),
+                lambda: (started.exit_code(), _answers(place.socket)),
                 lambda seen: seen[0] is not None or seen[1],
                 deadline_s=wait_s,
                 interval_s=0.02,
@@ -202,16 +202,18 @@ def _run(trial: Trial, config: TrialConfig, place: Place, where: Surroundings, s
         finally:
             _kill(started)
         code, answered = waited.seen
-        if answered and code is None:
-            return
-        refusal = explain(started.printed(), config)
-        what = "refuses" if code is not None else f"neither answers nor ends within {wait_s:g} s with"
-        raise PreconditionFailed(
-            f"the new server {trial.executable} {what} {refusal if refusal.file else f'{trial.config_file}: {refusal}'}",
-            state=_STATE,
-            advice="Mend that in such a way that the running version can read it, too, and run again",
-            config_file=refusal.file or trial.config_file,
-            line=refusal.line,
-            reason=refusal.reason,
-            output=refusal.output,
-        )
+        if not answered or code is not None:
+            verb = "refuses" if code is not None else f"neither answers nor ends within {wait_s:g} s with"
+            raise _refused(trial, verb, explain(started.printed(), config))
+
+
+def _refused(trial: Trial, verb: str, refusal: Refusal) -> PreconditionFailed:
+    return PreconditionFailed(
+        f"the new server {trial.executable} {verb} {refusal if refusal.file else f'{trial.config_file}: {refusal}'}",
+        state=_STATE,
+        advice="Correct the configuration so that the running version can read it, too, and run again",
+        config_file=refusal.file or trial.config_file,
+        line=refusal.line,
+        reason=refusal.reason,
+        output=refusal.output,
+    )

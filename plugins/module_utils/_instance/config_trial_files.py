@@ -1,34 +1,31 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The configuration with which a new server is tried beside the running one: purely, from the texts
-of the real files.
+"""The configuration with which a new server is tried, made from the texts of the real files.
 
-Every line stays where it is, so that the new server's parser sees what it will have to read, and
-its line numbers are the real ones. Only what acts on the world is taken out of the lines, or is set
-again at the end, where the last value counts: where it listens and writes, that it is a replica,
-and for a Sentinel every address that it would connect to.
+Every line keeps its place, so that the new server parses the real lines under their real numbers.
+Only lines with an effect outside the trial are taken out, or overridden at the end of the file,
+where the last value counts. These are the addresses and files of the server, its role of a replica,
+and every address that a Sentinel would connect to. All functions are pure, but for the reader of
+files that they are given.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass, field
-from typing import Callable, Iterator, NamedTuple, Protocol, Sequence
+from typing import Callable, Iterator, Protocol, Sequence
 
 from .._install.copy_files import inside
 from .._server.config_file import quote_sentinel_secrets, quoted, split_args
-from .._server.log import judge_log
-from .._server.secret_directives import secrets_of
+from .config_secrets import distinct_secrets
 
-__all__ = ["Files", "Place", "Refusal", "TrialConfig", "TrialFile", "explain", "trial_config"]
+__all__ = ["Files", "TrialConfig", "TrialFile", "TrialPlace", "trial_config"]
 
-# They replicate, write to the real log, give files away, or listen beside `port`; all take what
-# they always took.
+# Directives that replicate, write to the real log, give files away, or listen beside `port`. Every
+# server version accepts any value of these.
 _TAKEN_OUT = {"replicaof", "slaveof", "logfile", "unixsocketgroup", "rdma-port", "rdma-bind"}
-# Paths that are opened after the whole configuration has been read, so below `dir` if they are
-# relative.
+# Paths that the server opens after the whole configuration was read; relative ones are below `dir`.
 _PATHS = {
     "aclfile",
     "tls-ca-cert-dir",
@@ -39,52 +36,45 @@ _PATHS = {
     "tls-dh-params-file",
     "tls-key-file",
 }
-# Without a port nobody can reach the server but by its socket, in a folder that only its user may
-# enter.
-_EVERYWHERE = ("port 0", "daemonize no", "supervised no", "syslog-enabled no", "loglevel notice", "unixsocketperm 700")
-_DATA_NODE = ('save ""', "appendonly no", "cluster-enabled no")
+# Without a port, only the user of the server can connect: by a socket in a folder of that user.
+_FOR_ALL = ("port 0", "daemonize no", "supervised no", "syslog-enabled no", "loglevel notice", "unixsocketperm 700")
+_FOR_DATA_NODES = ('save ""', "appendonly no", "cluster-enabled no")
 _SCRIPTS = ("notification-script", "client-reconfig-script")
-# shorter ones would make the server's words unreadable, and stand in no message but the line itself
-_SHORTEST_SECRET = 4
-_PREFIX = re.compile(r"^\d+:[A-Z] \d+ \w+ \d{4} [\d:.]+ [.\-*#] ")
-_SEVERAL = set("*?[")
-# What the server says of a line without telling which one it is: it has read the whole file by
-# then.
-_NAMED = {"user": re.compile(r"for the user named '(.*?)'"), "loadmodule": re.compile(r"Can't load module from (.*?):")}
+_PATTERN_CHARACTERS = set("*?[")
 
 
 class Files(Protocol):
     """The files of the host."""
 
     def read(self, path: str) -> str | None:
-        """The text of a file; None if there is none that can be read."""
+        """Return the text of a file; None if there is no readable file."""
 
     def matching(self, pattern: str) -> list[str]:
-        """The files that a pattern of the shell means, sorted."""
+        """Return the files that match a shell pattern, sorted."""
 
     def exists(self, path: str) -> bool:
-        """Whether there is such a file."""
+        """Return whether there is such a file."""
 
     def executable(self, path: str) -> bool:
-        """Whether there is such a program."""
+        """Return whether there is such a program."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the trial takes place.
+class TrialPlace:
+    """The folders and addresses of a trial.
 
-    ``folder``: the throw-away folder. ``dead_port``: a port at which nobody listens, on no address
-    of 127.0.0.0/8. ``nothing``: a program that does nothing; empty if there is none.
-    ``start_folder``: where the server is started. ``replaced`` and ``replaced_by``: the version
-    folder in use, and the new one that will take its place.
+    ``folder``: the temporary folder. ``closed_port``: a port on which nobody listens, on any
+    address of 127.0.0.0/8. ``no_op``: a program that does nothing; empty if there is none.
+    ``start_folder``: the folder in which the server is started. ``version_folder``: the version
+    folder in use; ``new_folder``: the folder that will replace it.
     """
 
     folder: str
-    dead_port: int
-    nothing: str
+    closed_port: int
+    no_op: str
     start_folder: str
-    replaced: str = ""
-    replaced_by: str = ""
+    version_folder: str = ""
+    new_folder: str = ""
 
     @property
     def socket(self) -> str:
@@ -93,8 +83,10 @@ class Place:
 
 @dataclass(frozen=True)
 class TrialFile:
-    """A file that the new server reads, and the real one for which it stands, line by line; it may
-    be that itself.
+    """A file that the new server reads, and the real file (``source``) for which it stands.
+
+    Line by line, ``text`` corresponds to the text of the real file (``original``). ``path`` equals
+    ``source`` if the real file itself is read.
     """
 
     path: str
@@ -105,18 +97,49 @@ class TrialFile:
 
 @dataclass(frozen=True)
 class TrialConfig:
-    """All files, the main one first, and all words that must not be shown."""
+    """All files of a trial, the main file first, and all words that must not be shown."""
 
     files: tuple[TrialFile, ...]
     secrets: tuple[str, ...]
 
     def to_write(self) -> Iterator[TrialFile]:
-        """The throw-away ones."""
+        """Return the temporary files."""
         return (file for file in self.files if file.path != file.source)
 
 
+def trial_config(config_file: str, sentinel: bool, files: Files, place: TrialPlace) -> TrialConfig | None:
+    """Return the files with which to try a configuration file; None if that cannot be read."""
+    reader = _Reader(files, place.start_folder, quote_sentinel_secrets if sentinel else str)
+    main = reader.read(config_file)
+    if main is None:
+        return None
+    writer = _Writer(files, place, sentinel, reader.folder)
+    writer.write(main, "trial.conf", _overriding_lines(main, sentinel, place))
+    words = [line.words for line in main.all_lines()]
+    return TrialConfig(tuple(writer.made), distinct_secrets([*words, *_acl_users(main, reader.folder, files)]))
+
+
+def _overriding_lines(main: _File, sentinel: bool, place: TrialPlace) -> list[str]:
+    """Return the lines that override earlier ones at the end of the main file."""
+    last: dict[str, list[str]] = {line.words[0].lower(): line.words[1:] for line in main.all_lines() if line.words}
+    paths = (("dir", place.folder), ("pidfile", os.path.join(place.folder, "pid")), ("unixsocket", place.socket))
+    lines = [*_FOR_ALL, *(() if sentinel else _FOR_DATA_NODES), *(f"{name} {quoted(path)}" for name, path in paths)]
+    if "tls-port" in last:
+        lines.append("tls-port 0")
+        if last["tls-port"] != ["0"]:
+            # makes the server read its certificates without a TLS port
+            lines.append("tls-replication yes")
+    return lines
+
+
+def _acl_users(main: _File, folder: str, files: Files) -> list[list[str]]:
+    """Return the words of each line of the ACL file."""
+    paths = [line.words[1] for line in main.all_lines() if len(line.words) == 2 and line.words[0].lower() == "aclfile"]
+    text = files.read(os.path.join(folder, paths[-1])) if paths and paths[-1] else None
+    return [split_args(line) or [] for line in (text or "").split("\n")]
+
+
 # -- reading
-# ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -140,19 +163,20 @@ class _File:
 
 
 class _Reader:
-    """Reads a file and what it includes, as the server does: relative paths count from where `dir`
-    has led so far.
+    """Reads a file and its includes as the server does.
+
+    Relative paths count from ``folder``: the start folder, or the value of the last `dir` so far.
     """
 
-    def __init__(self, files: Files, start_folder: str, mend: Callable[[str], str]) -> None:
-        self._files, self._mend = files, mend
+    def __init__(self, files: Files, start_folder: str, repair: Callable[[str], str]) -> None:
+        self._files, self._repair = files, repair
         self.folder = start_folder
 
     def read(self, path: str, above: tuple[str, ...] = ()) -> _File | None:
         text = self._files.read(path) if path not in above else None
         if text is None:
             return None
-        original = self._mend(text)
+        original = self._repair(text)
         return _File(path, original, [self._line(line, (*above, path)) for line in original.split("\n")])
 
     def _line(self, text: str, above: tuple[str, ...]) -> _Line:
@@ -164,28 +188,25 @@ class _Reader:
             self.folder = os.path.normpath(os.path.join(self.folder, words[1]))
         elif name == "include" and len(words) == 2:
             path = os.path.join(self.folder, words[1])
-            several = bool(_SEVERAL & set(path)) and not self._files.exists(path)
-            found = [self.read(one, above) for one in (self._files.matching(path) if several else [path])]
+            is_pattern = bool(_PATTERN_CHARACTERS & set(path)) and not self._files.exists(path)
+            found = [self.read(one, above) for one in (self._files.matching(path) if is_pattern else [path])]
             line.included = [file for file in found if file is not None]
         return line
 
 
 # -- writing
-# ----------------------------------------------------------------------------------------------------------
 
 
 class _Writer:
-    """Makes the throw-away files."""
+    """Makes the temporary files."""
 
-    def __init__(self, files: Files, place: Place, sentinel: bool, folder: str) -> None:
+    def __init__(self, files: Files, place: TrialPlace, sentinel: bool, folder: str) -> None:
         self._files, self._place, self._sentinel, self._folder = files, place, sentinel, folder
-        self._dead = 1
+        self._last_address = 1
         self.made: list[TrialFile] = []
 
     def write(self, file: _File, name: str, end: Sequence[str] = ()) -> str:
-        """The path at which to include the file: that of a throw-away copy, or its own where
-        nothing has to be changed.
-        """
+        """Return the path to include: a temporary copy, or the file itself if no line changes."""
         index = len(self.made)
         path = os.path.join(self._place.folder, name)
         self.made.append(TrialFile(path, "", file.path, file.original))
@@ -203,16 +224,16 @@ class _Writer:
         if name == "include" and line.included:
             return self._include(line)
         if name == "loadmodule" and len(words) > 1:
-            return self._with(line, [name, self._module(words[1]), *words[2:]])
+            return self._with_words(line, [name, self._module(words[1]), *words[2:]])
         if name in _PATHS and len(words) == 2 and words[1]:
-            return self._with(line, [name, os.path.join(self._folder, words[1])])
+            return self._with_words(line, [name, os.path.join(self._folder, words[1])])
         if name == "sentinel" and self._sentinel and len(words) > 2:
-            return self._with(line, self._harmless(words))
+            return self._with_words(line, self._isolated(words))
         return line.text
 
     @staticmethod
-    def _with(line: _Line, words: Sequence[str]) -> str:
-        """The line with other words; as it was if they are the same."""
+    def _with_words(line: _Line, words: Sequence[str]) -> str:
+        """Return the line with other words; unchanged if the words are the same."""
         if list(words[1:]) == line.words[1:]:
             return line.text
         return " ".join([words[0], *(quoted(word) for word in words[1:])])
@@ -220,154 +241,29 @@ class _Writer:
     def _include(self, line: _Line) -> str:
         paths = [self.write(file, f"include-{len(self.made)}.conf") for file in line.included]
         if len(paths) == 1:
-            return self._with(line, ["include", paths[0]])
+            return self._with_words(line, ["include", paths[0]])
         collected = os.path.join(self._place.folder, f"include-{len(self.made)}.conf")
         text = "".join(f"include {quoted(path)}\n" for path in paths)
         self.made.append(TrialFile(collected, text, line.included[0].path, ""))
         return f"include {quoted(collected)}"
 
     def _module(self, path: str) -> str:
-        """A module comes from the new version folder if it is there, as it does after the folders
-        have been swapped.
-        """
+        """Return the path of a module: in the new version folder if that ships the module."""
         found, place = os.path.join(self._folder, path), self._place
-        if place.replaced and place.replaced_by and inside(found, place.replaced):
-            brought = os.path.join(place.replaced_by, os.path.relpath(found, place.replaced))
-            return brought if self._files.exists(brought) else found
+        if place.version_folder and place.new_folder and inside(found, place.version_folder):
+            shipped = os.path.join(place.new_folder, os.path.relpath(found, place.version_folder))
+            return shipped if self._files.exists(shipped) else found
         return found
 
-    def _harmless(self, words: list[str]) -> list[str]:
-        """A Sentinel's directive with an address at which nobody is, and with a script that does
-        nothing.
-        """
+    def _isolated(self, words: list[str]) -> list[str]:
+        """Return a Sentinel's directive with a closed address, and with no script."""
         name = words[1].lower()
         if name == "monitor":
-            return [*words[:3], *("127.0.0.1", str(self._place.dead_port))[: len(words[3:5])], *words[5:]]
+            return [*words[:3], *("127.0.0.1", str(self._place.closed_port))[: len(words[3:5])], *words[5:]]
         if name.startswith("known-"):
-            self._dead += 1  # two of a kind must not have the same address
-            address = f"127.0.{self._dead // 250}.{self._dead % 250 + 1}"
-            return [*words[:3], *(address, str(self._place.dead_port))[: len(words[3:5])], *words[5:]]
-        if name in _SCRIPTS and self._place.nothing and len(words) == 4 and self._files.executable(words[3]):
-            return [*words[:3], self._place.nothing]
+            self._last_address += 1  # no two addresses of a kind may be equal
+            address = f"127.0.{self._last_address // 250}.{self._last_address % 250 + 1}"
+            return [*words[:3], *(address, str(self._place.closed_port))[: len(words[3:5])], *words[5:]]
+        if name in _SCRIPTS and self._place.no_op and len(words) == 4 and self._files.executable(words[3]):
+            return [*words[:3], self._place.no_op]
         return words
-
-
-def trial_config(config_file: str, sentinel: bool, files: Files, place: Place) -> TrialConfig | None:
-    """The files with which to try a configuration file; None if it cannot be read."""
-    reader = _Reader(files, place.start_folder, quote_sentinel_secrets if sentinel else str)
-    main = reader.read(config_file)
-    if main is None:
-        return None
-    writer = _Writer(files, place, sentinel, reader.folder)
-    writer.write(main, "trial.conf", _end(main, sentinel, place))
-    return TrialConfig(tuple(writer.made), _secrets([*main.all_lines(), *_users(main, reader.folder, files)]))
-
-
-def _end(main: _File, sentinel: bool, place: Place) -> list[str]:
-    """What is set again at the end."""
-    last: dict[str, list[str]] = {line.words[0].lower(): line.words[1:] for line in main.all_lines() if line.words}
-    paths = (("dir", place.folder), ("pidfile", os.path.join(place.folder, "pid")), ("unixsocket", place.socket))
-    lines = [*_EVERYWHERE, *(() if sentinel else _DATA_NODE), *(f"{name} {quoted(path)}" for name, path in paths)]
-    if "tls-port" in last:
-        lines.append("tls-port 0")
-        if last["tls-port"] != ["0"]:
-            lines.append("tls-replication yes")  # certificates are read then, although nobody listens
-    return lines
-
-
-# -- what the server says
-# ---------------------------------------------------------------------------------------------
-
-
-def _users(main: _File, folder: str, files: Files) -> list[_Line]:
-    paths = [line.words[1] for line in main.all_lines() if len(line.words) == 2 and line.words[0].lower() == "aclfile"]
-    text = files.read(os.path.join(folder, paths[-1])) if paths and paths[-1] else None
-    return [_Line(line, split_args(line) or []) for line in (text or "").split("\n")]
-
-
-def _secrets(lines: Sequence[_Line]) -> tuple[str, ...]:
-    found = {secret for line in lines if line.words for secret in secrets_of(line.words) if len(secret) >= _SHORTEST_SECRET}
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-class Refusal(NamedTuple):
-    """Why a server did not start: in its own words, and where (file empty, line 0: not in a line of
-    a file).
-    """
-
-    reason: str
-    file: str
-    line: int
-    text: str
-    output: list[str]
-
-    def __str__(self) -> str:
-        where = f"{self.file}, line {self.line}: " if self.file else ""
-        return f"{where}{self.text + ': ' if self.text else ''}{self.reason}"
-
-
-def explain(output: str, config: TrialConfig) -> Refusal:
-    """What a server has printed that did not start, without secrets and with the real names of the
-    files.
-    """
-    file, number = _located(output, config)
-    said = [_shown(line, config) for line in output.splitlines() if line.strip() and not line.startswith(">>> '")]
-    fatal = next((index for index, line in enumerate(said) if line.startswith("Reading the configuration file")), None)
-    if fatal is None:
-        findings = judge_log(output)
-        spoken = [_shown(line, config) for line in (*findings.errors, *findings.warnings)] or said[-3:]
-        reason = "; ".join(_PREFIX.sub("", line) for line in spoken) or "it printed nothing"
-        file, number = _named(output, config)
-        return Refusal(reason, file, number, _directive(file, number, config), said[-15:])
-    reason = "; ".join(said[fatal + 1 :])
-    return Refusal(reason, file, number, _directive(file, number, config), said[-15:])
-
-
-def _located(output: str, config: TrialConfig) -> tuple[str, int]:
-    """The server tells the line and its text, but not in which file; empty if it is a line of ours."""
-    found = re.search(r"at line (\d+)\s*\n>>> '(.*)'\s*$", output, re.MULTILINE)
-    for file in config.files if found else ():
-        lines, number = _lines_of(file), int(found.group(1)) if found else 0
-        if found and number <= len(lines) and lines[number - 1].strip() == found.group(2):
-            return file.source, number
-    return "", 0
-
-
-def _named(output: str, config: TrialConfig) -> tuple[str, int]:
-    """The line with the user or module that the server names; empty if it names none that is in a
-    file.
-    """
-    for name, pattern in _NAMED.items():
-        found = pattern.search(output)
-        for file in config.files if found else ():
-            for number, text in enumerate(_lines_of(file), 1):
-                words = split_args(text) or []
-                if found and len(words) > 1 and (words[0].lower(), words[1]) == (name, found.group(1)):
-                    return file.source, number
-    return "", 0
-
-
-def _lines_of(file: TrialFile) -> list[str]:
-    return file.text.split("\n")[: len(file.original.split("\n"))]
-
-
-def _directive(path: str, number: int, config: TrialConfig) -> str:
-    """The real line, with its secrets blotted out."""
-    original = next((file.original for file in config.files if file.source == path and file.original), "")
-    text = original.split("\n")[number - 1].strip() if number and original else ""
-    words = split_args(text)
-    if words is None:
-        return text.split(" ", 1)[0] + " ..."  # quotes are unbalanced: what is a secret cannot be told
-    secrets = secrets_of(words) if words else []
-    if not secrets:
-        return text
-    hidden = [next((word.replace(secret, "***") for secret in secrets if secret and word.endswith(secret)), word) for word in words]
-    return " ".join(hidden)
-
-
-def _shown(text: str, config: TrialConfig) -> str:
-    for secret in config.secrets:
-        text = text.replace(secret, "***")
-    for file in config.files:
-        text = text.replace(file.path, file.source)
-    return text

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only the preflight wants to know of an instance: rights, write rate, memory, disks, clock,
-leftovers. Reads only.
+"""Facts of one instance for the preflight: rights, write rate, memory, disks, clock and leftovers.
 
-It comes on top of the survey's record, under the key ``examined``; JSON types, sizes in bytes.
+Reads only. The facts are part of the survey's record, under the key ``examined``: JSON types, sizes
+in bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import time
 from typing import Any, Mapping
 
 from .._errors import AccessDenied, PreconditionFailed, SentinelOpsError
-from .._host.facts import available_memory, lock_holder, may_write, programs_bytes, room
+from .._host.disk_space import file_system_of
+from .._host.facts import available_memory, lock_holder, may_write, programs_bytes
 from .._records.journal import read_journal
 from .._server.acl import denied_on_node, denied_on_sentinel
 from .._server.commands import Server
@@ -25,9 +26,9 @@ from .._server.info import parse_info
 from .._topology.shard import config_values
 from .._wait import Clock
 
-__all__ = ["examine", "journal_or_reason", "not_surveyed"]
+__all__ = ["journal_or_reason", "not_surveyed", "readiness_facts"]
 
-RATE_FOR_S = 0.5  # how long the write rate of a master is measured
+RATE_FOR_S = 0.5  # the time for which the write rate of a master is measured
 SETTINGS = (
     "repl-backlog-size",
     "maxmemory",
@@ -38,7 +39,7 @@ SETTINGS = (
 
 
 def journal_or_reason(path: str) -> tuple[dict[str, Any] | None, str]:
-    """The journal, and why it cannot be read."""
+    """Return the journal, and the reason if it cannot be read."""
     try:
         return read_journal(path), ""
     except PreconditionFailed as error:
@@ -46,18 +47,21 @@ def journal_or_reason(path: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def not_surveyed(server: Server, kind: str, journal: dict[str, Any] | None, error: SentinelOpsError) -> dict[str, Any]:
-    """The record of an instance that answers, but does not tell what the survey asks."""
+    """Return the record of an instance whose survey failed, with the error under ``refused``."""
     login: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal, "role": "unreachable"}
     denied = isinstance(error, AccessDenied)
     refused = {"message": error.message, "advice": error.advice, "denied": denied, "right": denied and "NOPERM" in error.message}
     return {**login, "answers": False, "stopped": False, "error": str(error), "refused": refused}
 
 
-def examine(server: Server, record: Mapping[str, Any], journal_path: str, asked_at_s: float, clock: Clock) -> dict[str, Any]:
-    """``asked_at_s``: the controller's time of day when it sent us here; 0 if it did not say."""
+def readiness_facts(server: Server, record: Mapping[str, Any], journal_path: str, asked_at_s: float, clock: Clock) -> dict[str, Any]:
+    """Return the facts for the preflight, on top of an instance's survey record.
+
+    ``asked_at_s``: the controller's time of day when it started this task; 0 if unknown.
+    """
     found: dict[str, Any] = {
         "clock": {"asked_at_s": asked_at_s, "host_s": time.time()},
-        "notes": _notes(os.path.dirname(journal_path)),
+        "notes": _undo_files(os.path.dirname(journal_path)),
         "rights": {},
         **_host(record),
     }
@@ -65,7 +69,7 @@ def examine(server: Server, record: Mapping[str, Any], journal_path: str, asked_
     if record.get("answers") or refused.get("right"):
         found["rights"] = denied_on_sentinel(server) if record["kind"] == "sentinel" else denied_on_node(server)
     if record.get("answers") and record["kind"] == "redis":
-        # it has answered the survey: what it is now, the run will see
+        # no finding: the instance has answered the survey, and the run itself checks again
         with contextlib.suppress(SentinelOpsError):
             found.update(_data_node(server, record, clock))
     return found
@@ -76,39 +80,38 @@ def _host(record: Mapping[str, Any]) -> dict[str, Any]:
     folder, data = str(record.get("folder", "")), str(record.get("dir", ""))
     if folder:
         needed = programs_bytes(folder, str(record.get("executable", "")))
-        found["versions"] = {**room(os.path.dirname(folder)), "needed": needed, "left": os.path.isdir(folder + ".new")}
+        found["versions"] = {**file_system_of(os.path.dirname(folder)), "needed": needed, "left": os.path.isdir(folder + ".new")}
     if data:
-        found["data"] = room(data)
+        found["data"] = file_system_of(data)
     if record.get("pid") and record.get("config_identity"):
         found["writable"] = may_write(record["pid"], record["config_file"])
     return found
 
 
-def _notes(folder: str) -> list[dict[str, Any]]:
-    """What handovers have noted on this host and not erased, and which process is at one now (0:
-    none).
+def _undo_files(folder: str) -> list[dict[str, Any]]:
+    """Return the undo files of handovers on this host, and of handovers that run now.
+
+    ``held_by``: the process that holds the lock beside an undo file, 0 if there is none.
     """
-    found = []
+    found: dict[str, dict[str, Any]] = {}
     for path in sorted(glob.glob(os.path.join(glob.escape(folder), "handover-*.json"))):
-        note: dict[str, Any] = {"path": path, "changes": [], "error": ""}
+        found[path] = {"path": path, "changes": [], "error": "", "held_by": 0}
         try:
             with open(path, encoding="utf-8") as file:
-                note["changes"] = [f"{one['setting']} of {one['address']} (was {one['original']})" for one in json.load(file)["overrides"]]
+                changes = json.load(file)["overrides"]
+                found[path]["changes"] = [f"{one['setting']} of {one['address']} (was {one['original']})" for one in changes]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            note["error"] = str(error) or type(error).__name__
-        found.append(note)
-    locks = sorted(glob.glob(os.path.join(glob.escape(folder), "handover-*.json.lock")))
-    held = {path: lock_holder(path) for path in locks}
-    by_path = {note["path"]: note for note in found}
-    for path, holder in held.items():
+            found[path]["error"] = str(error) or type(error).__name__
+    for lock in sorted(glob.glob(os.path.join(glob.escape(folder), "handover-*.json.lock"))):
+        holder, path = lock_holder(lock), lock[: -len(".lock")]
         if holder:
-            note = by_path.get(path[: -len(".lock")]) or {"path": path, "changes": [], "error": ""}
-            note["held_by"] = holder
-            by_path[note["path"]] = note
-    return [{"held_by": 0, **note} for _path, note in sorted(by_path.items())]
+            known = path if path in found else lock
+            found[known] = {"path": known, "changes": [], "error": "", **found.get(known, {}), "held_by": holder}
+    return [file for _path, file in sorted(found.items())]
 
 
 def _data_node(server: Server, record: Mapping[str, Any], clock: Clock) -> dict[str, Any]:
+    """Return memory, files, failures and write rate of a data node; the rate only of a master."""
     begun_s, info = clock.now_s(), parse_info(server.command("INFO"))
     config = config_values(server, *SETTINGS)
     dump = os.path.join(str(record.get("dir", "")), config.get("dbfilename") or "dump.rdb")
@@ -140,8 +143,8 @@ def _number(fields: Mapping[str, str], name: str) -> int:
 
 
 def replica_limit(text: str) -> list[int]:
-    """Hard limit, soft limit (bytes) and seconds of ``client-output-buffer-limit`` for replicas;
-    zeros where there is no limit.
+    """Return hard limit, soft limit (bytes) and seconds of ``client-output-buffer-limit`` for
+    replicas; zeros if there is no limit.
     """
     words = text.split()
     for position, word in enumerate(words[:-3]):

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Surveying one instance on its own host: what runs, from which files, in which role; or what its
-journal says.
+"""The survey of one instance on its own host: what runs, from which files and in which role.
 
-The record is a dictionary of JSON types, since it travels through Ansible facts to the plan.
+A stopped instance is described by its journal. The record is a dictionary of JSON types, since it
+travels through Ansible facts to the plan.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, Callable
 
 from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
+from .._host.disk_space import existing_folder
 from .._host.process import binary_version, executable_of, machine_id, owner_of
 from .._host.systemd import service_of
-from .._host.unit_files import when_stopped
-from .._install.activation import activation_from, choose, restaged
+from .._host.unit_files import manager_when_stopped
+from .._install.activation import activation_from, choose_activation, restaged
 from .._install.folders import version_in
 from .._install.packages import package_record
 from .._install.symlink import Symlink
@@ -28,7 +29,7 @@ from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
 
-__all__ = ["Wanted", "files_of", "survey"]
+__all__ = ["SurveyRequest", "files_of", "survey"]
 
 NODE_CONFIG = (
     "dir",
@@ -48,12 +49,11 @@ def _absolute_log(path: str, folder: str) -> str:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the user has set for an instance: by whom it is started, its version folder, how and
-    what is activated.
+class SurveyRequest:
+    """The user's settings for an instance: its service manager, version folder and activation.
 
-    ``product`` is what the packages have that are activated, ``redis`` or ``valkey``. ``rollback``:
-    what the instance ran before is wanted, too.
+    ``version``: the version to stage. ``product``: the product of the packages to activate,
+    ``redis`` or ``valkey``. ``rollback``: whether to include the version before the upgrade.
     """
 
     manager: str = "auto"
@@ -64,19 +64,19 @@ class Wanted:
     rollback: bool = False
 
 
-def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
-    """Where the instance's files are. ``config_identity`` is None if the file cannot be seen."""
+def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], request: SurveyRequest) -> dict[str, Any]:
+    """Return the instance's files; ``config_identity`` is None if the file is not visible."""
     claimed, config_file = info.get("executable", ""), info.get("config_file", "")
     executable = executable_of(node.pid, claimed)
-    if wanted.activation == "package":
-        record = package_record(service, executable, node.server, wanted.product)
+    if request.activation == "package":
+        record = package_record(service, executable, node.server, request.product)
     else:
         claims = [claimed, str(service.get("program", ""))]
-        record = choose(wanted.activation, wanted.folder, executable, claims, config_file, (node.version, wanted.version))
+        record = choose_activation(request.activation, request.folder, executable, claims, config_file, (node.version, request.version))
     activation = activation_from(record)
     if isinstance(activation, Symlink):
-        record["doubts"] += _doubts_of_link(activation, config_file, str(service.get("manager")))
-        executable, config_file = activation.named(executable), activation.named(config_file)
+        record["doubts"] += _link_doubts(activation, config_file, str(service.get("manager")))
+        executable, config_file = activation.through_link(executable), activation.through_link(config_file)
     owner = owner_of(node.pid)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
@@ -88,40 +88,34 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], want
         "activation": record,
         "process_owner": owner._asdict() if owner else None,
         "our_uid": os.geteuid(),
-        "machine": machine_id(_existing(activation.places()[-1])),
+        "machine": machine_id(existing_folder(activation.changed_folders()[-1])),
     }
 
 
-def _doubts_of_link(activation: Symlink, config_file: str, manager: str) -> list[dict[str, str]]:
-    """A configuration file that is named without the link; a plain process is started by us, and
-    with the link.
+def _link_doubts(activation: Symlink, config_file: str, manager: str) -> list[dict[str, str]]:
+    """Return the doubt about a configuration file that the start does not name through the link.
+
+    There is none for a plain process, which the module itself starts through the link.
     """
-    if manager == "process" or activation.named(config_file) == config_file:
+    if manager == "process" or activation.through_link(config_file) == config_file:
         return []
     return [
         {
             "seen": f"it was started with the configuration file {config_file}, which is in the release that {activation.link} points to",
-            "why": "It cannot be told whether it would be started with that one again, or with the one in the new release",
-            "do": f"Start it with {activation.named(config_file)}, or move the file out of the release",
+            "why": "The next start may use that file again, or the file in the new release",
+            "do": f"Start it with {activation.through_link(config_file)}, or move the file out of the release",
         }
     ]
 
 
-def _existing(folder: str) -> str:
-    """The folder, or the nearest one above it that exists."""
-    while not os.path.isdir(folder) and folder != os.path.dirname(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
 def _staging(record: dict[str, Any]) -> dict[str, Any]:
-    """Which versions are in use, and staged beside it."""
+    """Return the version in use and the staged one, and whether an activation is possible."""
     activation = activation_from(record)
     return {
         "installed_version": activation.installed_version(),
         "staged_version": activation.staged_version(),
         "interrupted": activation.interrupted(),
-        "folder_writable": all(os.access(_existing(folder), os.W_OK) for folder in activation.places()),
+        "folder_writable": all(os.access(existing_folder(folder), os.W_OK) for folder in activation.changed_folders()),
     }
 
 
@@ -155,9 +149,9 @@ def _sentinel(server: Server, info: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _stopped(error: ConnectionFailed, journal: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
-    """The record of an instance that an earlier run stopped and did not start again."""
-    known: list[str] = [
+def _stopped(error: ConnectionFailed, journal: dict[str, Any], request: SurveyRequest) -> dict[str, Any]:
+    """Return the record of an instance that an earlier run stopped and did not start again."""
+    kept: list[str] = [
         "executable",
         "config_file",
         "config_identity",
@@ -169,35 +163,35 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any], wanted: Wanted) -
         "server",
         "version",
     ]
-    noted = journal.get("activation") or choose("folder", journal["folder"], "", [], "", ("", ""))
-    activation = restaged(noted, journal["version"], wanted.version)
+    recorded = journal.get("activation") or choose_activation("folder", journal["folder"], "", [], "", ("", ""))
+    activation = restaged(recorded, journal["version"], request.version)
     return {
         "answers": False,
         "stopped": True,
         "error": str(error),
         "role": "stopped",
-        **{name: journal[name] for name in known if name in journal},
-        "service": when_stopped(wanted.manager, journal.get("service")),
+        **{name: journal[name] for name in kept if name in journal},
+        "service": manager_when_stopped(request.manager, journal.get("service")),
         "our_uid": os.geteuid(),
         "activation": activation,
         **_staging(activation),
     }
 
 
-def _before(journal: dict[str, Any] | None, before: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What the instance ran before the upgrade, as its journal notes it or, where that is closed,
-    the note of it.
+def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the journal of the version before the upgrade, with ``kept`` and ``there``.
 
-    ``there``: whether it is still kept; ``kept``: where.
+    ``closed_journal``: what a finished upgrade left of its journal. ``kept``: the folder, or the
+    executable, of the version before; ``there``: whether that still exists.
     """
-    noted = journal or before
-    if noted is None or not {"version", "executable", "activation"} <= set(noted):
+    before = journal or closed_journal
+    if before is None or not {"version", "executable", "activation"} <= set(before):
         return None
-    activation, executable = activation_from(noted["activation"]), str(noted["executable"])
-    moved = activation.moved(executable)
-    kept = executable if moved else str(noted["activation"].get("kept", ""))
-    there = (_version_of(executable) if moved else version_in(kept)) == noted["version"]
-    return {**noted, "kept": kept, "there": there or (not moved and activation.in_place(noted["version"]))}
+    activation, executable = activation_from(before["activation"]), str(before["executable"])
+    ran_elsewhere = activation.runs_elsewhere(executable)
+    kept = executable if ran_elsewhere else str(before["activation"].get("kept", ""))
+    exists = (_version_of(executable) if ran_elsewhere else version_in(kept)) == before["version"]
+    return {**before, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
 
 
 def _version_of(executable: str) -> str:
@@ -207,38 +201,46 @@ def _version_of(executable: str) -> str:
         return ""
 
 
+def _require_kind(server: Server, info: dict[str, str], kind: str) -> None:
+    if is_sentinel(info) != (kind == "sentinel"):
+        other = "a Sentinel" if kind == "redis" else "a data node"
+        raise PreconditionFailed(
+            f"this is {other}, the inventory has it as {'data node' if kind == 'redis' else 'Sentinel'}",
+            node=str(server.address),
+            advice="Check the groups and ports of the inventory",
+        )
+
+
 def survey(
-    server: Server, kind: str, journal: dict[str, Any] | None, wanted: Wanted, note_of: Callable[[str], dict[str, Any] | None] | None = None
+    server: Server,
+    kind: str,
+    journal: dict[str, Any] | None,
+    request: SurveyRequest,
+    closed_journal_of: Callable[[str], dict[str, Any] | None] | None = None,
 ) -> dict[str, Any]:
-    """The record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
+    """Return the record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
 
-    ``note_of`` gives the note of the version before a running one.
-
-    Raises AccessDenied; an instance that cannot be reached gives a record with ``answers: false``,
-    and ``stopped: true`` where the journal tells that an upgrade stopped it.
+    ``closed_journal_of`` returns what the upgrade to a running version left of its journal. An
+    unreachable instance gives a record with ``answers: false``; also with ``stopped: true`` if
+    nothing listens and the journal says that an upgrade stopped the instance. Raises AccessDenied,
+    and PreconditionFailed for an instance of the other kind.
     """
     record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
     try:
         info = parse_info(server.command("INFO"))
-        if is_sentinel(info) != (kind == "sentinel"):
-            other = "a Sentinel" if kind == "redis" else "a data node"
-            raise PreconditionFailed(
-                f"this is {other}, the inventory has it as {'data node' if kind == 'redis' else 'Sentinel'}",
-                node=str(server.address),
-                advice="Check the groups and ports of the inventory",
-            )
+        _require_kind(server, info, kind)
         node = node_info(info)
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
         record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
-        record.update(service=service_of(node.pid, wanted.manager))
-        record.update(files_of(node, info, record["service"], wanted))
+        record.update(service=service_of(node.pid, request.manager))
+        record.update(files_of(node, info, record["service"], request))
         record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
-        if wanted.rollback:
-            record.update(before=_before(journal, note_of(node.version) if note_of else None))
+        if request.rollback:
+            record.update(before=_before(journal, closed_journal_of(node.version) if closed_journal_of else None))
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}
-        back = {"before": _before(journal, None)} if wanted.rollback else {}
-        return {**record, **_stopped(error, journal, wanted), **back}
+        before = {"before": _before(journal, None)} if request.rollback else {}
+        return {**record, **_stopped(error, journal, request), **before}
     return record

@@ -1,6 +1,5 @@
-"""A host with systemd that replays the recorded replies of a real one.
-
-Recorded on Debian 12 (systemd 252) with redis-server 7.0.15 from its package.
+"""Hosts with systemd for unit tests: recorded output of Debian 12 (systemd 252) with the package of
+redis-server 7.0.15.
 """
 
 from __future__ import annotations
@@ -34,9 +33,9 @@ Job=
 NeedDaemonReload=no
 Transient=no
 """
-# recorded: /proc/<pid>/cgroup of that server, in a container on a host with hybrid control groups
+# recorded: /proc/<pid>/cgroup of the same server, in a container on a host with hybrid cgroups
 CGROUP = "9:name=systemd:/\n8:pids:/\n4:memory:/\n1:cpu:/\n0::/system.slice/redis-server.service\n"
-# the package's unit, without most of its confinement
+# the package's unit, without most of its sandboxing
 FRAGMENT = """\
 [Unit]
 Description=Advanced key-value store
@@ -58,21 +57,22 @@ WantedBy=multi-user.target
 
 
 def shown(**changes: object) -> str:
-    """Return the recorded output with other values; a missing value is added."""
+    """Return the recorded output with changed or added values."""
     values = {line.partition("=")[0]: line.partition("=")[2] for line in SHOWN.splitlines()}
     values.update({name: str(value) for name, value in changes.items()})
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 class ReplayedHost(Host):
-    """A host that returns ``states``, one after the other, for ``systemctl show``.
+    """Answers each ``systemctl show`` with the next of ``states``, and with the last one for ever.
 
-    The last state is repeated.
+    ``commands``: the other commands that were run. ``fails``: answers for commands with these
+    words.
     """
 
     def __init__(self, *states: str, cgroup: str = CGROUP, parent: int = 1, booted: bool = True) -> None:
         self.states = list(states) or [SHOWN]
-        self.said: list[str] = []
+        self.commands: list[str] = []
         self.fails: dict[str, Ran] = {}
         self.journal = ""
         self._cgroup, self._parent, self._booted = cgroup, parent, booted
@@ -95,19 +95,19 @@ class ReplayedHost(Host):
             return Ran(0, self.states.pop(0) if len(self.states) > 1 else self.states[0])
         if words[0] == "journalctl":
             return Ran(0, self.journal)
-        self.said.append(line)
+        self.commands.append(line)
         return Ran(0, "")
 
 
 class UnitFiles:
-    """The files of a unit in a folder of a test, and the reply of systemctl about them."""
+    """The files of a unit in a test's folder, and the output of systemctl for them."""
 
     def __init__(self, path: Path, fragment: str = FRAGMENT) -> None:
         self.units, self.runtime_units = path / "system", path / "runtime"
         self.units.mkdir()
         self.fragment = path / "redis-server.service"
         self.fragment.write_text(fragment)
-        self.held = self.runtime_units / "redis-server.service.d" / "zz-sentinelops-redis-stop.conf"
+        self.stop_drop_in = self.runtime_units / "redis-server.service.d" / "zz-sentinelops-redis-stop.conf"
         self.drop_in = self.units / "redis-server.service.d" / "zz-sentinelops-redis.conf"
 
     def shown(self, **changes: object) -> str:
@@ -116,17 +116,17 @@ class UnitFiles:
 
 
 class WorkingHost(Host):
-    """A host that runs one unit as systemd would, from the files of ``UnitFiles``.
+    """Runs one unit with ``Restart=always`` as systemd would.
 
-    The files are read at daemon-reload, and the unit has ``Restart=always``.
+    The files of ``UnitFiles`` are read again at each daemon-reload only.
     """
 
     def __init__(self, files: UnitFiles) -> None:
         self.files = files
-        self.said: list[str] = []
+        self.commands: list[str] = []
         self.enabled = "disabled"
         self.process: subprocess.Popen[bytes] | None = None
-        self.restarted_behind_our_back = 0
+        self.unwanted_restarts = 0
         self._wanted = False
         self._loaded, self._restarts = self._command(), True
 
@@ -149,15 +149,15 @@ class WorkingHost(Host):
         verb = words[1] if words[0] == "systemctl" else words[0]
         if verb == "show":
             return Ran(0, self._show())
-        self.said.append(verb)
+        self.commands.append(verb)
         if verb == "daemon-reload":
-            self._loaded, self._restarts = self._command(), not self.files.held.exists()
+            self._loaded, self._restarts = self._command(), not self.files.stop_drop_in.exists()
         elif verb == "start":
             self._wanted = True
             self.process = subprocess.Popen(self._loaded, stdout=subprocess.DEVNULL, start_new_session=True)
         elif verb == "stop":
             if self._wanted and self._restarts and self.process is not None and self.process.poll() == -signal.SIGTERM:
-                self.restarted_behind_our_back += 1
+                self.unwanted_restarts += 1
             self._wanted = False
             if self.process is not None and self.process.poll() is None:
                 self.process.kill()

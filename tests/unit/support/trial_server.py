@@ -1,12 +1,12 @@
-"""A program in place of a server on trial."""
+"""A script as the server of a trial."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-# A server: it reads its socket from the configuration, records its own properties, and behaves as
-# it is told.
+# The script writes down its arguments and surroundings, and then runs the statements of ``does``.
+# The configuration names the socket.
 SERVER = """#!{python}
 import json, os, re, socket, sys, time
 text = open(sys.argv[1]).read()
@@ -34,7 +34,7 @@ HANGS = "time.sleep(120)"
 
 
 def write_server(folder: Path, seen: Path, does: str) -> Path:
-    """Return the path of the program; the program records its properties in the file ``seen``."""
+    """Write the script; return its path. The script writes its report to the file ``seen``."""
     program = folder / "redis-server"
     program.write_text(SERVER.format(python=sys.executable, seen=str(seen), does=does))
     program.chmod(0o755)

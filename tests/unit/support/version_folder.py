@@ -1,7 +1,7 @@
-"""Version folders with a small program as the server, and a connection to that program.
+"""Version folders with a script as the server, and a connection to that script.
 
-The program prints a version. Run as a server, it writes its process id and version beside its
-configuration file and sleeps. The replies of a real server are made up from these.
+The script prints a version. As a server, it writes its process id and version to the file ``run``
+beside the version folder, and sleeps. The connection makes its replies from that file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HANGS = "exec sleep 60"
 
 
 def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis server", name: str = "redis-server") -> Path:
-    """Make a version folder with a program; return its path."""
+    """Make a version folder with a script as the server; return the path of the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(PROGRAM.format(product=product, version=version, serve=serve.format(version=version)))
@@ -34,9 +34,10 @@ def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis
 
 
 class ProgramServer:
-    """A server that answers for the program while the program runs.
+    """A connection to the script, which answers as long as the script runs.
 
-    ``info`` replaces fields, ``refuses`` maps commands to error replies.
+    ``info`` replaces fields of INFO. ``refuses`` maps commands to error replies. ``stays``:
+    SHUTDOWN has no effect. ``hangs``: no command is answered.
     """
 
     def __init__(self, base: Path, config_file: Path) -> None:
@@ -49,7 +50,7 @@ class ProgramServer:
         self._run = base / "run"
 
     def running(self) -> tuple[int, str] | None:
-        """Return the process id and version of the program, if it runs."""
+        """Return the process id and version of the script; None if the script does not run."""
         if not self._run.exists():
             return None
         pid, _space, version = self._run.read_text().strip().partition(" ")

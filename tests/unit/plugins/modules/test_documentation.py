@@ -13,7 +13,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.modules import NAM
 
 DESCRIBED = ("type", "default", "choices", "required", "elements")
 USUAL = {"type": "str", "default": None, "choices": None, "required": False, "elements": None}
-WITH_CONNECTION = [name for name in NAMES if "CONNECTION_SPEC" in (PLUGINS / "modules" / f"{name}.py").read_text()]
+WITH_CONNECTION = [name for name in NAMES if "  - sentinelops.redis.connection\n" in module(name).DOCUMENTATION]
 RUNNER = importlib.import_module(f"{PACKAGE}.module_utils._module")
 
 

@@ -55,7 +55,7 @@ def test_there_is_no_new_version(runner: Runner, tmp_path: Path, config: Path) -
     assert "Nothing was stopped" in result["msg"]
 
 
-def test_there_is_no_room_for_it(runner: Runner, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_folder(runner: Runner, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_server(tmp_path, tmp_path / "seen", ANSWERS.format(reply=b"+PONG"))
     monkeypatch.setattr(config_trial, "_TEMPORARY", str(tmp_path / "gone"))
     result = runner.run(NAME, folder=str(tmp_path), config_file=str(config))

@@ -22,7 +22,7 @@ def test_it_fits(runner: Runner, tmp_path: Path, check_mode: bool) -> None:
 
 
 @pytest.mark.parametrize("needed", [{"bytes": TOO_MUCH}, {"bytes": 1000, "spare_bytes": TOO_MUCH}])
-def test_there_is_no_room(runner: Runner, tmp_path: Path, needed: dict[str, int]) -> None:
+def test_too_little_space(runner: Runner, tmp_path: Path, needed: dict[str, int]) -> None:
     result = runner.run(NAME, path=str(tmp_path / "redis.new"), **needed)
     assert result["failed"]
     assert "iB free. Nothing was placed and no server was touched" in result["msg"]
@@ -34,7 +34,7 @@ def test_another_machine(runner: Runner, tmp_path: Path) -> None:
     assert f"is built for pdp11, this host is {machine_here()}" in result["msg"]
 
 
-def test_what_has_been_placed_needs_no_room(runner: Runner, tmp_path: Path) -> None:
+def test_a_placed_version_needs_no_space(runner: Runner, tmp_path: Path) -> None:
     put_in_place(str(place(tmp_path / "unpacked", "7.0.15")), str(tmp_path / "redis.new"), "one")
     assert runner.run(NAME, path=str(tmp_path / "redis.new"), bytes=TOO_MUCH, origin="one")["placed"]
     assert runner.run(NAME, path=str(tmp_path / "redis.new"), bytes=TOO_MUCH, origin="another")["failed"]

@@ -1,5 +1,6 @@
-"""The module redis_instance: what it asks for, and what it does where there is nothing to do. See
-test_instance for the rest.
+"""The module redis_instance: its options, and instances that are in the wanted state already.
+
+The tests of ``module_utils/_instance`` cover the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ NAME, V = "redis_instance", "7.0.5"
 
 
 class Files:
-    """The files of an instance that runs (or is said to)."""
+    """The files of an instance that runs, or pretends to."""
 
     def __init__(self, path: Path) -> None:
         self.folder = place(path / "redis", V)
@@ -93,9 +94,9 @@ def test_another_server_is_left_alone(runner: Runner, server: Listening, tmp_pat
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"service_manager": "systemd"}, "its unit cannot be found out"),
+        ({"service_manager": "systemd"}, "its unit is not known"),
         ({"service_manager": "command", "start_command": "/nowhere/rc", "stop_command": "true"}, "there is no program /nowhere/rc"),
-        ({"executable": None}, "its executable is not given"),
+        ({"executable": None}, "the option executable is missing"),
     ],
 )
 def test_who_would_start_it_is_not_clear(

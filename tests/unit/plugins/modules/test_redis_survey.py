@@ -15,9 +15,9 @@ NAME, V = "redis_survey", "7.0.15"
 
 
 def test_a_data_node(runner: Runner, tmp_path: Path) -> None:
-    said = recorded(V, "healthy")["nodes"]["redis-1"]
-    said = {**said, "config": {**said["config"], "replica-announce-ip": "", "replica-announce-port": "0"}}
-    with listening(answers_of(RecordedNode(said))) as server:
+    replies = recorded(V, "healthy")["nodes"]["redis-1"]
+    replies = {**replies, "config": {**replies["config"], "replica-announce-ip": "", "replica-announce-port": "0"}}
+    with listening(answers_of(RecordedNode(replies))) as server:
         result = runner.run(NAME, **server.params, kind="redis", journal=str(tmp_path / "none.json"))
     instance = result["instance"]
     assert (result["changed"], instance["answers"], instance["version"], instance["role"]) == (False, True, V, "master")
@@ -66,7 +66,7 @@ def test_commands_that_cannot_be_run(runner: Runner, tmp_path: Path, commands: d
     assert reason in result["msg"]
 
 
-def test_a_journal_that_is_none(runner: Runner, tmp_path: Path) -> None:
+def test_an_unreadable_journal(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "journal.json").write_text("nonsense")
     with listening(lambda words: "") as server:
         result = runner.run(NAME, **server.params, kind="redis", journal=str(tmp_path / "journal.json"))
@@ -74,9 +74,9 @@ def test_a_journal_that_is_none(runner: Runner, tmp_path: Path) -> None:
     assert "cannot be read" in result["msg"]
 
 
-def test_what_the_preflight_wants_to_know(runner: Runner, tmp_path: Path) -> None:
-    """Where the instance cannot be surveyed, or its journal not be read, the record says so: the
-    preflight tells all at once.
+def test_the_facts_for_the_preflight(runner: Runner, tmp_path: Path) -> None:
+    """The record has the errors of the survey and of the journal, so that the preflight reports all
+    at once.
     """
     (tmp_path / "redis-6379.json").write_text("nonsense")
     options = {"kind": "sentinel", "journal": str(tmp_path / "redis-6379.json"), "examine": True, "asked_at_s": 12.5}

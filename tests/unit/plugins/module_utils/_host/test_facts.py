@@ -1,4 +1,4 @@
-"""What this host has and allows."""
+"""Facts of this host, and of its processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._host.facts impo
     may_write,
     memory_from,
     programs_bytes,
-    room,
 )
 
 STATUS = "Name:\tredis-server\nUid:\t100\t101\t102\t103\nGid:\t200\t201\t202\t203\nGroups:\t4 24 \nVmRSS:\t  10 kB\n"
@@ -37,13 +36,6 @@ def test_the_memory_of_this_host() -> None:
 
 def test_identity_is_the_one_for_files() -> None:
     assert identity_of(STATUS) == Identity(103, 203, (4, 24))
-
-
-def test_room_where_a_folder_would_be_made(tmp_path: Path) -> None:
-    there, later = room(str(tmp_path)), room(str(tmp_path / "not" / "yet"))
-    assert (there["path"], later["path"]) == (str(tmp_path), str(tmp_path))
-    assert there["device"] == later["device"]
-    assert there["free"] > 0
 
 
 def test_programs_are_counted_once(tmp_path: Path) -> None:
@@ -68,7 +60,7 @@ def test_what_this_process_may_write(tmp_path: Path) -> None:
 
 
 def test_what_a_process_may_not_write(tmp_path: Path) -> None:
-    """As root we ask for somebody else, to whom the folder does not belong; else for ourselves."""
+    """Root checks the rights of a user who does not own the folder; others check their own."""
     path = tmp_path / "redis.conf"
     path.write_text("port 1\n")
     path.chmod(0o444)

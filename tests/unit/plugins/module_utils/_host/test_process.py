@@ -1,4 +1,4 @@
-"""Processes on this host, and what a server's executable says of itself."""
+"""Processes on this host, and the version that a server's executable prints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._host.process im
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
-NO_SUCH_PID = 2**22 + 1  # beyond the largest that Linux gives
+NO_SUCH_PID = 2**22 + 1  # beyond the largest pid of Linux
 
 
 def test_alive() -> None:
@@ -48,7 +48,7 @@ def test_the_executable_of_a_process_is_what_the_kernel_says() -> None:
 
 
 def test_an_executable_that_was_replaced_meanwhile(tmp_path: Path) -> None:
-    """The folders were swapped and the old file removed: /proc adds ' (deleted)'."""
+    """After the swap of folders and the removal of the old file, /proc adds ' (deleted)'."""
     program = tmp_path / "redis-server"
     program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
@@ -108,7 +108,7 @@ def test_a_started_program_is_in_a_session_of_its_own(tmp_path: Path) -> None:
     with (tmp_path / "output").open("w+b") as output:
         started = start_detached(["/bin/sh", "-c", "echo last words; pwd; exec sleep 60"], str(tmp_path), output)
         try:
-            assert started.ended() is None
+            assert started.exit_code() is None
             assert os.getsid(started.process.pid) == started.process.pid != os.getsid(0)
         finally:
             started.process.kill()
@@ -116,7 +116,7 @@ def test_a_started_program_is_in_a_session_of_its_own(tmp_path: Path) -> None:
 
 
 def living_in_group(group: int) -> list[int]:
-    """The processes of a group that have not ended; those that nobody has waited for do not count."""
+    """Return the processes of a group that have not ended; zombies do not count."""
     found = []
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError):
@@ -132,10 +132,11 @@ def test_a_started_program_is_ended_with_all_that_it_started(tmp_path: Path, scr
         while not started.printed():
             time.sleep(0.005)
         wait = started.process.wait
-        monkeypatch.setattr(started.process, "wait", lambda _seconds=None: wait(0.1))  # not 5 s for one that ignores SIGTERM
+        # not 5 s for a program that ignores SIGTERM
+        monkeypatch.setattr(started.process, "wait", lambda _seconds=None: wait(0.1))
         started.end()
-        assert started.ended() is not None
-        # one that was sent SIGTERM takes its time on a busy machine
+        assert started.exit_code() is not None
+        # a process that was sent SIGTERM takes its time on a busy machine
         deadline = time.monotonic() + 5
         while living_in_group(started.process.pid):
             assert time.monotonic() < deadline
@@ -143,7 +144,7 @@ def test_a_started_program_is_ended_with_all_that_it_started(tmp_path: Path, scr
         started.end()
 
 
-def test_whom_a_process_runs_as() -> None:
+def test_the_owner_of_a_process() -> None:
     assert owner_of(os.getpid()) == (os.geteuid(), os.getegid())
     assert owner_of(NO_SUCH_PID) is None
 
@@ -165,12 +166,12 @@ def test_a_program_is_started_as_another_user(tmp_path: Path, uid: int) -> None:
     finally:
         os.setgroups(ours)
     assert (user, group) == (str(uid), "54321")
-    assert not {"0", "54322"} & set(groups.split()), "none of ours is left"
+    assert not {"0", "54322"} & set(groups.split()), "no group of this process is left"
 
 
 @root
-def test_a_user_that_one_cannot_become(tmp_path: Path) -> None:
-    """As root in a container without the right to change users."""
+def test_a_user_that_does_not_exist(tmp_path: Path) -> None:
+    """Root fails likewise in a container without the right to change users."""
     with (tmp_path / "output").open("w+b") as output, pytest.raises(OperationFailed):
         start_detached(["/bin/true"], "/", output, Owner(2**40, 2**40))
 
@@ -179,7 +180,7 @@ def test_what_a_program_printed_and_how_it_ended(tmp_path: Path) -> None:
     with (tmp_path / "output").open("w+b") as output:
         started = start_detached(["/bin/sh", "-c", "pwd; echo last words >&2; exit 7"], str(tmp_path), output)
         started.process.wait()
-        assert started.ended() == 7
+        assert started.exit_code() == 7
         assert started.printed() == f"{tmp_path}\nlast words"
 
 

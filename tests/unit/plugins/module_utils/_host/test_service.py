@@ -11,15 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import alive
-from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import THIS_HOST, Command, command_words
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import THIS_HOST, Command, Start, command_words
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import Folders
-from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecycle import (
-    InstanceFiles,
-    restart,
-    start,
-    stop,
-    switch_version,
-)
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecycle import restart, start, stop
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.switch_version import switch_version
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, ProgramServer, place
 
@@ -70,10 +66,10 @@ def test_switched(instance: Instance) -> None:
     assert switch_version(instance.server, instance.files, instance.folders, NEW, None, WAIT_S, CLOCK).version == NEW
 
 
-def test_a_new_version_that_fails_is_taken_back(instance: Instance) -> None:
+def test_a_new_version_that_fails_is_reverted(instance: Instance) -> None:
     place(instance.staged, NEW, FAILS)
     start(instance.server, instance.files, WAIT_S, CLOCK)
-    with pytest.raises(OperationFailed, match=f"The old version {OLD} was put back and serves again"):
+    with pytest.raises(OperationFailed, match=f"The old version {OLD} was restored and serves again"):
         switch_version(instance.server, instance.files, instance.folders, NEW, None, 0.3, CLOCK)
     running = instance.server.running()
     assert running is not None
@@ -91,7 +87,7 @@ def test_a_stop_command_that_fails(instance: Instance) -> None:
     instance.command = Command(instance.begin, ("/bin/sh", "-c", "echo not allowed >&2; exit 1"))
     with pytest.raises(OperationFailed, match="ended with 1: not allowed") as caught:
         stop(instance.server, node, instance.files, WAIT_S, CLOCK)
-    assert caught.value.state == "It may go on serving"
+    assert caught.value.state == "The server may still be running"
     assert alive(node.pid)
 
 
@@ -105,7 +101,7 @@ def test_a_stop_command_that_does_not_stop_it(instance: Instance) -> None:
 def test_a_new_server_with_another_name_is_refused_before_anything_is_stopped(instance: Instance) -> None:
     (instance.staged / "redis-server").rename(instance.staged / "valkey-server")
     node = start(instance.server, instance.files, WAIT_S, CLOCK)
-    with pytest.raises(PreconditionFailed, match="what the start command runs is not known"):
+    with pytest.raises(PreconditionFailed, match="the start command may not run that path"):
         switch_version(instance.server, instance.files, instance.folders, NEW, None, WAIT_S, CLOCK)
     assert alive(node.pid)
 
@@ -143,4 +139,9 @@ def test_running_a_command() -> None:
     assert (told.code, told.errors) == (0, "C")
     assert int(told.output) != os.getsid(0), "Ctrl-C must not reach it"
     assert THIS_HOST.run(["/nowhere/systemctl"], 1).code == 127
-    assert THIS_HOST.run(["sleep", "9"], 0.05) == (124, "", "it did not end within 0.05 s")
+    assert THIS_HOST.run(["sleep", "9"], 0.05) == (124, "", "the command did not end within 0.05 s")
+
+
+def test_a_sentinel_is_started_as_one() -> None:
+    assert Start("/opt/redis-server", "/opt/s.conf", True).arguments == ["/opt/redis-server", "/opt/s.conf", "--sentinel"]
+    assert Start("/opt/redis-server", "/opt/r.conf", False).arguments == ["/opt/redis-server", "/opt/r.conf"]

@@ -1,6 +1,4 @@
-"""An instance that is a unit of systemd: stopped, started, and moved from a package's place into a
-version folder.
-"""
+"""An instance as a unit of systemd: stopped, started, and moved from a package to a folder."""
 
 from __future__ import annotations
 
@@ -15,15 +13,9 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._host.process im
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Ran, Start
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.systemd import Systemd, service_of, systemd_for
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import Folders, version_in
-from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecycle import (
-    InstanceFiles,
-    put_back,
-    restart,
-    running_instance,
-    start,
-    stop,
-    switch_version,
-)
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecycle import restart, running_instance, start, stop
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.switch_version import revert, switch_version
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import NodeInfo
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
 from ansible_collections.sentinelops.redis.tests.unit.support.systemd import ReplayedHost, UnitFiles, WorkingHost, shown
@@ -35,7 +27,7 @@ NAME = "redis-server.service"
 
 
 class Instance:
-    """An instance whose unit starts it from ``place``: a package's folder, or the version folder."""
+    """An instance whose unit starts a server from ``own``: a package's or the version folder."""
 
     def __init__(self, path: Path, own: str) -> None:
         self.own, self.staged = path / own, path / "redis.new"
@@ -56,8 +48,8 @@ class Instance:
     def switch(self, wait_s: float = WAIT_S) -> NodeInfo:
         return switch_version(self.server, self.files, self.folders, NEW, None, wait_s, CLOCK)
 
-    def put_back(self) -> NodeInfo:
-        return put_back(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK).node
+    def revert(self) -> NodeInfo:
+        return revert(self.server, self.files, self.folders, OLD, WAIT_S, CLOCK).node
 
     @property
     def drop_in(self) -> Path:
@@ -70,7 +62,7 @@ class Instance:
 
 @pytest.fixture
 def packaged(tmp_path: Path) -> Iterator[Instance]:
-    """It runs from a package's folder, and there is no version folder yet."""
+    """An instance that runs from a package's folder, without a version folder yet."""
     made = Instance(tmp_path, "usr")
     yield made
     made.server.end_all()
@@ -78,58 +70,57 @@ def packaged(tmp_path: Path) -> Iterator[Instance]:
 
 @pytest.fixture
 def in_folder(tmp_path: Path) -> Iterator[Instance]:
-    """The unit's ExecStart names the version folder."""
+    """An instance whose unit's ExecStart names the version folder."""
     made = Instance(tmp_path, "redis")
     yield made
     made.server.end_all()
 
 
 # -- start and stop
-# ---------------------------------------------------------------------------------------------------
 
 
 def test_started_and_stopped(in_folder: Instance) -> None:
     node = in_folder.start()
-    assert (node.version, in_folder.host.said) == (OLD, ["reset-failed", "start"])
+    assert (node.version, in_folder.host.commands) == (OLD, ["reset-failed", "start"])
     stop(in_folder.server, node, in_folder.files, WAIT_S, CLOCK)
     assert not alive(node.pid)
-    assert in_folder.host.said[2:] == ["daemon-reload", "stop", "daemon-reload"]
-    assert in_folder.host.restarted_behind_our_back == 0, "Restart=always is off meanwhile"
-    assert not in_folder.unit_files.held.parent.exists()
+    assert in_folder.host.commands[2:] == ["daemon-reload", "stop", "daemon-reload"]
+    assert in_folder.host.unwanted_restarts == 0, "Restart=always is switched off meanwhile"
+    assert not in_folder.unit_files.stop_drop_in.parent.exists()
     assert not in_folder.drop_in.exists()
 
 
 @pytest.mark.parametrize("restart", ["no", "on-failure"])
 def test_a_unit_that_is_not_started_again_needs_no_reload(restart: str) -> None:
     host = ReplayedHost(shown(Restart=restart))
-    with Systemd(NAME, host).held():
-        assert host.said == []
-    assert host.said == []
+    with Systemd(NAME, host).automatic_restart_off():
+        assert host.commands == []
+    assert host.commands == []
 
 
 def test_what_a_killed_run_has_left(in_folder: Instance) -> None:
-    in_folder.unit_files.held.parent.mkdir(parents=True)
-    in_folder.unit_files.held.write_text("[Service]\nRestart=no\n")
+    in_folder.unit_files.stop_drop_in.parent.mkdir(parents=True)
+    in_folder.unit_files.stop_drop_in.write_text("[Service]\nRestart=no\n")
     in_folder.start()
-    assert not in_folder.unit_files.held.parent.exists()
-    assert in_folder.host.said == ["daemon-reload", "reset-failed", "start"]
+    assert not in_folder.unit_files.stop_drop_in.parent.exists()
+    assert in_folder.host.commands == ["daemon-reload", "reset-failed", "start"]
 
 
 def test_restarted(in_folder: Instance) -> None:
     first = in_folder.start()
     assert restart(in_folder.server, in_folder.files, WAIT_S, CLOCK).pid != first.pid
-    assert not {"enable", "disable"} & set(in_folder.host.said)
+    assert not {"enable", "disable"} & set(in_folder.host.commands)
 
 
 def test_a_server_that_refuses_to_save_goes_on(in_folder: Instance) -> None:
-    """systemctl stop would kill it after TimeoutStopSec."""
+    """``systemctl stop`` would kill the server after TimeoutStopSec."""
     node = in_folder.start()
     in_folder.server.refuses["SHUTDOWN"] = "ERR Errors trying to SHUTDOWN. Check logs."
     with pytest.raises(OperationFailed, match="it refuses to shut down"):
         stop(in_folder.server, node, in_folder.files, WAIT_S, CLOCK)
     assert in_folder.running() == OLD
-    assert "stop" not in in_folder.host.said
-    assert not in_folder.unit_files.held.exists(), "Restart= holds again"
+    assert "stop" not in in_folder.host.commands
+    assert not in_folder.unit_files.stop_drop_in.exists(), "Restart= holds again"
 
 
 def test_a_unit_that_runs_where_nothing_answers_is_left_alone(in_folder: Instance) -> None:
@@ -137,14 +128,14 @@ def test_a_unit_that_runs_where_nothing_answers_is_left_alone(in_folder: Instanc
     service = Systemd(NAME, host)
     with pytest.raises(PreconditionFailed, match=r"its unit redis-server.service runs \(pid 99\), but nothing answers here"):
         service.keep_down(False, WAIT_S, CLOCK)
-    assert host.said == []
+    assert host.commands == []
 
 
 def test_a_unit_that_fails_again_and_again_is_kept_down(in_folder: Instance) -> None:
     again = {"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": 7}
     host = ReplayedHost(shown(**again), shown(ActiveState="deactivating"), shown(ActiveState="inactive", SubState="dead"))
     Systemd(NAME, host).keep_down(False, WAIT_S, CLOCK)
-    assert host.said == [f"systemctl stop -- {NAME}"]
+    assert host.commands == [f"systemctl stop -- {NAME}"]
 
 
 def test_a_unit_that_does_not_go_down(in_folder: Instance) -> None:
@@ -185,7 +176,6 @@ def test_a_start_that_is_refused() -> None:
 
 
 # -- another version
-# --------------------------------------------------------------------------------------------------
 
 
 def test_switched_in_the_folder_that_the_unit_names(in_folder: Instance) -> None:
@@ -193,7 +183,7 @@ def test_switched_in_the_folder_that_the_unit_names(in_folder: Instance) -> None
     assert in_folder.switch().version == NEW
     assert version_in(in_folder.folders.kept) == OLD
     assert not in_folder.drop_in.parent.exists(), "the unit starts the right one by itself"
-    assert in_folder.put_back().version == OLD
+    assert in_folder.revert().version == OLD
 
 
 def test_the_new_server_has_another_name(in_folder: Instance) -> None:
@@ -202,7 +192,7 @@ def test_the_new_server_has_another_name(in_folder: Instance) -> None:
     assert in_folder.switch().version == NEW
     assert f"ExecStart={in_folder.folders.active}/valkey-server {in_folder.config} --daemonize no\n" in in_folder.drop_in.read_text()
     assert stat.S_IMODE(in_folder.drop_in.stat().st_mode) == 0o644
-    assert in_folder.put_back().version == OLD
+    assert in_folder.revert().version == OLD
     assert not in_folder.drop_in.parent.exists()
 
 
@@ -213,7 +203,7 @@ def test_moved_out_of_a_package(packaged: Instance) -> None:
     text = packaged.drop_in.read_text()
     assert f"ExecStart={packaged.folders.active}/redis-server {packaged.config} --daemonize no\n" in text
     assert f"ExecPaths={packaged.folders.active}\n" in text, "the unit may execute nothing else (NoExecPaths)"
-    assert not {"enable", "disable"} & set(packaged.host.said)
+    assert not {"enable", "disable"} & set(packaged.host.commands)
 
 
 def test_the_next_upgrade_after_that(packaged: Instance, tmp_path: Path) -> None:
@@ -223,28 +213,28 @@ def test_the_next_upgrade_after_that(packaged: Instance, tmp_path: Path) -> None
     place(packaged.staged, "8.0.2")
     files = replace(packaged.files, executable=str(tmp_path / "redis" / "redis-server"))
     assert switch_version(packaged.server, files, packaged.folders, "8.0.2", None, WAIT_S, CLOCK).version == "8.0.2"
-    assert put_back(packaged.server, files, packaged.folders, NEW, WAIT_S, CLOCK).node.version == NEW
+    assert revert(packaged.server, files, packaged.folders, NEW, WAIT_S, CLOCK).node.version == NEW
     assert packaged.drop_in.read_text() == before, "it was there before that upgrade"
 
 
-def test_put_back_into_the_package(packaged: Instance) -> None:
+def test_reverted_into_the_package(packaged: Instance) -> None:
     packaged.start()
     packaged.switch()
-    assert packaged.put_back().version == OLD
+    assert packaged.revert().version == OLD
     assert not packaged.drop_in.parent.exists()
     assert (version_in(packaged.folders.active), version_in(packaged.folders.staged)) == ("", NEW)
     pid = packaged.server.running()
-    assert packaged.put_back().version == OLD, "once more changes nothing"
+    assert packaged.revert().version == OLD, "a second revert changes nothing"
     assert packaged.server.running() == pid
 
 
 @pytest.mark.parametrize("serve", [FAILS, "exit 0", HANGS])
-def test_a_new_version_that_does_not_serve_is_taken_back(packaged: Instance, serve: str) -> None:
+def test_a_new_version_that_does_not_serve_is_reverted(packaged: Instance, serve: str) -> None:
     place(packaged.staged, NEW, serve)
     packaged.start()
     with pytest.raises(OperationFailed, match="the new version failed") as caught:
         packaged.switch(wait_s=0.5)
-    assert caught.value.state == f"The old version {OLD} was put back and serves again"
+    assert caught.value.state == f"The old version {OLD} was restored and serves again"
     assert "it printed this" in str(caught.value)
     assert packaged.running() == OLD
     assert not packaged.drop_in.exists()
@@ -252,10 +242,10 @@ def test_a_new_version_that_does_not_serve_is_taken_back(packaged: Instance, ser
 
 
 def test_another_version_than_the_wanted_one_was_started(in_folder: Instance) -> None:
-    """A drop-in of the administrator that comes after ours, or a wrapper, has its own mind."""
+    """A later drop-in of the administrator, or a wrapper, may start another version."""
     place(in_folder.staged, NEW, SERVES.replace("{version}", "6.6.6"))
     in_folder.start()
-    with pytest.raises(OperationFailed, match=r"what was started is version 6\.6\.6, not 8\.0\.1"):
+    with pytest.raises(OperationFailed, match=r"the started server is version 6\.6\.6, not 8\.0\.1"):
         in_folder.switch()
     assert in_folder.running() == OLD
 
@@ -271,7 +261,6 @@ def test_between_the_swap_and_the_start(packaged: Instance) -> None:
 
 
 # -- refused, with nothing touched
-# --------------------------------------------------------------------------------------
 
 
 def refused(instance: Instance, match: str) -> None:
@@ -307,8 +296,7 @@ def test_a_path_that_would_need_quotes(packaged: Instance, tmp_path: Path) -> No
     refused(packaged, "would need quotes in a unit file")
 
 
-# -- whose process it is
-# ----------------------------------------------------------------------------------------------
+# -- the unit of a process
 
 
 def test_the_unit_of_a_process() -> None:
@@ -352,7 +340,7 @@ def test_a_unit_that_is_named() -> None:
 def test_a_unit_that_is_not_the_process_s_own(host: ReplayedHost, match: str) -> None:
     with pytest.raises(PreconditionFailed, match=match) as caught:
         systemd_for(NAME, 448, "127.0.0.1:6379", host)
-    assert caught.value.state == "It was left alone"
+    assert caught.value.state == "The server was left alone"
 
 
 def test_a_unit_that_does_not_exist() -> None:

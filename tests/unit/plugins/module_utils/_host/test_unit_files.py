@@ -1,4 +1,4 @@
-"""Units: which one owns a process, and the drop-in that makes it start another executable."""
+"""Units: the unit of a process, and the drop-in that makes a unit start another executable."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.unit_files import (
     CgroupUnit,
     ExecStart,
-    choose,
+    choose_manager,
     drop_in,
     exec_start,
     expanded,
     is_server_program,
+    manager_when_stopped,
     parse_unit,
     unit_in_cgroup,
-    when_stopped,
 )
 from ansible_collections.sentinelops.redis.tests.unit.support.systemd import CGROUP, FRAGMENT, SHOWN, shown
 
@@ -74,11 +74,10 @@ def test_a_unit_that_is_not_there_and_one_with_several_commands() -> None:
     assert parse_unit(SHOWN + "ExecStart={ path=/bin/true ; argv[]=/bin/true ; }\n").program == ""
 
 
-# -- which manager
-# ----------------------------------------------------------------------------------------------------
+# -- choosing the manager
 
 CHOICES: list[tuple[str, dict[str, Any], str, str]] = [
-    # what is set, what is different, the manager, and a part of the doubt
+    # the setting, the differences, the manager, and a part of the doubt
     ("auto", {}, "systemd", ""),
     ("systemd", {}, "systemd", ""),
     ("process", {}, "process", ""),
@@ -87,14 +86,14 @@ CHOICES: list[tuple[str, dict[str, Any], str, str]] = [
     ("systemd", {"booted": False, "cgroup": None, "unit": None}, "unclear", "belongs to no unit"),
     ("auto", {"cgroup": None, "unit": None}, "process", ""),
     ("systemd", {"cgroup": None, "unit": None}, "unclear", "belongs to no unit"),
-    # started over SSH where PAM makes no session: it is in ssh.service, and must never be stopped
-    # with that
+    # started over SSH where PAM makes no session: the server is in ssh.service, which must never be
+    # stopped
     ("auto", {"MainPID": 77, "Id": "ssh.service"}, "process", ""),
     ("systemd", {"MainPID": 77, "Id": "ssh.service"}, "unclear", "belongs to no unit"),
     # a script that waits for the server
     ("auto", {"MainPID": 400, "parent": 400}, "unclear", "whose main process is 400"),
     ("systemd", {"MainPID": 400, "parent": 400}, "systemd", ""),
-    # a SysV script, or whatever has started the server and ended
+    # a SysV script, or another program that has started the server and ended
     ("auto", {"MainPID": 0}, "unclear", "whose main process is none"),
     ("systemd", {"MainPID": 0}, "systemd", ""),
     ("auto", {"cgroup": CgroupUnit("redis.service", True), "unit": None}, "unclear", "of the systemd of a user"),
@@ -108,39 +107,38 @@ CHOICES: list[tuple[str, dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("wanted", "changes", "manager", "doubt"), CHOICES)
 def test_the_manager_is_chosen(wanted: str, changes: dict[str, Any], manager: str, doubt: str) -> None:
-    said = {name: value for name, value in changes.items() if name[0].isupper()}
-    given = {"booted": True, "cgroup": UNIT, "unit": parse_unit(shown(**said)), "trouble": "", "parent": 1, **changes}
-    found = choose(wanted, PID, given["parent"], given["booted"], given["cgroup"], given["unit"], given["trouble"])
+    properties = {name: value for name, value in changes.items() if name[0].isupper()}
+    given = {"booted": True, "cgroup": UNIT, "unit": parse_unit(shown(**properties)), "trouble": "", "parent": 1, **changes}
+    found = choose_manager(wanted, PID, given["parent"], given["booted"], given["cgroup"], given["unit"], given["trouble"])
     assert found["manager"] == manager
     assert [doubt in one["seen"] for one in found["doubts"]] == ([True] if doubt else [])
     assert all(set(one) == {"seen", "why", "do"} and all(one.values()) for one in found["doubts"])
     assert bool(found["unit"]) == (manager == "systemd")
 
 
-NOTED = {"manager": "systemd", "unit": "redis-server.service", "program": "/usr/bin/redis-server", "doubts": ["old"]}
+RECORDED = {"manager": "systemd", "unit": "redis-server.service", "program": "/usr/bin/redis-server", "doubts": ["old"]}
 
 
 @pytest.mark.parametrize(
-    ("wanted", "noted", "manager"),
+    ("wanted", "recorded", "manager"),
     [
-        ("auto", NOTED, "systemd"),
-        ("systemd", NOTED, "systemd"),
-        ("process", NOTED, "process"),
-        ("command", NOTED, "command"),
+        ("auto", RECORDED, "systemd"),
+        ("systemd", RECORDED, "systemd"),
+        ("process", RECORDED, "process"),
+        ("command", RECORDED, "command"),
         ("auto", None, "process"),
         ("systemd", None, "unclear"),
         ("systemd", {"manager": "process", "unit": ""}, "unclear"),
         ("auto", {"manager": "command", "unit": ""}, "command"),
     ],
 )
-def test_the_manager_of_an_instance_that_is_stopped(wanted: str, noted: dict[str, Any] | None, manager: str) -> None:
-    found = when_stopped(wanted, noted)
+def test_the_manager_of_an_instance_that_is_stopped(wanted: str, recorded: dict[str, Any] | None, manager: str) -> None:
+    found = manager_when_stopped(wanted, recorded)
     assert (found["manager"], bool(found["doubts"])) == (manager, manager == "unclear")
     assert found["unit"] == ("redis-server.service" if manager == "systemd" else "")
 
 
 # -- the drop-in
-# ------------------------------------------------------------------------------------------------------
 
 ARGUMENTS = " /etc/redis/redis.conf --supervised systemd --daemonize no"
 

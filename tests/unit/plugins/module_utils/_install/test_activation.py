@@ -1,4 +1,4 @@
-"""Which activation an instance has: found out from where it runs, or set."""
+"""The choice of an activation, by the paths of the running server or by the settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.activation import activation_from, choose, restaged
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.activation import activation_from, choose_activation, restaged
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import Folders
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.symlink import Symlink
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
@@ -16,7 +16,9 @@ OLD, NEW = "7.0.7", "7.0.15"
 
 def chosen(base: Path, claimed: str, *, wanted: str = "auto", folder: str = "", config: str = "/etc/redis.conf") -> dict[str, Any]:
     binary = (base / claimed).resolve()
-    return choose(wanted, str(base / folder) if folder else "", str(binary), [str(base / claimed)], str(base / config), (OLD, NEW))
+    return choose_activation(
+        wanted, str(base / folder) if folder else "", str(binary), [str(base / claimed)], str(base / config), (OLD, NEW)
+    )
 
 
 def names(base: Path, record: dict[str, Any]) -> tuple[str, ...]:
@@ -64,13 +66,13 @@ def test_a_link_that_only_the_configuration_file_goes_through(tmp_path: Path) ->
 
 
 def test_a_link_that_points_to_the_new_release_already(tmp_path: Path) -> None:
-    """An earlier run was killed, and the old version has been started again by hand."""
+    """An earlier run was killed, and somebody has started the old version by hand."""
     linked(tmp_path)
     place(tmp_path / "releases" / NEW / "bin", NEW)
     (tmp_path / "current").unlink()
     (tmp_path / "current").symlink_to(f"releases/{NEW}")
     binary = str(tmp_path / "releases" / OLD / "bin" / "redis-server")
-    record = choose("auto", "", binary, [str(tmp_path / "current/bin/redis-server")], "/etc/redis.conf", (OLD, NEW))
+    record = choose_activation("auto", "", binary, [str(tmp_path / "current/bin/redis-server")], "/etc/redis.conf", (OLD, NEW))
     assert names(tmp_path, record) == ("symlink", "current", f"releases/{NEW}", f"releases/{OLD}")
 
 
@@ -98,7 +100,9 @@ def test_links_that_have_nothing_to_do_with_versions(tmp_path: Path, link: str) 
 def test_a_merged_usr(tmp_path: Path) -> None:
     place(tmp_path / "usr/bin", OLD)
     (tmp_path / "bin").symlink_to("usr/bin")
-    record = choose("auto", "", str(tmp_path / "usr/bin/redis-server"), [str(tmp_path / "bin/redis-server")], "/etc/redis.conf", (OLD, NEW))
+    record = choose_activation(
+        "auto", "", str(tmp_path / "usr/bin/redis-server"), [str(tmp_path / "bin/redis-server")], "/etc/redis.conf", (OLD, NEW)
+    )
     assert record["method"] == "folder"
 
 
@@ -113,7 +117,7 @@ def test_a_link_that_the_user_names(tmp_path: Path) -> None:
 
 
 def test_a_link_that_is_not_there_yet(tmp_path: Path) -> None:
-    """The instance runs from a package, and shall run from a release from now on."""
+    """The instance runs from a package, and is to run from a release."""
     place(tmp_path / "usr/bin", OLD)
     record = chosen(tmp_path, "usr/bin/redis-server", wanted="symlink", folder="opt/redis/current")
     assert names(tmp_path, record) == ("symlink", "opt/redis/current", f"opt/redis/releases/{NEW}", "")
@@ -124,7 +128,7 @@ def test_a_link_to_another_version_than_the_one_that_runs_from_elsewhere(tmp_pat
     linked(tmp_path)
     record = chosen(tmp_path, "usr/bin/redis-server", folder="current")
     assert names(tmp_path, record) == ("symlink", "current", f"releases/{NEW}", f"releases/{OLD}")
-    assert activation_from(record).moved(str(tmp_path / "usr/bin/redis-server"))
+    assert activation_from(record).runs_elsewhere(str(tmp_path / "usr/bin/redis-server"))
 
 
 def test_a_link_is_wanted_and_there_is_none(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is in a folder or archive with a built version."""
+"""The contents of a folder or archive with a built version."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._install.build i
 from ansible_collections.sentinelops.redis.tests.unit.support.archives import AARCH64_SERVER, write
 
 SERVER = AARCH64_SERVER
-ROOM = -(-len(SERVER) // 4096) * 4096
+ALLOTTED = -(-len(SERVER) // 4096) * 4096
 
 
 @pytest.mark.parametrize("compression", ["", "gz", "bz2", "xz"])
 @pytest.mark.parametrize("place", ["redis-server", "bin/redis-server", "src/valkey-server"])
 def test_an_archive(tmp_path: Path, compression: str, place: str) -> None:
     path = write(tmp_path / "a", {f"redis-8.0.2/{place}": SERVER, "redis-8.0.2/redis.conf": b"port 6379\n"}, compression)
-    assert archive_contents(str(path)) == Contents(ROOM + 4096, place, "aarch64")
+    assert archive_contents(str(path)) == Contents(ALLOTTED + 4096, place, "aarch64")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"redis-server": SERVER, "redis-cli": SERVER}, "has redis-cli, redis-server at its top"),
         ({"redis-server": SERVER}, "has redis-server at its top"),
@@ -76,8 +76,8 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
         ({"/opt/redis-server": SERVER}, "would be written elsewhere"),
     ],
 )
-def test_an_archive_of_another_form(tmp_path: Path, files: dict[str, bytes | str], said: str) -> None:
-    with pytest.raises(PreconditionFailed, match=said):
+def test_an_archive_of_another_form(tmp_path: Path, files: dict[str, bytes | str], message: str) -> None:
+    with pytest.raises(PreconditionFailed, match=message):
         archive_contents(str(write(tmp_path / "a", files)))
 
 
@@ -86,7 +86,7 @@ def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "bin" / "redis-server").write_bytes(SERVER)
     (tmp_path / "bin" / "redis-server").chmod(0o755)
     (tmp_path / "redis.conf").write_text("port 6379\n")
-    assert folder_contents(str(tmp_path)) == Contents(ROOM + 3 * 4096, "bin/redis-server", "aarch64")
+    assert folder_contents(str(tmp_path)) == Contents(ALLOTTED + 3 * 4096, "bin/redis-server", "aarch64")
     (tmp_path / "bin" / "redis-server").unlink()
     assert folder_contents(str(tmp_path)) == Contents(3 * 4096, "", "")
 
@@ -99,11 +99,11 @@ def test_the_right_checksum(tmp_path: Path, prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"), [("", "no checksum was given for"), ("0" * 64, "expected was 000"), ("md5:1", "expected was md5:1")]
+    ("wanted", "message"), [("", "no checksum was given for"), ("0" * 64, "expected was 000"), ("md5:1", "expected was md5:1")]
 )
-def test_another_checksum_or_none(tmp_path: Path, wanted: str, said: str) -> None:
+def test_another_checksum_or_none(tmp_path: Path, wanted: str, message: str) -> None:
     (tmp_path / "a").write_bytes(SERVER)
-    with pytest.raises(PreconditionFailed, match=said):
+    with pytest.raises(PreconditionFailed, match=message):
         verify_checksum(str(tmp_path / "a"), wanted)
 
 

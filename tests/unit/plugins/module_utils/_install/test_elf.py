@@ -1,4 +1,4 @@
-"""For which machine a program is built."""
+"""The machine that a program is built for."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Version folders: swapping them, also where a run is killed in the middle. Real folders, with a
-script as the server.
+"""Swaps of version folders, also by a run that is killed in the middle. The folders are real, with
+a script as the server.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import O
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import (
     Folders,
     copy_version,
+    outdated_files,
     server_in,
-    to_update,
     version_in,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
@@ -29,9 +29,7 @@ CONFIG = "port 6379\nrequirepass s3cret\n"
 
 
 class Base:
-    """One instance's folders: the old version in use, with its configuration, and the new one
-    staged.
-    """
+    """One instance's folders: the old version and its configuration in use, the new one staged."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,15 +45,15 @@ class Base:
         self.folders.activate(InstanceFiles(f"{self.active}/redis-server", str(self.config), False, ""), identity)
 
     def upgrade(self) -> None:
-        """What a (second) run does: nothing where the folders are swapped already."""
+        """Do what a (second) run does: nothing if the folders are swapped already."""
         if not self.folders.activated(NEW):
             self.folders.require_staged(NEW)
             self.activate()
 
-    def go_back(self) -> None:
-        """What a run does that gives up."""
+    def roll_back(self) -> None:
+        """Do what an aborted run does."""
         if version_in(str(self.active)) != OLD:
-            self.folders.put_back()
+            self.folders.restore_kept()
 
     def versions(self) -> dict[str, str]:
         return {entry.name: version_in(str(entry)) for entry in self.path.iterdir()}
@@ -100,24 +98,24 @@ def test_activation(base: Base) -> None:
 
 
 def test_the_configuration_gets_back_the_mode_that_it_had(base: Base) -> None:
-    """The server has turned it into 0644 since."""
+    """The server has changed the mode to 0644 since."""
     identity = FileIdentity.of(str(base.config))
     base.config.chmod(0o644)
     base.activate(identity)
     assert FileIdentity.of(str(base.config)) == identity
 
 
-def test_put_back(base: Base) -> None:
+def test_reverted(base: Base) -> None:
     base.activate()
     base.config.write_text("changed by the new version\n")
-    base.folders.put_back()
+    base.folders.restore_kept()
     assert base.versions() == {"redis": OLD, "redis.new": NEW}
     assert base.config.read_text() == CONFIG
 
 
-def test_there_and_back_again(base: Base) -> None:
+def test_activated_again_after_a_revert(base: Base) -> None:
     base.activate()
-    base.folders.put_back()
+    base.folders.restore_kept()
     base.activate()
     assert base.versions() == {"redis": NEW, "redis.old": OLD}
 
@@ -154,9 +152,9 @@ def test_what_is_not_staged_is_not_activated(base: Base, version: str) -> None:
     assert base.versions()["redis"] == OLD
 
 
-def test_there_is_nothing_to_put_back(base: Base) -> None:
-    with pytest.raises(OperationFailed, match=r"there is no .*redis.old to put back"):
-        base.folders.put_back()
+def test_there_is_nothing_to_restore(base: Base) -> None:
+    with pytest.raises(OperationFailed, match=r"there is no .*redis.old to restore"):
+        base.folders.restore_kept()
     assert base.versions() == {"redis": OLD, "redis.new": NEW}
 
 
@@ -164,12 +162,11 @@ def test_a_staged_folder_in_the_way(base: Base) -> None:
     base.activate()
     place(base.staged, "7.2.6")
     with pytest.raises(OperationFailed, match=r"redis.new is in the way"):
-        base.folders.put_back()
+        base.folders.restore_kept()
     assert base.versions() == {"redis": NEW, "redis.old": OLD, "redis.new": "7.2.6"}
 
 
 # -- which files belong to the configuration
-# --------------------------------------------------------------------------
 
 
 def test_files_that_the_configuration_names(base: Base) -> None:
@@ -177,7 +174,7 @@ def test_files_that_the_configuration_names(base: Base) -> None:
     for name in ("users.acl", "tls/redis.key", "not-named.txt"):
         (base.active / name).write_text(name)
     base.config.write_text(f"{CONFIG}aclfile {base.active}/users.acl\ntls-key-file {base.active}/tls/redis.key\ninclude /etc/other.conf\n")
-    assert base.folders.to_copy(str(base.config)) == ["redis.conf", "tls/redis.key", "users.acl"]
+    assert base.folders.copier.files(str(base.config)) == ["redis.conf", "tls/redis.key", "users.acl"]
     base.activate()
     assert (base.active / "tls" / "redis.key").read_text() == "tls/redis.key"
     assert not (base.active / "not-named.txt").exists()
@@ -185,13 +182,13 @@ def test_files_that_the_configuration_names(base: Base) -> None:
 
 def test_the_server_itself_is_not_copied(base: Base) -> None:
     base.config.write_text(f"{CONFIG}# and some option that names it\npidfile {base.active}/redis-server\n")
-    assert base.folders.to_copy(str(base.config)) == ["redis.conf"]
+    assert base.folders.copier.files(str(base.config)) == ["redis.conf"]
 
 
 def test_a_configuration_elsewhere_stays_where_it_is(base: Base, tmp_path: Path) -> None:
     config = tmp_path / "redis.conf"
     config.write_text(CONFIG)
-    assert base.folders.to_copy(str(config)) == []
+    assert base.folders.copier.files(str(config)) == []
     base.folders.activate(InstanceFiles(f"{base.active}/redis-server", str(config), False, ""), None)
     assert config.read_text() == CONFIG
     assert not (base.active / "redis.conf").exists()
@@ -202,19 +199,19 @@ def test_a_name_that_begins_like_the_folder_is_not_inside(base: Base) -> None:
     other.mkdir()
     (other / "users.acl").touch()
     base.config.write_text(f"aclfile {other}/users.acl\n")
-    assert base.folders.to_copy(str(base.config)) == ["redis.conf"]
+    assert base.folders.copier.files(str(base.config)) == ["redis.conf"]
 
 
 def test_a_configuration_file_that_is_executable(base: Base) -> None:
     base.config.chmod(0o755)
-    assert base.folders.to_copy(str(base.config)) == ["redis.conf"]
+    assert base.folders.copier.files(str(base.config)) == ["redis.conf"]
 
 
 def test_a_file_that_is_included_by_its_relative_name(base: Base) -> None:
     """The server is started in the folder of its configuration file."""
     (base.active / "local.conf").write_text("maxmemory 1gb\n")
     base.config.write_text("include local.conf\n")
-    assert "local.conf" in base.folders.to_copy(str(base.config))
+    assert "local.conf" in base.folders.copier.files(str(base.config))
 
 
 def test_a_file_in_the_version_folder_that_a_configuration_elsewhere_names(base: Base, tmp_path: Path) -> None:
@@ -260,12 +257,11 @@ def test_a_folder_with_a_slash_at_its_end() -> None:
 
 
 # -- placing a version
-# -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def built(tmp_path: Path) -> Path:
-    """A version as it comes from a build."""
+    """A version in the form of a build."""
     place(tmp_path / "built" / "src", NEW)
     (tmp_path / "built" / "README.md").write_text("read me")
     return tmp_path / "built"
@@ -273,17 +269,17 @@ def built(tmp_path: Path) -> Path:
 
 def test_a_version_is_placed(built: Path, tmp_path: Path) -> None:
     placed = tmp_path / "redis.new"
-    names = to_update(str(built), str(placed))
+    names = outdated_files(str(built), str(placed))
     assert names == ["README.md", "src/redis-server"]
     copy_version(str(built), str(placed), names)
     assert version_in(str(placed)) == NEW
-    assert to_update(str(built), str(placed)) == []
+    assert outdated_files(str(built), str(placed)) == []
 
 
 @pytest.mark.parametrize("change", ["content", "mode", "missing", "folder in the way"])
 def test_what_differs_is_placed_again(built: Path, tmp_path: Path, change: str) -> None:
     placed = tmp_path / "redis.new"
-    copy_version(str(built), str(placed), to_update(str(built), str(placed)))
+    copy_version(str(built), str(placed), outdated_files(str(built), str(placed)))
     file = placed / "README.md"
     if change == "content":
         file.write_text("READ ME")
@@ -293,31 +289,30 @@ def test_what_differs_is_placed_again(built: Path, tmp_path: Path, change: str) 
         file.unlink()
         if change == "folder in the way":
             file.mkdir()
-    assert to_update(str(built), str(placed)) == ["README.md"]
+    assert outdated_files(str(built), str(placed)) == ["README.md"]
 
 
 def test_what_is_only_there_stays(built: Path, tmp_path: Path) -> None:
     placed = tmp_path / "redis.new"
     placed.mkdir()
     (placed / "redis.conf").write_text(CONFIG)
-    copy_version(str(built), str(placed), to_update(str(built), str(placed)))
+    copy_version(str(built), str(placed), outdated_files(str(built), str(placed)))
     assert (placed / "redis.conf").read_text() == CONFIG
 
 
 def test_a_half_copied_version_is_completed(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     placed = tmp_path / "redis.new"
-    assert kill_at(monkeypatch, 3, lambda: copy_version(str(built), str(placed), to_update(str(built), str(placed))))
-    copy_version(str(built), str(placed), to_update(str(built), str(placed)))
+    assert kill_at(monkeypatch, 3, lambda: copy_version(str(built), str(placed), outdated_files(str(built), str(placed))))
+    copy_version(str(built), str(placed), outdated_files(str(built), str(placed)))
     assert version_in(str(placed)) == NEW
-    assert to_update(str(built), str(placed)) == []
+    assert outdated_files(str(built), str(placed)) == []
 
 
 # -- a run is killed
-# ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["first upgrade", "after an earlier one"])
-@pytest.mark.parametrize("afterwards", ["upgrade", "go_back"])
+@pytest.mark.parametrize("afterwards", ["upgrade", "roll_back"])
 def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool, afterwards: str) -> None:
     for number in itertools.count():
         base = Base(tmp_path / str(number))
@@ -351,7 +346,7 @@ def test_killed_between_the_renames(base: Base) -> None:
     base.active.rename(base.kept)
     assert (base.folders.interrupted(), base.folders.in_use()) == (True, str(base.kept))
     assert not base.folders.activated(NEW)
-    assert base.folders.to_copy(str(base.config)) == ["redis.conf"], "found where it is now"
+    assert base.folders.copier.files(str(base.config)) == ["redis.conf"], "found in the kept folder"
 
 
 @pytest.mark.parametrize("present", ["redis", "redis.old", "both", "none"])

@@ -1,11 +1,11 @@
-"""Where the packages of Redis and Valkey have their things."""
+"""The paths of Redis's and Valkey's packages."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_paths import Places, new_name
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_paths import PackagePaths, new_name
 
-PLACES = Places()
+PATHS = PackagePaths()
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_the_unit_that_stands_for_another(old: str, new: str) -> None:
     ],
 )
 def test_a_place_of_the_package(old: str, new: str) -> None:
-    assert PLACES.path(old) == new
-    assert PLACES.has(old)
-    assert not PLACES.has(new)
+    assert PATHS.new_path(old) == new
+    assert PATHS.is_packaged(old)
+    assert not PATHS.is_packaged(new)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_place_of_the_package(old: str, new: str) -> None:
     ],
 )
 def test_a_place_that_is_none_of_the_package(path: str) -> None:
-    assert PLACES.path(path) == path
+    assert PATHS.new_path(path) == path
 
 
 def test_a_configuration() -> None:
@@ -74,7 +74,7 @@ def test_a_configuration() -> None:
         "sentinel notification-script mymaster /etc/redis/notify.sh\n"
         "tls-cert-file /srv/etc/redis/cert.pem"
     )
-    assert PLACES.text(text) == (
+    assert PATHS.new_text(text) == (
         "# dir /var/lib/redis\n"
         "dir /var/lib/valkey\r\n"
         'logfile "/var/log/valkey/valkey-server.log"\n'
@@ -87,5 +87,5 @@ def test_a_configuration() -> None:
 
 
 def test_below_another_root() -> None:
-    assert Places("/tmp/x").path("/tmp/x/run/redis/redis-server.pid") == "/tmp/x/run/valkey/valkey-server.pid"
-    assert not Places("/tmp/x").has("/etc/redis")
+    assert PackagePaths("/tmp/x").new_path("/tmp/x/run/redis/redis-server.pid") == "/tmp/x/run/valkey/valkey-server.pid"
+    assert not PackagePaths("/tmp/x").is_packaged("/etc/redis")

@@ -1,4 +1,4 @@
-"""From Redis's packages to Valkey's: real files below another root; systemctl is replayed."""
+"""Activation from Redis's packages to Valkey's; the files are real, systemctl is replayed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import P
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Host, Ran
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.systemd import Systemd
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_paths import Places
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_paths import PackagePaths
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.packages import Packages, package_record
 from ansible_collections.sentinelops.redis.tests.unit.support.killed import kill_at
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
@@ -29,9 +29,7 @@ MY_GROUP = grp.getgrgid(os.getgid()).gr_name
 
 
 class Replaying(Host):
-    """Two units, of which it says what a host with both packages says, and remembers which one is
-    enabled.
-    """
+    """A host with the units of both packages; remembers the enabled unit."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -56,7 +54,7 @@ class Replaying(Host):
 
 
 class Base:
-    """A host with both packages, of which that of Redis has been stopped."""
+    """A host with both packages, and a stopped instance of Redis's package."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.host = root, Replaying(root)
@@ -81,7 +79,7 @@ class Base:
         (self.data / "not-ours").write_text("")
         executable, log = f"{root}/usr/bin/redis-server", f"{root}/var/log/redis/redis-server.log"
         self.files = InstanceFiles(executable, str(self.old_config), False, log, Systemd(OLD_UNIT, self.host))
-        self.packages = Packages(OLD_UNIT, NEW_UNIT, True, self.host, Places(str(root)))
+        self.packages = Packages(OLD_UNIT, NEW_UNIT, True, self.host, PackagePaths(str(root)))
 
     def activate(self, identity: FileIdentity | None = None) -> InstanceFiles:
         return self.packages.activate(self.files, identity)
@@ -126,15 +124,15 @@ def test_activated_again_it_keeps_what_the_new_server_has_written(base: Base) ->
     assert base.tree("var/lib/valkey")["dump.rdb"] == "new data"
 
 
-def test_undone(base: Base) -> None:
+def test_reverted(base: Base) -> None:
     base.activate()
     (base.root / "var/lib/valkey/dump.rdb").write_text("new data")
-    base.packages.undo(base.files, OLD)
+    base.packages.revert(base.files, OLD)
     assert base.host.enabled == [OLD_UNIT]
     assert base.config.read_text() == "# as the package brings it\nport 6379\n"
     assert base.tree("var/lib/valkey") == {}
-    base.packages.undo(base.files, OLD)
-    assert base.config.exists(), "nothing more to undo"
+    base.packages.revert(base.files, OLD)
+    assert base.config.exists(), "a second revert changes nothing"
     (base.data / "dump.rdb").write_text("newer data")
     base.activate()
     assert base.tree("var/lib/valkey")["dump.rdb"] == "newer data"
@@ -144,15 +142,15 @@ def test_data_that_was_there_is_not_lost(base: Base) -> None:
     (base.root / "var/lib/valkey/dump.rdb").write_text("of another life")
     base.activate()
     assert base.tree("var/lib/valkey")["dump.rdb.before-upgrade"] == "of another life"
-    base.packages.undo(base.files, OLD)
+    base.packages.revert(base.files, OLD)
     assert base.tree("var/lib/valkey") == {"dump.rdb": "of another life"}
 
 
 def test_a_unit_that_is_not_enabled_stays_so(base: Base) -> None:
     base.host.enabled = []
-    packages = Packages(OLD_UNIT, NEW_UNIT, False, base.host, Places(str(base.root)))
+    packages = Packages(OLD_UNIT, NEW_UNIT, False, base.host, PackagePaths(str(base.root)))
     packages.activate(base.files, None)
-    packages.undo(base.files, OLD)
+    packages.revert(base.files, OLD)
     assert base.host.enabled == []
 
 
@@ -186,7 +184,7 @@ def test_what_was_the_old_user_s_is_the_new_user_s(base: Base) -> None:
     assert (base.root / "etc/valkey/users.acl").stat().st_uid == 0, "root's stays root's"
 
 
-@pytest.mark.parametrize("afterwards", ["activate", "undo"])
+@pytest.mark.parametrize("afterwards", ["activate", "revert"])
 def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, afterwards: str) -> None:
     for number in itertools.count():
         base = Base(tmp_path / str(number))
@@ -198,7 +196,7 @@ def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
             copied = base.tree("var/lib/valkey")
             assert (copied["dump.rdb"], copied["appendonlydir/appendonly.aof.1.incr.aof"]) == ("old data", "appended"), number
         else:
-            base.packages.undo(base.files, OLD)
+            base.packages.revert(base.files, OLD)
             assert not base.config.read_text().startswith("# Copied"), number
         assert {folder: base.tree(folder) for folder in before} == before, number
         if not killed:
@@ -207,7 +205,6 @@ def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 # -- refused, with nothing touched
-# --------------------------------------------------------------------------------------
 
 
 def test_a_package_that_is_not_installed(base: Base) -> None:
@@ -225,11 +222,11 @@ def test_a_package_of_another_version(base: Base) -> None:
         base.packages.require_staged("8.1.0")
 
 
-def test_no_room_for_the_data(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
-    base.packages.examine(base.files)
-    monkeypatch.setattr("shutil.disk_usage", lambda _folder: type("Usage", (), {"free": 2**20})())
+def test_too_little_space_for_the_data(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    base.packages.require_activatable(base.files)
+    monkeypatch.setattr("os.statvfs", lambda _folder: type("FileSystem", (), {"f_bavail": 2**10, "f_frsize": 2**10})())
     with pytest.raises(PreconditionFailed, match=r"its data \(16 bytes\) is copied to .*/var/lib/valkey, where 1048576 bytes are free"):
-        base.packages.examine(base.files)
+        base.packages.require_activatable(base.files)
 
 
 UNIT = {"manager": "systemd", "unit": OLD_UNIT, "enabled": "enabled"}

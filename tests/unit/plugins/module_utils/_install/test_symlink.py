@@ -13,7 +13,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write im
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import version_in
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.symlink import Symlink, release_name, target_of
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.symlink import Symlink, link_target, release_name
 from ansible_collections.sentinelops.redis.tests.unit.support.killed import kill_at
 from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import place
 
@@ -22,9 +22,7 @@ CONFIG = "# ours\nport 6379\nrequirepass s3cret\n"
 
 
 class Base:
-    """One instance: a link to the release in use, with the configuration in that, and the new
-    release beside it.
-    """
+    """One instance: a link to the release in use, its configuration, and the new release."""
 
     def __init__(self, path: Path, relative: bool = True) -> None:
         self.path, self.link = path, path / "current"
@@ -40,14 +38,14 @@ class Base:
         self.symlink.activate(self.files, identity)
 
     def upgrade(self) -> None:
-        """What a (second) run does: nothing where the link was pointed to the new release already."""
+        """Do what a (second) run does: nothing if the link points to the new release already."""
         if not self.symlink.activated(NEW):
             self.symlink.require_staged(NEW)
             self.activate()
 
-    def go_back(self) -> None:
-        """What a run does that gives up."""
-        self.symlink.undo(self.files, OLD)
+    def roll_back(self) -> None:
+        """Do what an aborted run does."""
+        self.symlink.revert(self.files, OLD)
 
     def releases(self) -> dict[str, str]:
         return {entry.name: version_in(str(entry)) for entry in (self.path / "releases").iterdir()}
@@ -96,19 +94,19 @@ def test_the_configuration_gets_back_the_mode_that_it_had(base: Base) -> None:
     assert FileIdentity.of(str(base.config)) == identity
 
 
-def test_put_back(base: Base) -> None:
+def test_reverted(base: Base) -> None:
     base.activate()
     base.config.write_text("changed by the new version\n")
-    base.go_back()
-    assert target_of(str(base.link)) == str(base.old)
+    base.roll_back()
+    assert link_target(str(base.link)) == str(base.old)
     assert base.config.read_text() == CONFIG
-    base.go_back()
-    assert base.symlink.in_place(OLD), "nothing more to undo"
+    base.roll_back()
+    assert base.symlink.in_place(OLD), "a second revert changes nothing"
 
 
-def test_there_and_back_again(base: Base) -> None:
+def test_activated_again_after_a_revert(base: Base) -> None:
     base.activate()
-    base.go_back()
+    base.roll_back()
     base.config.write_text(CONFIG + "maxmemory 1gb\n")
     base.activate()
     assert base.config.read_text().endswith("maxmemory 1gb\n"), "what was copied at the first time does not stay"
@@ -120,11 +118,11 @@ def test_older_releases_stay(base: Base) -> None:
     assert base.releases() == {OLDEST: OLDEST, OLD: OLD, NEW: NEW}
 
 
-def test_a_release_that_is_gone_cannot_be_put_back(base: Base) -> None:
+def test_a_release_that_is_gone_cannot_be_restored(base: Base) -> None:
     base.activate()
     shutil.rmtree(base.old)
-    with pytest.raises(OperationFailed, match=r"there is no .*releases/7\.0\.7 to put back") as caught:
-        base.go_back()
+    with pytest.raises(OperationFailed, match=r"there is no .*releases/7\.0\.7 to restore") as caught:
+        base.roll_back()
     assert caught.value.state == f"{base.link} points to {base.new}"
 
 
@@ -143,14 +141,13 @@ def test_what_is_not_staged_is_not_activated(base: Base, version: str) -> None:
 def test_the_new_server_has_another_place_or_name(base: Base, sub: str, name: str, changes: bool) -> None:
     (base.new / "redis-server").unlink()
     place(base.new / sub, NEW, name=name)
-    assert base.symlink.changes_place(base.files.executable) is changes
+    assert base.symlink.changes_server_path(base.files.executable) is changes
     assert base.symlink.new_server() == str(base.new / sub / name)
     assert base.symlink.activate(base.files, None).executable == str(base.link / sub / name)
-    assert base.symlink.after(base.files).executable == str(base.link / sub / name)
+    assert base.symlink.files_after(base.files).executable == str(base.link / sub / name)
 
 
 # -- which files belong to the configuration
-# --------------------------------------------------------------------------
 
 
 def test_files_that_the_configuration_names(base: Base) -> None:
@@ -161,8 +158,8 @@ def test_files_that_the_configuration_names(base: Base) -> None:
     base.config.write_text(f"# comment\ninclude local.conf\ninclude {base.link}/conf.d/*.conf\naclfile {base.link}/users.acl\n")
     base.activate()
     assert base.config.read_text().startswith("# comment\n")
-    carried = {str(path.relative_to(base.new)) for path in base.new.rglob("*") if path.is_file()} - {"redis-server"}
-    assert carried == {"redis.conf", "users.acl", "local.conf", "deeper.conf", "conf.d/a.conf", "conf.d/b.conf"}
+    copied = {str(path.relative_to(base.new)) for path in base.new.rglob("*") if path.is_file()} - {"redis-server"}
+    assert copied == {"redis.conf", "users.acl", "local.conf", "deeper.conf", "conf.d/a.conf", "conf.d/b.conf"}
 
 
 def test_a_configuration_elsewhere_stays_where_it_is(base: Base, tmp_path: Path) -> None:
@@ -175,8 +172,8 @@ def test_a_configuration_elsewhere_stays_where_it_is(base: Base, tmp_path: Path)
 
 
 def test_what_a_server_has_written_without_the_link_is_written_with_it(base: Base) -> None:
-    """CONFIG REWRITE and Sentinel write ``dir`` as the system calls it; the old release could not
-    be removed then.
+    """CONFIG REWRITE and Sentinel write ``dir`` without the link, which would tie the configuration
+    to the old release.
     """
     base.config.write_text(f'# {base.old}/x\ndir "{base.old}"\naclfile {base.old}/users.acl\nlogfile {base.old}-log\n')
     (base.old / "users.acl").write_text("user default on nopass\n")
@@ -204,7 +201,6 @@ def test_a_new_release_and_the_link_belong_to_whom_the_old_ones_belong(base: Bas
 
 
 # -- from elsewhere into a release
-# ------------------------------------------------------------------------------------
 
 
 def test_an_instance_that_ran_from_elsewhere(tmp_path: Path) -> None:
@@ -212,27 +208,26 @@ def test_an_instance_that_ran_from_elsewhere(tmp_path: Path) -> None:
     symlink = Symlink(str(link), str(new), "")
     files = InstanceFiles("/usr/bin/redis-server", str(tmp_path / "redis.conf"), False, "")
     (tmp_path / "redis.conf").write_text(CONFIG)
-    assert symlink.moved(files.executable)
-    assert symlink.changes_place(files.executable)
+    assert symlink.runs_elsewhere(files.executable)
+    assert symlink.changes_server_path(files.executable)
     assert symlink.activate(files, None).executable == str(link / "redis-server")
-    assert target_of(str(link)) == str(new)
-    symlink.undo(files, OLD)
+    assert link_target(str(link)) == str(new)
+    symlink.revert(files, OLD)
     assert not link.is_symlink()
-    symlink.undo(files, OLD)
+    symlink.revert(files, OLD)
 
 
 @pytest.mark.parametrize(
     ("executable", "moved"), [("{link}/redis-server", False), ("{old}/redis-server", False), ("/usr/bin/redis-server", True)]
 )
 def test_moved(base: Base, executable: str, moved: bool) -> None:
-    assert base.symlink.moved(executable.format(link=base.link, old=base.old)) is moved
+    assert base.symlink.runs_elsewhere(executable.format(link=base.link, old=base.old)) is moved
 
 
 # -- a run is killed
-# ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("afterwards", ["upgrade", "go_back"])
+@pytest.mark.parametrize("afterwards", ["upgrade", "roll_back"])
 def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, afterwards: str) -> None:
     for number in itertools.count():
         base = Base(tmp_path / str(number))

@@ -1,6 +1,4 @@
-"""Trying a configuration with programs that behave as servers do, well or badly; what is left
-behind is nothing.
-"""
+"""Trials of a configuration, with scripts that behave as servers do; nothing is left behind."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ TELLS = "open(tells, 'w').close(); "
 
 
 class Made:
-    """A server that does something, its configuration file, and what it has seen."""
+    """A server with a given behaviour, its configuration file, and its report."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,14 +54,14 @@ class Made:
         return found
 
     def left(self) -> list[str]:
-        """What is left of the trial: the folder, the process."""
+        """Return what is left of the trial: the folder, the process."""
         seen = self.seen
         return [what for what, there in (("folder", os.path.exists(seen["folder"])), ("process", alive(seen["pid"]))) if there]
 
 
 @pytest.fixture
 def made() -> Iterator[Made]:
-    """In a folder that other users may enter."""
+    """A server in a folder that other users may enter."""
     with tempfile.TemporaryDirectory(prefix="trial-test-", dir="/tmp") as path:
         Path(path).chmod(0o755)
         one = Made(Path(path))
@@ -73,7 +71,7 @@ def made() -> Iterator[Made]:
 
 
 class Patient(Clock):
-    """Time goes by only once the server has come as far as it will, however slow this machine is."""
+    """A clock that stands still until the server hangs, however slow this machine is."""
 
     def __init__(self, hangs: Path) -> None:
         self._hangs = hangs
@@ -107,7 +105,8 @@ def test_a_sentinel_is_started_as_one(made: Made) -> None:
 @root
 def test_it_runs_as_the_user_of_the_server(made: Made) -> None:
     program = made.new / "redis-server"
-    program.write_text('#!/bin/sh\ncat "$1" > /dev/null && echo "I am $(id -u):$(id -g)"\n')  # it can read its configuration
+    # proves also that the program can read its configuration
+    program.write_text('#!/bin/sh\ncat "$1" > /dev/null && echo "I am $(id -u):$(id -g)"\n')
     program.chmod(0o755)
     trial = Trial(str(program), str(made.new), str(made.config), False)
     with pytest.raises(PreconditionFailed, match=f"I am {NOBODY.pw_uid}:{NOBODY.pw_gid}"):
@@ -115,7 +114,7 @@ def test_it_runs_as_the_user_of_the_server(made: Made) -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "said"),
+    ("does", "message"),
     [
         ("sys.exit('no such thing')", "refuses {config}: no such thing"),
         (
@@ -128,10 +127,10 @@ def test_it_runs_as_the_user_of_the_server(made: Made) -> None:
         ("print('pass-word', flush=True); " + TELLS + HANGS, "neither answers nor ends within 1 s with {config}: ***"),
     ],
 )
-def test_one_that_does_not_start(made: Made, does: str, said: str) -> None:
+def test_a_server_that_does_not_start(made: Made, does: str, message: str) -> None:
     with pytest.raises(PreconditionFailed) as refused:
         tried(made, does)
-    assert said.format(config=made.config) in str(refused.value)
+    assert message.format(config=made.config) in str(refused.value)
     assert refused.value.state.startswith("Nothing was stopped")
     assert made.left() == []
 
@@ -170,9 +169,7 @@ def test_nothing_is_left_if_we_are_killed(made: Made, number: int) -> None:
 
 @root
 def test_not_even_if_all_of_us_are_killed_at_once(made: Made) -> None:
-    """With the standby, nobody is left who could remove the folder; but the server must not go on
-    running.
-    """
+    """Nobody is left to remove the folder, but the server must not keep running."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TRIAL_OF": str(made.folder)}
     arguments = [sys.executable, "-c", KILLED, str(made.does(HANGS)), str(made.new), str(made.config)]
     with subprocess.Popen(arguments, env=environment, start_new_session=True, stderr=subprocess.DEVNULL) as process:
@@ -198,7 +195,6 @@ def of_this_test(made: Made) -> list[int]:
 
 
 # -- surroundings
-# -----------------------------------------------------------------------------------------------------
 
 
 class SystemdHost(Host):
@@ -219,7 +215,7 @@ class SystemdHost(Host):
         ("WorkingDirectory=~\n", "/", {}),
     ],
 )
-def test_what_the_unit_says(output: str, folder: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_surroundings_of_a_unit(output: str, folder: str, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TZ", "A", "B"):
         monkeypatch.delenv(name, raising=False)
     found = surroundings_of("/etc/redis.conf", "redis-server.service", None, SystemdHost(output))

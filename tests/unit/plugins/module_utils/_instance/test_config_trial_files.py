@@ -1,56 +1,19 @@
-"""The configuration with which a new server is tried: what stays, what is taken out, and what its
-words are made into.
-"""
+"""The configuration with which a new server is tried: lines that stay, and lines that change."""
 
 from __future__ import annotations
 
-import fnmatch
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial_files import (
-    Place,
-    TrialConfig,
-    explain,
-    trial_config,
-)
+from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial_files import trial_config
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_file import directives
+from ansible_collections.sentinelops.redis.tests.unit.support.trial_config import MAIN, PLACE, FakeFiles, made
 
-MAIN = "/etc/redis/redis.conf"
-PLACE = Place("/tmp/trial", 40001, "/bin/true", "/etc/redis")
 ID = "a" * 40
 
 
-@dataclass
-class FakeFiles:
-    texts: dict[str, str]
-    others: set[str] = field(default_factory=set)
-
-    def read(self, path: str) -> str | None:
-        return self.texts.get(path)
-
-    def matching(self, pattern: str) -> list[str]:
-        return sorted(fnmatch.filter(self.texts, pattern))
-
-    def exists(self, path: str) -> bool:
-        return path in self.texts or path in self.others
-
-    def executable(self, path: str) -> bool:
-        return path in self.others
-
-
-def made(text: str, sentinel: bool = False, place: Place = PLACE, others: set[str] | None = None, **texts: str) -> TrialConfig:
-    """The trial's files, for a main file and further ones in /etc/redis (``x=`` is
-    /etc/redis/x.conf).
-    """
-    files = FakeFiles({MAIN: text, **{f"/etc/redis/{name}.conf": content for name, content in texts.items()}}, others or set())
-    config = trial_config(MAIN, sentinel, files, place)
-    assert config is not None
-    return config
-
-
 def line(text: str, **options: object) -> str:
-    """What becomes of a file with one line."""
+    """Return what a file with one line becomes."""
     return made(text, **options).files[0].text.split("\n")[0]  # type: ignore[arg-type]
 
 
@@ -167,12 +130,11 @@ def test_relative_paths_count_from_the_last_dir(text: str, written: str, place_o
     ],
 )
 def test_a_module_comes_from_the_new_version_if_it_brings_one(text: str, brought: set[str], written: str) -> None:
-    place = replace(PLACE, start_folder="/opt", replaced="/opt/redis", replaced_by="/opt/redis.new")
+    place = replace(PLACE, start_folder="/opt", version_folder="/opt/redis", new_folder="/opt/redis.new")
     assert line(text, place=place, others=brought) == written
 
 
 # -- included files
-# ---------------------------------------------------------------------------------------------------
 
 
 def test_an_included_file_that_needs_no_change_is_read_where_it_is() -> None:
@@ -219,7 +181,6 @@ def test_no_configuration_file() -> None:
 
 
 # -- Sentinels
-# --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -227,11 +188,13 @@ def test_no_configuration_file() -> None:
     [
         ("sentinel monitor mymaster 10.0.0.1 6379 2", 'sentinel "monitor" "mymaster" "127.0.0.1" "40001" "2"'),
         ('SENTINEL Monitor "my master" node-1.example 6379 2', 'SENTINEL "Monitor" "my master" "127.0.0.1" "40001" "2"'),
-        ("sentinel monitor mymaster 10.0.0.1", 'sentinel "monitor" "mymaster" "127.0.0.1"'),  # refused, and reaches nobody
+        # refused, and reaches nobody
+        ("sentinel monitor mymaster 10.0.0.1", 'sentinel "monitor" "mymaster" "127.0.0.1"'),
         ("sentinel known-replica mymaster 10.0.0.2 6379", 'sentinel "known-replica" "mymaster" "127.0.0.3" "40001"'),
         ("sentinel known-slave mymaster ::1 6379", 'sentinel "known-slave" "mymaster" "127.0.0.3" "40001"'),
         (f"sentinel known-sentinel m 10.0.0.3 26379 {ID}", f'sentinel "known-sentinel" "m" "127.0.0.3" "40001" "{ID}"'),
-        ("sentinel known-witness m 10.0.0.3 26379", 'sentinel "known-witness" "m" "127.0.0.3" "40001"'),  # of a later version
+        # a directive of a later version
+        ("sentinel known-witness m 10.0.0.3 26379", 'sentinel "known-witness" "m" "127.0.0.3" "40001"'),
         ("sentinel notification-script m /opt/tell.sh", 'sentinel "notification-script" "m" "/bin/true"'),
         ("sentinel client-reconfig-script m /opt/tell.sh", 'sentinel "client-reconfig-script" "m" "/bin/true"'),
         ("sentinel notification-script m /opt/gone.sh", "sentinel notification-script m /opt/gone.sh"),
@@ -263,119 +226,5 @@ def test_also_not_in_a_file_that_it_includes() -> None:
     assert "10.0.0.1" not in config.files[1].text
 
 
-def test_what_a_sentinel_has_written_without_quotes_is_mended_first() -> None:
+def test_what_a_sentinel_has_written_without_quotes_is_repaired_first() -> None:
     assert line("sentinel auth-pass m two words", sentinel=True) == 'sentinel auth-pass m "two words"'
-
-
-# -- what the server says
-# ---------------------------------------------------------------------------------------------
-
-
-def said(number: int, text: str, reason: str) -> str:
-    head = "\n*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***\nReading the configuration file, at line"
-    return f"{head} {number}\n>>> '{text}'\n{reason}\n"
-
-
-def test_a_directive_that_is_refused() -> None:
-    refusal = explain(said(2, "gopher-enabled no", "Bad directive or wrong number of arguments"), made("port 1\ngopher-enabled no\n"))
-    assert (refusal.file, refusal.line) == (MAIN, 2)
-    assert str(refusal) == f"{MAIN}, line 2: gopher-enabled no: Bad directive or wrong number of arguments"
-
-
-@pytest.mark.parametrize("acts", ["", "replicaof 10.0.0.1 6379\n"])
-def test_the_file_is_told_although_the_server_does_not(acts: str) -> None:
-    """Copied or not, the included file with this line is meant, not the main one, which has another
-    line there.
-    """
-    config = made("port 1\nhz 10\ninclude extra.conf\n", extra=f"# one\ngopher-enabled no\n{acts}")
-    refusal = explain(said(2, "gopher-enabled no", "Bad directive"), config)
-    assert (refusal.file, refusal.line) == ("/etc/redis/extra.conf", 2)
-
-
-def test_a_line_that_was_changed_for_the_trial_is_shown_as_it_is_written() -> None:
-    config = made("sentinel monitor m 10.0.0.1 6379 0\n", sentinel=True)
-    written = config.files[0].text.split("\n")[0]
-    refusal = explain(said(1, written, "Quorum must be 1 or greater."), config)
-    assert str(refusal) == f"{MAIN}, line 1: sentinel monitor m 10.0.0.1 6379 0: Quorum must be 1 or greater."
-
-
-def test_a_line_of_ours_is_no_line_of_the_file() -> None:
-    refusal = explain(said(4, "unixsocketperm 700", "Bad directive"), made("port 1\n"))
-    assert (refusal.file, refusal.line, str(refusal)) == ("", 0, "Bad directive")
-
-
-@pytest.mark.parametrize(
-    ("text", "secret", "shown"),
-    [
-        ('requirepass pass-word "of mine"', "pass-word", "requirepass *** ***"),
-        ("requirepass pw x", "pw", "requirepass *** ***"),
-        ("user app on >pass-word #cafe01 ~* +nothing", "pass-word", "user app on >*** #*** ~* +nothing"),
-        ("tls-key-file-pass pass-word x", "pass-word", "tls-key-file-pass *** ***"),
-        ("masterauth 'pass-word", "pass-word", "masterauth ..."),
-        ("user app on '>pass-word", "pass-word", "user ..."),
-    ],
-)
-def test_no_secret_is_shown(text: str, secret: str, shown: str) -> None:
-    refusal = explain(said(1, text, f"Error near '>{secret}'" if len(secret) > 3 else "Error"), made(f"{text}\nmasterauth pass-word\n"))
-    assert refusal.text == shown
-    assert secret not in str(refusal)
-    assert secret not in "".join(refusal.output)
-
-
-def test_secrets_of_a_sentinel_and_of_the_acl_file() -> None:
-    config = made(
-        "sentinel auth-pass m first-1\nsentinel sentinel-pass second-2\naclfile /etc/redis/users.conf\n", True, users="user a >third-3"
-    )
-    output = "1:X 22 Nov 2026 20:52:18.306 # wrong: first-1 second-2 third-3\n"
-    assert explain(output, config).reason == "wrong: *** *** ***"
-
-
-MODULE = """\
-6606:C 22 Nov 2026 20:52:18.306 # Redis version=7.0.15, bits=64, commit=00000000, modified=0, pid=6606, just started
-6606:C 22 Nov 2026 20:52:18.306 # Configuration loaded
-6606:M 22 Nov 2026 20:52:18.307 # Server initialized
-6606:M 22 Nov 2026 20:52:18.307 # Module /opt/m.so failed to load: It does not have execute permissions.
-6606:M 22 Nov 2026 20:52:18.307 # Can't load module from /opt/m.so: server aborting
-"""
-
-
-@pytest.mark.parametrize(
-    ("output", "reason"),
-    [
-        (
-            MODULE,
-            "Module /opt/m.so failed to load: It does not have execute permissions.; Can't load module from /opt/m.so: server aborting",
-        ),
-        (
-            "1:C 22 Nov 2026 20:52:20.041 # Fatal error, can't open config file '/etc/redis/x.conf': No such file or directory\n",
-            "Fatal error, can't open config file '/etc/redis/x.conf': No such file or directory",
-        ),
-        ("redis-server: error while loading shared libraries: libssl.so.3: cannot open shared object file\n",) * 2,
-        ("", "it printed nothing"),
-    ],
-)
-def test_what_is_not_about_a_line(output: str, reason: str) -> None:
-    refusal = explain(output, made("port 1\n"))
-    assert (refusal.reason, refusal.file, refusal.line) == (reason.strip(), "", 0)
-
-
-@pytest.mark.parametrize(
-    ("output", "where"),
-    [
-        (f"{MODULE}", ("/etc/redis/extra.conf", 2, "loadmodule m.so a")),
-        ("1:M 22 Nov 2026 20:52:20.041 # Error loading ACL rule '+x' for the user named 'app': Unknown", (MAIN, 1, "user app on >*** +x")),
-        ("1:M 22 Nov 2026 20:52:20.041 # Error loading ACL rule '+x' for the user named 'other': Unknown", ("", 0, "")),
-    ],
-)
-def test_a_line_that_the_server_does_not_tell_is_found_by_what_it_names(output: str, where: tuple[str, int, str]) -> None:
-    config = made("user app on >pass-word +x\ndir /opt\ninclude /etc/redis/extra.conf\n", extra="\nloadmodule m.so a\n")
-    refusal = explain(output, config)
-    assert (refusal.file, refusal.line, refusal.text) == where
-
-
-def test_throw_away_files_are_called_by_their_real_names() -> None:
-    config = made("include extra.conf\n", extra="slaveof a 1\n")
-    assert (
-        explain("can't open /tmp/trial/include-1.conf or /tmp/trial/trial.conf", config).reason
-        == f"can't open /etc/redis/extra.conf or {MAIN}"
-    )

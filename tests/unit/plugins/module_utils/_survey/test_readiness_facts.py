@@ -1,4 +1,4 @@
-"""What only the preflight wants to know of an instance, from what real servers said."""
+"""The facts of an instance for the preflight, from the recorded replies of real servers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import AccessDenied, CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._survey.readiness_facts import (
-    examine,
     journal_or_reason,
     not_surveyed,
+    readiness_facts,
     replica_limit,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
@@ -29,15 +29,13 @@ CONFIG = {
 
 
 class Examined:
-    """A server that replays its INFO; a master writes 1000 bytes of the replication stream from one
-    INFO to the next.
-    """
+    """A server that replays its INFO; a master's offset grows by 1000 bytes with each INFO."""
 
-    def __init__(self, said: dict[str, Any], denied: tuple[str, ...] = ()) -> None:
-        self.address = Address.parse(said["address"])
+    def __init__(self, replies: dict[str, Any], denied: tuple[str, ...] = ()) -> None:
+        self.address = Address.parse(replies["address"])
         self.denied = denied
         self.sent: list[str] = []
-        self._lines = [*said["info"], "used_memory:1500000", "mem_not_counted_for_evict:20", "used_memory_rss:8000000"]
+        self._lines = [*replies["info"], "used_memory:1500000", "mem_not_counted_for_evict:20", "used_memory_rss:8000000"]
         self._asked = 0
 
     def command(self, *words: Any) -> Any:
@@ -71,8 +69,10 @@ def record(**values: Any) -> dict[str, Any]:
     return {"kind": "redis", "answers": True, "role": "master", "pid": 0, **values}
 
 
-def examined(server: Any, said: dict[str, Any], journal: str = "/nowhere/redis-6379.json", clock: Clock | None = None) -> dict[str, Any]:
-    found = examine(server, said, journal, 1234.5, clock or FakeClock())
+def examined(
+    server: Any, surveyed: dict[str, Any], journal: str = "/nowhere/redis-6379.json", clock: Clock | None = None
+) -> dict[str, Any]:
+    found = readiness_facts(server, surveyed, journal, 1234.5, clock or FakeClock())
     assert json.loads(json.dumps(found)) == found
     return found
 
@@ -131,9 +131,14 @@ def test_rights_of_a_sentinel() -> None:
 @pytest.mark.parametrize(("reply", "asked"), [("INFO: NOPERM no permissions", True), ("INFO: WRONGPASS invalid", False)])
 def test_rights_are_asked_for_only_where_we_are_let_in(reply: str, asked: bool) -> None:
     server = Examined(recorded("7.0.15", "healthy")["nodes"]["redis-1"], ("INFO",))
-    said = not_surveyed(server, "redis", None, AccessDenied(reply, node="10.0.0.1:6379", advice="Give it"))
-    assert (said["answers"], said["stopped"], said["refused"]["right"], said["refused"]["advice"]) == (False, False, asked, "Give it")
-    found = examined(server, said)
+    surveyed = not_surveyed(server, "redis", None, AccessDenied(reply, node="10.0.0.1:6379", advice="Give it"))
+    assert (surveyed["answers"], surveyed["stopped"], surveyed["refused"]["right"], surveyed["refused"]["advice"]) == (
+        False,
+        False,
+        asked,
+        "Give it",
+    )
+    found = examined(server, surveyed)
     assert list(found["rights"]) == (["+info"] if asked else [])
     assert bool(server.sent) is asked
 
@@ -147,8 +152,8 @@ def test_disks_and_what_is_staged(tmp_path: Path) -> None:
     (tmp_path / "redis").mkdir()
     (tmp_path / "redis" / "redis-server").write_bytes(b"x" * 50)
     (tmp_path / "redis.new").mkdir()
-    said = record(answers=False, folder=str(tmp_path / "redis"), executable="", dir=str(tmp_path))
-    found = examined(Unreachable(Address("10.0.0.1", 6379)), said)
+    surveyed = record(answers=False, folder=str(tmp_path / "redis"), executable="", dir=str(tmp_path))
+    found = examined(Unreachable(Address("10.0.0.1", 6379)), surveyed)
     assert (found["versions"]["needed"], found["versions"]["left"]) == (50, True)
     assert found["versions"]["device"] == found["data"]["device"]
 

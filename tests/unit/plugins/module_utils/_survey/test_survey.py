@@ -1,4 +1,4 @@
-"""The record of one instance, from what real servers said."""
+"""The record of one instance, from the recorded replies of real servers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import ConnectionFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import node_info, parse_info
-from ansible_collections.sentinelops.redis.plugins.module_utils._survey.survey import Wanted, files_of, survey
+from ansible_collections.sentinelops.redis.plugins.module_utils._survey.survey import SurveyRequest, files_of, survey
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.sentinel import view_from_dict
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
     MASTER,
@@ -40,20 +40,20 @@ JOURNAL = {
 }
 
 
-def here(said: dict[str, Any], folder: Path, config: str = "port 6379\n") -> dict[str, Any]:
+def here(replies: dict[str, Any], folder: Path, config: str = "port 6379\n") -> dict[str, Any]:
     """The recorded instance, with its files in a version folder of this host."""
     place(folder, "7.0.15")
     (folder / "redis.conf").write_text(config)
     replaced = {"process_id": NO_SUCH_PID, "executable": f"{folder}/redis-server", "config_file": f"{folder}/redis.conf"}
-    lines = [line for line in said["info"] if line.split(":")[0] not in replaced]
-    values = {**said.get("config", {}), "replica-announce-ip": "", "replica-announce-port": "0"}
-    return {**said, "info": [*lines, *(f"{name}:{value}" for name, value in replaced.items())], "config": values}
+    lines = [line for line in replies["info"] if line.split(":")[0] not in replaced]
+    values = {**replies.get("config", {}), "replica-announce-ip": "", "replica-announce-port": "0"}
+    return {**replies, "info": [*lines, *(f"{name}:{value}" for name, value in replaced.items())], "config": values}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_master(version: str, tmp_path: Path) -> None:
     folder = tmp_path / "redis"
-    record = survey(RecordedNode(here(recorded(version, "healthy")["nodes"]["redis-1"], folder)), "redis", None, Wanted())
+    record = survey(RecordedNode(here(recorded(version, "healthy")["nodes"]["redis-1"], folder)), "redis", None, SurveyRequest())
     assert (record["kind"], record["login"], record["answers"], record["stopped"], record["journal"]) == (
         "redis",
         MASTER,
@@ -76,17 +76,19 @@ def test_a_master(version: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_replica(version: str, tmp_path: Path) -> None:
-    record = survey(RecordedNode(here(recorded(version, "healthy")["nodes"]["redis-2"], tmp_path / "redis")), "redis", None, Wanted())
+    record = survey(
+        RecordedNode(here(recorded(version, "healthy")["nodes"]["redis-2"], tmp_path / "redis")), "redis", None, SurveyRequest()
+    )
     assert (record["role"], record["master"], record["link_up"], record["loading"]) == ("replica", MASTER, True, False)
     assert record["offset"] > 0
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_sentinel(version: str, tmp_path: Path) -> None:
-    said = here(
+    replies = here(
         recorded(version, "healthy")["sentinels"]["sentinel-1"], tmp_path / "redis", 'dir "/srv/sentinel"\nlogfile "sentinel.log"\n'
     )
-    record = survey(RecordedSentinel(said), "sentinel", None, Wanted())
+    record = survey(RecordedSentinel(replies), "sentinel", None, SurveyRequest())
     assert (record["role"], record["version"], record["login"]) == ("sentinel", version, SENTINELS[0])
     assert (record["dir"], record["log_file"]) == ("/srv/sentinel", "/srv/sentinel/sentinel.log")
     (view,) = json.loads(json.dumps(record))["views"]
@@ -95,37 +97,37 @@ def test_a_sentinel(version: str, tmp_path: Path) -> None:
 
 
 def test_a_version_that_is_staged(tmp_path: Path) -> None:
-    said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "redis")
+    replies = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "redis")
     place(tmp_path / "redis.new", "7.2.6")
-    assert survey(RecordedNode(said), "redis", None, Wanted())["staged_version"] == "7.2.6"
+    assert survey(RecordedNode(replies), "redis", None, SurveyRequest())["staged_version"] == "7.2.6"
 
 
 def test_a_folder_that_the_user_names(tmp_path: Path) -> None:
-    said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "elsewhere")
+    replies = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], tmp_path / "elsewhere")
     place(tmp_path / "redis", "7.0.5")
-    record = survey(RecordedNode(said), "redis", None, Wanted(folder=str(tmp_path / "redis")))
+    record = survey(RecordedNode(replies), "redis", None, SurveyRequest(folder=str(tmp_path / "redis")))
     assert (record["folder"], record["installed_version"]) == (str(tmp_path / "redis"), "7.0.5")
 
 
 def test_a_configuration_file_that_is_not_on_this_host() -> None:
-    said = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
-    said = {**said, "config": {**said["config"], "replica-announce-ip": "", "replica-announce-port": "6390"}}
-    record = survey(RecordedNode(said), "redis", None, Wanted())
+    replies = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
+    replies = {**replies, "config": {**replies["config"], "replica-announce-ip": "", "replica-announce-port": "6390"}}
+    record = survey(RecordedNode(replies), "redis", None, SurveyRequest())
     assert (record["config_identity"], record["config_writable"]) == (None, False)
     assert record["announced_port"] == 6390
 
 
 @pytest.mark.parametrize(("kind", "name", "is_a"), [("sentinel", "redis-1", "a data node"), ("redis", "sentinel-1", "a Sentinel")])
 def test_an_instance_of_the_wrong_kind(kind: str, name: str, is_a: str) -> None:
-    said = recorded("7.0.15", "healthy")
-    server: Any = RecordedNode(said["nodes"][name]) if kind == "sentinel" else RecordedSentinel(said["sentinels"][name])
+    replies = recorded("7.0.15", "healthy")
+    server: Any = RecordedNode(replies["nodes"][name]) if kind == "sentinel" else RecordedSentinel(replies["sentinels"][name])
     with pytest.raises(PreconditionFailed, match=f"this is {is_a}, the inventory has it as") as caught:
-        survey(server, kind, None, Wanted())
+        survey(server, kind, None, SurveyRequest())
     assert caught.value.advice
 
 
 def test_an_instance_that_does_not_answer() -> None:
-    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", None, Wanted())
+    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", None, SurveyRequest())
     assert (record["answers"], record["stopped"], record["role"]) == (False, False, "unreachable")
     assert "connection refused" in record["error"]
 
@@ -134,7 +136,7 @@ def test_an_instance_that_an_upgrade_stopped(tmp_path: Path) -> None:
     folder = place(tmp_path / "redis", "7.0.5")
     place(tmp_path / "redis.new", "7.0.15")
     journal = {**JOURNAL, "folder": str(folder)}
-    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, Wanted())
+    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, SurveyRequest())
     assert (record["answers"], record["stopped"], record["role"]) == (False, True, "stopped")
     assert (record["version"], record["address"], record["shard"]) == ("7.0.5", "10.0.0.1:6379", "mymaster")
     assert (record["installed_version"], record["staged_version"], record["journal"]) == ("7.0.5", "7.0.15", journal)
@@ -142,31 +144,30 @@ def test_an_instance_that_an_upgrade_stopped(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_an_instance_that_hangs_was_not_stopped(sent: bool) -> None:
-    """It has a journal, and may run all the same: nothing must be started beside it."""
+    """An instance with a journal may run all the same: no second server must be started."""
 
     class Hanging(Unreachable):
         def command(self, *words: Any) -> Any:
             raise ConnectionFailed("no answer to INFO: Timeout reading from socket", node=str(self.address), sent=sent)
 
-    record = survey(Hanging(Address("10.0.0.1", 6379)), "redis", {**JOURNAL, "folder": "/opt/redis"}, Wanted())
+    record = survey(Hanging(Address("10.0.0.1", 6379)), "redis", {**JOURNAL, "folder": "/opt/redis"}, SurveyRequest())
     assert (record["answers"], record["stopped"], record["role"]) == (False, False, "unreachable")
 
 
 def test_an_instance_that_was_stopped_between_the_renames(tmp_path: Path) -> None:
     place(tmp_path / "redis.old", "7.0.5")
     place(tmp_path / "redis.new", "7.0.15")
-    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", {**JOURNAL, "folder": str(tmp_path / "redis")}, Wanted())
+    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", {**JOURNAL, "folder": str(tmp_path / "redis")}, SurveyRequest())
     assert (record["interrupted"], record["installed_version"], record["staged_version"]) == (True, "7.0.5", "7.0.15")
 
 
 def test_an_instance_that_runs_through_a_link(tmp_path: Path) -> None:
     release, link = tmp_path / "releases" / "7.0.15", tmp_path / "current"
-    said = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], release)
+    replies = here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], release)
     link.symlink_to(release)
-    # what INFO says of the configuration file is without the link where the server was started in
-    # its folder
-    lines = [line.replace(f"executable:{release}", f"executable:{link}") for line in said["info"]]
-    record = survey(RecordedNode({**said, "info": lines}), "redis", None, Wanted(version="7.0.16"))
+    # INFO has the configuration file without the link if the server was started in its folder
+    lines = [line.replace(f"executable:{release}", f"executable:{link}") for line in replies["info"]]
+    record = survey(RecordedNode({**replies, "info": lines}), "redis", None, SurveyRequest(version="7.0.16"))
     assert (record["folder"], record["executable"]) == (str(link), f"{link}/redis-server")
     assert (record["config_file"], record["activation"]["doubts"]) == (f"{link}/redis.conf", []), "we start it with the link"
     assert (record["activation"]["method"], record["activation"]["staged"]) == ("symlink", str(tmp_path / "releases" / "7.0.16"))
@@ -180,7 +181,7 @@ def test_an_instance_that_was_stopped_after_its_link_was_pointed_elsewhere(tmp_p
     releases = str(tmp_path / "releases")
     activation = {"method": "symlink", "folder": str(tmp_path / "current"), "releases": releases, "kept": f"{releases}/7.0.5", "doubts": []}
     journal = {**JOURNAL, "folder": str(tmp_path / "current"), "activation": {**activation, "staged": f"{releases}/7.0.14"}}
-    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, Wanted(version="7.0.15"))
+    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, SurveyRequest(version="7.0.15"))
     assert (record["installed_version"], record["staged_version"]) == ("7.0.15", "7.0.15")
     assert record["activation"] == {**activation, "staged": f"{releases}/7.0.15"}
 
@@ -189,9 +190,9 @@ def test_an_instance_that_was_stopped_after_its_link_was_pointed_elsewhere(tmp_p
 def test_a_configuration_file_that_is_named_without_the_link(manager: str, through: str, doubts: int, tmp_path: Path) -> None:
     release, link = place(tmp_path / "releases" / "7.0.15", "7.0.15"), tmp_path / "current"
     link.symlink_to(release)
-    said = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
+    replies = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
     info = {"executable": f"{link}/redis-server", "config_file": f"{link if through == 'link' else release}/redis.conf"}
-    node = node_info(parse_info("\r\n".join(said["info"])))
-    record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": manager}, Wanted(version="7.0.16"))
+    node = node_info(parse_info("\r\n".join(replies["info"])))
+    record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": manager}, SurveyRequest(version="7.0.16"))
     assert len(record["activation"]["doubts"]) == doubts
     assert record["config_file"] == f"{link}/redis.conf"
