@@ -1,8 +1,7 @@
-"""Surveyed deployments: the records that redis_survey would return, for the plan, the preflight and
-the report.
+"""Surveyed deployments: records like those of redis_survey, for plan, preflight and report.
 
-Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>; a
-deployment can be changed instance by instance before the plan is made.
+Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>. A
+test can change a deployment instance by instance before it makes the plan.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ IDENTITY = {"uid": 100, "gid": 100, "mode": 0o640}
 
 @dataclass
 class Node:
-    """A data node; ``record`` replaces fields of what its survey says."""
+    """A data node; ``record`` replaces fields of its survey record."""
 
     host: str
     address: str
@@ -35,7 +34,7 @@ class Node:
 
 @dataclass
 class Shard:
-    """Its nodes; the master is the one that the Sentinels name."""
+    """A shard; ``master`` is the index of the node that the Sentinels name as master."""
 
     name: str
     nodes: list[Node]
@@ -48,8 +47,10 @@ class Shard:
 
 @dataclass
 class Sentinel:
-    """A Sentinel; ``views`` replaces fields of what it says of a master, by name, ``master`` those
-    of its reply.
+    """A Sentinel.
+
+    ``views`` replaces fields of its view of a master, by name; the field ``master`` replaces fields
+    of the reply about the master.
     """
 
     host: str
@@ -155,9 +156,7 @@ def _common(host: str, address: str, kind: str, version: str, journal: dict[str,
 
 
 def _gone(common: dict[str, Any], stopped: bool) -> dict[str, Any]:
-    """An instance that cannot be reached: what its journal says if an upgrade stopped it, else next
-    to nothing.
-    """
+    """Return the record of an unreachable instance; its journal adds to it if it was stopped."""
     always = {name: common[name] for name in ("kind", "login", "journal")}
     noted = ("executable", "config_file", "config_identity", "folder", "version", "folder_writable", "service")
     told = {name: common[name] for name in noted}
@@ -216,23 +215,22 @@ def _peer(sentinel: Sentinel) -> dict[str, Any]:
 
 
 def three_and_three(**of_the_nodes: Any) -> Surveyed:
-    """The runbook's example: three data nodes, three Sentinels, one master; redis-1 is the master."""
+    """Return three data nodes and three Sentinels; redis-1 is the master."""
     nodes = [Node(f"redis-{n}", f"10.0.0.{n}:6379", **of_the_nodes) for n in (1, 2, 3)]
     return Surveyed([Shard("mymaster", nodes)], [Sentinel(f"sentinel-{n}", f"10.0.0.1{n}:26379") for n in (1, 2, 3)])
 
 
 def two_shards() -> Surveyed:
-    """Two shards with different numbers of replicas, under the same Sentinels; one-1 and two-1 are
-    the masters.
-    """
+    """Return two shards of different sizes; one-1 and two-1 are the masters."""
     first = Shard("one", [Node(f"one-{n}", f"10.0.1.{n}:6379") for n in range(1, 5)])
     second = Shard("two", [Node(f"two-{n}", f"10.0.2.{n}:6379") for n in range(1, 3)])
     return Surveyed([first, second], [Sentinel(f"sentinel-{n}", f"10.0.0.1{n}:26379") for n in (1, 2, 3)])
 
 
 def half_upgraded(replicas: bool = True, handover: bool = False, old_master: bool = False) -> Surveyed:
-    """An upgrade that was killed: the Sentinels are done, and what else is said. redis-2 was the
-    target.
+    """Return an upgrade that was killed after the Sentinels and the named steps.
+
+    redis-2 was the target of the handover.
     """
     deployment = three_and_three()
     for sentinel in deployment.sentinels:
