@@ -1,7 +1,7 @@
-"""Surveyed deployments: records as redis_survey returns them, for plan, preflight and report.
+"""Surveyed deployments: records like those of redis_survey, for plan, preflight and report.
 
 Hosts are called ``redis-1``, ``redis-2``, ... and ``sentinel-1``, ... with addresses 10.0.0.<n>. A
-deployment can be changed instance by instance before the plan is made.
+test can change a deployment instance by instance before it makes the plan.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ IDENTITY = {"uid": 100, "gid": 100, "mode": 0o640}
 
 @dataclass
 class Node:
-    """A data node; ``record`` replaces fields of its survey."""
+    """A data node; ``record`` replaces fields of its survey record."""
 
     host: str
     address: str
@@ -34,7 +34,7 @@ class Node:
 
 @dataclass
 class Shard:
-    """A shard with its nodes; the master is the node that the Sentinels name."""
+    """A shard; ``master`` is the index of the node that the Sentinels name as master."""
 
     name: str
     nodes: list[Node]
@@ -49,8 +49,8 @@ class Shard:
 class Sentinel:
     """A Sentinel.
 
-    ``views`` replaces fields of its view of a master, by name; ``master`` replaces fields of its
-    SENTINEL MASTER reply.
+    ``views`` replaces fields of its view of a master, by name; the field ``master`` replaces fields
+    of the reply about the master.
     """
 
     host: str
@@ -156,10 +156,7 @@ def _common(host: str, address: str, kind: str, version: str, journal: dict[str,
 
 
 def _gone(common: dict[str, Any], stopped: bool) -> dict[str, Any]:
-    """Return the record of an instance that cannot be reached.
-
-    If an upgrade stopped the instance, the record has the contents of its journal.
-    """
+    """Return the record of an unreachable instance; its journal adds to it if it was stopped."""
     always = {name: common[name] for name in ("kind", "login", "journal")}
     noted = ("executable", "config_file", "config_identity", "folder", "version", "folder_writable", "service")
     told = {name: common[name] for name in noted}
@@ -218,23 +215,23 @@ def _peer(sentinel: Sentinel) -> dict[str, Any]:
 
 
 def three_and_three(**of_the_nodes: Any) -> Surveyed:
-    """Return the usual example: three data nodes, three Sentinels; redis-1 is the master."""
+    """Return three data nodes and three Sentinels; redis-1 is the master."""
     nodes = [Node(f"redis-{n}", f"10.0.0.{n}:6379", **of_the_nodes) for n in (1, 2, 3)]
     return Surveyed([Shard("mymaster", nodes)], [Sentinel(f"sentinel-{n}", f"10.0.0.1{n}:26379") for n in (1, 2, 3)])
 
 
 def two_shards() -> Surveyed:
-    """Return two shards with different numbers of replicas, under the same Sentinels.
-
-    The masters are one-1 and two-1.
-    """
+    """Return two shards of different sizes; one-1 and two-1 are the masters."""
     first = Shard("one", [Node(f"one-{n}", f"10.0.1.{n}:6379") for n in range(1, 5)])
     second = Shard("two", [Node(f"two-{n}", f"10.0.2.{n}:6379") for n in range(1, 3)])
     return Surveyed([first, second], [Sentinel(f"sentinel-{n}", f"10.0.0.1{n}:26379") for n in (1, 2, 3)])
 
 
 def half_upgraded(replicas: bool = True, handover: bool = False, old_master: bool = False) -> Surveyed:
-    """Return an upgrade that was killed after the Sentinels; ``redis-2`` was the target."""
+    """Return an upgrade that was killed after the Sentinels and the named steps.
+
+    redis-2 was the target of the handover.
+    """
     deployment = three_and_three()
     for sentinel in deployment.sentinels:
         sentinel.version, sentinel.journal = NEW, {"schema": 1, "kind": "sentinel", "version": OLD}

@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 def hostvars_of(deployment: Surveyed) -> dict[str, dict[str, Any]]:
-    """The variables of every host after the survey, which is a loop over what runs there."""
+    """Return the variables of every host after the survey, a loop over its instances."""
     found: dict[str, dict[str, Any]] = {}
     for instance in deployment.instances():
         surveyed: dict[str, Any] = {"results": []}
@@ -116,8 +116,8 @@ def test_settings_that_allow_the_upgrade(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("no", [False, "false", "no"])
-def test_no_fail_back_and_another_control_host(no: Any) -> None:
-    """A value from the command line is a text."""
+def test_no_fail_back_and_another_handover_host(no: Any) -> None:
+    """A value from the command line is a string."""
     plan = plan_of(three_and_three(), fail_back=no, handover_host="bastion")
     assert (plan["fail_back_hosts"], plan["handover_host"]) == ([], "bastion")
 

@@ -26,7 +26,7 @@ def done_to(plan: Plan) -> dict[str, str]:
 
 
 def order(plan: Plan) -> list[list[str]]:
-    """The hosts of each play: Sentinels, replicas, handover, old masters, fail back."""
+    """Return the hosts of each play: Sentinels, replicas, handover, old masters, fail back."""
     return [plan.sentinel_hosts, plan.replica_hosts, plan.handover_hosts, plan.old_master_hosts, plan.fail_back_hosts]
 
 
@@ -71,11 +71,11 @@ def test_without_fail_back() -> None:
     assert order(plan)[2:] == [["redis-2"], ["redis-1"], []]
 
 
-def test_the_control_host_can_be_chosen() -> None:
+def test_the_handover_host_can_be_chosen() -> None:
     assert three_and_three().plan(handover_host="bastion").handover_host == "bastion"
 
 
-def test_the_control_host_is_a_sentinel_that_answers() -> None:
+def test_the_handover_host_is_a_sentinel_that_answers() -> None:
     deployment = three_and_three()
     deployment.sentinels[0].answers = False
     assert deployment.plan().handover_host == "sentinel-2"
@@ -162,10 +162,9 @@ def test_no_replica_at_all() -> None:
 
 
 # -- an earlier run was killed
-# --------------------------------------------------------------------------------------
 
 
-def test_goes_on_before_the_handover() -> None:
+def test_resumes_before_the_handover() -> None:
     plan = half_upgraded().plan()
     assert plan.problems == []
     assert order(plan) == [[], [], ["redis-2"], ["redis-1"], ["redis-1"]]
@@ -173,14 +172,14 @@ def test_goes_on_before_the_handover() -> None:
     assert plan.pending == ["redis-1/redis"]
 
 
-def test_goes_on_after_the_handover() -> None:
+def test_resumes_after_the_handover() -> None:
     plan = half_upgraded(handover=True).plan()
     assert plan.problems == []
     assert order(plan) == [[], ["redis-1"], [], [], ["redis-1"]]
-    assert plan.shards["mymaster"].original_master_host == "redis-1", "the journal tells where home is"
+    assert plan.shards["mymaster"].original_master_host == "redis-1", "the journal records the original master"
 
 
-def test_goes_on_where_the_old_master_was_stopped() -> None:
+def test_resumes_where_the_old_master_was_stopped() -> None:
     deployment = half_upgraded(handover=True)
     deployment.node("redis-1").stopped = True
     plan = deployment.plan()
@@ -200,7 +199,7 @@ def test_only_the_fail_back_is_left() -> None:
 
 
 def test_only_the_journals_are_left() -> None:
-    """The master is home: what is left is to verify, and to remove the journals."""
+    """The original master is the master: the run only verifies, and closes the journals."""
     plan = half_upgraded(old_master=True).plan()
     assert order(plan) == [[], [], [], [], []]
     assert not plan.nothing_to_do
@@ -222,7 +221,7 @@ def test_a_sentinel_was_stopped() -> None:
 
 
 def test_the_identity_of_the_configuration_is_that_before_the_upgrade() -> None:
-    """The server has given its file mode 0644 since."""
+    """The server has changed the mode of the file to 0644 since."""
     deployment = half_upgraded(replicas=False)
     deployment.node("redis-2").record = {"config_identity": {**IDENTITY, "mode": 0o644}}
     assert deployment.plan().steps["redis-2/redis"].config_identity == IDENTITY
@@ -236,7 +235,7 @@ def test_the_priority_is_that_before_it_was_steered() -> None:
     assert plan.shards["mymaster"].target_host == "redis-2"
 
 
-def test_a_home_that_is_gone_is_forgotten() -> None:
+def test_an_original_master_that_is_gone_is_forgotten() -> None:
     deployment = half_upgraded(handover=True)
     for node in deployment.shards[0].nodes:
         assert node.journal is not None
@@ -257,8 +256,8 @@ def test_nothing_to_do() -> None:
 
 
 @pytest.mark.parametrize("host", ["redis-1", "redis-3"])
-def test_a_handover_that_was_cut_short_is_finished_first(host: str) -> None:
-    """By a handover to the master that there is; that is something to do."""
+def test_an_interrupted_handover_is_finished_first(host: str) -> None:
+    """A handover to the current master finishes it, so there is something to do."""
     deployment = three_and_three(version=NEW)
     for sentinel in deployment.sentinels:
         sentinel.version = NEW
@@ -270,7 +269,7 @@ def test_a_handover_that_was_cut_short_is_finished_first(host: str) -> None:
 
 
 @pytest.mark.parametrize("to_write", [None, 0, 1, 2000000000])
-def test_no_fence_is_nothing_to_mend(to_write: int | None) -> None:
+def test_without_a_fence_there_is_nothing_to_recover(to_write: int | None) -> None:
     deployment = three_and_three()
     deployment.node("redis-1").record = {"min_replicas_to_write": to_write}
     assert deployment.plan().recovery_hosts == []
@@ -280,8 +279,7 @@ def _nodes(*does: str) -> dict[str, str]:
     return {f"redis-{n}/redis": do for n, do in enumerate(does, 1)}
 
 
-# -- what stands against a plan
-# -------------------------------------------------------------------------------------
+# -- what forbids a plan
 
 
 def test_a_downgrade_is_refused() -> None:
@@ -300,7 +298,7 @@ def test_a_downgrade_is_refused() -> None:
     ],
 )
 def test_from_redis_to_valkey(running: str, wanted: str, problem: str) -> None:
-    """It is not the version's number that counts."""
+    """The data format counts, and not the version number."""
     deployment = three_and_three(version=running)
     for node in deployment.shards[0].nodes:
         node.record["activation"] = {"method": "package", "product": "valkey"}
@@ -368,14 +366,11 @@ def test_no_sentinel_answers() -> None:
     assert order(plan) == [[]] * 5
 
 
-# -- who is who
-# -----------------------------------------------------------------------------------------------------
+# -- which host is which node
 
 
 def test_a_node_is_recognised_by_its_run_id() -> None:
-    """Its address in the inventory is another one than that which the Sentinels know (several
-    networks).
-    """
+    """The inventory has another address of the node than the Sentinels (several networks)."""
     deployment = three_and_three()
     instances = [type(one)(one.host, one.kind, one.record, "192.168.0.1") if one.kind == "redis" else one for one in deployment.instances()]
     plan = make_plan(instances, Settings(NEW))
@@ -407,7 +402,6 @@ def test_a_plan_travels_as_json() -> None:
 
 
 # -- the journal
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_what_the_journal_of_a_data_node_notes() -> None:
@@ -444,16 +438,14 @@ def test_what_the_journal_of_a_sentinel_notes() -> None:
     [
         ([], 1, ["redis-2"], ["redis-1", "redis-3"]),
         ([], 2, ["redis-2", "redis-3"], ["redis-1"]),
-        ([], 9, ["redis-2", "redis-3"], ["redis-1"]),  # never the master: that would need a handover
+        ([], 9, ["redis-2", "redis-3"], ["redis-1"]),  # never the master
         (["redis-3"], 1, [], ["redis-1", "redis-2"]),
         (["redis-3"], 2, ["redis-2"], ["redis-1"]),
         (["redis-1", "redis-2", "redis-3"], 1, [], []),
     ],
 )
 def test_a_canary(done: list[str], canary: int, replicas: list[str], deferred: list[str]) -> None:
-    """So many nodes of each shard, those of earlier runs included; the Sentinels come first; no
-    handover.
-    """
+    """The number counts nodes of earlier runs. Sentinels come first, and there is no handover."""
     deployment = three_and_three()
     for host in done:
         deployment.node(host).version = NEW
@@ -481,7 +473,7 @@ def test_a_canary_starts_what_an_earlier_run_has_stopped() -> None:
     assert plan.deferred == ["redis-1"]
 
 
-def test_a_canary_does_not_move_the_master_home() -> None:
+def test_a_canary_does_not_fail_back() -> None:
     plan = half_upgraded(handover=True, old_master=True).plan(canary=1)
     assert order(plan) == [[], [], [], [], []]
     assert plan.deferred == ["the fail back of mymaster to redis-1"]

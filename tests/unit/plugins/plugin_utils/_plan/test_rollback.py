@@ -21,7 +21,7 @@ def ran(version: str = OLD, there: bool = True, **more: Any) -> dict[str, Any]:
 
 
 def upgraded(before: str = OLD, now: str = NEW, journals: bool = False) -> Surveyed:
-    """A deployment that was upgraded to the end."""
+    """Return a deployment that was upgraded to the end."""
     deployment = three_and_three()
     for one in (*deployment.sentinels, *deployment.shards[0].nodes):
         one.version, one.record = now, ran(before)
@@ -30,14 +30,14 @@ def upgraded(before: str = OLD, now: str = NEW, journals: bool = False) -> Surve
 
 
 def half(handover: bool = False, before: str = OLD, now: str = NEW) -> Surveyed:
-    """An upgrade that was killed: the old master is not done."""
+    """Return an upgrade that was killed before the old master."""
     deployment = half_upgraded(handover=handover)
     for one in (*deployment.sentinels, *deployment.shards[0].nodes):
         one.version, one.record = (now if one.version == NEW else before), ran(before)
     return deployment
 
 
-def back(deployment: Surveyed, left: str = NEW, **settings: Any) -> Plan:
+def rolled_back(deployment: Surveyed, left: str = NEW, **settings: Any) -> Plan:
     return deployment.plan(left, rollback=True, **settings)
 
 
@@ -60,7 +60,7 @@ SENTINELS = [f"sentinel-{n}/sentinel" for n in (1, 2, 3)]
     ],
 )
 def test_the_order(deployment: Surveyed, expected: list[str]) -> None:
-    plan = back(deployment)
+    plan = rolled_back(deployment)
     assert plan.problems == []
     assert keys(plan) == expected
     assert {step.wanted for step in plan.steps.values()} == {OLD}
@@ -68,11 +68,17 @@ def test_the_order(deployment: Surveyed, expected: list[str]) -> None:
 
 
 def test_without_fail_back() -> None:
-    assert keys(back(upgraded(), fail_back=False)) == ["redis-2/redis", "redis-3/redis", "redis-2/handover", "redis-1/redis", *SENTINELS]
+    assert keys(rolled_back(upgraded(), fail_back=False)) == [
+        "redis-2/redis",
+        "redis-3/redis",
+        "redis-2/handover",
+        "redis-1/redis",
+        *SENTINELS,
+    ]
 
 
 def test_the_plan_says_it() -> None:
-    lines = plan_lines(back(half(handover=True)).as_dict())
+    lines = plan_lines(rolled_back(half(handover=True)).as_dict())
     assert lines == [
         f"Roll back from {NEW}, one step after the other:",
         f"(4/8) replica  redis-3: {NEW} -> {OLD}",
@@ -88,17 +94,17 @@ def test_what_was_stopped_comes_first_and_its_sentinel_before_all() -> None:
     deployment.sentinels[1].stopped = deployment.node("redis-3").stopped = True
     deployment.sentinels[1].version = deployment.node("redis-3").version = OLD
     deployment.sentinels[1].record = deployment.node("redis-3").record = ran()
-    plan = back(deployment)
+    plan = rolled_back(deployment)
     assert plan.problems == []
     assert keys(plan) == ["sentinel-2/sentinel", "redis-3/redis", "redis-2/redis", "sentinel-1/sentinel", "sentinel-3/sentinel"]
     assert plan.steps["redis-3/redis"].do == "resume"
     assert f"(3/8) Sentinel  sentinel-2: stopped by an earlier run -> {OLD}" in plan_lines(plan.as_dict())
 
 
-def test_each_one_goes_back_to_what_it_ran() -> None:
+def test_each_instance_returns_to_its_own_previous_version() -> None:
     deployment = upgraded()
     deployment.sentinels[0].record = ran("7.0.1")
-    plan = back(deployment)
+    plan = rolled_back(deployment)
     assert plan.steps["sentinel-1/sentinel"].wanted == "7.0.1"
     assert plan.steps["sentinel-2/sentinel"].wanted == OLD
 
@@ -111,10 +117,10 @@ def test_each_one_goes_back_to_what_it_ran() -> None:
         (upgraded(NEW), f"it runs {NEW}, and ran nothing else before"),
     ],
 )
-def test_nothing_goes_back(deployment: Surveyed, why: str) -> None:
+def test_nothing_rolls_back(deployment: Surveyed, why: str) -> None:
     for sentinel in deployment.sentinels:
         sentinel.version = deployment.node("redis-1").version
-    plan = back(deployment)
+    plan = rolled_back(deployment)
     assert (plan.nothing_to_do, plan.problems, plan.touched_hosts) == (True, [], [])
     lines = plan_lines(plan.as_dict())
     assert lines[0] == f"Nothing to do: no instance can be rolled back from {NEW}, mymaster (master redis-1)"
@@ -124,7 +130,7 @@ def test_nothing_goes_back(deployment: Surveyed, why: str) -> None:
 def test_journals_are_closed_also_if_nothing_had_been_upgraded_yet() -> None:
     deployment = three_and_three()
     deployment.sentinels[0].journal = {"schema": 1, "version": OLD}
-    plan = back(deployment)
+    plan = rolled_back(deployment)
     assert (plan.nothing_to_do, plan.problems, keys(plan)) == (False, [], [])
     assert len(plan.touched_hosts) == 6
 
@@ -142,24 +148,24 @@ BARRIER = "there is no way back from 7.0.15 to 6.2.14: the master {} runs 7.0.15
     ],
 )
 def test_the_barrier(deployment: Surveyed, seen: str) -> None:
-    plan = back(deployment, deployment.node("redis-2").version)
+    plan = rolled_back(deployment, deployment.node("redis-2").version)
     assert [problem.seen for problem in plan.problems] == [seen] * bool(seen)
 
 
-def test_what_it_costs_to_go_back_over_the_barrier_before_the_handover() -> None:
+def test_what_it_costs_to_roll_back_over_the_barrier_before_the_handover() -> None:
     deployment = half(before="6.2.14")
-    found = preflight(deployment.instances(), back(deployment), 1 << 20)
+    found = preflight(deployment.instances(), rolled_back(deployment), 1 << 20)
     costs = [finding for finding in found if finding.check == "full-sync"]
     assert [finding.node for finding in costs] == ["redis-2", "redis-3"]
     assert "6.2.14 cannot read the data file that 7.0.15 writes" in costs[0].seen
     assert not [finding for finding in found if finding.severity == "refusal"]
 
 
-def test_packages_that_are_in_place_can_be_taken_back() -> None:
+def test_packages_that_are_in_place_can_be_reverted() -> None:
     deployment = upgraded()
     doubt = {"seen": "it runs valkey, and the packages to install are those of valkey", "why": "x", "do": "y"}
     deployment.node("redis-2").record.update(activation={"method": "package", "doubts": [doubt]}, dir="/var/lib/valkey", folder="/usr")
-    found = preflight(deployment.instances(), back(deployment), 1 << 20)
+    found = preflight(deployment.instances(), rolled_back(deployment), 1 << 20)
     assert [finding for finding in found if finding.severity == "refusal"] == []
 
 
@@ -167,7 +173,7 @@ def test_a_stopped_replica_counts_for_the_barrier() -> None:
     deployment = half(handover=True, before="6.2.14")
     node = deployment.node("redis-3")
     node.stopped, node.version = True, "6.2.14"
-    assert [problem.check for problem in back(deployment).problems] == ["format"]
+    assert [problem.check for problem in rolled_back(deployment).problems] == ["format"]
 
 
 @pytest.mark.parametrize(
@@ -177,23 +183,23 @@ def test_a_stopped_replica_counts_for_the_barrier() -> None:
         ({"before": None}, f"its data node runs {NEW}, and its previous version is not recorded"),
     ],
 )
-def test_what_is_not_kept_cannot_go_back(record: dict[str, Any], seen: str) -> None:
+def test_what_is_not_kept_cannot_roll_back(record: dict[str, Any], seen: str) -> None:
     deployment = upgraded()
     deployment.node("redis-2").record = record
-    assert [(problem.node, problem.seen) for problem in back(deployment).problems] == [("redis-2", seen)]
+    assert [(problem.node, problem.seen) for problem in rolled_back(deployment).problems] == [("redis-2", seen)]
 
 
 @pytest.mark.parametrize(
     ("record", "goes", "runs"),
     [
         ({"answers": True, "version": NEW, **ran()}, True, OLD),
-        ({"answers": True, "version": OLD, **ran("6.2.9")}, False, OLD),  # redis.old of an earlier upgrade
+        ({"answers": True, "version": OLD, **ran("6.2.9")}, False, OLD),  # of an earlier upgrade
         ({"answers": True, "version": NEW, **ran(NEW)}, False, NEW),
         ({"answers": True, "version": NEW}, False, NEW),
         ({"answers": False, "stopped": True, "version": OLD, **ran()}, False, OLD),
     ],
 )
-def test_who_goes_back(record: dict[str, Any], goes: bool, runs: str) -> None:
+def test_which_instance_rolls_back(record: dict[str, Any], goes: bool, runs: str) -> None:
     assert (rolls_back(record, NEW), version_to_run(record, NEW)) == (goes, runs)
 
 
@@ -201,20 +207,19 @@ def test_the_journal_is_opened_again_as_the_upgrade_had_it() -> None:
     deployment = upgraded()
     node = deployment.node("redis-2")
     node.record = {**ran(executable="/opt/old/redis-server", priority=50), "priority": 70}
-    plan = back(deployment)
+    plan = rolled_back(deployment)
     record = next(instance.record for instance in deployment.instances() if instance.host == "redis-2")
     journal = journal_of(record, plan.as_dict(), plan.as_dict()["steps"]["redis-2/redis"])
     assert (journal["version"], journal["executable"], journal["original_master"]) == (OLD, "/opt/old/redis-server", "10.0.0.1:6379")
-    assert journal["priority"] == 70, "of now: it may have been changed since"
+    assert journal["priority"] == 70, "the current priority: it may have been changed since"
 
 
-# -- what a run says that stops
-# ----------------------------------------------------------------------------------------
+# -- the message of a run that stops
 
 FAILED = Failure("Check: not met within 15 s", OLD, log=["# a line", "# the last one"])
 
 
-def test_a_node_that_was_put_back() -> None:
+def test_a_node_that_was_reverted() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
     assert failure_lines(plan, ["redis-2/redis"], "redis-2/redis", FAILED) == [
         f"redis-2 (redis) could not be upgraded to {NEW}.",
@@ -239,7 +244,7 @@ def test_data_that_was_set_aside_is_named() -> None:
     assert f"Data files that {OLD} cannot read were set aside: /data/dump.rdb.set-aside. The instance has the data of the master." in lines
 
 
-def test_a_node_that_could_not_be_put_back() -> None:
+def test_a_node_that_could_not_be_reverted() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", OLD, revert_error="no data to read"))
     assert f"It could not be reverted to {OLD}: no data to read" in lines
@@ -259,7 +264,7 @@ def test_a_node_that_was_not_stopped() -> None:
     )
 
 
-def test_a_node_that_was_not_stopped_to_be_put_back() -> None:
+def test_a_node_that_was_not_stopped_for_the_revert() -> None:
     plan = half_upgraded(replicas=False).plan().as_dict()
     lines = failure_lines(
         plan, ["redis-2/redis"], "redis-2/redis", Failure("No replica.", OLD, revert_error="It is a master.", revert_refused=True)
@@ -269,8 +274,8 @@ def test_a_node_that_was_not_stopped_to_be_put_back() -> None:
     assert [line for line in lines if line.startswith("The master of mymaster was redis-1")]
 
 
-def test_one_that_could_not_go_back() -> None:
-    plan = back(upgraded()).as_dict()
+def test_a_node_that_could_not_roll_back() -> None:
+    plan = rolled_back(upgraded()).as_dict()
     lines = failure_lines(plan, ["redis-2/redis"], "redis-2/redis", Failure("Why.", NEW))
     assert lines[0] == f"redis-2 (redis) could not be rolled back to {OLD}."
     assert f"It was reverted to its version {NEW} and proved healthy." in lines

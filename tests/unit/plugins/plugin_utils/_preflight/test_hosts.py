@@ -1,4 +1,4 @@
-"""Rights, files, disks and clocks: tables of what was seen on the hosts, and what is said of it."""
+"""Preflight of rights, files, disks and clocks: tables of records and findings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def told(found: list[Finding]) -> list[tuple[str, str, str]]:
 
 
 # -- answers and rights
-# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,6 @@ def test_rights_on_a_sentinel(right: str, version: str, severity: str) -> None:
 
 
 # -- files
-# ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -121,7 +119,6 @@ def test_whether_the_server_can_save_its_configuration(kind: str, version: str, 
 
 
 # -- disks
-# ------------------------------------------------------------------------------------------------------------
 
 
 def place(device: str, free: int, needed: int = 0) -> dict[str, Any]:
@@ -153,9 +150,7 @@ def place(device: str, free: int, needed: int = 0) -> dict[str, Any]:
     ],
 )
 def test_room_on_the_disks(versions: dict[str, Any], data: dict[str, Any], save: str, severity: str, seen: str) -> None:
-    """A node with 80 MiB in memory that has saved 40 MiB before; what saves nothing needs no room
-    for it.
-    """
+    """A node has 80 MiB in memory and a data file of 40 MiB; without ``save`` it needs no file."""
     examined = {"versions": versions, "data": data, "rdb_bytes": 40 * MIB, "used_memory": 80 * MIB}
     found = [finding for finding in findings(with_node("redis-3", examined=examined, save=save)) if finding.check == "disk"]
     assert told(found) == ([("disk", "redis-3/redis", severity)] if severity else [])
@@ -163,7 +158,7 @@ def test_room_on_the_disks(versions: dict[str, Any], data: dict[str, Any], save:
 
 
 def test_instances_that_share_a_disk_need_it_together() -> None:
-    """All programs at once, data one after the other."""
+    """All programs are placed at once, data is saved by one node after the other."""
     deployment = three_and_three()
     for node in deployment.shards[0].nodes:
         shared = {"versions": place("a", 90 * MIB, 20 * MIB), "data": place("a", 90 * MIB)}
@@ -174,7 +169,6 @@ def test_instances_that_share_a_disk_need_it_together() -> None:
 
 
 # -- clocks
-# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -189,7 +183,7 @@ def test_instances_that_share_a_disk_need_it_together() -> None:
     ],
 )
 def test_clocks(asked_s: float, host_s: float, seen: str) -> None:
-    """It was asked 10 s ago: whatever it says of the time since then may be true."""
+    """The host was asked 10 s ago, so any time since then may be its time."""
     found = findings(with_node("redis-3", examined={"clock": {"asked_at_s": asked_s, "host_s": host_s}}), now_s=NOW_S)
     assert told(found) == ([("clock", "redis-3", "warning")] if seen else [])
     assert all(seen in finding.seen for finding in found)

@@ -26,7 +26,7 @@ def everything(deployment: Surveyed, version: str = NEW, **settings: Any) -> lis
 
 
 def findings(deployment: Surveyed, version: str = NEW, **settings: Any) -> list[Finding]:
-    """What stands against the upgrade."""
+    """Return the refusals of an upgrade."""
     return [finding for finding in everything(deployment, version, **settings) if finding.severity == "refusal"]
 
 
@@ -63,7 +63,7 @@ def unknown_node(deployment: Surveyed) -> None:
 
 
 def replica_in_view(number: int, address: str, **changes: Any) -> Change:
-    """What one Sentinel says of one replica."""
+    """Return a change of what one Sentinel says of one replica."""
 
     def change(deployment: Surveyed) -> None:
         said = deployment.instances()[number - 1].record["views"][0]["replicas"]
@@ -262,7 +262,7 @@ def test_a_half_upgraded_deployment_may_go_on(half: Surveyed) -> None:
 
 
 def test_an_old_master_that_an_earlier_run_stopped_is_no_obstacle() -> None:
-    """The Sentinels flag it, which is to be expected: it is started next."""
+    """The Sentinels flag the old master, as expected: the run starts it next."""
     deployment = half_upgraded(handover=True)
     deployment.node("redis-1").stopped = True
     assert findings(deployment) == []
@@ -292,7 +292,7 @@ def test_a_dead_instance_is_found_where_all_others_are_upgraded(change: Change) 
 
 
 def together(deployment: Surveyed, folder: str, machine: str) -> None:
-    """Puts the first Sentinel into a version folder of a machine."""
+    """Put the first Sentinel into a version folder of a machine."""
     sentinel(1, folder=folder, machine=machine)(deployment)
 
 
@@ -305,9 +305,7 @@ def together(deployment: Surveyed, folder: str, machine: str) -> None:
     ],
 )
 def test_two_instances_in_one_version_folder(folder: str, machine: str, shared: bool) -> None:
-    """It is swapped as a whole: for the Sentinel first, which would leave the data node without its
-    configuration.
-    """
+    """The folder is swapped as a whole, which would leave the data node without configuration."""
     deployment = three_and_three()
     together(deployment, folder, machine)
     found = [finding for finding in findings(deployment) if "they share the version folder" in finding.seen]

@@ -1,4 +1,4 @@
-"""What restarting data nodes will cost: tables of what was measured, and what is said of it."""
+"""Preflight of the cost of restarts: tables of measurements and findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ USUAL = {
 
 
 def findings(examined: dict[str, dict[str, Any]], records: dict[str, dict[str, Any]] | None = None) -> list[Finding]:
-    """With what was measured otherwise on some hosts, and with other records of theirs."""
+    """Return a deployment with other measurements and records on some hosts."""
     deployment = three_and_three()
     for node in deployment.shards[0].nodes:
         node.record = {**(records or {}).get(node.host, {}), "examined": {**USUAL, **examined.get(node.host, {})}}
@@ -87,7 +87,7 @@ def test_a_save_that_failed(host: str, field: str, record: dict[str, Any], found
     ],
 )
 def test_a_backlog_that_is_too_small(rate: float, backlog: int, found: bool) -> None:
-    """23 s is what a restart with 1 GiB takes."""
+    """A restart with 1 GiB takes 23 s."""
     found_ones = findings({host: {"rate_bytes_s": rate, "backlog_bytes": backlog} for host in ALL})
     assert told(found_ones) == ([("backlog", "shard mymaster", "warning")] if found else [])
 
@@ -117,7 +117,7 @@ def test_no_backlog_helps_who_starts_empty() -> None:
     ],
 )
 def test_an_output_buffer_that_is_too_small(rate: float, limits: list[int], found: bool) -> None:
-    """Only where there will be a full synchronisation; the servers take no less than the backlog."""
+    """Needs a full synchronisation; the servers grant a replica at least the backlog."""
     measured = {"rate_bytes_s": float(rate), "output_buffer": limits}
     checks = [finding.check for finding in findings({"redis-1": measured}, {"redis-3": NOTHING})]
     assert ("output-buffer" in checks) is found
@@ -130,7 +130,7 @@ def test_an_output_buffer_that_is_too_small(rate: float, limits: list[int], foun
     [(GIB, NOTHING, False), (GIB - 1, NOTHING, True), (GIB - 1, {}, False), (0, NOTHING, False)],
 )
 def test_memory_for_a_fork(available: int, record: dict[str, Any], found: bool) -> None:
-    """It matters where the master must fork; 0 is not known."""
+    """Memory matters if the master must fork; 0 means unknown."""
     checks = [finding.check for finding in findings({"redis-1": {"available_memory": available}}, {"redis-3": record})]
     assert ("memory" in checks) is found
 

@@ -130,7 +130,7 @@ def test_the_question_says_what_comes_and_who_is_master() -> None:
         (PLAN, "sentinel-2/sentinel", 30),
         (PLAN, "redis-2/redis", 30),
         (PLAN, "redis-2/handover", 30),
-        (half_upgraded().plan().as_dict(), "redis-2/handover", 30),  # the first that is left, but a handover
+        (half_upgraded().plan().as_dict(), "redis-2/handover", 30),  # first, but a handover
     ],
 )
 def test_paused_between_nodes_and_before_a_handover(plan: dict[str, Any], key: str, pause_s: int) -> None:

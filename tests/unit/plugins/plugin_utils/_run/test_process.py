@@ -1,4 +1,4 @@
-"""Who a run is, and whether one is still alive."""
+"""The identity of a run, and whether a run is still alive."""
 
 from __future__ import annotations
 
