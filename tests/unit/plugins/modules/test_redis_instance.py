@@ -63,7 +63,9 @@ def test_it_is_stopped_already(runner: Runner, nobody: dict[str, Any]) -> None:
     assert (result["changed"], result["pid"]) == (False, 0)
 
 
-@pytest.mark.parametrize("wanted", [{"state": "started"}, {"state": "switched", "version": "7.0.15"}])
+@pytest.mark.parametrize(
+    "wanted", [{"state": "started"}, {"state": "switched", "version": "7.0.15"}, {"state": "previous", "version": "7.0.1"}]
+)
 def test_check_mode_tells_what_would_be_started(runner: Runner, files: Files, nobody: dict[str, Any], wanted: dict[str, str]) -> None:
     result = runner.run(NAME, check_mode=True, **nobody, **files.params, **wanted)
     assert (result["changed"], result["pid"], result["version"]) == (True, 0, "")
