@@ -85,7 +85,7 @@ class CallbackModule(CallbackBase):
             return
         ends = [*(begun for _name, begun in self._begun[1:]), time.monotonic()]
         plays: list[dict[str, Any]] = []
-        for (name, begun), end in zip(self._begun, ends):
+        for (name, begun), end in zip(self._begun, ends, strict=True):
             if plays and plays[-1]["name"] == name:  # another batch of a serial play
                 plays[-1]["seconds"] = round(plays[-1]["seconds"] + end - begun, 2)
             else:

@@ -22,7 +22,16 @@ from .._records.journal import SCHEMA, read_journal, write_journal
 from .overrides import SettingOverride
 from .state import HandoverState
 
-__all__ = ["UndoFile"]
+__all__ = ["UndoFile", "undo_file_name"]
+
+
+def undo_file_name(master_name: str, sentinel_port: int | str) -> str:
+    """Return the name of a master's undo file; a host may have Sentinels of several deployments."""
+    return _file_name(f"{master_name}-{sentinel_port}")
+
+
+def _file_name(name: str) -> str:
+    return f"handover-{re.sub(r'[^A-Za-z0-9._-]', '_', name)}.json"
 
 
 class UndoFile:
@@ -33,7 +42,7 @@ class UndoFile:
     """
 
     def __init__(self, folder: str, master_name: str) -> None:
-        self._path = os.path.join(folder, f"handover-{re.sub(r'[^A-Za-z0-9._-]', '_', master_name)}.json")
+        self._path = os.path.join(folder, _file_name(master_name))
         self._lock_path = self._path + ".lock"
         self._lock: int | None = None
 

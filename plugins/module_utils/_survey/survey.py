@@ -41,6 +41,7 @@ NODE_CONFIG = (
     "replica-announce-port",
     "min-replicas-to-write",
     "min-replicas-max-lag",
+    "min-replicas-max-lag",
 )
 
 
@@ -130,6 +131,7 @@ def _data_node(server: Server, info: dict[str, str]) -> dict[str, Any]:
         "replicas": [replica.address for replica in node.replicas],
         "priority": int(config.get("replica-priority", "100")),
         "min_replicas_to_write": int(config.get("min-replicas-to-write", "0")),
+        "min_replicas_max_lag": int(config.get("min-replicas-max-lag", "10")),
         "dir": config.get("dir", ""),
         "save": config.get("save", ""),
         "appendonly": config.get("appendonly", "no"),
@@ -143,6 +145,7 @@ def _sentinel(server: Server, info: dict[str, str]) -> dict[str, Any]:
     folder = (lines.get("dir") or [[""]])[-1][0]
     return {
         "role": "sentinel",
+        "clients": int(info.get("connected_clients", "0")),
         "views": [read_view(server, master.name).as_dict() for master in monitored_masters(server)],
         "log_file": _absolute_log((lines.get("logfile") or [[""]])[-1][0], folder),
         "dir": folder,

@@ -40,5 +40,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
     journal.update({"priority": record["priority"]} if "priority" in record else {})
     shard = plan["shards"].get(step.get("shard"))
     if shard is not None:
-        journal.update(shard=step["shard"], address=step["address"], original_master=shard["original_master"])
+        journal.update(
+            shard=step["shard"], address=step["address"], original_master=shard["original_master"], handover_host=shard["handover_host"]
+        )
     return journal

@@ -87,7 +87,9 @@ class ShardPlan:
     """One shard. Hosts are inventory hosts; addresses are ``host:port`` as the Sentinels know them.
 
     ``original_master``: the node that was master when the upgrade began. ``target``: the node that
-    the handover promotes. ``fenced``: hosts that refuse writes since a handover was interrupted.
+    the handover promotes. ``handover_host``: the Sentinel's host that runs the handovers.
+    ``recovery_host``: the host that finishes an interrupted handover; empty if there is none.
+    ``fenced``: hosts that an interrupted handover has left with a fence.
     ``priorities``: the ``replica-priority`` of each host before the upgrade.
     """
 
@@ -102,6 +104,8 @@ class ShardPlan:
     fail_back: bool = False
     replicas: int = 0
     sentinels: int = 0
+    handover_host: str = ""
+    recovery_host: str = ""
     fenced: list[str] = field(default_factory=list)
     priorities: dict[str, int] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
@@ -120,7 +124,6 @@ class Plan:
     """
 
     version: str
-    handover_host: str = ""
     shards: dict[str, ShardPlan] = field(default_factory=dict)
     steps: dict[str, Step] = field(default_factory=dict)
     sentinel_hosts: list[str] = field(default_factory=list)

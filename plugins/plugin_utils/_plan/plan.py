@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-from ...module_utils._topology.fence import is_fence
+from ...module_utils._topology.fence import is_armed, is_fence
 from ...module_utils._topology.sentinel import SentinelView, view_from_dict
 from .._finding import Finding
+from .handover_hosts import choose_handover_host, recovery_host
 from .model import Instance, Plan, Settings, ShardPlan, Step
 from .rollback import missing_previous, previous_version, rollback_barriers, version_to_run
 from .versions import version_problems
@@ -28,7 +29,6 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     plan = Plan(settings.version, rollback=settings.rollback)
     sentinels = [instance for instance in instances if instance.kind == "sentinel"]
     nodes = [instance for instance in instances if instance.kind == "redis"]
-    plan.handover_host = settings.handover_host or next((s.host for s in sentinels if s.record.get("answers")), "")
     _plan_sentinels(plan, sentinels, settings)
     views = [view_from_dict(view) for sentinel in sentinels for view in sentinel.record.get("views", [])]
     if not views:
@@ -36,7 +36,7 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
             Finding("plan", "no Sentinel answers, so the master is unknown", "Nothing can be planned", "Fix the Sentinels first", "answers")
         )
     for name in settings.master_names or sorted({view.master.name for view in views}):
-        _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, len(sentinels), settings)
+        _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, sentinels, settings)
     plan.problems += _unassigned(plan, nodes)
     _plan_waves(plan)
     plan.pending = [key for key, step in plan.steps.items() if step.do != "skip"]
@@ -73,7 +73,7 @@ def _plan_waves(plan: Plan) -> None:
     plan.handover_hosts = [shard.target_host for shard in moving]
     plan.old_master_hosts, plan.old_master_serial = _waves([[shard.master_host] for shard in moving])
     plan.fail_back_hosts = [shard.original_master_host for shard in shards if shard.fail_back]
-    plan.recovery_hosts = [shard.master_host for shard in shards if shard.fenced]
+    plan.recovery_hosts = [shard.master_host for shard in shards if shard.recovery_host]
 
 
 def _step(instance: Instance, settings: Settings, shard: str = "", address: str = "") -> Step:
@@ -115,7 +115,7 @@ def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> dict[s
 
 
 def _plan_shard(
-    plan: Plan, name: str, views: Sequence[SentinelView], nodes: Sequence[Instance], sentinels: int, settings: Settings
+    plan: Plan, name: str, views: Sequence[SentinelView], nodes: Sequence[Instance], sentinels: Sequence[Instance], settings: Settings
 ) -> None:
     if not views:
         seen = f"no Sentinel monitors a master named '{name}'"
@@ -127,14 +127,17 @@ def _plan_shard(
     known = {address: node for node in nodes for address, member in members.items() if member is node}
     for address, node in known.items():
         plan.steps[node.key] = _step(node, settings, name, address)
-    shard = ShardPlan(name, replicas=len(members) - 1, sentinels=sentinels)
+    shard = ShardPlan(name, replicas=len(members) - 1, sentinels=len(sentinels))
     shard.nodes = {node.host: address for address, node in known.items()}
     shard.priorities = {node.host: _priority(node) for node in known.values()}
-    shard.fenced = [node.host for node in known.values() if is_fence(int(node.record.get("min_replicas_to_write") or 0))]
+    shard.fenced = [node.host for node in known.values() if _is_fenced(node)]
     shard.master = views[0].master.address
     if known.get(shard.master) is None:
         return
     plan.shards[name] = shard
+    shard.handover_host = choose_handover_host(sentinels, list(known.values()), known[shard.master].host, settings)
+    undo_file_host = recovery_host(sentinels, name)
+    shard.recovery_host = undo_file_host or (shard.handover_host if shard.fenced else "")
     _assign_roles(plan, shard, known, settings)
     if settings.canary and not settings.rollback:
         _defer(plan, shard, settings)
@@ -153,6 +156,12 @@ def _not_in_inventory(shard: str, address: str) -> Finding:
         "Add the node to the inventory. If it is gone for good, run SENTINEL RESET on one Sentinel after the other",
         "inventory",
     )
+
+
+def _is_fenced(node: Instance) -> bool:
+    """Return whether a node has a fence of a handover, which is recognised by its own numbers."""
+    to_write, max_lag = (int(node.record.get(name) or 0) for name in ("min_replicas_to_write", "min_replicas_max_lag"))
+    return is_fence(to_write) or is_armed(max_lag)
 
 
 def _priority(node: Instance) -> int:

@@ -43,8 +43,8 @@ def leftover_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Fin
         for host in shard.fenced:
             yield Finding(
                 host,
-                "it is fenced: it refuses all writes (min-replicas-to-write), since a handover was interrupted",
-                f"Shard {shard.name} takes no writes as long as {host} is the master",
+                "it has a fence (min-replicas-to-write), since a handover was interrupted",
+                f"Shard {shard.name} may take no writes as long as {host} is the master",
                 "Run the upgrade, which finishes that handover first; or run sentinelops.redis.handover",
                 "leftovers",
                 WARNING,
@@ -89,7 +89,7 @@ def _undo_files(instances: Sequence[Instance]) -> list[tuple[str, Mapping[str, A
 
 
 def _undo_file_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
-    hands_over = any(shard.handover or shard.fail_back or shard.fenced for shard in plan.shards.values())
+    hands_over = any(shard.handover or shard.fail_back or shard.recovery_host for shard in plan.shards.values())
     for host, note in _undo_files(instances):
         if note.get("held_by"):
             continue

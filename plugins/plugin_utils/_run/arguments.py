@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils._server.address import Address
+
 __all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_arguments"]
 
 Record = Mapping[str, Any]
@@ -121,5 +123,6 @@ def handover_arguments(runner: Mapping[str, Any], options: Mapping[str, Any]) ->
     return {
         **{option: of_runner(name) for option, name in _SENTINEL_LOGIN.items()},
         **{option: options[name] for option, name in _NODE_LOGIN.items()},
+        "leader": str(Address(str(of_runner("login_host")), int(of_runner("sentinel_port")))),
         "journal_folder": runner.get("__redis_upgrade_own_journal_folder") or of_runner("journal_folder"),
     }

@@ -119,7 +119,7 @@ def test_settings_that_allow_the_upgrade(settings: dict[str, Any]) -> None:
 def test_no_fail_back_and_another_handover_host(no: Any) -> None:
     """A value from the command line is a string."""
     plan = plan_of(three_and_three(), fail_back=no, handover_host="bastion")
-    assert (plan["fail_back_hosts"], plan["handover_host"]) == ([], "bastion")
+    assert (plan["fail_back_hosts"], plan["shards"]["mymaster"]["handover_host"]) == ([], "bastion")
 
 
 def test_the_address_of_a_host_without_ansible_host_is_its_name() -> None:

@@ -47,7 +47,7 @@ def test_three_and_three() -> None:
     assert (shard.target, shard.target_host) == ("10.0.0.2:6379", "redis-2")
     assert (shard.handover, shard.fail_back, shard.replicas, shard.sentinels) == (True, True, 2, 3)
     assert shard.nodes == {f"redis-{n}": f"10.0.0.{n}:6379" for n in (1, 2, 3)}
-    assert plan.handover_host == "sentinel-1"
+    assert (shard.handover_host, shard.recovery_host) == ("sentinel-3", "")
     assert len(plan.touched_hosts) == 6
     assert (plan.has_stopped_instances, plan.nothing_to_do) == (False, False)
 
@@ -69,16 +69,6 @@ def test_a_step_tells_what_is_needed_later() -> None:
 def test_without_fail_back() -> None:
     plan = three_and_three().plan(fail_back=False)
     assert order(plan)[2:] == [["redis-2"], ["redis-1"], []]
-
-
-def test_the_handover_host_can_be_chosen() -> None:
-    assert three_and_three().plan(handover_host="bastion").handover_host == "bastion"
-
-
-def test_the_handover_host_is_a_sentinel_that_answers() -> None:
-    deployment = three_and_three()
-    deployment.sentinels[0].answers = False
-    assert deployment.plan().handover_host == "sentinel-2"
 
 
 def test_waves_over_two_shards() -> None:
@@ -424,6 +414,7 @@ def test_what_the_journal_of_a_data_node_notes() -> None:
         "shard": "mymaster",
         "address": "10.0.0.1:6379",
         "original_master": "10.0.0.1:6379",
+        "handover_host": "sentinel-3",
     }
 
 
