@@ -1,8 +1,9 @@
 # Every target writes inside the checkout only: environments to .venv, everything else to .cache.
-# Needs Python >= 3.11 with venv (PYTHON=python3.12 chooses another), git and GNU make.
+# Needs Python >= 3.11 with venv (PYTHON=python3.12 chooses another one), git and GNU make.
 
 PYTHON ?= python3
-# Tests on real servers mostly wait for Sentinels, so more of them than there are cores run side by side.
+# Tests on real servers mostly wait for Sentinels, so more of them run side by side than there are
+# cores. Too many starve the Sentinels, which then refuse to act for 30 s (TILT).
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
@@ -17,21 +18,24 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: servers sources bench-handover soak-handover clients clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
 
-demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment while it is written to (FROM=, TO= choose the versions)
+demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment under load (FROM=, TO= choose the versions)
 	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
 
-# What both need is made once before their lanes begin; a failure there is told by the suites.
-test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule, with one summary line; leaves out live-extended, most faults, hosts
+# The suites run in two lanes side by side. Their common prerequisites are made before; if one is
+# missing, the suites that need it fail.
+test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule; prints one summary line at the end
+#: leaves out live-extended, the faults that are not quick, and hosts, which test-all runs as well
 	-@$(MAKE) --no-print-directory $(COLLECTION) servers
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint,sanity,unit,molecule live,reliability-quick
 
-test-all: .venv/test ## everything: test, live-extended, every fault, hosts; where no hosts can be booted, it says so
+test-all: .venv/test ## test, live-extended, every fault (reliability), and hosts where hosts can be booted
+#: leaves out random-kills and the bench and soak targets, which measure
 	-@$(MAKE) --no-print-directory $(COLLECTION) servers sources
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint,sanity,unit,molecule live,live-extended,reliability,hosts
 
-lint: .venv/test $(COLLECTION) ## static checks, on everything
+lint: .venv/test $(COLLECTION) ## static checks of everything
 	scripts/run ruff check
 	scripts/run ruff format --check
 	scripts/run mypy
@@ -52,22 +56,22 @@ unit: .venv/test $(COLLECTION) servers ## unit tests
 live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 	scripts/run pytest tests/live -m "not extended" $(SIDE_BY_SIDE)
 
-live-extended: .venv/test $(COLLECTION) servers sources ## more of them: sources, every finding of the preflight, control, documented inventories
+live-extended: .venv/test $(COLLECTION) servers sources ## the long tests of live: builds, every finding of the preflight, control, documented inventories
 	scripts/run pytest tests/live -m extended $(SIDE_BY_SIDE)
 
-reliability: .venv/test $(COLLECTION) servers ## put upgrades under load through every fault; prints a table (TABLE=file writes it)
+reliability: .venv/test $(COLLECTION) servers ## upgrades under load meet every fault; prints a table (TABLE=file writes it)
 	scripts/run pytest tests/reliability $(SIDE_BY_SIDE)
 
-reliability-quick: .venv/test $(COLLECTION) servers ## the same with a few of the faults
+reliability-quick: .venv/test $(COLLECTION) servers ## the same with a few faults
 	scripts/run pytest tests/reliability -m quick $(SIDE_BY_SIDE)
 
-random-kills: .venv/test $(COLLECTION) servers ## kill upgrades under load at random moments, and run each once more (N=100, SEED=)
+random-kills: .venv/test $(COLLECTION) servers ## kill upgrades under load at random moments, and run each again (N=100, SEED=)
 	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/reliability/random_kills.py $(if $(N),--count $(N)) $(if $(SEED),--seed $(SEED))
 
-molecule: .venv/test $(COLLECTION) servers ## the whole upgrade with molecule, on a sandbox
+molecule: .venv/test $(COLLECTION) servers ## a whole upgrade of a sandbox with molecule
 	scripts/run molecule test --scenario-name default
 
-hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots them with systemd-nspawn)
+hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots hosts with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
 	@.venv/bin/python scripts/sources.py 8.0.2 || { echo "not run: the source of Redis 8.0.2 cannot be downloaded"; exit 77; }
 	@failed=; for scenario in $(HOST_SCENARIOS); do scripts/run molecule test --scenario-name $$scenario || failed="$$failed $$scenario"; done; \
@@ -82,7 +86,7 @@ sources: .venv/run ## fetch the source release that the tests build
 bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))
 
-soak-handover: .venv/test $(COLLECTION) servers ## hand the master role back and forth under load (N=1000, VERSION=)
+soak-handover: .venv/test $(COLLECTION) servers ## move the master role back and forth under load (N=1000, VERSION=)
 	$(BENCH)/soak.py $(if $(VERSION),--version $(VERSION)) $(if $(N),--count $(N))
 
 CLIENTS_AT := .cache/clients
@@ -103,6 +107,7 @@ $(CLIENTS_AT)/node/installed: tests/clients/node/package.json tests/clients/node
 		mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@; fi
 
 clean: ## remove all that the other targets made
+clean: ## remove everything that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache
 
 .venv/run: requirements.txt
