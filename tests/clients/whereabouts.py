@@ -14,7 +14,6 @@ from pathlib import Path
 
 from deployment import Deployment
 
-
 Ports = tuple[int, int]  # the client's and the server's
 
 
