@@ -1,7 +1,8 @@
 """The nodes that client processes are connected to, by what the servers list (CLIENT LIST).
 
-A connection is told by its port: the servers list the peer's, and the kernel knows which process
-holds it. So nothing is asked of the library, and no name changes what it sends when it connects.
+A connection is told by its two ports: the servers list the peer's, and the kernel knows which
+process holds it. One port alone is not enough, since connections to different servers may share it.
+Nothing is asked of the library, and no client name changes what it sends when it connects.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from pathlib import Path
 
 from deployment import Deployment
 
-
-def peer_ports(client_list: str) -> set[int]:
-    """Return the ports from which the clients of a CLIENT LIST reply are connected."""
-    return {int(port) for port in re.findall(r"\baddr=\S+:(\d+)", client_list)}
+Ports = tuple[int, int]  # the client's and the server's
 
 
-def local_ports(table: str) -> dict[str, int]:
-    """Return the local port of each socket in /proc/net/tcp, by its inode."""
+def listed_connections(client_list: str, port: int) -> set[Ports]:
+    """Return the connections in the CLIENT LIST reply of the server on ``port``."""
+    return {(int(peer), port) for peer in re.findall(r"\baddr=\S+:(\d+)", client_list)}
+
+
+def sockets(table: str) -> dict[str, Ports]:
+    """Return the local and the remote port of each socket in /proc/net/tcp, by its inode."""
     fields = [line.split() for line in table.splitlines()[1:]]
-    return {row[9]: int(row[1].rpartition(":")[2], 16) for row in fields if len(row) > 9}
+    return {row[9]: (int(row[1].rpartition(":")[2], 16), int(row[2].rpartition(":")[2], 16)) for row in fields if len(row) > 9}
 
 
 def _inodes(pid: int) -> set[str]:
@@ -34,12 +37,12 @@ def _inodes(pid: int) -> set[str]:
     return found
 
 
-def nodes_of(ports: set[int], listed: Mapping[str, set[int]]) -> frozenset[str]:
-    return frozenset(name for name, peers in listed.items() if ports & peers)
+def nodes_of(connections: set[Ports], listed: Mapping[str, set[Ports]]) -> frozenset[str]:
+    return frozenset(name for name, known in listed.items() if connections & known)
 
 
 def whereabouts(deployment: Deployment, pids: Iterable[int]) -> dict[int, frozenset[str]]:
     """Return the names of the data nodes that each process is connected to."""
-    listed = {name: peer_ports(deployment.command(name, "CLIENT", "LIST")) for name in deployment.nodes}
-    ports = local_ports(Path("/proc/net/tcp").read_text(encoding="ascii"))
-    return {pid: nodes_of({ports[inode] for inode in _inodes(pid) if inode in ports}, listed) for pid in pids}
+    listed = {name: listed_connections(deployment.command(name, "CLIENT", "LIST"), port) for name, port in deployment.nodes.items()}
+    held = sockets(Path("/proc/net/tcp").read_text(encoding="ascii"))
+    return {pid: nodes_of({held[inode] for inode in _inodes(pid) if inode in held}, listed) for pid in pids}

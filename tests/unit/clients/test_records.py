@@ -17,7 +17,7 @@ from ansible_collections.sentinelops.redis.tests.clients.records import (
     missed_messages,
     name_of_error,
 )
-from ansible_collections.sentinelops.redis.tests.clients.whereabouts import local_ports, nodes_of, peer_ports
+from ansible_collections.sentinelops.redis.tests.clients.whereabouts import listed_connections, nodes_of, sockets
 
 WINDOW = Window(10.0, 20.0)
 
@@ -113,13 +113,15 @@ def test_what_the_lists_should_not_hold(final: list[int], twin: list[int] | None
     assert {name: getattr(judgement, name) for name in ("lost", "doubled", "unexpected", "torn") if getattr(judgement, name)} == found
 
 
-def test_a_process_is_on_the_node_that_lists_its_port() -> None:
+def test_a_process_is_on_the_node_that_lists_its_connection() -> None:
     table = "  sl  local_address rem_address   st\n   0: 0100007F:C350 0100007F:5DC1 01 0:0 00:0 0 0 0 777 1\n"
     listed = {
-        "redis-1": peer_ports("id=3 addr=127.0.0.1:50000 laddr=127.0.0.1:24001 fd=8 name="),
-        "redis-2": peer_ports("id=3 addr=127.0.0.1:50001 laddr=127.0.0.1:24002 fd=8 name="),
+        "redis-1": listed_connections("id=3 addr=127.0.0.1:50000 laddr=127.0.0.1:24001 fd=8 name=", 24001),
+        "redis-2": listed_connections("id=3 addr=127.0.0.1:50001 laddr=127.0.0.1:24002 fd=8 name=", 24002),
+        # another process's connection, to another server, from the same port
+        "redis-3": listed_connections("id=3 addr=127.0.0.1:50000 laddr=127.0.0.1:24003 fd=8 name=", 24003),
     }
-    assert nodes_of({local_ports(table)["777"]}, listed) == {"redis-1"}
+    assert nodes_of({sockets(table)["777"]}, listed) == {"redis-1"}
 
 
 def test_clients_are_chosen_by_the_beginning_of_their_name() -> None:
