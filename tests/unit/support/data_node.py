@@ -148,9 +148,6 @@ class DataNode(FakeServer):
             }
         return "".join(f"{name}:{value}\r\n" for name, value in fields.items())
 
-    def do_role(self) -> list[Any]:
-        return [self.role]
-
     def do_config(self, what: str, *words: Any) -> Any:
         if what == "GET":
             return [words[0], self.config[words[0]]] if words[0] in self.config else []

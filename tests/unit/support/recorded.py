@@ -80,8 +80,6 @@ class RecordedNode:
     def command(self, *words: Any) -> Any:
         if words[0] == "INFO":
             return info_text(self._said["info"])
-        if words[0] == "ROLE":
-            return [dict(line.split(":", 1) for line in info_text(self._said["info"]).splitlines() if ":" in line)["role"]]
         value = self._said["config"].get(words[2])
         # as of a parameter that the server does not have
         return [] if value is None else [words[2], value]

@@ -317,7 +317,7 @@ def test_the_old_master_dies_before_the_promotion() -> None:
             (node, command, promotion_s)
             for promotion_s in (0.19, 4.5)
             for node, command in (
-                (TARGET, "ROLE"),
+                (TARGET, "INFO replication"),
                 (MASTER, "REPLICAOF"),
                 (MASTER, "CLIENT KILL"),
                 (SENTINELS[0], "SENTINEL MASTER"),
@@ -368,7 +368,7 @@ def test_sentinels_that_hang_do_not_keep_the_promotion_from_being_seen(accepted_
 def test_a_right_is_missing_to_see_the_promotion() -> None:
     """Either it is refused before the pause, or it ends without a loss."""
     deployment = Deployment()
-    deployment.target.refuses["ROLE"] = repeat("NOPERM this user has no permissions to run the 'role' command")
+    deployment.target.refuses["INFO replication"] = repeat("NOPERM this user has no permissions to run the 'info' command")
     with contextlib.suppress(AccessDenied, PreconditionFailed, OperationFailed):
         deployment.hand_over()
     deployment.clock.pass_s(20)

@@ -220,7 +220,7 @@ def test_another_failover_during_the_steering_makes_the_target_the_master() -> N
     assert (result.foreign, result.new_master, deployment.roles()) == (True, TARGET, AFTERWARDS)
     assert result.loss == "unknown"
     assert result.diverged_bytes is not None
-    assert "another failover than this one has made" in result.warnings[-1]
+    assert "a failover that this run did not start has made" in result.warnings[-1]
 
 
 # -- the proof of each handover

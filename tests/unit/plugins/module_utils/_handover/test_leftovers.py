@@ -71,7 +71,7 @@ def test_a_fence_is_lifted_also_if_nothing_else_is_to_be_done(index: int) -> Non
     assert deployment.wire.changing() == [], "it is only recognised"
     outcome = handover.run()
     assert outcome.changed
-    assert outcome.recovered == [f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is 0 again"]
+    assert outcome.recovered == [f"the fence of an earlier handover on {node.address} was lifted: min-replicas-to-write is 0 again"]
     assert_recovered(deployment)
 
 
@@ -105,8 +105,8 @@ def test_an_old_master_that_is_fenced_follows_the_new_one_before_its_fence_is_li
     handover = deployment.handover(TARGET)
     assert handover.survey()
     outcome = handover.run()
-    demotion = f"{MASTER} follows {TARGET}: an earlier handover had not come to that"
-    proof = "; loss: none, the old master had not a byte of the stream that the new master lacks"
+    demotion = f"{MASTER} follows {TARGET} now, as an earlier handover intended"
+    proof = "; loss: none, the old master had no byte of the stream that the new master lacks"
     assert outcome.recovered[:-1] == [demotion + proof] * (not demoted)
     begins = deployment.wire.begins
     assert len(begins(MASTER, "REPLICAOF 10.0.0.2 6379")) == (not demoted)
@@ -343,7 +343,7 @@ def test_what_was_put_back_and_not_saved_is_saved(tmp_path: Path) -> None:
     deployment.target.saved_config["replica-priority"] = "1"
     handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY))
     assert handover.survey()
-    assert handover.leftovers.sentences() == [f"what {TARGET} has saved may be a setting of that handover"]
+    assert handover.leftovers.sentences() == [f"the configuration file of {TARGET} may still have a setting of that handover"]
     assert handover.run().recovered == [f"{TARGET} saved its settings again"]
     assert_recovered(deployment)
     assert list(tmp_path.iterdir()) == []

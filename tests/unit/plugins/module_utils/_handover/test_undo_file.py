@@ -140,7 +140,7 @@ def test_a_second_one_in_this_process_is_refused(note: UndoFile, tmp_path: Path)
     with pytest.raises(PreconditionFailed) as caught:
         UndoFile(str(tmp_path), "mymaster").take({"pid": 1})
     assert "another handover of this master is under way on this host" in str(caught.value)
-    assert "Nothing was changed by this one" in str(caught.value)
+    assert "This handover changed nothing" in str(caught.value)
     for part in ("4711", "2026-01-31T23:59:59.123Z", "10.0.0.2:6379"):
         assert part in str(caught.value), "it says who holds it"
     assert json.loads((tmp_path / "handover-mymaster.json.lock").read_text()) == WHO, "it is still the first one's"
@@ -187,7 +187,7 @@ def test_the_standby_of_a_process_that_was_killed_holds_it_on(note: UndoFile, tm
 def test_a_holder_that_has_not_said_who_it_is(note: UndoFile, tmp_path: Path) -> None:
     note.take(WHO)
     (tmp_path / "handover-mymaster.json.lock").write_text("")
-    with pytest.raises(PreconditionFailed, match="it has only begun"):
+    with pytest.raises(PreconditionFailed, match="it has just begun"):
         UndoFile(str(tmp_path), "mymaster").take({"pid": 1})
     note.release()
 
