@@ -10,7 +10,7 @@ AARCH64_SERVER = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00" + bytes
 
 
 def write(path: Path, files: dict[str, bytes | str], compression: str = "gz", mode: int = 0o755) -> Path:
-    """An archive with these files; a text is the target of a symbolic link."""
+    """Write an archive with these files; a text is the target of a symbolic link."""
     with tarfile.open(path, f"w:{compression}") as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)

@@ -1,4 +1,4 @@
-"""A data node in memory: role, offset, pause and fence, as far as a handover is concerned."""
+"""A data node in memory: role, offset, pause and fences, as a handover sees them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import version_key
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 
-FENCE = "2147483647"  # of a node that had min-replicas-to-write 0
+FENCE = "2147483647"  # the fence of a node that had min-replicas-to-write 0
 SETTINGS = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "repl-ping-replica-period": "10"}
 
 
 class DataNode(FakeServer):
-    """Offsets are bytes. As a master it takes writes (bytes per second) unless it is paused, fenced
-    or dead.
+    """A data node; offsets are bytes.
+
+    A master accepts writes (``writes_per_s`` bytes per second) unless it is paused, fenced or
+    dead.
     """
 
     def __init__(self, address: str, wire: Wire, master: DataNode | None = None) -> None:
@@ -53,17 +55,17 @@ class DataNode(FakeServer):
 
     @property
     def fenced(self) -> bool:
-        """Whether it asks for more replicas than there can be; with min-replicas-max-lag 0 it does not count them."""
+        """Return whether the explicit fence is set; min-replicas-max-lag 0 disables the check."""
         return int(self.config["min-replicas-to-write"]) > 2000000000 and self.config["min-replicas-max-lag"] != "0"
 
     @property
     def linked_replicas(self) -> list[DataNode]:
-        """Nodes that are linked to this one, as it sees them: one that hangs is linked too."""
+        """Return the nodes that are linked to this master by its own view, also if they hang."""
         return [node for node in self.wire.nodes.values() if node.master is self and node.alive and node.link_up]
 
     @property
     def lacks_replicas(self) -> bool:
-        """Whether min-replicas-to-write keeps this master from accepting writes."""
+        """Return whether min-replicas-to-write makes this master refuse writes."""
         wanted = int(self.config["min-replicas-to-write"]) if self.config["min-replicas-max-lag"] != "0" else 0
         return len(self.linked_replicas) < wanted
 
@@ -72,9 +74,7 @@ class DataNode(FakeServer):
         return self.master is None and self.alive and not (self.frozen or self.paused or self.lacks_replicas)
 
     def step(self, seconds: float) -> None:
-        """Time goes by: a master takes writes, a replica applies the stream unless something keeps
-        it.
-        """
+        """Let time pass: a master accepts writes, a replica applies the stream if it can."""
         if self.takes_writes:
             self.offset += self.writes_per_s * seconds
             self.changes += self.writes_per_s * seconds
@@ -87,23 +87,27 @@ class DataNode(FakeServer):
             self.offset = max(self.offset, self.master.offset - self.stale_bytes)
 
     def promote(self) -> None:
-        """Sentinel made it a master."""
+        """Become a master, as by Sentinel."""
         self.master, self.promoted_at = None, self.offset
         self.replid2, self.second_offset, self.replid = self.replid, int(self.offset) + 1, f"{self.replid}>{self.name}"
         self._reconfigured()
 
     def be_made_to_follow(self, master: DataNode) -> None:
-        """Sentinel made it a replica."""
+        """Become a replica, as by Sentinel."""
         self.follow(master)
         self._reconfigured()
 
     def _reconfigured(self) -> None:
-        """Sentinel had it save its settings, and closed the connections of its clients."""
+        """Save the settings and close the clients' connections, as Sentinel has a node do."""
         self.saved_config = dict(self.config)
         self.connection_lost = True
 
     def follow(self, master: DataNode) -> None:
-        """Becomes a replica: what it accepted and its new master has not got is thrown away."""
+        """Become a replica.
+
+        Writes that this node accepted and its new master lacks are discarded, and counted
+        as lost.
+        """
         if self.master is None and master.promoted_at is not None:
             self.lost_bytes += max(0.0, self.offset - master.promoted_at)
             self.offset = master.promoted_at
@@ -112,7 +116,6 @@ class DataNode(FakeServer):
             self.replid2, self.second_offset, self.replid = self.replid, int(self.offset) + 1, master.replid
 
     # -- commands
-    # -----------------------------------------------------------------------------------------------------
 
     def do_info(self, *sections: str) -> str:
         if sections == ("persistence",):
@@ -180,5 +183,5 @@ class DataNode(FakeServer):
 
 
 def versions(server: str, version: str) -> dict[str, str]:
-    """What a server says in its INFO of itself."""
+    """Return the INFO fields of a server's version."""
     return {"redis_version": version} if server == "redis" else {"redis_version": "7.2.4", f"{server}_version": version}

@@ -1,5 +1,6 @@
-"""A deployment in memory: one master, its replicas and three Sentinels, on a fake clock, with every
-command noted.
+"""A deployment in memory, on a fake clock: one master, its replicas and three Sentinels.
+
+Every command is recorded.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ SENTINELS = ("10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379")
 
 
 class Deployment:
-    """Clients write all the time. ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later).
+    """A deployment to which clients write all the time.
 
-    ``version``, of ``server``, is that of all servers if it is given.
+    ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later). ``version``, of
+    ``server``, is that of all servers if given.
     """
 
     def __init__(self, replicas: int = 2, has_debug: bool = True, server: str = "redis", version: str = "") -> None:
@@ -47,7 +49,7 @@ class Deployment:
             one.server, one.version = server, version or one.version
         self.clock.on_step = [
             server.step for server in [*self.replicas, self.master, *self.sentinels]
-        ]  # what is written comes a step later
+        ]  # replicas first: they receive a write one step later
 
     @property
     def target(self) -> DataNode:
@@ -65,17 +67,17 @@ class Deployment:
         found = next((server for server in servers if server.address == address), None)
         if found is None:
             return Unreachable(address)
-        found.connection_lost = False  # of whoever was connected before
+        found.connection_lost = False  # of the previous connection
         return found
 
     def handover(
-        self, target: str = TARGET, new_standby: NewStandby | None = None, note: UndoFile | None = None, **request: Any
+        self, target: str = TARGET, new_standby: NewStandby | None = None, undo_file: UndoFile | None = None, **request: Any
     ) -> Handover:
         request = {"disconnect_ms": 0, **request}  # a burst of kills is hundreds of commands
-        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, note)
+        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, undo_file)
 
     def surveyed(self, target: str = TARGET, **request: Any) -> Handover:
-        """A handover that may begin; a test may let something happen first."""
+        """Return a handover that is ready to run, so that a test can cause an accident first."""
         handover = self.handover(target, **request)
         assert not handover.survey()
         return handover
@@ -84,17 +86,17 @@ class Deployment:
         return self.surveyed(target, **request).run()
 
     def settings(self) -> dict[str, Any]:
-        """All that a handover changes for a while and puts back."""
+        """Return all settings that a handover overrides and restores."""
         found: dict[str, Any] = {str(node.address): (dict(node.config), dict(node.saved_config), node.paused) for node in self.nodes}
         for one in self.sentinels:
             found[str(one.address)] = (one.info_period_ms, one.failover_timeout_ms, one.parallel_syncs)
         return found
 
     def roles(self) -> dict[str, str]:
-        """Whom every node follows; ``master`` for one that follows nobody."""
+        """Return the master that each node follows; ``master`` for a node that follows none."""
         return {str(node.address): str(node.master.address) if node.master else "master" for node in self.nodes}
 
     def read_again(self) -> None:
-        """Every Sentinel has just asked every node (after a test has changed something)."""
+        """Let every Sentinel ask every node for INFO (after a test has changed something)."""
         for sentinel in self.sentinels:
             sentinel.know_everything(phase_s=1.3)

@@ -1,4 +1,4 @@
-"""A run that is killed in the middle of changing the file system."""
+"""Kill a run in the middle of a change of the file system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CHANGES = [
 
 
 class Killed(BaseException):
-    """The run ends here."""
+    """The end of the run."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Act, and die before the n-th change of the file system (from 0 on).
+    """Run ``act``, and kill it before the n-th change of the file system (from 0 on).
 
     Returns False if there were fewer changes.
     """

@@ -28,11 +28,11 @@ def answers_of(server: Server) -> Answer:
 
 
 class Refusal(str):
-    """An error reply, whole: ``READONLY You can't write against a read only replica.``"""
+    """A whole error reply: ``READONLY You can't write against a read only replica.``"""
 
 
 class HangUp(Exception):
-    """Raised to close the connection instead of answering."""
+    """The order to close the connection instead of answering."""
 
 
 def encoded(reply: Any) -> bytes:
@@ -104,7 +104,7 @@ class Listening:
 
     @property
     def ran(self) -> list[list[str]]:
-        """The commands that ran: those of a transaction that was discarded are missing."""
+        """Return the commands that ran, without those of a discarded transaction."""
         found: list[list[str]] = []
         for said in self.said_on:
             begun = len(said) - said[::-1].index(["MULTI"]) - 1 if ["MULTI"] in said else len(said)
@@ -113,7 +113,7 @@ class Listening:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The connection options for a module."""
+        """Return the connection options for a module."""
         return {"login_host": self.address.host, "login_port": self.address.port}
 
 

@@ -1,4 +1,4 @@
-"""Running a module's main() in this process, and reading its result."""
+"""Run a module's main() in this process, and read its result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def module(name: str) -> ModuleType:
 
 
 class Runner:
-    """``run`` returns the module's result; the exit code decides whether it failed."""
+    """A runner of modules. ``run`` returns the result, and checks that the exit code fits."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys

@@ -1,4 +1,4 @@
-"""What real servers answered: the files that fixtures/record.py wrote."""
+"""Replies of real servers, from the files that fixtures/record.py wrote."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def recorded(version: str, subject: str) -> Any:
 
 
 def info_text(lines: list[str]) -> str:
-    """INFO as the server sent it."""
+    """Return INFO as the server sent it."""
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -31,14 +31,12 @@ def log_text(lines: list[str]) -> str:
 
 
 def flat(fields: dict[str, str]) -> list[str]:
-    """The reply that was written as an object: names and values, one after the other."""
+    """Return a reply that was recorded as an object: names and values, one after the other."""
     return [word for pair in fields.items() for word in pair]
 
 
 class RecordedSentinel:
-    """A Sentinel that replays what a real one said; ``changes`` replaces fields of its SENTINEL
-    MASTER reply.
-    """
+    """A Sentinel that replays recorded replies; ``changes`` replaces fields of SENTINEL MASTER."""
 
     def __init__(self, said: dict[str, Any], **changes: str) -> None:
         self.address = Address.parse(said["address"])
@@ -60,17 +58,17 @@ class RecordedSentinel:
         return [flat(fields) for fields in reply] if words[1] in ("REPLICAS", "SENTINELS") else reply
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """There is nothing to wait for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
-        """There is no connection."""
+        """Do nothing: there is no connection."""
 
     def _refused(self, words: tuple[Any, ...], reply: str) -> CommandRefused:
         return CommandRefused(reply, node=str(self.address), command=str(words[0]))
 
 
 class RecordedNode:
-    """A data node that replays what a real one said."""
+    """A data node that replays recorded replies."""
 
     def __init__(self, said: dict[str, Any]) -> None:
         self.address = Address.parse(said["address"])
@@ -81,18 +79,18 @@ class RecordedNode:
         if words[0] == "INFO":
             return info_text(self._said["info"])
         value = self._said["config"].get(words[2])
-        # as of a parameter that the server does not have
+        # the reply for a parameter that the server does not have
         return [] if value is None else [words[2], value]
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """There is nothing to wait for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
         self.closed += 1
 
 
 class Unreachable:
-    """A server that nobody reaches."""
+    """A server that no connection reaches."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -101,7 +99,7 @@ class Unreachable:
         raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """There is nothing to wait for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
-        """There is no connection."""
+        """Do nothing: there is no connection."""

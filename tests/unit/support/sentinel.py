@@ -1,4 +1,4 @@
-"""A Sentinel in memory: what it knows of the data nodes, and the failover with its timing."""
+"""A Sentinel in memory: its view of the data nodes, and failovers with their measured timing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "mymaster"
 
 @dataclass
 class Known:
-    """What a Sentinel knows of a data node from its last INFO."""
+    """A Sentinel's view of a data node from the node's last INFO."""
 
     node: DataNode
     info_at_s: float
@@ -41,12 +41,12 @@ class Failover:
 
 
 class FakeSentinel(FakeServer):
-    """``promotion_s``, ``demotion_s`` (from the promotion on), ``aborts`` and ``loses_the_answer``
-    change a failover.
+    """A Sentinel whose failovers take the measured times.
 
-    Else it goes as it was measured. A promotion that has not come after failover-timeout is given
-    up; one that ``hangs`` neither comes nor is given up, and the Sentinel says nothing any more.
-    ``promotes``: that one, whatever the priorities are.
+    Tests can change a failover: ``promotion_s`` and ``demotion_s`` (counted from the
+    promotion), ``aborts``, ``loses_the_answer``, and ``promotes``, a node that is promoted
+    whatever the priorities are. A promotion that has not come after failover-timeout is
+    aborted. A Sentinel that ``hangs`` neither promotes nor aborts, and answers nothing more.
     """
 
     def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
@@ -74,13 +74,13 @@ class FakeSentinel(FakeServer):
         self.aborts = False
         self.hangs = False
         self.promotes: DataNode | None = None
-        self.loses_the_answer: str = ""  # "accepted": it does its work; "unheard": it never got the command
+        self.loses_the_answer: str = ""  # "accepted": the command ran; "unheard": it never arrived
         self.failover: Failover | None = None
         self.known = {str(node.address): Known(node, 0.0) for node in nodes}
         self._oldest_s = 0.0
 
     def know_everything(self, phase_s: float) -> None:
-        """As if every node had sent its INFO ``phase_s`` seconds ago."""
+        """Set the view as if every node had sent its INFO ``phase_s`` seconds ago."""
         for known in self.known.values():
             known.refresh(self.clock.now_s() - phase_s)
 
@@ -89,7 +89,7 @@ class FakeSentinel(FakeServer):
         return self.failover is not None and not self.failover.ended
 
     def step(self, _seconds: float) -> None:
-        """INFO is asked for when it is due; while a failover runs every second."""
+        """Ask for INFO when it is due: each second during a failover, else each INFO period."""
         now_s, period_s = self.clock.now_s(), 1.0 if self.running else self.info_period_ms / 1000
         if self.frozen_until_s > now_s:
             return
@@ -109,7 +109,6 @@ class FakeSentinel(FakeServer):
             self._announce(failover)
 
     # -- the failover
-    # -------------------------------------------------------------------------------------------------
 
     def _begin(self, coordinated: bool) -> None:
         ranked = sorted(
@@ -133,7 +132,7 @@ class FakeSentinel(FakeServer):
                 self.failover.old_master.paused_until_s = 0.0
 
     def _promote(self) -> None:
-        """As soon as the target is there, if nothing has come between."""
+        """Promote the target as soon as it answers, if the failover still runs."""
         failover = self.failover
         if not (self.alive and self.running and failover) or self.hangs:
             return
@@ -150,7 +149,7 @@ class FakeSentinel(FakeServer):
         self.clock.at(self.demotion_s, self._demote)
 
     def _announce(self, failover: Failover) -> None:
-        """The leader has seen the promotion: it names the target, and the others hear of it."""
+        """Name the target, since its INFO shows the promotion; the other Sentinels follow."""
         self._name(failover.target)
         for other in self.others:
             self.clock.at(0.08, lambda other=other: other._name(failover.target))
@@ -170,7 +169,6 @@ class FakeSentinel(FakeServer):
             failover.old_master.be_made_to_follow(failover.target)
 
     # -- commands
-    # -----------------------------------------------------------------------------------------------------
 
     def do_info(self, *_sections: str) -> str:
         said = {**versions(self.server, self.version), "redis_mode": "sentinel", "run_id": f"id-{self.address}"}

@@ -1,4 +1,4 @@
-"""Servers in memory: what a fake data node and a fake Sentinel have in common."""
+"""Servers in memory: the base of a fake data node and a fake Sentinel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READS = (
 
 
 class Sent(NamedTuple):
-    """A command that a server has run, or refused to run."""
+    """A command that a server ran, or refused to run."""
 
     node: str
     text: str
@@ -34,7 +34,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True)
 class Occasion:
-    """Something that happens at the n-th command that somebody tries to send."""
+    """An accident at the n-th command that a process tries to send."""
 
     position: int
     command: str
@@ -45,19 +45,20 @@ class Occasion:
 
 
 class Killed(BaseException):
-    """Whoever sends a command is dead: whatever it still tries (in a finally, say) does not come
-    about.
+    """The death of the process that sends commands.
+
+    Its further commands, in a ``finally`` for example, have no effect.
     """
 
 
 class Wire:
-    """Every command to every server, in order.
+    """All commands to all servers, in order.
 
-    ``sent`` has those that ran, ``tried`` those that somebody wanted to send, also if they were
-    only queued in a transaction, or if the server was dead. ``accidents``: what happens at the n-th
-    of the latter: the connection is lost ``before`` or ``after`` it has run, the server ``dies``,
-    or ``freezes`` or ``is out of reach`` for ``moment_s``, or the sender is ``killed`` before that
-    command or ``killed after`` it.
+    ``sent`` has the commands that ran. ``tried`` has all commands that a process wanted to
+    send, also if they were only queued in a transaction, or if the server was dead.
+    ``accidents`` maps positions in ``tried`` to accidents: the connection is lost ``before`` or
+    ``after`` the command runs, the server ``dies``, or ``freezes`` or ``is out of reach`` for
+    ``moment_s``, or the sender is ``killed`` before the command or ``killed after`` it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -70,19 +71,19 @@ class Wire:
         self.moment_s = 1.0
 
     def __deepcopy__(self, _memo: object) -> Wire:
-        return self  # whoever forks shares the world
+        return self  # a fork shares the same deployment
 
     def accident(self, node: str, text: str) -> str:
-        """What is to happen at this command."""
+        """Record the command, and return the accident that is planned for it."""
         self.tried.append(f"{node}: {text}")
         return self.accidents.get(len(self.tried) - 1, "")
 
     def occasions(self, begin: str, before: str = "", after: str = "") -> list[Occasion]:
-        """Where something may happen: at each command from ``begin`` on that comes first since
-        something was changed.
+        """Return the commands from ``begin`` on at which an accident makes a difference.
 
-        ``before`` it at every command, ``after`` it only at those that change something: else it
-        makes no difference.
+        A command that is repeated before anything has changed counts once. The accident
+        ``before`` is planned for every command, ``after`` only for commands that change
+        something.
         """
         found: list[Occasion] = []
         seen: set[str] = set()
@@ -105,11 +106,11 @@ class Wire:
         self.sent.append(Sent(node, text, self.clock.now_s()))
 
     def changing(self) -> list[str]:
-        """``node: command`` of all that were sent to change something."""
+        """Return ``node: command`` of all commands that may change something."""
         return [f"{sent.node}: {sent.text}" for sent in self.sent if not _only_reads(sent.text)]
 
     def begins(self, node: str, text: str) -> list[int]:
-        """The positions of the commands to a node whose first words are ``text``."""
+        """Return the positions of the commands to a node whose first words are ``text``."""
         return [
             at for at, sent in enumerate(self.sent) if sent.node == node and sent.text != PROBE and f"{sent.text} ".startswith(f"{text} ")
         ]
@@ -120,7 +121,7 @@ def _only_reads(text: str) -> bool:
 
 
 class Replies:
-    """Error replies, one after the other, of which the next one can be looked at; empty for none."""
+    """An iterator of error replies whose next reply can be looked at; empty for no error."""
 
     def __init__(self, replies: Iterator[str]) -> None:
         self._replies = replies
@@ -138,20 +139,24 @@ class Replies:
 
 
 class ErrorReply(Exception):
-    """What a client library puts among the replies of a transaction for a command that failed."""
+    """The error that a client library returns in place of a failed command's reply in EXEC."""
 
 
 class FakeServer:
-    """Answers commands with the methods ``do_<first word>``. It may be dead, or refuse; both can be
-    set at any time.
+    """A server that answers commands with its methods ``do_<first word>``.
 
-    ``refuses`` maps the beginning of a command to the error replies that it gets, one after the
-    other, ``before`` to something to do first, once, when such a command comes. The connection may
-    be lost: ``connection_lost`` before the next command runs, ``loses_answers`` once after a
-    command that begins so has run; we may not reach it for a while, ``out_of_reach_until_s``; or it
-    answers nobody, and does nothing, ``frozen_until_s``: what came meanwhile it does then, also for
-    those who do not wait any more. A command in a transaction comes, and is refused, when the
-    transaction runs; but a right that is missing (NOPERM) is told as soon as it is queued.
+    Tests can set at any time: ``alive``; ``refuses``, which maps the beginning of a command to
+    error replies, one after the other; and ``before``, which maps it to an action that runs
+    once before such a command.
+
+    The connection can be lost: ``connection_lost`` before the next command runs,
+    ``loses_answers`` once after a command with that beginning has run.
+    ``out_of_reach_until_s``: this process cannot reach the server. ``frozen_until_s``: the
+    server does nothing and answers nobody, and runs later what it received, also for clients
+    that no longer wait.
+
+    A command in a transaction arrives, and is refused, when the transaction runs; but a missing
+    right (NOPERM) is told as soon as the command is queued.
     """
 
     def __init__(self, address: str, wire: Wire) -> None:
@@ -171,7 +176,7 @@ class FakeServer:
         self._queued: list[tuple[Any, ...]] | None = None
 
     def __deepcopy__(self, _memo: object) -> FakeServer:
-        return self  # whoever forks shares the world
+        return self  # a fork shares the same deployment
 
     def set_timeout(self, timeout_ms: int) -> None:
         assert timeout_ms > 0, "a socket takes no other timeout"
@@ -217,7 +222,7 @@ class FakeServer:
         return reply
 
     def _answered(self, words: tuple[Any, ...], text: str, runs: bool) -> Any:
-        """What becomes of it once it is there."""
+        """Run or queue a command that has arrived, and return the reply."""
         if words[0] == "MULTI":
             self._refuse_if_told_to(words, text)
             self._queued = []
@@ -271,7 +276,6 @@ class FakeServer:
         self._refuse(("SHUTDOWN",), "ERR syntax error")
 
     # -- what may come between
-    # ----------------------------------------------------------------------------------------
 
     @property
     def frozen(self) -> bool:
@@ -289,7 +293,7 @@ class FakeServer:
             raise ConnectionFailed(f"no answer to {words[0]}: Timeout reading from socket", node=str(self.address), sent=True)
 
     def _do_late(self, words: tuple[Any, ...], queued: list[tuple[Any, ...]] | None) -> None:
-        """Nobody hears what becomes of it."""
+        """Run a command whose reply nobody receives."""
         mine, self._queued = self._queued, queued
         with contextlib.suppress(SentinelOpsError):
             self._answered(words, _text(words), runs=queued is None or words[0] == "EXEC")
@@ -306,7 +310,7 @@ class FakeServer:
                 yield ahead
 
     def _deny(self, words: tuple[Any, ...], text: str) -> None:
-        """The ACL is asked also for a command that is only queued."""
+        """Apply the ACL, also to a command that is only queued."""
         for replies in self._replies_to(text):
             if replies.peek().startswith("NOPERM"):
                 self._refuse(words, next(replies))
@@ -324,7 +328,7 @@ class FakeServer:
         raise CommandRefused(reply, node=str(self.address), command=str(words[0]))
 
     def _kill_the_sender(self) -> NoReturn:
-        """Its connections end, and the transactions that it has begun with them."""
+        """End the process that sends, with its connections and their open transactions."""
         self.wire.sender_is_dead = True
         for server in [self, *self.wire.nodes.values()]:
             server.close()

@@ -1,5 +1,6 @@
-"""A host with systemd, which replays what a real one said: Debian 12 (systemd 252), with
-redis-server 7.0.15 from its package.
+"""A host with systemd that replays recorded output.
+
+Recorded on Debian 12 (systemd 252) with redis-server 7.0.15 from its package.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ Transient=no
 """
 # recorded: /proc/<pid>/cgroup of that server, in a container on a host with hybrid control groups
 CGROUP = "9:name=systemd:/\n8:pids:/\n4:memory:/\n1:cpu:/\n0::/system.slice/redis-server.service\n"
-# the package's unit, without most of what confines it
+# the package's unit, without most of its sandboxing
 FRAGMENT = """\
 [Unit]
 Description=Advanced key-value store
@@ -57,16 +58,14 @@ WantedBy=multi-user.target
 
 
 def shown(**changes: object) -> str:
-    """The recorded output, with other values; a value that was not there is added."""
+    """Return the recorded output of ``systemctl show`` with changed or additional values."""
     values = {line.partition("=")[0]: line.partition("=")[2] for line in SHOWN.splitlines()}
     values.update({name: str(value) for name, value in changes.items()})
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 class ReplayedHost(Host):
-    """Says ``states``, one after the other (the last one again and again), whenever ``systemctl
-    show`` is asked.
-    """
+    """A host that replays ``states`` for ``systemctl show``, the last one repeatedly."""
 
     def __init__(self, *states: str, cgroup: str = CGROUP, parent: int = 1, booted: bool = True) -> None:
         self.states = list(states) or [SHOWN]
@@ -98,7 +97,7 @@ class ReplayedHost(Host):
 
 
 class UnitFiles:
-    """The files of a unit in a folder of a test, and what systemctl says of them."""
+    """The files of a unit in a folder of a test, and the output of systemctl for them."""
 
     def __init__(self, path: Path, fragment: str = FRAGMENT) -> None:
         self.units, self.runtime_units = path / "system", path / "runtime"
@@ -114,8 +113,9 @@ class UnitFiles:
 
 
 class WorkingHost(Host):
-    """Runs one unit as systemd would, from the files of ``UnitFiles``: reads them at daemon-reload,
-    and has ``Restart=always``.
+    """A host that runs one unit as systemd would, from the files of ``UnitFiles``.
+
+    It reads the files at daemon-reload, and honours ``Restart=always``.
     """
 
     def __init__(self, files: UnitFiles) -> None:

@@ -1,12 +1,11 @@
-"""A program in the place of a server that is tried."""
+"""A program in place of a server in a config trial."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-# A server: it finds its socket in the configuration, writes down what it is like, and does as it is
-# told.
+# A server that finds its socket in the configuration, reports about itself, and runs ``does``.
 SERVER = """#!{python}
 import json, os, re, socket, sys, time
 text = open(sys.argv[1]).read()
@@ -34,7 +33,7 @@ HANGS = "time.sleep(120)"
 
 
 def write_server(folder: Path, seen: Path, does: str) -> Path:
-    """The program's path; ``seen`` is the file into which it writes what it is like."""
+    """Write the program and return its path; ``seen`` is the file for its report about itself."""
     program = folder / "redis-server"
     program.write_text(SERVER.format(python=sys.executable, seen=str(seen), does=does))
     program.chmod(0o755)

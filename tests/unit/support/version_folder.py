@@ -1,8 +1,7 @@
-"""Version folders with a little program in the place of the server, and a connection to that
-program.
+"""Version folders with a small program in place of the server, and a connection to the program.
 
-The program prints a version, and as a server writes its process id and version beside its
-configuration file and sleeps. What a real server would answer is made up from that.
+The program prints a version. As a server, it writes its process id and version beside its
+configuration file and sleeps. ``ProgramServer`` makes up the replies of a real server from that.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ HANGS = "exec sleep 60"
 
 
 def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis server", name: str = "redis-server") -> Path:
-    """A version folder with a program; returns its path."""
+    """Write a version folder with a program; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(PROGRAM.format(product=product, version=version, serve=serve.format(version=version)))
@@ -35,8 +34,9 @@ def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis
 
 
 class ProgramServer:
-    """Answers for the program as long as it runs; ``info`` replaces fields, ``refuses`` maps
-    commands to error replies.
+    """The replies of a server while the program runs.
+
+    ``info`` replaces fields, ``refuses`` maps commands to error replies.
     """
 
     def __init__(self, base: Path, config_file: Path) -> None:
@@ -49,7 +49,7 @@ class ProgramServer:
         self._run = base / "run"
 
     def running(self) -> tuple[int, str] | None:
-        """The process id and version of the program, if it runs."""
+        """Return the process id and version of the program, if it runs."""
         if not self._run.exists():
             return None
         pid, _space, version = self._run.read_text().strip().partition(" ")
@@ -75,7 +75,7 @@ class ProgramServer:
         return "".join(f"{name}:{value}\r\n" for name, value in fields.items())
 
     def close(self) -> None:
-        """There is no connection."""
+        """Do nothing: there is no connection."""
 
     def end_all(self) -> None:
         self.running()

@@ -14,10 +14,8 @@ from ansible_collections.sentinelops.redis.tests.unit.support.modules import Run
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, RecordedSentinel, recorded
 
 NAME, V = "redis_sentinel_failover", "7.0.15"
-DEFAULTS = {
-    **{"mode": "pause", "align": True, "version": "", "leader": ""},
-    **{"max_lag_bytes": 1048576, "wait_s": 60, "catch_up_ms": 300, "disconnect_ms": 300},
-}
+TIMES = {"wait_s": 60, "catch_up_ms": 300, "disconnect_ms": 300}
+DEFAULTS = {"mode": "pause", "align": True, "version": "", "leader": "", "max_lag_bytes": 1048576, **TIMES}
 
 
 class Shard:

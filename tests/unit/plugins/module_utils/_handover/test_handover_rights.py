@@ -1,5 +1,6 @@
-"""A right that is missing from the ACL, one by one: what cannot be done ends the handover before
-anything is lost.
+"""Rights that are missing in the ACL, one by one.
+
+A handover that lacks a right ends before a write is lost.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ CASES = [
 def without(of_the_nodes: bool, command: str, promotion_s: float) -> Deployment:
     deployment = Deployment()
     for sentinel in deployment.sentinels:
-        # so that a pause lasts for 1 s
+        # a pause lasts for 1 s then
         sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000
     for server in deployment.nodes if of_the_nodes else deployment.sentinels:
         server.refuses[command] = repeat(NOPERM)
