@@ -173,7 +173,7 @@ FAULTS = [
     Fault(
         "the leading Sentinel crashes after its election (SIMULATE-FAILURE)",
         Expected.STOPPED,
-        "accepted the failover and gave it up",
+        "accepted the failover and aborted it",
         moment=HANDOVER,
         then=crashing("crash-after-election"),
     ),

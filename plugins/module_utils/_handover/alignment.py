@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait for a Sentinel that promotes the target, and for the moment when that takes least time."""
+"""Wait for a Sentinel that would promote the target, and for the shortest possible failover."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .steering import STEERED_PRIORITY, Steering
 
 __all__ = ["Alignment", "MasterMoved"]
 
-PREFERENCE_MS = 2000  # how much later the preferred leader's moment may come than the soonest one
+PREFERENCE_MS = 2000  # the extra wait that the preferred leader is worth
 
 
 class MasterMoved(Exception):
-    """Another failover than ours has made ``address`` the master."""
+    """The signal that a failover of somebody else has made ``address`` the master."""
 
     def __init__(self, address: str) -> None:
         super().__init__(f"{address} is the master now")
@@ -33,7 +33,7 @@ class MasterMoved(Exception):
 class Alignment:
     """The choice of the leading Sentinel, before each attempt. Use: ``wait()``.
 
-    ``missed``: why the last attempt did not succeed, for the error when time is up.
+    ``missed``: the reason why the last attempt failed, for the error at the deadline.
     """
 
     def __init__(self, context: HandoverContext, target: str, steering: Steering) -> None:
@@ -43,14 +43,14 @@ class Alignment:
         self.missed = ""
 
     def wait(self) -> Server:
-        """Return the Sentinel to ask; raise PreconditionFailed when the request's time is up."""
+        """Return the Sentinel to ask; raise PreconditionFailed at the request's deadline."""
         context, result = self._context, self._context.result
         while True:
             ranked = self._ranked()
             if ranked:
                 soonest_ms = min(wait_ms for wait_ms, _index in ranked)
                 wait_ms, index = next(one for one in ranked if one[0] <= soonest_ms + PREFERENCE_MS)
-                # a machine too busy for the right moment: a longer pause is better than no handover
+                # this machine is too busy to hit the moment: better a longer pause than no handover
                 late = result.attempts == 0 and context.left_s < context.request.wait_s / 2
                 if wait_ms == 0 or late or not context.request.align:
                     result.aligned = wait_ms == 0
@@ -67,7 +67,7 @@ class Alignment:
             self.refuse_if_late()
 
     def _raise_if_moved(self) -> None:
-        """Raise MasterMoved if the target, or a node that a Sentinel names, has become the master."""
+        """Raise MasterMoved if the target, or another node that a Sentinel names, is the master."""
         context, old = self._context, self._context.result.old_master
         with contextlib.suppress(SentinelOpsError):
             if read_replication(context.servers.node(self._target)).is_master:
@@ -79,7 +79,10 @@ class Alignment:
                     raise MasterMoved(named)
 
     def _ranked(self) -> list[tuple[int, int]]:
-        """Return ``(wait_ms, index)`` of each Sentinel that would promote the target, the best leader first."""
+        """Return ``(wait_ms, index)`` of each Sentinel that would promote the target.
+
+        The best leader comes first.
+        """
         servers, ranked = self._context.servers, []
         for index, period_ms in self._steering.info_periods_ms():
             replies = servers.sentinels[index].command("SENTINEL", "REPLICAS", self._context.request.master_name)
@@ -94,7 +97,7 @@ class Alignment:
             raise self.too_late()
 
     def too_late(self) -> PreconditionFailed:
-        """Return the error for a handover whose time is up."""
+        """Return the error for a handover that has reached its deadline."""
         wait_s = self._context.request.wait_s
         return PreconditionFailed(
             f"no attempt succeeded within {wait_s:g} s, the last one because: {self.missed or 'no time was left'}",

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Attempts of a handover: stop writes, let all replicas catch up, and ask for the failover.
 
-Until SENTINEL FAILOVER was accepted, an attempt can be taken back.
+An attempt can be reverted until a Sentinel has accepted SENTINEL FAILOVER.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ MAX_REST_S = 4.0  # between two attempts
 
 
 class AttemptFailed(Exception):
-    """This attempt was taken back; another one may succeed."""
+    """The error of an attempt that was reverted; another attempt may succeed."""
 
 
 class Attempts:
-    """Attempts at one failover to ``target``. Use: ``until_accepted()``."""
+    """The attempts at one failover to ``target``. Use: ``until_accepted()``."""
 
     def __init__(self, context: HandoverContext, progress: Progress, shard: Shard, target: str, steering: Steering) -> None:
         self._context = context
@@ -46,11 +46,11 @@ class Attempts:
         self.point = StopPoint()
 
     def until_accepted(self) -> Server:
-        """Return the Sentinel that accepted the failover; raise PreconditionFailed when time is up.
+        """Return the Sentinel that accepted the failover.
 
-        Raises MasterMoved, with nothing stopped, if another failover has moved the role meanwhile.
-
-        The interval between attempts doubles, and before each one all must be in order again.
+        The interval between attempts doubles, and the shard must be ready before each attempt.
+        Raises PreconditionFailed at the deadline, and MasterMoved if another failover has moved
+        the role. Writes go on in both cases.
         """
         rest_s = 0.25
         while True:
@@ -64,7 +64,7 @@ class Attempts:
             self._await_readiness()
 
     def _attempt(self) -> Server:
-        """Go from the alignment to the accepted SENTINEL FAILOVER, or take everything back."""
+        """Go from the alignment to the accepted SENTINEL FAILOVER, or revert the attempt."""
         leader, result = self._alignment.wait(), self._context.result
         result.attempts += 1
         if result.mode == "plain":
@@ -87,9 +87,12 @@ class Attempts:
         return leader
 
     def _stopped(self) -> tuple[StopPoint, int]:
-        """Stop the writes until every replica has all of them; return the stop point and the linked replicas."""
+        """Stop the writes and wait until every replica has all of them.
+
+        Returns the stop point and the number of linked replicas.
+        """
         if self._context.result.mode == "coordinated":
-            # the servers stop the writes: the offset before that is the least that must be there
+            # the servers stop the writes later: the target must reach this offset at least
             old = self._context.servers.node(self._shard.master)
             return stop_point(old.command("INFO", "replication"), ""), 0
         point, replicas = self.section.stop_writes()
@@ -97,16 +100,16 @@ class Attempts:
         return point, replicas
 
     def _check_leader(self, leader: Server) -> None:
-        """Raise AttemptFailed if the leader does not name this master any more."""
+        """Raise AttemptFailed if the leader names another master by now."""
         try:
             named = names_master(self._context, self._context.servers.sentinels.index(leader))
         except AccessDenied:
-            return  # its SENTINEL REPLICAS, just before the pause, was of this master
+            return  # the leader's SENTINEL REPLICAS, just before the pause, was of this master
         if named != self._shard.master:
             raise AttemptFailed(f"Sentinel {leader.address} names {named or 'no master'} by now")
 
     def _arm(self, replicas: int) -> None:
-        """Set the dead man's fence; raise AttemptFailed if a replica is missing."""
+        """Arm the dead man's fence; raise AttemptFailed if a replica is missing."""
         stop = self.section.stop
         if stop is None:
             return
@@ -116,12 +119,12 @@ class Attempts:
         self._context.timeline.add(f"armed: {stop.server.address} refuses writes as soon as one of {needed} replicas drops its link")
 
     def _check_pause(self) -> None:
-        """Raise AttemptFailed if half of the pause is over, after a stall of this host or of a server."""
+        """Raise AttemptFailed if half of the pause is over: this host or a server has stalled."""
         if self.section.stop and self.section.stop.is_half_over():
             raise AttemptFailed("half of the pause was over before the failover could be asked for")
 
     def _catch_up(self, offset: int) -> None:
-        """Wait until every replica has the stream up to ``offset``; raise AttemptFailed if one is too slow."""
+        """Wait until every replica has the stream up to ``offset``, else raise AttemptFailed."""
         context = self._context
         replicas = [node.address for node in self._shard.nodes if not node.info.is_master]
         waited = until(
@@ -137,7 +140,7 @@ class Attempts:
         context.timeline.add(f"caught up: every replica has all writes (offset {offset})")
 
     def _behind(self, replicas: Sequence[str], offset: int) -> list[str]:
-        """Return the replicas that lack a part of the stream, a sentence each."""
+        """Return the replicas that lack a part of the stream up to ``offset``, a sentence each."""
         found = []
         for address in replicas:
             try:
@@ -161,7 +164,7 @@ class Attempts:
         except ConnectionFailed as lost:
             if not lost.sent:
                 raise
-            # It may have been accepted: the old master stays paused until that is known.
+            # The failover may have been accepted: the old master stays paused until that is known.
             result.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
         except CommandRefused as refused:
             timeline.add(f"Sentinel {leader.address} refused: {refused.reply}")
@@ -169,7 +172,7 @@ class Attempts:
         timeline.add(f"failover accepted by Sentinel {leader.address}")
 
     def _await_readiness(self) -> None:
-        """Wait until another attempt may be made; raise PreconditionFailed if that takes too long."""
+        """Wait until another attempt may begin; raise PreconditionFailed at the deadline."""
         context, master = self._context, self._shard.master
 
         def observe() -> list[str]:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The state that the phases of one handover share, in this process and where the state outlives it."""
+"""The state that the phases of one handover share, and the copies that outlive this process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["HandoverContext", "NewStandby", "Progress", "StandbyLike", "node_sta
 
 @dataclass(frozen=True)
 class HandoverContext:
-    """One handover: the servers it works on, the request, the clock, and the result it fills."""
+    """One handover: its servers, request, clock, timeline, and the result that the phases fill."""
 
     servers: ShardServers
     request: HandoverRequest
@@ -33,7 +33,7 @@ class HandoverContext:
 
     @property
     def left_s(self) -> float:
-        """Seconds that are left of the request's ``wait_s``."""
+        """The seconds that are left of the request's ``wait_s``."""
         return max(0.0, self.request.wait_s - self.timeline.elapsed_s)
 
 
@@ -49,9 +49,9 @@ NewStandby = Callable[[Callable[[Mapping[str, Any]], None]], StandbyLike]
 
 
 class Progress:
-    """Keeps the state of a handover with its standby, and its overrides in the undo file.
+    """The record of a handover: its state with the standby, its overrides in the undo file.
 
-    Both are told before the step that they would have to finish or revert is begun.
+    Both are written before the step that they would have to finish or revert begins.
     """
 
     def __init__(self, undo_file: UndoFile | None) -> None:
@@ -63,8 +63,8 @@ class Progress:
     def enter(self, phase: str, **changes: Any) -> None:
         """Record the phase that begins now.
 
-        The undo file is written when the failover is asked for: the numbers by which a promotion is
-        proved are needed from then on, also by a run that finds both processes dead.
+        The undo file is written right before SENTINEL FAILOVER. From then on a later run needs the
+        numbers that prove a promotion, if this process and its standby have died.
         """
         self.state = replace(self.state, phase=phase, **changes)
         if phase == "failing over" and self.undo_file:
@@ -73,7 +73,7 @@ class Progress:
             self.standby.note(**self.state.as_dict())
 
     def save_overrides(self, overrides: Sequence[SettingOverride]) -> None:
-        """Persist what must be restored, before anything is changed."""
+        """Persist the overrides, before any setting changes."""
         self._overrides = list(overrides)
         if self.undo_file:
             self.undo_file.write(self._overrides, self.state)
@@ -89,7 +89,7 @@ class Progress:
 
     @contextlib.contextmanager
     def locked(self, **who: Any) -> Any:
-        """Hold the undo file's lock, which keeps a second handover of this master off this host."""
+        """Hold the lock that excludes a second handover of this master on this host."""
         if self.undo_file:
             self.undo_file.take(who)
         try:
@@ -100,15 +100,15 @@ class Progress:
 
 
 def urgent_timeout_ms(shard: Shard) -> int:
-    """Return how long a reply may take while writes are stopped, in milliseconds.
+    """Return the time limit of a reply while writes are stopped, in milliseconds.
 
-    Two such replies must fit into what is left of a pause.
+    Two such replies must fit into the rest of a pause.
     """
     return max(100, min(500, pause_budget_ms(shard.down_after_ms) // 4))
 
 
 def node_state(shard: Shard, address: str, what: str) -> NodeState:
-    """Return a node of the survey; raise PreconditionFailed if the survey lacks ``what``."""
+    """Return a node of the survey; raise PreconditionFailed if ``what`` is not in the survey."""
     node = shard.node(address)
     if node is None:
         raise PreconditionFailed(f"{what} is gone, or was not surveyed", node=address)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The critical section: from the moment at which writes stop on the old master until they go on."""
+"""The critical section of a handover: writes are stopped from its begin to its end."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["CriticalSection", "new_write_stop"]
 
 
 def new_write_stop(context: HandoverContext, shard: Shard) -> WriteStop:
-    """Return what can stop the writes on the shard's master; nothing is stopped yet."""
+    """Return the WriteStop of the shard's master; nothing is stopped yet."""
     before = node_state(shard, context.result.old_master, "the master")
     return WriteStop(context.servers.node(shard.master), before, context.clock, 2 * urgent_timeout_ms(shard) / 1000 + 0.1)
 
 
 class CriticalSection:
-    """Writes are stopped in between, signals wait, and the duration is measured.
+    """The time in which writes are stopped: signals are deferred, and the duration is measured.
 
-    ``stop``: what keeps the old master from accepting writes; None in mode coordinated, where the
-    servers do that.
+    ``stop``: the means that stop the old master's writes; None in mode coordinated, where the
+    servers stop the writes themselves.
     """
 
     def __init__(self, context: HandoverContext, progress: Progress, shard: Shard) -> None:
@@ -43,15 +43,15 @@ class CriticalSection:
         self.stop: WriteStop | None = None
 
     def enter(self) -> None:
-        """Hold signals back from here on."""
+        """Defer signals from now on."""
         self._signals.enter_context(uninterrupted())
 
     def note_begin(self, event: str) -> None:
-        """Add the event with which the writes stop."""
+        """Add the event with which the writes stop, and begin to measure."""
         self._begun_at_ms = self._context.timeline.add(event)
 
     def stop_writes(self) -> tuple[StopPoint, int]:
-        """Stop the writes; return the stop point, and the number of linked replicas (0 in mode fence)."""
+        """Stop the writes; return the stop point and the linked replicas (0 in mode fence)."""
         self.stop = new_write_stop(self._context, self._shard)
         self._progress.enter("pausing")
         address = self.stop.server.address
@@ -63,41 +63,42 @@ class CriticalSection:
         return self.stop.pause(budget_ms)
 
     def adopt(self, paused_until_s: float) -> None:
-        """Take over the writes that another process has stopped."""
+        """Take over the pause and the fences of another process."""
         self.stop = new_write_stop(self._context, self._shard)
         self.stop.adopt(paused_until_s, may_be_paused=self._context.result.mode == "pause")
 
     @property
     def writes_are_safe(self) -> bool:
-        """Whether no pause can end while Sentinels that hang are waited for."""
+        """True if writes stay stopped even while this process waits for Sentinels that hang."""
         return self.stop is None or self.stop.fenced
 
     def fence_if_pause_ends(self) -> None:
-        """Put the explicit fence behind a pause that is about to end."""
+        """Set the explicit fence if the pause is about to end."""
         if self.stop and self.stop.ends_soon():
             self.fence()
 
     def fence(self) -> None:
-        """Put the explicit fence in place, if it is not yet."""
+        """Set the explicit fence, unless it is set."""
         if self.stop is None or self.stop.fenced:
             return
-        with contextlib.suppress(SentinelOpsError):  # the node is down, or busy with a script: it is tried again
+        # the node is down, or busy with a script: the caller retries
+        with contextlib.suppress(SentinelOpsError):
             self.stop.fence()
             self._context.timeline.add(f"fenced: {self.stop.server.address} refuses writes, also after the end of the pause")
 
     def release_old_master(self, *kills: list[Any]) -> list[SentinelOpsError]:
-        """Lift what stops the old master's writes, and run the kills between; return what failed."""
+        """Lift the fences, run the kills, end the pause; return the errors."""
         self._may_release = True
         return self.stop.end(*kills) if self.stop else send_all(self._context.servers.node(self._context.result.old_master), kills)
 
     def restore(self) -> None:
-        """Try once more to restore what could not be restored at the release; warn if that fails."""
+        """Retry what could not be restored at the release; warn if that fails again."""
         if self.stop and self._may_release and self.stop.pending:
             failed = self.stop.end()
             self._context.result.warnings += [f"not restored on {self.stop.server.address}: {error}" for error in failed]
 
     def take_back(self) -> None:
-        """Let the writes go on on the old master, which stays the master."""
+        """Release the old master, which stays the master: its writes resume."""
         self._may_release = True
         failed = self.stop.end() if self.stop else []
         self._signals.close()
@@ -106,11 +107,11 @@ class CriticalSection:
         self._context.result.warnings += [f"{error}; a pause ends by itself" for error in failed]
 
     def leave(self) -> None:
-        """Note that clients were released to the new master."""
+        """Record that the clients were released to the new master."""
         self.close()
         self._progress.enter("settling")
         self._context.result.pause_ms = round(self._context.timeline.elapsed_s * 1000 - self._begun_at_ms, 1)
 
     def close(self) -> None:
-        """Deliver the signals that were held back."""
+        """Deliver the deferred signals."""
         self._signals.close()

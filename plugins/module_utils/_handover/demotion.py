@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make the old master a replica of the node that was promoted, and judge whether a write was lost."""
+"""Make the old master a replica of the promoted node, and judge whether a write was lost."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .watch import Promoted
 
 __all__ = ["Demotion"]
 
-DEMOTION_S = 20.0  # Sentinel makes an old master a replica after 8 s, at its next INFO
+DEMOTION_S = 20.0  # Sentinel demotes an old master 8 s later, at the master's next INFO
 
 
 class Demotion:
     """The demotion of ``result.old_master``. Use: ``demote(promoted)``, or ``await_sentinel()``.
 
-    ``done``: whether the old master is known to be a replica.
+    ``done``: True once the old master is known to be a replica.
     """
 
     def __init__(self, context: HandoverContext, section: CriticalSection, point: StopPoint) -> None:
@@ -35,10 +35,10 @@ class Demotion:
         self.done = False
 
     def demote(self, promoted: Promoted) -> None:
-        """Make the old master follow the promoted node, its writes still stopped.
+        """Make the old master follow the promoted node while its writes are still stopped.
 
-        A node that is dead may be started again, and a node that only we do not reach may take
-        writes when its pause ends: it is tried again for DEMOTION_S.
+        Retries for DEMOTION_S if the old master does not answer: a dead node may be started again,
+        and a node that only this host cannot reach may accept writes when its pause ends.
         """
         if promoted.old_is_replica:
             self._note_done(f"demoted by Sentinel: {self._old.address} follows {promoted.address}")
@@ -57,12 +57,12 @@ class Demotion:
             except SentinelOpsError as error:
                 reason = error
                 break
-        self._context.result.warnings.append(f"{self._old.address} could not be made a replica: {reason}; that is left to Sentinel")
+        self._context.result.warnings.append(f"{self._old.address} could not be made a replica: {reason}; Sentinel will demote it")
         if not isinstance(reason, ConnectionFailed):
             self.await_sentinel()
 
     def _follow(self, promoted: Promoted) -> None:
-        """Read the old master's last numbers and make it a replica, in one transaction."""
+        """Read the old master's last numbers and demote the node, in one transaction."""
         host, port = self._context.servers.node(promoted.address).address
         commands: list[list[Any]] = [["INFO", "replication"], ["INFO", "persistence"], ["REPLICAOF", host, port]]
         replies = transaction(self._old, *commands)
@@ -76,7 +76,7 @@ class Demotion:
         self._context.timeline.add(event)
 
     def await_sentinel(self) -> None:
-        """Wait until Sentinel, or the servers in mode coordinated, have made the old master a replica.
+        """Wait until Sentinel, or in mode coordinated the servers, have demoted the old master.
 
         The old master stays fenced until then. Raises OperationFailed after DEMOTION_S.
         """
@@ -95,6 +95,6 @@ class Demotion:
                 node=str(self._old.address),
                 state=f"{self._context.result.new_master} is the master and takes writes; {self._old.address} still says role:master"
                 + (" and is fenced" if self._section.stop else ""),
-                advice="Make it a replica by hand (REPLICAOF) and run again: what is left is restored then",
+                advice="Make that node a replica by hand (REPLICAOF) and run again: the next run restores what is left",
             )
         self._note_done(f"demoted by Sentinel: {self._old.address}")

@@ -4,18 +4,18 @@
 """Hand the master role to a named replica without losing an acknowledged write.
 
 SENTINEL FAILOVER alone promotes the target and leaves the old master writable for about ten
-seconds; what the old master accepts in that time is lost. Here the writes are stopped until the
-target has them all, and the old master is made a replica before they go on: steer, align, pause,
-catch up, fail over, demote, agree, release, settle.
+seconds. Writes that the old master accepts in that time are lost. A handover stops the writes until
+the target has all of them, and makes the old master a replica before writes resume. The phases:
+steer, align, pause, catch up, arm, fail over, demote, agree, release, settle.
 
-Invariants, whoever dies, stalls or is cut off:
+Invariants, whichever process or server dies, stalls or is partitioned:
 
 - No acknowledged write is lost.
-- At most one node takes writes.
-- A node that says role:master is not released after an accepted failover, unless its leader has
-  given the failover up.
-- Whatever is changed is in the undo file first.
-- No wait is without a deadline.
+- At most one node accepts writes.
+- After an accepted failover, a node that says role:master is not released, unless the leader has
+  aborted the failover.
+- Every override is in the undo file before the setting changes.
+- Every wait has a deadline.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Handover:
     def survey(self) -> bool:
         """Read the shard until it is ready; return whether the target is the master already.
 
-        Changes nothing. ``leftovers`` has what an earlier handover has left, which ``run()``
+        Changes nothing. ``leftovers`` holds the remains of an earlier handover, which ``run()``
         restores first. Raises PreconditionFailed with every reason that excludes the handover.
         """
         self._read()
@@ -101,17 +101,17 @@ class Handover:
             raise handover_refused(problems, self.shard.master)
 
     def _choose_mode(self) -> list[str]:
-        """Choose the mode; return why it cannot be used here, a sentence each."""
+        """Choose the mode; return what excludes that mode on this shard, a sentence each."""
         master, result = self.shard.node(self.shard.master), self.result
         if master is None:
-            return []  # the master may come back, which is waited for
+            return []  # the master may come back: _await_readiness() waits for it
         result.mode, result.mode_reason = chosen_mode(self.context.request.mode, master.info.server, master.info.version)
         problems, warnings = mode_problems(self.context.servers, self.shard, self.target, result.mode, self.context.clock)
         result.warnings = mode_warnings(result.mode, master.info) + warnings
         return problems
 
     def _await_readiness(self) -> None:
-        """Wait until a handover may begin; raise PreconditionFailed if that takes too long."""
+        """Wait until the handover may begin; raise PreconditionFailed at the deadline."""
         judged, context = self.shard.master, self.context
 
         def observe() -> list[str]:
@@ -143,7 +143,7 @@ class Handover:
         return self.result
 
     def _recover(self) -> None:
-        """Finish and restore what an earlier handover has left."""
+        """Finish an earlier handover that was interrupted, and restore its overrides."""
         context = self.context
         if not self.leftovers:
             return
@@ -180,15 +180,15 @@ class Handover:
             raise self._loss_found()
 
     def _survey_point(self) -> StopPoint:
-        """Return the master's replication id, and an offset that a promoted replica must have."""
+        """Return the master's replication id, and the least offset of a promoted replica."""
         try:
             state = read_replication(self.context.servers.node(self.shard.master))
         except SentinelOpsError:
-            return StopPoint("unknown")  # no promotion by another failover can be proved
+            return StopPoint("unknown")  # a promotion by another failover cannot be proved then
         return StopPoint(state.replid, min(node.info.offset for node in self.shard.nodes))
 
     def _move_role(self, attempts: Attempts, before: StopPoint) -> None:
-        """Fail over; or take over the result of another failover that has come between."""
+        """Fail over; or adopt the result of another failover that came in between."""
         try:
             leader = attempts.until_accepted()
         except MasterMoved as moved:
@@ -200,22 +200,22 @@ class Handover:
             Promotion(self.context, attempts.section, self.shard, attempts.point).follow(leader)
 
     def _adopt(self, attempts: Attempts, address: str, before: StopPoint) -> None:
-        """Make the old master follow, at once, the node that another failover has promoted."""
+        """Make the old master follow, at once, the node that another failover promoted."""
         state = read_replication(self.context.servers.node(address))
         doubt = promotion_doubt(state, before)
         if doubt:
             raise OperationFailed(
-                f"another failover than this one names {address} as the master, and {doubt}",
+                f"a failover that this run did not start names {address} as the master, and {doubt}",
                 node=address,
                 state=f"{self.shard.master} was not made to follow it, and takes writes until a Sentinel makes it a replica",
                 advice=f"Keep {self.shard.master}, which has all writes; stop {address} and find out why it came up as a master",
             )
-        self.context.timeline.add(f"moved: another failover than this one has made {address} the master")
+        self.context.timeline.add(f"moved: a failover that this run did not start has made {address} the master")
         self.result.foreign = True
         Promotion(self.context, attempts.section, self.shard, before).complete(Promoted(address, state.promoted_at))
         self.result.pause_ms = 0.0
         self.result.warnings.append(
-            f"another failover than this one has made {address} the master, without a pause: "
+            f"a failover that this run did not start has made {address} the master, without a pause: "
             + (self.result.loss_reason or "how many bytes diverged is not known")
         )
 
@@ -224,7 +224,7 @@ class Handover:
             f"acknowledged writes were lost: {self.result.loss_reason}",
             node=self.result.old_master,
             state=f"{self.result.new_master} is the master and takes writes, all others follow it",
-            advice="Something has let writes through while they were stopped (a pause that was ended, a clock that jumped): find out what",
+            advice="Find out what let writes through while they were stopped: CLIENT UNPAUSE by somebody, or a clock that jumped",
         )
 
     def _new_steering(self) -> Steering:
@@ -242,13 +242,13 @@ class Handover:
             timeline.add(f"tuned: {sentence}")
 
     def _explain(self, error: SentinelOpsError) -> None:
-        """Complete an error with what was done, the state of the deployment, and what to do."""
+        """Add the timeline, the state of the deployment and advice to an error."""
         error.facts.setdefault("timeline", self.result.timeline)
         error.facts.setdefault("warnings", self.result.warnings)
         if not error.state:
             if self._accepted:
-                error.state = f"The failover to {self.target} was accepted, and how it ended is not known"
+                error.state = f"The failover to {self.target} was accepted, and its outcome is not known"
             else:
                 error.state = f"Nothing was handed over, {self.shard.master} is the master"
         if not error.advice:
-            error.advice = "Fix the problem above and run again: what this run has left is finished or restored then"
+            error.advice = "Fix the problem above and run again: the next run finishes or restores what this run left"

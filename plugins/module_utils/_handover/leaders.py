@@ -16,12 +16,17 @@ __all__ = ["ordered_leaders"]
 
 
 def ordered_leaders(servers: ShardServers, shard: Shard, indexes: Sequence[int], wanted: str) -> list[int]:
-    """Return the Sentinels by their index, the best leader first.
+    """Return the indexes of the Sentinels, the best leader first.
 
-    ``wanted`` (``host:port``) comes first. Else a Sentinel on whose host no replica of this shard
-    runs: if the host of a leader with a replica dies, the dead man's fence has one replica too few.
-    Then the fewest clients (connected_clients of INFO clients): the leader names the old master for
-    about one second longer than the others. Then the last, since clients list the first one first.
+    The order:
+
+    1. ``wanted`` (``host:port``).
+    2. A Sentinel on a host without a replica of this shard. Elsewhere one dead host takes both the
+       leader and a replica, and the dead man's fence blocks writes without a promotion.
+    3. The Sentinel with the fewest clients (connected_clients of INFO clients): the leader names
+       the old master for about one second longer than the other Sentinels do.
+    4. The last Sentinel, since clients ask the first one of their list first.
+
     Raises PreconditionFailed if ``wanted`` is none of the Sentinels.
     """
     addresses = {index: str(servers.sentinels[index].address) for index in indexes}
@@ -29,7 +34,7 @@ def ordered_leaders(servers: ShardServers, shard: Shard, indexes: Sequence[int],
         raise PreconditionFailed(
             f"leader is {wanted}, which is none of the Sentinels that can lead: {', '.join(addresses.values())}",
             state="Nothing was changed",
-            advice="Name one of these, or leave the option out",
+            advice="Name one of these Sentinels, or omit the option",
         )
     hosts = {node.address.rpartition(":")[0] for node in shard.nodes if not node.info.is_master}
 
@@ -41,7 +46,7 @@ def ordered_leaders(servers: ShardServers, shard: Shard, indexes: Sequence[int],
 
 
 def _clients(servers: ShardServers, index: int) -> int:
-    """Return how many clients a Sentinel has; 0 if it does not say."""
+    """Return the number of a Sentinel's clients; 0 if the Sentinel does not say."""
     with contextlib.suppress(SentinelOpsError, ValueError):
         return int(parse_info(servers.sentinels[index].command("INFO", "clients")).get("connected_clients", "0"))
     return 0

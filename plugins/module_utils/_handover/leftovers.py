@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recognise, finish and restore what an earlier handover has left, all of whose processes died.
+"""Finish and restore an earlier handover all of whose processes died.
 
-A fence and a ping delay say themselves what was set before. Priorities and Sentinel settings are
-known from the undo file on this host.
+The value of a fence or a ping delay encodes the original setting, so that any host can restore it.
+The original priorities and Sentinel settings are in the undo file on the host of that handover.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from .state import HandoverState
 
 __all__ = ["Leftovers"]
 
-STEADY_S = 3.0  # a fence that stands for so long, with no failover in progress, is a dead handover's
+STEADY_S = 3.0  # a fence that stands so long without a failover belongs to a dead handover
 
 
 @dataclass(frozen=True)
 class Leftovers:
     """The remains of an earlier handover.
 
-    ``fenced``: data nodes with a fence. ``overrides``: what the undo file names and is still
-    overridden. ``unsaved``: data nodes that the undo file names, which may have saved an override.
-    ``state``: how far that handover came, by the undo file.
+    ``fenced``: data nodes with a fence. ``overrides``: overrides of the undo file, and ping delays,
+    that are still in place. ``unsaved``: data nodes of the undo file, which may have saved an
+    override in their configuration file. ``state``: the progress of that handover by the undo file.
     """
 
     fenced: tuple[NodeState, ...] = ()
@@ -51,7 +51,7 @@ class Leftovers:
         noted: Sequence[SettingOverride],
         state: HandoverState | None = None,
     ) -> Leftovers:
-        """Find them on a shard; ``noted`` and ``state`` are from the undo file."""
+        """Find the remains on a shard; ``noted`` and ``state`` are from the undo file."""
         fenced = tuple(node for node in shard.nodes if node.fenced)
         lifted_anyway = {(node.address, setting) for node in fenced for setting in ("min-replicas-to-write", "min-replicas-max-lag")}
         delayed = [
@@ -68,17 +68,17 @@ class Leftovers:
         return bool(self.fenced or self.overrides or self.unsaved)
 
     def sentences(self) -> list[str]:
-        """Return what was left, a sentence each."""
+        """Return the remains, a sentence each."""
         if not self.fenced and not self.overrides:
-            return [f"what {', '.join(self.unsaved)} has saved may be a setting of that handover"]
+            return [f"the configuration file of {', '.join(self.unsaved)} may still have a setting of that handover"]
         found = [f"{node.address} is fenced (min-replicas-to-write {node.min_replicas_to_write})" for node in self.fenced]
         return found + [f"{one.setting} of {one.address} is {one.temporary} (was {one.original})" for one in self.overrides]
 
     def recover(self, servers: ShardServers, name: str, clock: Clock, wait_s: float) -> list[str]:
-        """Wait until the roles are beyond doubt, then demote old masters and restore everything.
+        """Wait until the roles are certain, then demote old masters and restore every setting.
 
-        Returns what was done, a sentence each. Raises PreconditionFailed, with nothing changed, if
-        the roles stay in doubt.
+        Returns the actions, a sentence each. Raises PreconditionFailed, with nothing changed, if
+        the roles stay uncertain.
         """
         begun_s, quiet_since_s = clock.now_s(), clock.now_s()
         shard = Shard((), (), ())
@@ -122,16 +122,17 @@ class Leftovers:
             done.append(f"{', '.join(self.unsaved)} saved its settings again")
         if failed:
             raise PreconditionFailed(
-                "what an earlier handover has left could not be restored: " + "; ".join(failed),
+                "settings of an earlier handover could not be restored: " + "; ".join(failed),
                 state=f"{shard.master} is the master",
                 advice="Fix the problems above and run again",
             )
         return done
 
     def _demote(self, servers: ShardServers, address: str, master: str) -> str:
-        """Make a fenced old master follow the current master, if that was promoted from it.
+        """Make a fenced old master follow the current master, if the latter was promoted from it.
 
-        Returns what was done and what that proves. Raises PreconditionFailed without the proof.
+        Returns the action and the proof of loss. Raises PreconditionFailed without the proof of
+        promotion.
         """
         old, promoted = servers.node(address), read_replication(servers.node(master))
         point = self._point_of(read_replication(old).replid)
@@ -141,8 +142,8 @@ class Leftovers:
                 f"an earlier handover was cut short, and {address} was not made to follow {master}: {doubt}",
                 node=master,
                 state=f"{address} is fenced and keeps its data; the Sentinels name {master}. Nothing was changed now",
-                advice=f"Compare the data of both. If {address} has what you need, stop {master}, make it a replica of {address} and run "
-                f"again; else make {address} follow {master} by hand (REPLICAOF)",
+                advice=f"Compare the data of both. If {address} has the data you need, stop {master}, make {master} a replica of "
+                f"{address} and run again; else make {address} follow {master} by hand (REPLICAOF)",
             )
         host, port = servers.node(master).address
         commands = (["INFO", "replication"], ["INFO", "persistence"], ["REPLICAOF", host, port])
@@ -151,15 +152,15 @@ class Leftovers:
         except ConnectionFailed:
             replies = transaction(old, *commands)
         proof = loss_of(point, replication_state(replies[0]), parse_info(replies[1]), promoted.promoted_at)
-        return f"{address} follows {master}: an earlier handover had not come to that; loss: {proof.loss}, {proof.reason}"
+        return f"{address} follows {master} now, as an earlier handover intended; loss: {proof.loss}, {proof.reason}"
 
     def _point_of(self, replid: str) -> StopPoint:
-        """Return the stop point of a master by the undo file; without one its id alone is known."""
+        """Return the stop point of a master by the undo file; else only its id is known."""
         return self.state.point if self.state.replid == replid else StopPoint(replid)
 
 
 def _doubts(shard: Shard) -> list[str]:
-    """Return what keeps it uncertain which node is, and stays, the master."""
+    """Return the reasons why the current master is uncertain, a sentence each."""
     found = [*shard.unreachable]
     found += [text for text in disagreements(shard.views) if text.startswith("address of the master")]
     found += [f"Sentinel {view.address} has a failover in progress" for view in shard.views if view.master.failover_in_progress]
@@ -170,9 +171,9 @@ def _doubts(shard: Shard) -> list[str]:
 
 
 def _lift(server: Server, node: NodeState) -> str:
-    """Lift the fences of a node, and have it save that; return what was done."""
+    """Lift the fences of a node and save its configuration; return the action."""
     to_write, max_lag = original_min_replicas(node.min_replicas_to_write, node.min_replicas_max_lag)
     for setting, value in (("min-replicas-to-write", to_write), ("min-replicas-max-lag", max_lag)):
         retry_once(server, "CONFIG", "SET", setting, value)
     retry_once(server, "CONFIG", "REWRITE")
-    return f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is {to_write} again"
+    return f"the fence of an earlier handover on {node.address} was lifted: min-replicas-to-write is {to_write} again"

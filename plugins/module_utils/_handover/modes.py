@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How the writes are stopped while the master role moves, by what the servers can do."""
+"""Choose how writes are stopped while the master role moves, by what the servers support."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ def _since(server: str, version: str, first: tuple[int, ...]) -> bool:
 
 
 def can_coordinate(view: SentinelView) -> bool:
-    """Whether this Sentinel knows ``SENTINEL FAILOVER name COORDINATED``."""
+    """Return whether this Sentinel knows ``SENTINEL FAILOVER name COORDINATED``."""
     return view.server == "valkey" and version_key(view.version) >= COORDINATED_SINCE
 
 
 def chosen_mode(wanted: str, server: str, version: str) -> tuple[str, str]:
-    """``(mode, why)`` for a master of this version. ``auto`` takes the shortest one that loses
-    nothing there.
+    """Return ``(mode, reason)`` for a master of this version.
+
+    ``auto`` selects the mode with the shortest stop that loses no write on that version.
     """
     if wanted != "auto":
         return wanted, "it was asked for"
@@ -40,7 +41,7 @@ def chosen_mode(wanted: str, server: str, version: str) -> tuple[str, str]:
 
 
 def mode_refusals(mode: str, master: NodeInfo, address: str, views: Sequence[SentinelView]) -> list[str]:
-    """Why this mode cannot be used here; a sentence each."""
+    """Return the reasons against this mode on these servers, a sentence each."""
     found = []
     if mode in ("pause", "coordinated") and not _since(master.server, master.version, WRITE_PAUSE_SINCE):
         found.append(f"mode {mode} needs Redis 6.2 or later, and {address} runs {master.version}: use mode fence, or auto")
@@ -51,7 +52,7 @@ def mode_refusals(mode: str, master: NodeInfo, address: str, views: Sequence[Sen
 
 
 def mode_warnings(mode: str, master: NodeInfo) -> list[str]:
-    """What whoever uses this mode should know."""
+    """Return warnings for the user of this mode."""
     if mode == "plain":
         return ["mode plain: the old master goes on accepting writes for about ten seconds after the promotion, and they are lost"]
     if mode == "fence" and not _since(master.server, master.version, (6,)):

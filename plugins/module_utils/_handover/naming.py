@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask the Sentinels of a shard which master they name."""
+"""Ask the Sentinels of a shard for the master that they name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["names_master", "sentinels_naming"]
 
 
 def names_master(context: HandoverContext, sentinel: int) -> str:
-    """Return the master that a Sentinel names (SENTINEL GET-MASTER-ADDR-BY-NAME); empty for none."""
+    """Return the master that a Sentinel names (GET-MASTER-ADDR-BY-NAME); empty for none."""
     words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", context.request.master_name]
     reply = context.servers.sentinels[sentinel].command(*words)
     if not reply:
@@ -23,7 +23,7 @@ def names_master(context: HandoverContext, sentinel: int) -> str:
 
 
 def sentinels_naming(context: HandoverContext, address: str) -> tuple[int, int]:
-    """Return how many Sentinels name a node as the master, and how many do not answer."""
+    """Return how many Sentinels name a node as the master, and how many give no answer."""
     naming = silent = 0
     for index in range(len(context.servers.sentinels)):
         try:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings that are other than usual while one handover lasts, and the way back from there."""
+"""Override settings for the duration of one handover, and restore the original values."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .._topology.shard import ShardServers, config_values
 
 __all__ = ["INFO_PERIOD_MS", "SettingOverride", "info_period_ms", "restore_overrides"]
 
-INFO_PERIOD_MS = 10000  # how often Sentinels ask data nodes for INFO
+INFO_PERIOD_MS = 10000  # Sentinels ask data nodes for INFO at this interval
 
 
 @dataclass(frozen=True)
 class SettingOverride:
-    """One number, on one server, before and during the handover.
+    """One numeric setting of one server: its original value, and its value during the handover.
 
-    ``kind`` is ``node`` or ``sentinel``; ``setting`` is replica-priority there, and info-period,
-    failover-timeout or parallel-syncs here.
+    ``kind`` is ``node`` or ``sentinel``. ``setting`` is a name of CONFIG SET for a node, and
+    info-period, failover-timeout or parallel-syncs for a Sentinel.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class SettingOverride:
         return servers.sentinel(self.address)
 
     def words(self, value: int, master_name: str) -> list[Any]:
-        """The command that sets it."""
+        """Return the command that sets this setting to ``value``."""
         if self.kind == "node":
             return ["CONFIG", "SET", self.setting, value]
         if self.setting == "info-period":
@@ -54,7 +54,7 @@ class SettingOverride:
         return ["SENTINEL", "SET", master_name, self.setting, value]
 
     def now(self, servers: ShardServers, master_name: str) -> int:
-        """The value at this moment."""
+        """Return the current value."""
         server = self.server(servers)
         if self.kind == "node":
             return int(config_values(server, self.setting)[self.setting])
@@ -65,22 +65,23 @@ class SettingOverride:
 
 
 def info_period_ms(sentinel: Server) -> int:
-    """How often this Sentinel asks for INFO (SENTINEL DEBUG, 7.0 and later); CommandRefused or
-    AccessDenied if it does not tell.
+    """Return the interval at which this Sentinel asks for INFO (SENTINEL DEBUG, 7.0 and later).
+
+    Raises CommandRefused or AccessDenied if the Sentinel does not tell.
     """
     reply = sentinel.command("SENTINEL", "DEBUG")
     values = {str(name).lower(): value for name, value in zip(reply[::2], reply[1::2])}
     return int(values.get("info-period", INFO_PERIOD_MS))
 
 
-def restore_overrides(servers: ShardServers, master_name: str, changes: Sequence[SettingOverride], *rewritten_too: str) -> list[str]:
-    """Sets everything to what it was and has the nodes save it; returns what could not be put back,
-    a sentence each.
+def restore_overrides(servers: ShardServers, master_name: str, overrides: Sequence[SettingOverride], *rewritten_too: str) -> list[str]:
+    """Restore all original values, and have the nodes save their configuration.
 
-    ``rewritten_too``: further nodes that have something to save.
+    ``rewritten_too``: further nodes that must save their configuration. Returns a sentence for each
+    command that failed.
     """
-    commands = [(change.server(servers), change.words(change.original, master_name)) for change in changes]
-    nodes = {change.address for change in changes if change.kind == "node"}
+    commands = [(override.server(servers), override.words(override.original, master_name)) for override in overrides]
+    nodes = {override.address for override in overrides if override.kind == "node"}
     commands += [(servers.node(address), ["CONFIG", "REWRITE"]) for address in sorted({*nodes, *rewritten_too})]
     return [
         f"not restored on {server.address} ({' '.join(map(str, words))}): {error}"
@@ -89,11 +90,11 @@ def restore_overrides(servers: ShardServers, master_name: str, changes: Sequence
     ]
 
 
-def still_overridden(servers: ShardServers, master_name: str, changes: Sequence[SettingOverride]) -> list[SettingOverride]:
-    """Those that are still as the handover set them; what someone has set since is theirs."""
+def still_overridden(servers: ShardServers, master_name: str, overrides: Sequence[SettingOverride]) -> list[SettingOverride]:
+    """Return the overrides that are still in place; values that somebody has set since are kept."""
     found = []
-    for change in changes:
+    for override in overrides:
         with contextlib.suppress(SentinelOpsError, StopIteration):
-            if change.now(servers, master_name) == change.temporary != change.original:
-                found.append(change)
+            if override.now(servers, master_name) == override.temporary != override.original:
+                found.append(override)
     return found

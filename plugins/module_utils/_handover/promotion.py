@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an accepted SENTINEL FAILOVER to clients that are on the new master.
+"""Complete an accepted SENTINEL FAILOVER, until the clients are on the new master.
 
-From here on a node that still says role:master is never unpaused or unfenced, unless the leader has
-given the failover up.
+During this time a node that says role:master is never unpaused or unfenced, unless the leader has
+aborted the failover.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ KILL_SUBSCRIBERS = ["CLIENT", "KILL", "TYPE", "pubsub"]
 
 
 class Promotion:
-    """The role moves from ``result.old_master`` to ``result.new_master``. Use: ``follow(leader)``.
+    """The move of the role from ``result.old_master`` to ``result.new_master``.
+
+    Use: ``follow(leader)``.
 
     ``point``: the old master when its writes stopped.
     """
@@ -44,7 +46,7 @@ class Promotion:
         self.complete(watch.wait(leader))
 
     def complete(self, promoted: Promoted) -> None:
-        """Demote the old master, wait until the Sentinels agree, and send the clients over."""
+        """Demote the old master, wait until the Sentinels agree, and disconnect the clients."""
         self._context.result.new_master = promoted.address
         if self._context.result.mode == "coordinated":
             self._demotion.await_sentinel()
@@ -54,12 +56,15 @@ class Promotion:
         self._release()
 
     def _agree(self) -> None:
-        """Wait until the Sentinels name the new master: that is where clients ask."""
+        """Wait until the Sentinels, which clients ask, name the new master."""
         context, new_master = self._context, self._context.result.new_master
         total = len(context.servers.sentinels)
 
         def enough(seen: tuple[int, int]) -> bool:
-            """Return whether all that answer, and a majority of all, name it: no wait for a dead Sentinel."""
+            """Return whether every Sentinel that answers, and a majority of all, name the master.
+
+            Dead Sentinels are not waited for.
+            """
             naming, silent = seen
             return naming + silent == total and naming > total // 2
 
@@ -70,16 +75,16 @@ class Promotion:
             context.result.warnings.append(f"only {naming} of {total} Sentinels name {new_master}")
 
     def _release(self) -> None:
-        """Send the clients of the old master, which is a replica now, to the new one."""
+        """Disconnect the clients of the old master, so that they find the new master."""
         context, old = self._context, self._context.servers.node(self._context.result.old_master)
         if not self._demotion.done:
             self._section.leave()
             context.result.warnings.append(
-                f"not restored on {old.address}: it does not answer, so it is not known to be a replica; if it is fenced it stays so"
+                f"not restored on {old.address}: the node does not answer, so its role is not known, and a fence stays set there"
             )
             return
         kills = [KILL_CLIENTS, KILL_SUBSCRIBERS]
         failed = self._section.release_old_master(*kills)
         self._section.leave()
         context.result.warnings += [f"releasing the old master: {error}" for error in failed]
-        context.timeline.add(f"released: the clients of {old.address} were disconnected, they find {context.result.new_master}")
+        context.timeline.add(f"released: the clients of {old.address} were disconnected and find {context.result.new_master}")

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Proofs by the servers' own numbers: which node was promoted, and whether a write was lost.
+"""Prove by the servers' own numbers which node was promoted, and that no write was lost.
 
 A replica that is promoted keeps the replication id of its old master as ``master_replid2``, and
-the offset at which it was promoted, plus 1, as ``second_repl_offset`` (INFO replication, 4.0 and
-later). All three numbers are needed: a replica after a partial resync, and a master of 7.0 that
-was restarted from an RDB file, have the same second id.
+the offset of its promotion, plus 1, as ``second_repl_offset`` (INFO replication, 4.0 and later).
+The proof needs the role and both numbers: a replica after a partial resync, and a master of 7.0
+that was restarted from an RDB file, have the same second id.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class ReplicationState:
     """A data node by its INFO replication. Offsets are bytes of the replication stream.
 
     ``role`` is ``master`` or ``replica``; ``master`` is the address that a replica follows.
-    ``promoted_at``: the offset at which ``replid2`` ended, -1 if there is none. ``online``: linked
-    replicas with ``state=online``. ``good``: min_slaves_good_slaves, -1 where the node does not say.
+    ``promoted_at``: the offset at which ``replid2`` ended, negative if there is none. ``online``:
+    the number of replicas with ``state=online``. ``good``: min_slaves_good_slaves, -1 if absent.
     """
 
     role: str
@@ -58,9 +58,10 @@ class ReplicationState:
 
 @dataclass(frozen=True)
 class StopPoint:
-    """The old master when its writes stopped: replication id, offset, and changes of its data.
+    """The old master at the moment when its writes stopped.
 
-    ``changes``: rdb_changes_since_last_save, -1 if not known; ``saved_at``: rdb_last_save_time.
+    ``replid`` and ``offset``: of its replication stream. ``changes``: rdb_changes_since_last_save,
+    -1 if not known; ``saved_at``: rdb_last_save_time.
     """
 
     replid: str = ""
@@ -71,10 +72,10 @@ class StopPoint:
 
 @dataclass(frozen=True)
 class LossProof:
-    """The answer to "was a write lost?": ``none``, ``found`` or ``unknown``, and why.
+    """The answer to "was a write lost?": ``none``, ``found`` or ``unknown``, and the reason.
 
-    ``diverged_bytes``: bytes of the stream that only the old master has, None if not known. They
-    are a bound: PUBLISH (Sentinel's hello too), expiry and GETACK are in the stream.
+    ``diverged_bytes``: bytes of the stream that only the old master has, None if not known. The
+    number is an upper bound: PUBLISH (also Sentinel's hello), expiry and GETACK are in the stream.
     """
 
     loss: str
@@ -108,12 +109,12 @@ def replication_state(text: str) -> ReplicationState:
 
 
 def read_replication(server: Server) -> ReplicationState:
-    """Ask a data node; raises as ``Server.command`` does."""
+    """Ask a data node for INFO replication; raises as ``Server.command`` does."""
     return replication_state(server.command("INFO", "replication"))
 
 
 def stop_point(replication: str, persistence: str) -> StopPoint:
-    """Return the point that INFO replication and INFO persistence of one moment tell."""
+    """Return the stop point by INFO replication and INFO persistence of one moment."""
     state, fields = replication_state(replication), parse_info(persistence)
     return StopPoint(
         state.replid,
@@ -124,7 +125,7 @@ def stop_point(replication: str, persistence: str) -> StopPoint:
 
 
 def promotion_doubt(state: ReplicationState, point: StopPoint) -> str:
-    """Return why a node is not the replica that was promoted; empty if its numbers prove that it is."""
+    """Return the doubt that a node is the promoted replica; empty if its numbers prove that."""
     if not state.is_master:
         return "it is a replica"
     if state.replid2 != point.replid:
@@ -137,32 +138,35 @@ def promotion_doubt(state: ReplicationState, point: StopPoint) -> str:
 
 
 def continues_from(state: ReplicationState, master: str, point: StopPoint) -> bool:
-    """Return whether a replica proves that its master was promoted from the old master.
+    """Return whether a replica's numbers prove that its master was promoted.
 
-    A partial resync with a promoted master gives a replica that master's new id, and keeps the
-    old one as the second id.
+    After a partial resync with a promoted master, a replica has that master's new id, and the old
+    master's id as its second id.
     """
     linked = not state.is_master and state.link_up and state.master == master
     return linked and state.replid2 == point.replid != state.replid and state.promoted_at >= point.offset
 
 
 def loss_of(point: StopPoint, old: ReplicationState, old_persistence: Mapping[str, str], promoted_at: int) -> LossProof:
-    """Judge by the old master's numbers at its demotion, and the offset at which the new master was promoted."""
+    """Judge by the old master's numbers at its demotion, and the offset of the promotion."""
     diverged = max(0, old.offset - promoted_at)
     if diverged == 0:
-        return LossProof("none", 0, "the old master had not a byte of the stream that the new master lacks")
+        return LossProof("none", 0, "the old master had no byte of the stream that the new master lacks")
     if point.changes < 0:
         return LossProof("unknown", diverged, f"the old master had {diverged} bytes of the stream that the new master lacks")
     changes = _number(old_persistence, "rdb_changes_since_last_save", -1) - point.changes
     if _number(old_persistence, "rdb_last_save_time") != point.saved_at:
-        return LossProof("unknown", diverged, f"the old master had {diverged} bytes more, and has saved its data since the writes stopped")
+        return LossProof("unknown", diverged, f"the old master had {diverged} bytes more, and saved its data after its writes had stopped")
     if changes == 0:
-        return LossProof("none", diverged, f"the old master had {diverged} bytes more, and none of them changed its data")
+        return LossProof("none", diverged, f"the old master had {diverged} bytes more, none of which changed its data")
     return LossProof("found", diverged, f"the old master accepted {changes} changes ({diverged} bytes) that the new master lacks")
 
 
 def loss_by_resync(full_resyncs: int) -> LossProof:
-    """Judge where the old master's numbers were not read: a partial resync proves that it had no byte more."""
+    """Judge without the old master's numbers.
+
+    A partial resync with the new master proves that the old master had no byte more.
+    """
     if full_resyncs == 0:
         return LossProof("none", 0, "the old master continued from the new one's stream by a partial resync")
     return LossProof("unknown", None, "the old master needed a full resync, so its last bytes were not compared")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Judge whether a shard is ready for a handover: what excludes one, and what must pass first."""
+"""Judge whether a shard is ready for a handover: permanent and transient problems."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["handover_refused", "mode_problems", "pause_problems", "permanent_pro
 
 
 def permanent_problems(shard: Shard, target: str, wanted_version: str = "") -> list[str]:
-    """Return what excludes a handover to ``target`` and does not pass by waiting, a sentence each."""
+    """Return the problems that exclude a handover to ``target``, whatever the wait."""
     found: list[str] = list(shard.denied)
     if not shard.views:
         return found or [f"no Sentinel answered: {'; '.join(shard.unreachable)}"]
@@ -42,7 +42,7 @@ def permanent_problems(shard: Shard, target: str, wanted_version: str = "") -> l
 
 
 def pause_problems(shard: Shard) -> list[str]:
-    """Return why a pause that is long enough would look like a dead master to the Sentinels."""
+    """Return the problem of a down-after-milliseconds that is too short for a pause."""
     down_after = shard.down_after_ms
     if pause_budget_ms(down_after) >= MIN_PAUSE_BUDGET_MS:
         return []
@@ -84,7 +84,7 @@ def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
     for node in shard.nodes:
         info = node.info
         if node.fenced:
-            found.append(f"{node.address} is fenced, by a handover that is under way or was cut short just now")
+            found.append(f"{node.address} is fenced by a handover that is in progress or was just cut short")
         if info.loading:
             found.append(f"{node.address} is loading its data")
         if info.is_master:
@@ -99,7 +99,7 @@ def _nodes_unready(shard: Shard, max_lag_bytes: int) -> list[str]:
 
 
 def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[str]:
-    """Return what must pass before a handover may begin and may pass by itself, a sentence each."""
+    """Return the problems that must pass before a handover, and may pass by themselves."""
     found = [*shard.unreachable, *disagreements(shard.views)]
     for view in shard.views:
         found += _sentinel_unready(view, len(shard.views) + sum(text.startswith("Sentinel") for text in shard.unreachable))
@@ -112,7 +112,7 @@ def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[st
 
 
 def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed:
-    """Return the error for a handover that was not begun."""
+    """Return the error for a handover that did not begin."""
     return PreconditionFailed(
         "the handover was not begun: " + "; ".join(problems),
         state=f"Nothing was changed, {master or 'the master'} keeps its role",
@@ -122,7 +122,7 @@ def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed
 
 
 def _slow_answers(servers: ShardServers, shard: Shard, target: str, clock: Clock) -> list[str]:
-    """Return which servers answer too slowly for a pause: each must be asked several times within it."""
+    """Return the servers that are too slow for a pause, in which each is asked several times."""
     limit_ms = pause_budget_ms(shard.down_after_ms) / 5
     nodes = [("data node", servers.node(address)) for address in (shard.master, target)]
     found = []
@@ -131,14 +131,14 @@ def _slow_answers(servers: ShardServers, shard: Shard, target: str, clock: Clock
         if took_ms > limit_ms:
             found.append(
                 f"a round trip to {kind} {server.address} takes {took_ms:.0f} ms, more than a fifth of the pause ({limit_ms:.0f} ms): "
-                "run the handover on a host that is nearer, raise down-after-milliseconds, or use mode fence"
+                "run the handover on a nearer host, raise down-after-milliseconds, or use mode fence"
             )
     return found
 
 
 def _round_trip_ms(server: Server, clock: Clock) -> float:
     begun_s = clock.now_s()
-    with contextlib.suppress(SentinelOpsError):  # one that does not answer is told of elsewhere
+    with contextlib.suppress(SentinelOpsError):  # the survey reports a server that does not answer
         server.command("PING")
         return (clock.now_s() - begun_s) * 1000
     return 0.0
@@ -148,15 +148,15 @@ def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str, c
     """Return ``(problems, warnings)`` of a mode on this shard: versions, time limits and rights."""
     master = shard.node(shard.master)
     if master is None:
-        return [], []  # the master may come back, which is waited for
+        return [], []  # the master may come back: the caller waits
     problems = mode_refusals(mode, master.info, shard.master, shard.views)
     warnings: list[str] = []
     if mode == "pause":
         problems += pause_problems(shard) or _slow_answers(servers, shard, target, clock)
         if not can_arm(*original_min_replicas(master.min_replicas_to_write, master.min_replicas_max_lag)):
             problems.append(
-                f"min-replicas-to-write or min-replicas-max-lag of {shard.master} is {LARGEST} or more, which mode pause cannot note and "
-                "restore: use mode fence"
+                f"min-replicas-to-write or min-replicas-max-lag of {shard.master} is {LARGEST} or more, which the dead man's fence "
+                "of mode pause cannot encode: use mode fence"
             )
     for address in (shard.master, target):
         problems += missing_on_node(servers.node(address), mode)

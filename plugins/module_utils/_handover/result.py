@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The request of a handover, its result, and the timeline of what happened."""
+"""The request of a handover, its result, and the timeline of its events."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["HandoverRequest", "HandoverResult", "Timeline"]
 class HandoverRequest:
     """The options of one handover. ``mode`` is ``auto`` or one of MODES.
 
-    ``leader``: the Sentinel (``host:port``) that should lead the failover; empty to have one chosen.
-    ``disconnect_ms``: how long the old master's clients are disconnected again and again in the end.
+    ``leader``: the Sentinel (``host:port``) that should lead the failover; empty: any Sentinel.
+    ``disconnect_ms``: the duration of the final burst that disconnects the old master's clients.
     """
 
     master_name: str
@@ -38,8 +38,8 @@ class HandoverRequest:
 class HandoverResult:
     """The result of the module. ``timeline`` has entries ``{"at_ms": float, "event": str}``.
 
-    ``loss``: ``none``, ``found`` or ``unknown`` (see LossProof); ``foreign``: another failover than
-    ours has moved the role.
+    ``loss``: ``none``, ``found`` or ``unknown`` (see LossProof); ``foreign``: a failover that this
+    run did not start has moved the role.
     """
 
     changed: bool = False
@@ -62,7 +62,7 @@ class HandoverResult:
     warnings: list[str] = field(default_factory=list)
 
     def note_loss(self, proof: LossProof) -> None:
-        """Take over the answer to "was a write lost?"."""
+        """Record the proof of loss."""
         self.loss, self.diverged_bytes, self.loss_reason = proof.loss, proof.diverged_bytes, proof.reason
 
     def as_result(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class HandoverResult:
 
 
 class Timeline:
-    """Adds events to a result's timeline, in milliseconds since the beginning."""
+    """The timeline of a result: events with their time in milliseconds since the beginning."""
 
     def __init__(self, result: HandoverResult, clock: Clock) -> None:
         self._result = result

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Wait until a handover has settled: the failover has ended, and every node follows the new master."""
+"""Wait until a handover has settled: no failover runs, every node follows the new master."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from .stragglers import free_clients
 
 __all__ = ["Settling"]
 
-# With down-after-milliseconds on top: if the leading Sentinel dies after the promotion, the other
-# Sentinels find out that their master is a replica, after two INFO periods (10 s) and that time,
-# and fail over once more.
+# plus down-after-milliseconds: if the leader dies after the promotion, the other Sentinels find
+# that their master is a replica, after two INFO periods (10 s) and that time, and fail over again
 SETTLE_S = 50.0
 
 
 class Settling:
     """The end of one handover. Use: ``wait()``.
 
-    ``stop_overrides``: what the write stop overrides, which the undo file names beside the steering's.
+    ``stop_overrides``: the overrides of the write stop, which are in the undo file too.
     """
 
     def __init__(
@@ -46,9 +45,9 @@ class Settling:
         self._rivals_kept_out = False
 
     def wait(self) -> None:
-        """Wait until nothing is pending; raise OperationFailed if that takes too long.
+        """Wait until nothing is pending; raise OperationFailed at the deadline.
 
-        Raise OperationFailed too if another node than the target was promoted.
+        Also raises OperationFailed if another node than the target was promoted.
         """
         context, target = self._context, self._context.result.new_master
         settle_s = SETTLE_S + self._shard.down_after_ms / 1000
@@ -58,7 +57,7 @@ class Settling:
                 f"the handover is done but has not settled within {settle_s:g} s: {'; '.join(waited.seen)}",
                 node=target,
                 state=f"{target} is the master and takes writes",
-                advice="Do not stop a node before this is fixed",
+                advice="Fix these problems before you stop a node",
             )
         self._note_resyncs(target)
         if context.result.mode != "plain":
@@ -69,12 +68,12 @@ class Settling:
                 f"{by} promoted {target}, not {self._target}",
                 node=self._target,
                 state=f"{target} is the master and takes writes, all others follow it{self._loss_text()}",
-                advice="See who else starts failovers or sets replica-priority, then run again: the role goes on from there",
+                advice="Find out what else starts failovers or sets replica-priority, and run again: the role then moves from that node",
             )
         context.timeline.add("settled: no failover in progress, every replica is linked to the new master")
 
     def _note_resyncs(self, target: str) -> None:
-        """Count the full resyncs, which tell of a loss where the old master's numbers were not read."""
+        """Count the full resyncs; judge by them if the old master's numbers were not read."""
         result = self._context.result
         before, now = (node_state(shard, target, "the new master").info.sync_full for shard in (self._surveyed, self._shard))
         result.full_resyncs = now - before
@@ -86,7 +85,7 @@ class Settling:
         return "; nothing was lost" if self._context.result.loss == "none" else ""
 
     def _pending(self) -> list[str]:
-        """Return what is not yet as it must be, a sentence each."""
+        """Return the reasons why the handover has not settled, a sentence each."""
         target = self._context.result.new_master
         self._shard = read_shard(self._context.servers, self._context.request.master_name)
         self._keep_rivals_out_if_forgotten()
@@ -104,12 +103,12 @@ class Settling:
         return found
 
     def _keep_rivals_out_if_forgotten(self) -> None:
-        """Keep other replicas from being promoted while no Sentinel knows of the promotion.
+        """Exclude the other replicas from promotion while no Sentinel knows of the promotion.
 
-        The leading Sentinel has died then, and the other Sentinels will fail over once more. They
-        must choose the same node: another node would be a second master. And since a requested
-        FAILOVER needs no votes, that second failover would have the epoch which the dead Sentinel
-        has kept, and Sentinels would disagree for good (6.2).
+        The leader has died then, and the other Sentinels will fail over again. They must choose the
+        same node: another node would be a second master. The second failover would have the epoch
+        of the first one, since a requested FAILOVER needs no votes. When the dead Sentinel returns
+        with that epoch, Sentinels would disagree for good (6.2).
         """
         context, result, names = self._context, self._context.result, self._context.servers.names
         views = [view.master for view in self._shard.views]
@@ -123,7 +122,7 @@ class Settling:
             self._progress.save_overrides([*self._steering.overrides, *self._stop_overrides])
         except SentinelOpsError as error:
             result.warnings.append(f"{', '.join(rivals)} may still be promoted: {error}")
-            self._steering.plan_to_keep_out()  # none, since nothing would tell what to restore
+            self._steering.plan_to_keep_out()  # no rival: nothing would record the original values
             return
         self._progress.enter("settling", kept_out=rivals)
         result.warnings += self._steering.keep_out()

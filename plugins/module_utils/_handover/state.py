@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of how far a handover has come, for whoever finishes or reverts it."""
+"""The recorded progress of a handover, for the process that finishes or reverts it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["HandoverState"]
 
 @dataclass(frozen=True)
 class HandoverState:
-    """How far a handover has come: the record from which another process finishes or reverts it.
+    """The progress of one handover, from which another process can finish or revert the handover.
 
     ``phase``: ``steering`` (settings are overridden, writes go on), ``pausing`` (writes are
     stopped), ``failing over`` (SENTINEL FAILOVER may have been accepted) or ``settling`` (the old
-    master is a replica, clients were released). ``paused_until_s``: end of CLIENT PAUSE on this
-    host's monotonic clock. ``kept_out``: replicas that must not be promoted. ``replid`` and what
-    follows it: see StopPoint.
+    master is a replica, its clients were released). ``paused_until_s``: end of CLIENT PAUSE on this
+    host's monotonic clock. ``kept_out``: replicas that must not be promoted. ``replid``,
+    ``offset``, ``changes`` and ``saved_at``: see StopPoint.
     """
 
     phase: str = ""
@@ -35,7 +35,7 @@ class HandoverState:
 
     @property
     def point(self) -> StopPoint:
-        """The old master when its writes stopped."""
+        """The old master at the moment when its writes stopped."""
         return StopPoint(self.replid, self.offset, self.changes, self.saved_at)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making Sentinel choose the replica that is wanted, choose it soon, and end soon; and putting back
-what was changed for that.
-"""
+"""Make Sentinel promote the target, begin soon and end soon; restore the overrides for that."""
 
 from __future__ import annotations
 
@@ -20,16 +18,15 @@ __all__ = ["FAILOVER_TIMEOUT_MS", "INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STE
 
 QUICK_INFO_PERIOD_MS = 1000
 STEERED_PRIORITY = 1
-# a target that dies in the middle keeps the deployment without writes for so long
+# if the target dies before its promotion, writes are stopped for so long
 FAILOVER_TIMEOUT_MS = 5000
 
 
 class Steering:
-    """What is changed for one handover: priorities of replicas, and how the Sentinels that may lead
-    it go about it.
+    """The overrides of one handover: priorities of replicas, and settings of possible leaders.
 
-    All that must be put back is known before anything is changed, so that whoever has to can put it
-    back. ``leaders``: the Sentinels that can be asked for the failover, by their index.
+    All overrides are known before the first one is made, so that any process can restore them.
+    ``leaders``: the Sentinels that can be asked for the failover, by their index.
     """
 
     def __init__(self, servers: ShardServers, shard: Shard, name: str, target: str, leaders: Sequence[int]) -> None:
@@ -47,7 +44,7 @@ class Steering:
         self._restored = False
 
     def _quickest(self) -> SettingOverride | None:
-        """A Sentinel whose INFO period can be changed (7.0 on)."""
+        """Return the override for the first Sentinel whose INFO period can be set (7.0 on)."""
         for index in self._leaders:
             sentinel = self._servers.sentinels[index]
             try:
@@ -59,8 +56,10 @@ class Steering:
         return None
 
     def _failover_settings(self, shard: Shard) -> list[SettingOverride]:
-        """A shorter failover-timeout, and all replicas reconfigured at once: they have all writes,
-        so that costs little.
+        """Return overrides for a shorter failover-timeout, and for a larger parallel-syncs.
+
+        Sentinel then reconfigures all replicas at once. They have all writes, so each needs only a
+        partial resync.
         """
         found = []
         others = len(shard.nodes) - 2
@@ -73,63 +72,64 @@ class Steering:
         return found
 
     def with_servers(self, servers: ShardServers) -> Steering:
-        """The same, over other connections."""
+        """Return the same steering over other connections."""
         other = copy.copy(self)
         other._servers = servers
         return other
 
     @property
     def overrides(self) -> Sequence[SettingOverride]:
-        """All that is changed, and what it was before."""
+        """All overrides of this handover, but for those of the write stop."""
         return [*self._priorities, *self._kept_out, *self._tuning]
 
     def priority_before(self, address: str) -> int:
         return self._before[address]
 
     def prefer(self) -> None:
-        """Gives the target the best priority (1, never 0) and ends ties."""
-        for change in self._priorities:
-            if change.original != change.temporary:
-                self._servers.node(change.address).command(*change.words(change.temporary, self._name))
+        """Give the target the best priority (1, never 0), and end ties."""
+        for override in self._priorities:
+            if override.original != override.temporary:
+                self._servers.node(override.address).command(*override.words(override.temporary, self._name))
 
     def plan_to_keep_out(self, *rivals: str) -> None:
-        """From now on the priority of these replicas is among what is put back. Known before
-        anything is changed.
-        """
+        """Add the priority of these replicas to the overrides, before ``keep_out()`` sets it."""
         self._kept_out = [SettingOverride("node", address, "replica-priority", self._before[address], 0) for address in rivals]
 
     def keep_out(self) -> list[str]:
-        """Lets no Sentinel choose those that are to be kept out: replica-priority 0. Returns what
-        could not be done.
+        """Set replica-priority 0 on the planned replicas, so that no Sentinel promotes them.
+
+        Returns a sentence for each command that failed.
         """
-        commands = [(self._servers.node(change.address), change.words(change.temporary, self._name)) for change in self._kept_out]
+        commands = [(self._servers.node(one.address), one.words(one.temporary, self._name)) for one in self._kept_out]
         return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in send_all(server, [words])]
 
     def tune(self) -> list[str]:
-        """Prepares the Sentinels that may lead; returns what was done, a sentence each. One that
-        refuses goes on as usual.
+        """Override the settings of the possible leaders; return the actions, a sentence each.
+
+        A Sentinel that refuses keeps its settings.
         """
         done = []
-        for change in list(self._tuning):
+        for override in list(self._tuning):
             try:
-                change.server(self._servers).command(*change.words(change.temporary, self._name))
+                override.server(self._servers).command(*override.words(override.temporary, self._name))
             except (CommandRefused, AccessDenied):
-                self._tuning.remove(change)
-                self._quick = self._quick and change.setting != "info-period"
+                self._tuning.remove(override)
+                self._quick = self._quick and override.setting != "info-period"
                 continue
             except ConnectionFailed:
-                pass  # it may have been heard: it is put back in the end
-            done.append(f"Sentinel {change.address}: {change.setting} is {change.temporary} (was {change.original})")
+                pass  # the command may have run: the setting is restored at the end
+            done.append(f"Sentinel {override.address}: {override.setting} is {override.temporary} (was {override.original})")
         return done
 
     def info_periods_ms(self) -> list[tuple[int, int]]:
-        """The Sentinels worth asking, by index, with their INFO period: the quick one, or all that
-        may lead.
+        """Return the Sentinels to ask, by index, with their INFO period.
+
+        These are the Sentinel with the short period, or all that may lead.
         """
         return [(index, QUICK_INFO_PERIOD_MS if self._quick else INFO_PERIOD_MS) for index in self._leaders]
 
     def restore(self, *rewritten_too: str) -> list[str]:
-        """Puts everything back; returns what could not be put back. See put_back."""
+        """Restore all overrides, once; return the errors as restore_overrides() does."""
         if self._restored:
             return []
         self._restored = True

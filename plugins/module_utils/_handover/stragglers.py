@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Free the clients that would stay on the old master.
 
-redis-py's transactions and WATCH loops reconnect to the same address without asking a Sentinel, and
-readers that asked the leader just then were sent back to the old master: neither gets an error
-there. A client that is cut off before its first command was answered asks a Sentinel again. A
-burst of kills, as fast as round trips allow, does that to all of them.
+redis-py's transactions and WATCH loops reconnect to the same address without asking a Sentinel. A
+client that only reads, and asked the leader too early, was sent back to the old master and gets no
+error there. A client whose connection ends before the reply to its first command asks a Sentinel
+again. A burst of kills, as fast as round trips allow, does that to all of these clients.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ RECONNECTED_S = 5.0
 
 
 def free_clients(context: HandoverContext) -> None:
-    """Disconnect the old master's clients for the request's ``disconnect_ms``; links of replicas stay."""
+    """Disconnect the old master's clients repeatedly, for the request's ``disconnect_ms``.
+
+    Then wait until the Sentinels' own connections are back. Links of replicas are not closed.
+    """
     duration_s, clock = context.request.disconnect_ms / 1000, context.clock
     if not duration_s:
         return
@@ -41,7 +44,10 @@ def free_clients(context: HandoverContext) -> None:
 
 
 def _cut_off(context: HandoverContext) -> list[str]:
-    """Return the Sentinels whose own link to the old master is not back yet (their flag ``disconnected``)."""
+    """Return the Sentinels whose own connection to the old master is not back yet.
+
+    These Sentinels flag the node as ``disconnected``.
+    """
     found = []
     for sentinel in context.servers.sentinels:
         try:

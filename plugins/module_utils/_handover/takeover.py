@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Finish or revert, in the standby process, the handover of a module that died."""
+"""Finish or revert the handover of a module that died, in the standby process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def restore(context: HandoverContext, progress: Progress, section: CriticalSecti
 
 
 class Takeover:
-    """All that the standby needs of the handover that it stands by for. Use: ``run(state)``."""
+    """The standby's copy of the handover that it would take over. Use: ``run(state)``."""
 
     def __init__(self, context: HandoverContext, progress: Progress, shard: Shard, target: str, steering: Steering) -> None:
         self._context = context
@@ -38,7 +38,7 @@ class Takeover:
         self._steering = steering
 
     def run(self, fields: Mapping[str, Any]) -> None:
-        """Go on from the state that was recorded last, over connections of the standby's own."""
+        """Continue from the last recorded state, over the standby's own connections."""
         state = HandoverState.from_dict(fields)
         context = replace(self._context, servers=self._context.servers.again())
         self._progress.standby, self._progress.state = None, state
@@ -57,7 +57,7 @@ class Takeover:
                 self._progress.undo_file.release()
 
     def _finish_or_revert(self, context: HandoverContext, section: CriticalSection, state: HandoverState) -> None:
-        """Finish the failover if it may have been accepted, else let the writes go on."""
+        """Finish a failover that may have been accepted; else release the old master."""
         if context.result.mode != "coordinated":
             section.adopt(state.paused_until_s)
         if state.phase == "pausing":

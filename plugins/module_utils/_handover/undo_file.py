@@ -1,11 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a handover that was cut short must leave behind for the next one: a note on disk, and a lock
-that dies with its holder.
+"""Persist the overrides of a handover for the next handover, and lock out a second one.
 
-Both are on the host where the module runs. The standby inherits the lock with the fork, so it is
-held until the last of the two has ended.
+Both files are on the host where the module runs. The kernel releases the lock when its holders
+die. The standby inherits the lock with the fork, so the lock is held until both have ended.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ def _file_name(name: str) -> str:
 
 
 class UndoFile:
-    """The note of one master name, in a folder. ``take()`` it before anything is changed,
-    ``erase()`` it when all is as before.
+    """The undo file of one master name, in a folder.
 
-    ``master_name``: with what tells deployments of the same name apart.
+    Use: ``take()`` the lock and ``write()`` before the first override, ``erase()`` once all are
+    restored. ``master_name``: the name, and a suffix that is unique among deployments.
     """
 
     def __init__(self, folder: str, master_name: str) -> None:
@@ -47,7 +46,9 @@ class UndoFile:
         self._lock: int | None = None
 
     def take(self, who: Mapping[str, Any]) -> None:
-        """Locks it; PreconditionFailed if another handover is under way, or if the folder cannot be
+        """Take the lock; ``who`` describes the holder.
+
+        Raises PreconditionFailed if another handover is in progress, or if the folder cannot be
         written.
         """
         try:
@@ -59,13 +60,13 @@ class UndoFile:
 
     def _cannot_be_written(self, error: OSError) -> PreconditionFailed:
         return PreconditionFailed(
-            f"a handover notes what it has to put back in {self._path}, which cannot be written: {error.strerror or error}",
+            f"a handover records its overrides in {self._path}, which cannot be written: {error.strerror or error}",
             state="Nothing was changed",
-            advice="Run with become, make room, or give another journal_folder",
+            advice="Run with become, free some disk space, or set another journal_folder",
         )
 
     def _locked(self, who: Mapping[str, Any]) -> int | None:
-        """The lock's descriptor; None if the file was removed by its last holder meanwhile."""
+        """Return the lock's descriptor; None if the last holder has just removed the file."""
         descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,9 +74,9 @@ class UndoFile:
             holder = os.read(descriptor, 4096).decode(errors="replace").strip()
             os.close(descriptor)
             raise PreconditionFailed(
-                f"another handover of this master is under way on this host ({holder or 'it has only begun'})",
-                state="Nothing was changed by this one",
-                advice="Wait until it has ended; a handover whose process was killed ends by itself within about a minute",
+                f"another handover of this master is under way on this host ({holder or 'it has just begun'})",
+                state="This handover changed nothing",
+                advice="Wait until that handover has ended; if its process was killed, its standby ends within about a minute",
             ) from None
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(descriptor).st_ino == os.stat(self._lock_path).st_ino:
@@ -86,7 +87,7 @@ class UndoFile:
         return None
 
     def left_behind(self) -> tuple[list[SettingOverride], HandoverState]:
-        """Return what an earlier handover has overridden and not restored, and how far it came."""
+        """Return the overrides of an earlier handover that died, and its progress."""
         found = read_journal(self._path)
         if not found:
             return [], HandoverState()
@@ -94,7 +95,7 @@ class UndoFile:
         return overrides, HandoverState.from_dict(found.get("state", {}))
 
     def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
-        """Persist both; raise PreconditionFailed if that is not possible."""
+        """Persist overrides and progress; raise PreconditionFailed if that fails."""
         content = {"schema": SCHEMA, "state": state.as_dict(), "overrides": [override.as_dict() for override in overrides]}
         try:
             write_journal(self._path, content)
@@ -102,12 +103,12 @@ class UndoFile:
             raise self._cannot_be_written(error) from error
 
     def erase(self) -> None:
-        """Everything is as it was before."""
+        """Remove the file, once every setting is restored."""
         with contextlib.suppress(FileNotFoundError):
             os.remove(self._path)
 
     def release(self) -> None:
-        """Lets others begin. The file goes with the last holder of the lock."""
+        """Release the lock and remove its file."""
         if self._lock is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self._lock_path)

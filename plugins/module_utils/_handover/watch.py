@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Watch for the promotion that an accepted SENTINEL FAILOVER leads to, and prove it.
+"""Wait for the promotion after an accepted SENTINEL FAILOVER, and prove the promotion.
 
-A node that says role:master is not believed: it must be the replica of the old master that was
-promoted, by its own numbers (see proof), or by those of a replica that continued from it.
+A node that only says role:master does not count. Its own numbers (see proof), or those of a replica
+that continued its stream, must prove that the node is the promoted replica of the old master.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ from .proof import ReplicationState, StopPoint, continues_from, promotion_doubt,
 
 __all__ = ["Promoted", "PromotionWatch"]
 
-PROMOTION_S = 60.0  # the wait for a promotion that was accepted, and neither happened nor was given up
-GIVEN_UP = 9  # three looks at a leader that has ended the failover, or nine (two seconds) at one that cannot be reached
+PROMOTION_S = 60.0  # the deadline of a failover that is neither completed nor aborted
+# three looks at a leader that has ended the failover; nine (two seconds) at a leader that refuses
+# connections
+GIVEN_UP = 9
 LOOK_S = 0.25
 
 
 @dataclass(frozen=True)
 class Promoted:
-    """The node that was promoted; ``promoted_at`` is its offset then, -1 if only a witness told.
+    """The promoted node. ``promoted_at``: the offset of its promotion, -1 if only a witness told.
 
-    ``old_is_replica``: Sentinel has made the old master a replica already.
+    ``old_is_replica``: Sentinel has already made the old master a replica.
     """
 
     address: str
@@ -53,8 +55,8 @@ class PromotionWatch:
     def wait(self, leader: Server) -> Promoted:
         """Return the promoted node; fence the old master if its pause would end before that.
 
-        Raises OperationFailed, with the old master released, if the leader gives the failover up;
-        and, with the old master fenced, if neither happens within PROMOTION_S.
+        Raises OperationFailed, with the old master released, if the leader aborts the failover.
+        Raises OperationFailed, with the old master fenced, if neither happens within PROMOTION_S.
         """
         clock = self._context.clock
         begun_s = clock.now_s()
@@ -82,14 +84,14 @@ class PromotionWatch:
         return promoted
 
     def _state(self, address: str) -> ReplicationState | None:
-        """Return what a node says of itself; None if it does not answer."""
+        """Return the replication state of a node; None if the node does not answer."""
         try:
             return read_replication(self._context.servers.node(address))
         except SentinelOpsError:
-            return None  # Sentinel closes the target's connections as it promotes it
+            return None  # a promotion closes the target's connections
 
     def _promoted(self, address: str) -> Promoted | None:
-        """Return the node if its own numbers prove that it was promoted."""
+        """Return the node if its own numbers prove its promotion."""
         state = self._state(address)
         if state is None or not state.is_master:
             return None
@@ -105,11 +107,11 @@ class PromotionWatch:
         self._impostors[address] = doubt
 
     def _looked_further(self, given_up: bool) -> Promoted | None:
-        """Return what is seen elsewhere, where there is time to ask: no pause can end meanwhile."""
+        """Return a promotion that other nodes prove; ask only if no pause can end meanwhile."""
         if not self._section.writes_are_safe and not given_up:
             return None
         for address in self._others:
-            # the first time over a connection that Sentinel may have closed
+            # twice: Sentinel may have closed the connection of the first try
             found = self._promoted(address) or self._promoted(address)
             if found:
                 return found
@@ -119,7 +121,7 @@ class PromotionWatch:
         return self._promoted_by_sentinels()
 
     def _is_vouched_for(self, promoted: str) -> bool:
-        """Return whether a replica proves the promotion of a node that does not let us in."""
+        """Return whether a replica proves the promotion of a node that this host cannot ask."""
         names = self._context.servers.names
         for address in self._others:
             state = self._state(address)
@@ -130,18 +132,18 @@ class PromotionWatch:
         return False
 
     def _promoted_by_sentinels(self) -> Promoted | None:
-        """Return the node that the old master follows, once Sentinel has made it a replica."""
+        """Return the master of the old master, once Sentinel has made the old master a replica."""
         state = self._state(self._old)
         if state is None or state.is_master:
             return None
         return Promoted(self._context.servers.names.of(state.master), old_is_replica=True)
 
     def _gave_up(self, leader: Server) -> int:
-        """Return how much speaks for an abandoned failover: 0 for nothing, GIVEN_UP in sum is enough.
+        """Return the weight of the signs of an aborted failover; a sum of GIVEN_UP is enough.
 
-        A leader that has no failover in progress and names the old master says more than a leader
-        that cannot be connected to: a Sentinel that ends forgets its failover, but a Sentinel
-        behind a broken network goes on with it.
+        A leader without a failover in progress that names the old master has more weight than a
+        leader that refuses connections. A Sentinel that ended forgets its failover, but a Sentinel
+        behind a broken network continues the failover.
         """
         try:
             view = parse_master(leader.command("SENTINEL", "MASTER", self._context.request.master_name))
@@ -153,15 +155,15 @@ class PromotionWatch:
         return 3 if ended else 0
 
     def _given_up(self) -> OperationFailed:
-        """Release the old master, which has everything; return the error."""
+        """Release the old master, which has all writes; return the error."""
         self._section.take_back()
         return OperationFailed(
-            f"Sentinel {self._context.result.leader} accepted the failover and gave it up (its log says why: -failover-abort-...)"
+            f"Sentinel {self._context.result.leader} accepted the failover and aborted it (its log says why: -failover-abort-...)"
             + self._impostors_text(),
             node=next(iter(self._impostors), ""),
             state=f"{self._old} is still the master and takes writes; nothing was lost",
             advice=self._impostors_advice()
-            or "See that the target is in order and run again; if it happens again, look for what the log names",
+            or "Check the target and run again; if the failover is aborted again, fix the reason in the Sentinel's log",
         )
 
     def _neither(self, leader: Server) -> OperationFailed:
@@ -171,9 +173,8 @@ class PromotionWatch:
             f"Sentinel {leader.address} accepted the failover {PROMOTION_S:g} s ago, and the promotion of {self._target} is not proved"
             f"{named_text}{self._impostors_text()}",
             node=next(iter(self._impostors), self._old),
-            state=f"{self._old} is fenced and refuses writes, since the promotion may still come; it was not made to follow another node",
-            advice=self._impostors_advice()
-            or "End that Sentinel's process and run again: what is left is recognised, and finished or restored",
+            state=f"{self._old} is fenced and refuses writes, since the promotion may still come; that node was not made a replica",
+            advice=self._impostors_advice() or "Stop that Sentinel and run again: the next run finishes or restores what is left",
         )
 
     def _impostors_text(self) -> str:
@@ -183,6 +184,6 @@ class PromotionWatch:
         if not self._impostors:
             return ""
         return (
-            f"Keep {self._old}, which has all writes. Stop {', '.join(self._impostors)}, find out why it came up as a master of its own, "
+            f"Keep {self._old}, which has all writes. Stop {', '.join(self._impostors)}, find out why that node started as a master, "
             "make it a replica again, and run again"
         )

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keep a master from accepting writes: by CLIENT PAUSE, and by fences that have no time limit.
+"""Stop the writes on a master: by CLIENT PAUSE, and by fences that have no time limit.
 
-The pause blocks clients (Redis 6.2 and later). A fence lets their writes fail with -NOREPLICAS. The
-pause also blocks the PUBLISH that Sentinels live on, so the pause must be shorter than
-down-after-milliseconds.
+A pause blocks clients (Redis 6.2 and later); behind a fence their writes fail with -NOREPLICAS. A
+pause also blocks the PUBLISH of the Sentinels, so it must be shorter than down-after-milliseconds.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ TO_WRITE, MAX_LAG = "min-replicas-to-write", "min-replicas-max-lag"
 
 
 class WriteStop:
-    """The means that stop the writes on one node. ``before`` is the node's state before that.
+    """The pause and the fences of one node. ``before``: the node's state before the handover.
 
-    ``fence_margin_s``: how long before its end a pause is said to end soon.
+    ``fence_margin_s``: the time before the end of a pause from which ``ends_soon()`` is true.
     """
 
     def __init__(self, server: Server, before: NodeState, clock: Clock, fence_margin_s: float = 0.2) -> None:
@@ -51,7 +50,7 @@ class WriteStop:
         self._budget_s = 0.0
         self._fence_margin_s = fence_margin_s
         self._to_lift = False
-        # a fence is never taken for what was set before
+        # a fence that is left over is never taken for the original setting
         to_write, max_lag = original_min_replicas(before.min_replicas_to_write, before.min_replicas_max_lag)
         period_s = before_ping_delay(before.ping_period_s)
         self._before = replace(before, min_replicas_to_write=to_write, min_replicas_max_lag=max_lag, ping_period_s=period_s)
@@ -81,10 +80,10 @@ class WriteStop:
         return stop_point(*(self.server.command("INFO", section) for section in ("replication", "persistence")))
 
     def arm(self, replicas: int) -> ReplicationState:
-        """Set the dead man's fence: the node refuses writes once one of ``replicas`` drops its link.
+        """Arm the dead man's fence: writes fail as soon as one of ``replicas`` drops its link.
 
-        Returns the node's state with the fence in place; ``good`` must be at least the number that
-        the fence asks for (``needed``), else writes are refused already.
+        Returns the node's state with the fence in place. Its ``good`` must be at least
+        ``needed(replicas)``, else the node refuses writes at once.
         """
         self._to_lift = True
         lag = armed_max_lag(self._before.min_replicas_to_write, self._before.min_replicas_max_lag)
@@ -98,25 +97,28 @@ class WriteStop:
         return state
 
     def needed(self, replicas: int) -> int:
-        """Return how many linked replicas a dead man's fence asks for: the operator's number if larger."""
+        """Return the replicas that a dead man's fence requires.
+
+        The operator's own min-replicas-to-write counts if that number is larger.
+        """
         return max(replicas, self._before.min_replicas_to_write)
 
     def fence(self) -> None:
-        """Refuse every write from now on."""
-        self._to_lift = True  # a fence that may be there is lifted in the end, also if the answer is lost
-        if self._before.min_replicas_max_lag == 0 and not self.armed:  # 0 would switch the check off
+        """Set the explicit fence: refuse every write from now on."""
+        self._to_lift = True  # also if the answer is lost: the fence may be set
+        if self._before.min_replicas_max_lag == 0 and not self.armed:  # 0 would disable the check
             self.server.command("CONFIG", "SET", MAX_LAG, FENCED_MAX_LAG)
         self.server.command("CONFIG", "SET", TO_WRITE, self._fence_value)
         self.fenced = True
 
     def _delay_pings(self) -> list[Any]:
-        self._pings_delayed = True  # restored in the end, also if the answer is lost
+        self._pings_delayed = True  # also if the answer is lost: the delay may be set
         return ["CONFIG", "SET", PING_PERIOD, ping_delay_for(self._before.ping_period_s)]
 
     # -- look -------------------------------------------------------------------------------------
 
     def overrides(self) -> list[SettingOverride]:
-        """Return what is overridden, for the undo file."""
+        """Return the overrides of this node, for the undo file."""
         address, before = str(self.server.address), self._before
         lag = armed_max_lag(before.min_replicas_to_write, before.min_replicas_max_lag)
         return [
@@ -126,7 +128,7 @@ class WriteStop:
         ]
 
     def ends_soon(self) -> bool:
-        """Return whether the pause is about to end, and no explicit fence stands behind it."""
+        """Return whether the pause is about to end and no explicit fence is set."""
         return not self.fenced and self._clock.now_s() > self.paused_until_s - self._fence_margin_s
 
     def is_half_over(self) -> bool:
@@ -134,17 +136,20 @@ class WriteStop:
         return bool(self._budget_s) and self.paused_until_s - self._clock.now_s() < self._budget_s / 2
 
     def adopt(self, paused_until_s: float, may_be_paused: bool) -> None:
-        """Take over what another process has begun: its pause, and its fences if the node has any."""
+        """Take over the pause of another process, and its fences if the node has any."""
         self.paused_until_s = paused_until_s or (self._clock.now_s() if may_be_paused else 0.0)
-        self._to_lift = self._pings_delayed = True  # the other process may have come half way
-        with contextlib.suppress(ConnectionFailed):  # a node that is down has none
+        self._to_lift = self._pings_delayed = True  # the other process may have set either
+        with contextlib.suppress(ConnectionFailed):  # a node that is down has no fence
             values = config_values(self.server, TO_WRITE, MAX_LAG)
             self.fenced, self.armed = is_fence(int(values[TO_WRITE])), is_armed(int(values[MAX_LAG]))
 
     # -- release ----------------------------------------------------------------------------------
 
     def end(self, *before_the_pause_ends: list[Any]) -> list[SentinelOpsError]:
-        """Lift the fences and end the pause, and run the given commands between the two; return what failed."""
+        """Lift the fences, run the given commands, and end the pause.
+
+        Returns the errors; each command is tried in any case.
+        """
         commands: list[list[Any]] = []
         if self._pings_delayed:
             commands.append(["CONFIG", "SET", PING_PERIOD, self._before.ping_period_s])
@@ -161,5 +166,5 @@ class WriteStop:
 
     @property
     def pending(self) -> bool:
-        """Whether ``end()`` has something left to restore."""
+        """True if ``end()`` has settings left to restore."""
         return self._to_lift or self._pings_delayed

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A standby process that finishes, or takes back, what this process began, should this process be
-killed.
+"""A standby process that finishes or reverts the work of this process if this process is killed.
 
-It is a fork in a session of its own that waits on a pipe. Whatever this process does that must not
-be left half done, it writes down there beforehand. When the pipe ends without a farewell, this
-process is dead, and the standby takes over from what was written last.
+The standby is a fork in a session of its own that waits on a pipe. Before each step that must not
+be left half done, this process records its state in the pipe. If the pipe ends without a farewell,
+this process is dead, and the standby takes over from the last recorded state.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _FAREWELL = {"phase": "done"}
 
 
 class Standby:
-    """The standby of this process; ``dismiss()`` it when all is done."""
+    """The standby of this process; ``dismiss()`` it when the work is done."""
 
     def __init__(self, pid: int, pipe: int) -> None:
         self._pid = pid
@@ -32,8 +31,10 @@ class Standby:
 
     @classmethod
     def standing_by(cls, take_over: Callable[[Mapping[str, Any]], None]) -> Standby:
-        """Starts the standby. ``take_over`` runs in it with the last note, on connections that it
-        has to open itself.
+        """Start the standby.
+
+        ``take_over`` runs in the standby with the last recorded state. It has to open
+        connections of its own.
         """
         reading, writing = os.pipe()
         pid = os.fork()
@@ -44,15 +45,13 @@ class Standby:
         return cls(pid, writing)
 
     def note(self, **state: Any) -> None:
-        """Writes down what the standby would have to finish from here on; ``phase`` and what
-        belongs to it.
-        """
-        # a standby that is dead itself must not end what it stands by for
+        """Record the state from which the standby would take over: ``phase`` and its values."""
+        # a standby that is dead must not end this process
         with contextlib.suppress(OSError):
             os.write(self._pipe, json.dumps(state).encode() + b"\n")
 
     def dismiss(self) -> None:
-        """All is done: the standby ends, and is waited for."""
+        """End the standby, since the work is done, and wait for its end."""
         self.note(**_FAREWELL)
         os.close(self._pipe)
         os.waitpid(self._pid, 0)
@@ -62,10 +61,10 @@ def _stand_by(pipe: int, take_over: Callable[[Mapping[str, Any]], None]) -> None
     try:
         os.setsid()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # what ends the other one must not end its standby
+            # a signal that ends the other process must not end its standby
             signal.signal(number, signal.SIG_IGN)
         nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):  # Ansible waits until everyone has closed the module's output
+        for stream in (0, 1, 2):  # Ansible waits until every process has closed the module's output
             os.dup2(nothing, stream)
         state: dict[str, Any] = _FAREWELL
         with os.fdopen(pipe, encoding="utf-8") as notes:

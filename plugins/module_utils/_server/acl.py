@@ -20,10 +20,11 @@ __all__ = ["denied_on_node", "denied_on_sentinel", "missing_on_node", "missing_o
 SETTING: list[list[Any]] = [["CONFIG", "SET", "replica-priority", 100], ["CONFIG", "REWRITE"]]
 MOVING: list[list[Any]] = [["REPLICAOF", "NO", "ONE"], ["CLIENT", "KILL", "TYPE", "normal"]]
 PAUSING: list[list[Any]] = [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]]
-READING: list[list[Any]] = [["INFO"], ["ROLE"], ["CONFIG", "GET", "dir"]]
+READING: list[list[Any]] = [["INFO"], ["PING"], ["CONFIG", "GET", "dir"]]
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
 ASKING: list[list[Any]] = [
     ["INFO"],
+    ["PING"],
     ["SENTINEL", "MASTERS"],
     *(["SENTINEL", what, NO_SUCH_MASTER] for what in ("MASTER", "REPLICAS", "SENTINELS", "CKQUORUM")),
     *(["SENTINEL", what, NO_SUCH_MASTER] for what in ("GET-MASTER-ADDR-BY-NAME", "FAILOVER")),

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which replica a Sentinel would promote, and when it next asks that replica for INFO: pure
-functions of its view.
+"""Predict which replica a Sentinel would promote, and the next INFO that Sentinel asks of it.
 
-Rules read in sentinel.c of Redis 6.2 and 7.0 (sentinelSelectSlave, compareSlavesForPromotion).
+Pure functions of a Sentinel's view. The rules are those of sentinel.c of Redis 6.2 and 7.0
+(sentinelSelectSlave, compareSlavesForPromotion).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ __all__ = ["ALIGNED_FROM_MS", "ALIGNED_TO_MS", "alignment_wait_ms", "ineligible_
 
 MAX_PING_AGE_MS = 5000
 MAX_INFO_AGE_MS = 30000
-# During a failover Sentinel sends INFO at the first of its ticks (53 to 100 ms) at which the last
-# one is 1 s old. It promotes at the third tick, just before it looks after the replicas; so the
-# INFO that tells it of the promotion goes out at the earliest in that tick, and must not go out in
-# the second one, which comes after 200 ms at the latest, and mostly after 160. An INFO that is 0.77
-# s old when the writes are paused leaves a few milliseconds for the catching up; up to 0.82 s for a
-# busy machine.
+# During a failover Sentinel sends INFO at the first of its ticks (53 to 100 ms apart) at which the
+# last INFO is 1 s old. Sentinel promotes the target at the third tick, just before it sends INFO to
+# the replicas. So the INFO that shows the promotion is sent in the third tick at the earliest. It
+# must not be sent in the second tick, which comes after 200 ms at most, and mostly after 160 ms.
+# If the last INFO is 0.77 s old when the writes are paused, a few milliseconds are left for the
+# replicas to catch up; up to 0.82 s allows for a busy machine.
 ALIGNED_FROM_MS = 770
 ALIGNED_TO_MS = 820
 
 
 def ineligible_because(replica: ReplicaView) -> str:
-    """Why this Sentinel would not promote the replica; empty if it is eligible."""
+    """Return the reason why this Sentinel would not promote the replica; empty if eligible."""
     bad = [flag for flag in replica.flags if flag in ("s_down", "o_down", "disconnected")]
     if bad:
         return f"it is flagged {', '.join(bad)}"
@@ -44,11 +44,11 @@ def ineligible_because(replica: ReplicaView) -> str:
 
 
 def will_promote(replicas: Sequence[ReplicaView], target: str) -> ReplicaView | None:
-    """The target as this Sentinel sees it, if it will promote no other replica; None if it may.
+    """Return this Sentinel's view of the target if the target is the only possible choice.
 
-    A tie does not do: by the cached offsets the target may win it now, and lose it with the next
-    INFO of another replica, which Sentinel asks for once more before it elects. Nor does it matter
-    whether another one is eligible now: it may be then.
+    Returns None if the Sentinel may promote another replica. A tie in priority is not enough: the
+    cached offsets decide a tie, and Sentinel asks all replicas for INFO again before it chooses. A
+    replica that is not eligible now counts too, since it may be eligible by then.
     """
     seen = next((replica for replica in replicas if replica.address == target), None)
     if seen is None or ineligible_because(seen):
@@ -58,14 +58,12 @@ def will_promote(replicas: Sequence[ReplicaView], target: str) -> ReplicaView | 
 
 
 def to_outrank(replicas: Sequence[ReplicaView], target: str) -> list[str]:
-    """The addresses of the other replicas whose priority of 1 would tie with a target steered to 1."""
+    """Return the addresses of the other replicas that would tie with a target of priority 1."""
     return [replica.address for replica in replicas if replica.address != target and replica.priority == 1]
 
 
 def alignment_wait_ms(info_age_ms: int, info_period_ms: int) -> int:
-    """How long until the target's INFO has the age at which a failover is shortest; 0 if it has it
-    now.
-    """
+    """Return the time until the target's INFO has the best age for a failover; 0 if it has now."""
     if info_age_ms < ALIGNED_FROM_MS:
         return ALIGNED_FROM_MS - info_age_ms
     if info_age_ms <= ALIGNED_TO_MS:

@@ -1,18 +1,19 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Settings that keep a master from accepting writes, and that say themselves what they replaced.
+"""Encode and decode the settings that stop the writes of a master.
 
-The explicit fence: a min-replicas-to-write that no deployment can satisfy. A master refuses every
-write, for as long as it stands, even if all processes of a handover are dead.
+Each value encodes the original setting, so that any later run, from any host, can restore it.
 
-The dead man's fence: a min-replicas-to-write of exactly the linked replicas. Writes go on until one
-of these replicas drops its link, which a promoted replica does at once. Its min-replicas-max-lag
-says what was set before, so that any later run, from any host, can restore that.
+The explicit fence: a min-replicas-to-write that no deployment can satisfy. The master refuses every
+write while the fence is set, even if all processes of the handover are dead.
 
-The ping delay: while writes are stopped a master must not send its replicas its periodic PING,
-which is a part of the stream. A PING that the new master lacks would cost every other node a full
-resync. The delayed period says what was set before, too.
+The dead man's fence: a min-replicas-to-write of exactly the number of linked replicas. Writes go on
+until one of these replicas drops its link. A promoted replica does that at once. The fence's
+min-replicas-max-lag encodes both original values.
+
+The ping delay: a longer repl-ping-replica-period. The periodic PING of a master is a part of its
+replication stream, and a PING that the new master lacks would cost every other node a full resync.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ __all__ = [
     "ping_delay_for",
 ]
 
-FENCE = 2147483647  # the largest value that the servers take
-_LOWEST = 2000000000  # a fence is above it
-_ARMED = 1000000000  # seconds: the lag of a dead man's fence is at least this long
-LARGEST = 10000  # each of the two numbers in such a lag is below this
+FENCE = 2147483647  # the largest value that the servers accept
+_LOWEST = 2000000000  # each explicit fence is above this number
+_ARMED = 1000000000  # seconds: the lag of each dead man's fence is at least this long
+LARGEST = 10000  # each of the two original values in such a lag is below this number
 PING_PERIOD = "repl-ping-replica-period"  # in seconds, 10 by default
 _PING_DELAY = 1000000  # seconds, added to the period
 
@@ -51,7 +52,7 @@ def is_fence(to_write: int) -> bool:
 
 
 def can_arm(to_write: int, max_lag: int) -> bool:
-    """Return whether a dead man's fence can say these values of min-replicas-to-write and -max-lag."""
+    """Return whether a dead man's fence can encode these two original values."""
     return to_write < LARGEST and max_lag < LARGEST
 
 
@@ -85,5 +86,5 @@ def is_ping_delay(period_s: int) -> bool:
 
 
 def before_ping_delay(period_s: int) -> int:
-    """Return the repl-ping-replica-period before the ping delay; the same period if there is none."""
+    """Return the repl-ping-replica-period without a ping delay."""
     return period_s - _PING_DELAY if is_ping_delay(period_s) else period_s

@@ -1,9 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One shard as it is now: every Sentinel's view and every data node's own state; and what speaks
-against a handover.
-"""
+"""Read one shard: the view of every Sentinel, and the own state of every data node."""
 
 from __future__ import annotations
 
@@ -23,7 +21,7 @@ __all__ = ["NodeState", "Shard", "ShardServers", "config_values", "named_node", 
 
 @dataclass(frozen=True)
 class NodeState:
-    """A data node's INFO and the settings that a handover touches."""
+    """The INFO of a data node, and the settings that a handover overrides."""
 
     address: str
     info: NodeInfo
@@ -34,16 +32,17 @@ class NodeState:
 
     @property
     def fenced(self) -> bool:
-        """Whether a handover has left an explicit or a dead man's fence."""
+        """True if the node has an explicit or a dead man's fence."""
         return is_fence(self.min_replicas_to_write) or is_armed(self.min_replicas_max_lag)
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What was seen; ``unreachable`` has a sentence per Sentinel or data node that did not answer.
+    """One shard as it was read.
 
-    ``denied``: those of them that did not let us in, which no waiting mends. Each node has one name
-    throughout, whatever names and addresses different Sentinels have for it.
+    ``unreachable``: a sentence for each Sentinel or data node that did not answer. ``denied``: the
+    sentences of those that refused our user, which waiting cannot fix. Each node has one name in
+    all of these, whatever addresses the Sentinels have for the node.
     """
 
     views: tuple[SentinelView, ...]
@@ -53,7 +52,7 @@ class Shard:
 
     @property
     def master(self) -> str:
-        """The address that the first Sentinel names."""
+        """The master that the first Sentinel names; empty if no Sentinel answered."""
         return self.views[0].master.address if self.views else ""
 
     @property
@@ -66,24 +65,20 @@ class Shard:
 
 
 class Names:
-    """One name (``host:port``) per data node: nodes are told apart by their run id, not by how
-    someone writes their address.
-    """
+    """The name (``host:port``) of each data node. The run id identifies a node, not its address."""
 
     def __init__(self) -> None:
         self._of_text: dict[str, str] = {}
         self._of_run_id: dict[str, str] = {}
 
     def learn(self, text: str, run_id: str) -> str:
-        """Notes that this text leads to the process with this run id; returns the name of that
-        node.
-        """
+        """Record that an address leads to the process with this run id; return the node's name."""
         name = self._of_text.get(text) or self._of_run_id.get(run_id) or text
         self._of_text[text] = self._of_run_id[run_id] = name
         return name
 
     def of(self, text: str) -> str:
-        """The name of the node that this text leads to; the text itself if it is not known."""
+        """Return the name of the node at an address; the address itself if that is not known."""
         if text in self._of_text:
             return self._of_text[text]
         return next((name for known, name in self._of_text.items() if same_node(known, text)), text)
@@ -101,8 +96,9 @@ class ShardServers:
         self.names = Names()
 
     def again(self) -> ShardServers:
-        """The same servers over new connections, for another process; those of this one are left
-        alone.
+        """Return the same servers over new connections, for another process.
+
+        The connections of this process stay open.
         """
         other = ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
         other.names = self.names
@@ -118,12 +114,13 @@ class ShardServers:
         return self._nodes[address]
 
     def sentinel(self, address: str) -> Server:
-        """The Sentinel of this set at an address (``host:port``)."""
+        """Return the Sentinel at an address (``host:port``)."""
         return next(sentinel for sentinel in self.sentinels if str(sentinel.address) == address)
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """Waits for no reply longer than this from now on, and opens all connections anew, so that
-        nothing later waits for that.
+        """Limit the wait for each reply from now on, and open all connections now.
+
+        So no later command has to wait for a connection.
         """
         self._timeout_ms = timeout_ms
         for server in [*self.sentinels, *self._nodes.values()]:
@@ -137,7 +134,7 @@ class ShardServers:
 
 
 def config_values(server: Server, *names: str) -> dict[str, str]:
-    """CONFIG GET, one name at a time (several names in one call need Redis 7.0)."""
+    """Return settings by CONFIG GET, one name at a time (several in one call need Redis 7.0)."""
     values: dict[str, str] = {}
     for name in names:
         reply = server.command("CONFIG", "GET", name)
@@ -148,7 +145,6 @@ def config_values(server: Server, *names: str) -> dict[str, str]:
 def _read_node(server: Server) -> NodeState:
     values = config_values(server, "replica-priority", "min-replicas-to-write", "min-replicas-max-lag", PING_PERIOD)
     info = node_info(parse_info(server.command("INFO")))
-    server.command("ROLE")  # the promotion is watched with it: the right to it must not be missing then
     return NodeState(
         address=str(server.address),
         info=info,
@@ -160,8 +156,9 @@ def _read_node(server: Server) -> NodeState:
 
 
 def _read_again_if_lost(server: Server) -> NodeState:
-    """A connection may have been closed by a role change just then; one that gets no reply is not
-    tried again.
+    """Read a node; retry once if the connection was lost, since a role change closes connections.
+
+    A refused connection and a timeout are not retried.
     """
     try:
         return _read_node(server)
@@ -172,7 +169,7 @@ def _read_again_if_lost(server: Server) -> NodeState:
 
 
 def read_shard(servers: ShardServers, name: str) -> Shard:
-    """Asks every Sentinel, then every data node that any of them names."""
+    """Read every Sentinel, then every data node that a Sentinel names."""
     views: list[SentinelView] = []
     nodes: dict[str, NodeState] = {}
     failed: list[tuple[str, SentinelOpsError]] = []
@@ -203,7 +200,7 @@ def _with_named_master(node: NodeState, names: Names) -> NodeState:
 
 
 def renamed_replica(replica: ReplicaView, names: Names) -> ReplicaView:
-    """The same replica, under the one name that its node has here."""
+    """Return the replica under the name of its node."""
     return replace(replica, address=names.of(replica.address))
 
 
@@ -213,8 +210,9 @@ def _renamed(view: SentinelView, names: Names) -> SentinelView:
 
 
 def named_node(servers: ShardServers, shard: Shard, text: str) -> str:
-    """The name of the node that ``text`` leads to: a run id, its address, or else whoever answers
-    there.
+    """Return the name of the node that ``text`` leads to: a run id or an address.
+
+    An address that no Sentinel has is asked for its run id.
     """
     if is_run_id(text):
         return next((node.address for node in shard.nodes if node.info.run_id == text), text)

@@ -1,4 +1,4 @@
-"""A data node in memory: role, offset, pause and fence, as far as a handover needs them."""
+"""A data node in memory: role, offset, pause and fences, as a handover sees them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import version_key
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import FakeServer, Wire
 
-FENCE = "2147483647"  # for a node whose min-replicas-to-write was 0
+FENCE = "2147483647"  # the fence of a node that had min-replicas-to-write 0
 SETTINGS = {"replica-priority": "100", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "repl-ping-replica-period": "10"}
 
 
 class DataNode(FakeServer):
     """A data node; offsets are bytes.
 
-    A master takes writes (bytes per second) unless it is paused, fenced or dead.
+    A master accepts writes (``writes_per_s`` bytes per second) unless it is paused, fenced or
+    dead.
     """
 
     def __init__(self, address: str, wire: Wire, master: DataNode | None = None) -> None:
@@ -54,20 +55,17 @@ class DataNode(FakeServer):
 
     @property
     def fenced(self) -> bool:
-        """Return whether the node asks for more replicas than can exist.
-
-        With min-replicas-max-lag 0, replicas are not counted.
-        """
+        """Return whether the explicit fence is set; min-replicas-max-lag 0 disables the check."""
         return int(self.config["min-replicas-to-write"]) > 2000000000 and self.config["min-replicas-max-lag"] != "0"
 
     @property
     def linked_replicas(self) -> list[DataNode]:
-        """Nodes that are linked to this one, as it sees them: one that hangs is linked too."""
+        """Return the nodes that are linked to this master by its own view, also if they hang."""
         return [node for node in self.wire.nodes.values() if node.master is self and node.alive and node.link_up]
 
     @property
     def lacks_replicas(self) -> bool:
-        """Whether min-replicas-to-write keeps this master from accepting writes."""
+        """Return whether min-replicas-to-write makes this master refuse writes."""
         wanted = int(self.config["min-replicas-to-write"]) if self.config["min-replicas-max-lag"] != "0" else 0
         return len(self.linked_replicas) < wanted
 
@@ -76,9 +74,7 @@ class DataNode(FakeServer):
         return self.master is None and self.alive and not (self.frozen or self.paused or self.lacks_replicas)
 
     def step(self, seconds: float) -> None:
-        """Let time pass: a master takes writes, and a replica applies the stream unless it is held
-        up.
-        """
+        """Let time pass: a master accepts writes, a replica applies the stream if it can."""
         if self.takes_writes:
             self.offset += self.writes_per_s * seconds
             self.changes += self.writes_per_s * seconds
@@ -91,23 +87,27 @@ class DataNode(FakeServer):
             self.offset = max(self.offset, self.master.offset - self.stale_bytes)
 
     def promote(self) -> None:
-        """Become the master, by Sentinel's command."""
+        """Become a master, as by Sentinel."""
         self.master, self.promoted_at = None, self.offset
         self.replid2, self.second_offset, self.replid = self.replid, int(self.offset) + 1, f"{self.replid}>{self.name}"
         self._reconfigured()
 
     def be_made_to_follow(self, master: DataNode) -> None:
-        """Become a replica, by Sentinel's command."""
+        """Become a replica, as by Sentinel."""
         self.follow(master)
         self._reconfigured()
 
     def _reconfigured(self) -> None:
-        """Save the settings and close the clients' connections, as Sentinel's commands do."""
+        """Save the settings and close the clients' connections, as Sentinel has a node do."""
         self.saved_config = dict(self.config)
         self.connection_lost = True
 
     def follow(self, master: DataNode) -> None:
-        """Become a replica; accepted writes that the new master does not have are lost."""
+        """Become a replica.
+
+        Writes that this node accepted and its new master lacks are discarded, and counted
+        as lost.
+        """
         if self.master is None and master.promoted_at is not None:
             self.lost_bytes += max(0.0, self.offset - master.promoted_at)
             self.offset = master.promoted_at
@@ -151,9 +151,6 @@ class DataNode(FakeServer):
             }
         return "".join(f"{name}:{value}\r\n" for name, value in fields.items())
 
-    def do_role(self) -> list[Any]:
-        return [self.role]
-
     def do_config(self, what: str, *words: Any) -> Any:
         if what == "GET":
             return [words[0], self.config[words[0]]] if words[0] in self.config else []
@@ -186,5 +183,5 @@ class DataNode(FakeServer):
 
 
 def versions(server: str, version: str) -> dict[str, str]:
-    """Return the fields of INFO that tell the version of a server."""
+    """Return the INFO fields of a server's version."""
     return {"redis_version": version} if server == "redis" else {"redis_version": "7.2.4", f"{server}_version": version}

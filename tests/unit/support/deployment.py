@@ -1,4 +1,4 @@
-"""A deployment in memory: a master, its replicas and three Sentinels, on a fake clock.
+"""A deployment in memory, on a fake clock: one master, its replicas and three Sentinels.
 
 Every command is recorded.
 """
@@ -28,10 +28,10 @@ SENTINELS = ("10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379")
 
 
 class Deployment:
-    """A deployment whose clients write all the time.
+    """A deployment to which clients write all the time.
 
-    ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later). ``version``, of ``server``, is
-    the version of all servers if it is given.
+    ``has_debug``: the Sentinels know SENTINEL DEBUG (7.0 and later). ``version``, of
+    ``server``, is that of all servers if given.
     """
 
     def __init__(self, replicas: int = 2, has_debug: bool = True, server: str = "redis", version: str = "") -> None:
@@ -47,8 +47,9 @@ class Deployment:
             sentinel.know_everything(phase_s=1.3 + 2.1 * number)
         for one in [*self.nodes, *self.sentinels]:
             one.server, one.version = server, version or one.version
-        # Writes come a step later.
-        self.clock.on_step = [server.step for server in [*self.replicas, self.master, *self.sentinels]]
+        self.clock.on_step = [
+            server.step for server in [*self.replicas, self.master, *self.sentinels]
+        ]  # replicas first: they receive a write one step later
 
     @property
     def target(self) -> DataNode:
@@ -66,17 +67,17 @@ class Deployment:
         found = next((server for server in servers if server.address == address), None)
         if found is None:
             return Unreachable(address)
-        found.connection_lost = False  # the identity of earlier connections
+        found.connection_lost = False  # of the previous connection
         return found
 
     def handover(
-        self, target: str = TARGET, new_standby: NewStandby | None = None, note: UndoFile | None = None, **request: Any
+        self, target: str = TARGET, new_standby: NewStandby | None = None, undo_file: UndoFile | None = None, **request: Any
     ) -> Handover:
         request = {"disconnect_ms": 0, **request}  # a burst of kills is hundreds of commands
-        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, note)
+        return Handover(self.servers(), HandoverRequest("mymaster", target, **request), self.clock, new_standby, undo_file)
 
     def surveyed(self, target: str = TARGET, **request: Any) -> Handover:
-        """Return a handover that may begin; a test may let something happen first."""
+        """Return a handover that is ready to run, so that a test can cause an accident first."""
         handover = self.handover(target, **request)
         assert not handover.survey()
         return handover
@@ -85,14 +86,14 @@ class Deployment:
         return self.surveyed(target, **request).run()
 
     def settings(self) -> dict[str, Any]:
-        """Return all settings that a handover overrides for a while."""
+        """Return all settings that a handover overrides and restores."""
         found: dict[str, Any] = {str(node.address): (dict(node.config), dict(node.saved_config), node.paused) for node in self.nodes}
         for one in self.sentinels:
             found[str(one.address)] = (one.info_period_ms, one.failover_timeout_ms, one.parallel_syncs)
         return found
 
     def roles(self) -> dict[str, str]:
-        """Return the master of every node; ``master`` for a node that follows nobody."""
+        """Return the master that each node follows; ``master`` for a node that follows none."""
         return {str(node.address): str(node.master.address) if node.master else "master" for node in self.nodes}
 
     def read_again(self) -> None:

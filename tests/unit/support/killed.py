@@ -1,4 +1,4 @@
-"""A run that is killed while it changes the file system."""
+"""Kill a run in the middle of a change of the file system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CHANGES = [
 
 
 class Killed(BaseException):
-    """The run's death."""
+    """The end of the run."""
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[], None]) -> bool:
-    """Run a function that dies before its n-th change of the file system (from 0 on).
+    """Run ``act``, and kill it before the n-th change of the file system (from 0 on).
 
     Returns whether the function reached that change.
     """

@@ -32,7 +32,7 @@ class Refusal(str):
 
 
 class HangUp(Exception):
-    """A connection that the server closes instead of answering."""
+    """The order to close the connection instead of answering."""
 
 
 def encoded(reply: Any) -> bytes:
@@ -107,9 +107,7 @@ class Listening:
 
     @property
     def ran(self) -> list[list[str]]:
-        """Return the commands without those of transactions that were abandoned with the
-        connection.
-        """
+        """Return the commands that ran, without those of a discarded transaction."""
         found: list[list[str]] = []
         for said in self.said_on:
             begun = len(said) - said[::-1].index(["MULTI"]) - 1 if ["MULTI"] in said else len(said)
@@ -118,7 +116,7 @@ class Listening:
 
     @property
     def params(self) -> dict[str, Any]:
-        """Return the connection options of a module that lead to the server."""
+        """Return the connection options for a module."""
         return {"login_host": self.address.host, "login_port": self.address.port}
 
 

@@ -21,7 +21,7 @@ def module(name: str) -> ModuleType:
 
 
 class Runner:
-    """A runner of modules: ``run`` returns the result; the exit code decides whether it failed."""
+    """A runner of modules. ``run`` returns the result, and checks that the exit code fits."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys

@@ -31,15 +31,12 @@ def log_text(lines: list[str]) -> str:
 
 
 def flat(fields: dict[str, str]) -> list[str]:
-    """Return the reply that was written as an object: alternating names and values."""
+    """Return a reply that was recorded as an object: names and values, one after the other."""
     return [word for pair in fields.items() for word in pair]
 
 
 class RecordedSentinel:
-    """A Sentinel that replays recorded replies.
-
-    ``changes`` replaces fields of its SENTINEL MASTER reply.
-    """
+    """A Sentinel that replays recorded replies; ``changes`` replaces fields of SENTINEL MASTER."""
 
     def __init__(self, said: dict[str, Any], **changes: str) -> None:
         self.address = Address.parse(said["address"])
@@ -61,7 +58,7 @@ class RecordedSentinel:
         return [flat(fields) for fields in reply] if words[1] in ("REPLICAS", "SENTINELS") else reply
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """Do nothing: no reply is waited for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
@@ -81,21 +78,19 @@ class RecordedNode:
     def command(self, *words: Any) -> Any:
         if words[0] == "INFO":
             return info_text(self._said["info"])
-        if words[0] == "ROLE":
-            return [dict(line.split(":", 1) for line in info_text(self._said["info"]).splitlines() if ":" in line)["role"]]
         value = self._said["config"].get(words[2])
         # the reply for a parameter that the server does not have
         return [] if value is None else [words[2], value]
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """Do nothing: no reply is waited for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
         self.closed += 1
 
 
 class Unreachable:
-    """A server that nobody can reach."""
+    """A server that no connection reaches."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -104,7 +99,7 @@ class Unreachable:
         raise ConnectionFailed(f"no answer to {words[0]}: connection refused", node=str(self.address), sent=False, refused=True)
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """Do nothing: no reply is waited for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
         """Do nothing: there is no connection."""

@@ -1,4 +1,4 @@
-"""A Sentinel in memory: its view of the data nodes, and the failover with measured timing."""
+"""A Sentinel in memory: its view of the data nodes, and failovers with their measured timing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "mymaster"
 
 @dataclass
 class Known:
-    """A Sentinel's view of a data node, from the last INFO."""
+    """A Sentinel's view of a data node from the node's last INFO."""
 
     node: DataNode
     info_at_s: float
@@ -41,12 +41,12 @@ class Failover:
 
 
 class FakeSentinel(FakeServer):
-    """A Sentinel whose failover has the measured timing, unless a field changes it.
+    """A Sentinel whose failovers take the measured times.
 
-    ``promotion_s``, ``demotion_s`` (counted from the promotion), ``aborts`` and
-    ``loses_the_answer`` change a failover. A promotion that has not come after failover-timeout is
-    aborted. A failover that ``hangs`` is neither promoted nor aborted, and the Sentinel falls
-    silent. ``promotes`` names the replica to promote, whatever the priorities are.
+    Tests can change a failover: ``promotion_s`` and ``demotion_s`` (counted from the
+    promotion), ``aborts``, ``loses_the_answer``, and ``promotes``, a node that is promoted
+    whatever the priorities are. A promotion that has not come after failover-timeout is
+    aborted. A Sentinel that ``hangs`` neither promotes nor aborts, and answers nothing more.
     """
 
     def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
@@ -74,14 +74,13 @@ class FakeSentinel(FakeServer):
         self.aborts = False
         self.hangs = False
         self.promotes: DataNode | None = None
-        # "accepted": the failover runs; "unheard": the Sentinel never got the command
-        self.loses_the_answer: str = ""
+        self.loses_the_answer: str = ""  # "accepted": the command ran; "unheard": it never arrived
         self.failover: Failover | None = None
         self.known = {str(node.address): Known(node, 0.0) for node in nodes}
         self._oldest_s = 0.0
 
     def know_everything(self, phase_s: float) -> None:
-        """Know every node as if its INFO had arrived ``phase_s`` seconds ago."""
+        """Set the view as if every node had sent its INFO ``phase_s`` seconds ago."""
         for known in self.known.values():
             known.refresh(self.clock.now_s() - phase_s)
 
@@ -90,7 +89,7 @@ class FakeSentinel(FakeServer):
         return self.failover is not None and not self.failover.ended
 
     def step(self, _seconds: float) -> None:
-        """Ask for INFO when it is due; every second while a failover runs."""
+        """Ask for INFO when it is due: each second during a failover, else each INFO period."""
         now_s, period_s = self.clock.now_s(), 1.0 if self.running else self.info_period_ms / 1000
         if self.frozen_until_s > now_s:
             return
@@ -133,7 +132,7 @@ class FakeSentinel(FakeServer):
                 self.failover.old_master.paused_until_s = 0.0
 
     def _promote(self) -> None:
-        """Promote the target as soon as it can be reached, unless the failover was aborted."""
+        """Promote the target as soon as it answers, if the failover still runs."""
         failover = self.failover
         if not (self.alive and self.running and failover) or self.hangs:
             return
@@ -150,7 +149,7 @@ class FakeSentinel(FakeServer):
         self.clock.at(self.demotion_s, self._demote)
 
     def _announce(self, failover: Failover) -> None:
-        """Announce the promotion that the leader has seen: all Sentinels then name the target."""
+        """Name the target, since its INFO shows the promotion; the other Sentinels follow."""
         self._name(failover.target)
         for other in self.others:
             self.clock.at(0.08, lambda other=other: other._name(failover.target))

@@ -1,4 +1,4 @@
-"""Servers in memory: the common part of a fake data node and a fake Sentinel."""
+"""Servers in memory: the base of a fake data node and a fake Sentinel."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeC
 COMMAND_TAKES_S = 0.001
 PROBE = "SENTINEL FAILOVER no-such-master-of-sentinelops"
 READS = (
-    *("INFO", "ROLE", "PING", "CONFIG GET", "CLIENT LIST", "ACL DRYRUN", "SENTINEL MASTER", "SENTINEL REPLICAS", "SENTINEL SENTINELS"),
+    *("INFO", "PING", "CONFIG GET", "CLIENT LIST", "ACL DRYRUN", "SENTINEL MASTER", "SENTINEL REPLICAS", "SENTINEL SENTINELS"),
     *("SENTINEL CKQUORUM", "SENTINEL GET-MASTER-ADDR-BY-NAME"),
 )
 
 
 class Sent(NamedTuple):
-    """A command that a server has run, or refused to run."""
+    """A command that a server ran, or refused to run."""
 
     node: str
     text: str
@@ -34,7 +34,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True)
 class Occasion:
-    """An event at the n-th command that somebody tries to send."""
+    """An accident at the n-th command that a process tries to send."""
 
     position: int
     command: str
@@ -45,17 +45,20 @@ class Occasion:
 
 
 class Killed(BaseException):
-    """The death of the sender of a command: later commands (in a finally, say) have no effect."""
+    """The death of the process that sends commands.
+
+    Its further commands, in a ``finally`` for example, have no effect.
+    """
 
 
 class Wire:
-    """Every command to every server, in order.
+    """All commands to all servers, in order.
 
-    ``sent`` has the commands that ran. ``tried`` has all commands that somebody wanted to send,
-    also those queued in a transaction or sent to a dead server. ``accidents`` maps a position in
-    ``tried`` to an event: the connection is lost ``before`` or ``after`` the command ran; the
-    server ``dies``, or ``freezes`` or ``is out of reach`` for ``moment_s``; or the sender is
-    ``killed`` before the command or ``killed after`` it.
+    ``sent`` has the commands that ran. ``tried`` has all commands that a process wanted to
+    send, also if they were only queued in a transaction, or if the server was dead.
+    ``accidents`` maps positions in ``tried`` to accidents: the connection is lost ``before`` or
+    ``after`` the command runs, the server ``dies``, or ``freezes`` or ``is out of reach`` for
+    ``moment_s``, or the sender is ``killed`` before the command or ``killed after`` it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -68,18 +71,19 @@ class Wire:
         self.moment_s = 1.0
 
     def __deepcopy__(self, _memo: object) -> Wire:
-        return self  # a forked process shares the world
+        return self  # a fork shares the same deployment
 
     def accident(self, node: str, text: str) -> str:
-        """Return the event at this command."""
+        """Record the command, and return the accident that is planned for it."""
         self.tried.append(f"{node}: {text}")
         return self.accidents.get(len(self.tried) - 1, "")
 
     def occasions(self, begin: str, before: str = "", after: str = "") -> list[Occasion]:
-        """Return the positions for events: each first command after a change, from ``begin`` on.
+        """Return the commands from ``begin`` on at which an accident makes a difference.
 
-        Events ``before`` are possible at every command. Events ``after`` are possible only at
-        changes: elsewhere both have the same effect.
+        A command that is repeated before anything has changed counts once. The accident
+        ``before`` is planned for every command, ``after`` only for commands that change
+        something.
         """
         found: list[Occasion] = []
         seen: set[str] = set()
@@ -102,7 +106,7 @@ class Wire:
         self.sent.append(Sent(node, text, self.clock.now_s()))
 
     def changing(self) -> list[str]:
-        """Return ``node: command`` of all commands that change something."""
+        """Return ``node: command`` of all commands that may change something."""
         return [f"{sent.node}: {sent.text}" for sent in self.sent if not _only_reads(sent.text)]
 
     def begins(self, node: str, text: str) -> list[int]:
@@ -117,7 +121,7 @@ def _only_reads(text: str) -> bool:
 
 
 class Replies:
-    """Error replies, one after the other; ``peek`` shows the next one, empty if there is none."""
+    """An iterator of error replies whose next reply can be looked at; empty for no error."""
 
     def __init__(self, replies: Iterator[str]) -> None:
         self._replies = replies
@@ -135,23 +139,24 @@ class Replies:
 
 
 class ErrorReply(Exception):
-    """The error that a client library returns for a failed command of a transaction."""
+    """The error that a client library returns in place of a failed command's reply in EXEC."""
 
 
 class FakeServer:
-    """A server that answers commands with the methods ``do_<first word>``.
+    """A server that answers commands with its methods ``do_<first word>``.
 
-    Tests may change all fields at any time. ``refuses`` maps the beginning of a command to its
-    error replies, one after the other. ``before`` maps the beginning of a command to a function
-    that is called once, before the command.
+    Tests can set at any time: ``alive``; ``refuses``, which maps the beginning of a command to
+    error replies, one after the other; and ``before``, which maps it to an action that runs
+    once before such a command.
 
-    ``connection_lost``: the connection breaks before the next command runs. ``loses_answers``: the
-    connection breaks once, after a command with this beginning has run. ``out_of_reach_until_s``:
-    the server cannot be reached. ``frozen_until_s``: the server neither answers nor acts, and later
-    runs all commands that arrived meanwhile, even if the sender no longer waits.
+    The connection can be lost: ``connection_lost`` before the next command runs,
+    ``loses_answers`` once after a command with that beginning has run.
+    ``out_of_reach_until_s``: this process cannot reach the server. ``frozen_until_s``: the
+    server does nothing and answers nobody, and runs later what it received, also for clients
+    that no longer wait.
 
-    A command in a transaction arrives, and is refused, when the transaction runs. Only a missing
-    right (NOPERM) is reported when the command is queued.
+    A command in a transaction arrives, and is refused, when the transaction runs; but a missing
+    right (NOPERM) is told as soon as the command is queued.
     """
 
     def __init__(self, address: str, wire: Wire) -> None:
@@ -171,7 +176,7 @@ class FakeServer:
         self._queued: list[tuple[Any, ...]] | None = None
 
     def __deepcopy__(self, _memo: object) -> FakeServer:
-        return self  # a forked process shares the world
+        return self  # a fork shares the same deployment
 
     def set_timeout(self, timeout_ms: int) -> None:
         assert timeout_ms > 0, "a socket takes no other timeout"
@@ -217,7 +222,7 @@ class FakeServer:
         return reply
 
     def _answered(self, words: tuple[Any, ...], text: str, runs: bool) -> Any:
-        """Return the reply to a command that has arrived."""
+        """Run or queue a command that has arrived, and return the reply."""
         if words[0] == "MULTI":
             self._refuse_if_told_to(words, text)
             self._queued = []
@@ -270,7 +275,7 @@ class FakeServer:
         assert options == ("no-such-option-of-sentinelops",), "nothing here shuts a server down"
         self._refuse(("SHUTDOWN",), "ERR syntax error")
 
-    # -- accidents
+    # -- what may come between
 
     @property
     def frozen(self) -> bool:
@@ -288,7 +293,7 @@ class FakeServer:
             raise ConnectionFailed(f"no answer to {words[0]}: Timeout reading from socket", node=str(self.address), sent=True)
 
     def _do_late(self, words: tuple[Any, ...], queued: list[tuple[Any, ...]] | None) -> None:
-        """Run a command whose reply nobody reads."""
+        """Run a command whose reply nobody receives."""
         mine, self._queued = self._queued, queued
         with contextlib.suppress(SentinelOpsError):
             self._answered(words, _text(words), runs=queued is None or words[0] == "EXEC")
@@ -305,7 +310,7 @@ class FakeServer:
                 yield ahead
 
     def _deny(self, words: tuple[Any, ...], text: str) -> None:
-        """Refuse a command for which a right is missing, also if it is only queued."""
+        """Apply the ACL, also to a command that is only queued."""
         for replies in self._replies_to(text):
             if replies.peek().startswith("NOPERM"):
                 self._refuse(words, next(replies))
@@ -323,7 +328,7 @@ class FakeServer:
         raise CommandRefused(reply, node=str(self.address), command=str(words[0]))
 
     def _kill_the_sender(self) -> NoReturn:
-        """End the sender's connections and the transactions that it has begun."""
+        """End the process that sends, with its connections and their open transactions."""
         self.wire.sender_is_dead = True
         for server in [self, *self.wire.nodes.values()]:
             server.close()

@@ -1,4 +1,4 @@
-"""The standby and the undo file of a handover in memory, and handovers that are killed."""
+"""The standby and the undo file of a handover whose process may be killed, in memory."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TakeOver = Callable[[Mapping[str, Any]], None]
 
 
 class Standby:
-    """A standby: it keeps the state that the writer saves, while the writer lives.
+    """The standby of a handover: it keeps the recorded states while the recording process lives.
 
-    Like a forked process, the standby has a copy of the writer's memory.
+    Like a fork, it has a copy of that process's memory.
     """
 
     def __init__(self, wire: Wire) -> None:
@@ -41,7 +41,7 @@ class Standby:
         self.dismissed = self.dismissed or not self._wire.sender_is_dead
 
     def awake(self) -> None:
-        """Return whether the standby acts: the writer is dead and has not signed off."""
+        """Take over, if the other process died without dismissing this standby."""
         self._wire.sender_is_dead = False
         if self.notes and not self.dismissed and self._take_over:
             with contextlib.suppress(SentinelOpsError, Killed):
@@ -49,18 +49,18 @@ class Standby:
         self._wire.sender_is_dead = False
 
 
-class Note(UndoFile):
-    """An undo file whose process may be dead: a dead process writes and erases nothing.
+class ProcessUndoFile(UndoFile):
+    """The undo file of a process that may be killed: a dead process writes and erases nothing.
 
-    The lock ends with the process and its standby: ``release()`` ends it.
+    The lock ends with the process and its standby: a test calls ``release()`` then.
     """
 
     def __init__(self, folder: str, wire: Wire) -> None:
         super().__init__(folder, "mymaster")
         self._wire = wire
 
-    def __deepcopy__(self, _memo: object) -> Note:
-        return self  # a forked process has the same file and the same lock
+    def __deepcopy__(self, _memo: object) -> ProcessUndoFile:
+        return self  # a fork has the same file and the same lock
 
     def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
         if not self._wire.sender_is_dead:
@@ -75,9 +75,9 @@ class Note(UndoFile):
             super().release()
 
 
-def killed(deployment: Deployment, standby: Standby | None = None, note: UndoFile | None = None, **request: Any) -> None:
-    """Return a handover that may be killed or fail; no standby has taken over yet."""
+def killed(deployment: Deployment, standby: Standby | None = None, undo_file: UndoFile | None = None, **request: Any) -> None:
+    """Run a handover that may be killed or fail; its standby has not taken over yet."""
     with contextlib.suppress(Killed, SentinelOpsError):
-        handover = deployment.handover(new_standby=standby, note=note, **request)
+        handover = deployment.handover(new_standby=standby, undo_file=undo_file, **request)
         handover.survey()
         handover.run()

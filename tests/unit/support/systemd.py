@@ -1,5 +1,6 @@
-"""Hosts with systemd for unit tests: recorded output of Debian 12 (systemd 252) with the package of
-redis-server 7.0.15.
+"""A host with systemd that replays recorded output.
+
+Recorded on Debian 12 (systemd 252) with redis-server 7.0.15 from its package.
 """
 
 from __future__ import annotations
@@ -57,18 +58,14 @@ WantedBy=multi-user.target
 
 
 def shown(**changes: object) -> str:
-    """Return the recorded output with changed or added values."""
+    """Return the recorded output of ``systemctl show`` with changed or additional values."""
     values = {line.partition("=")[0]: line.partition("=")[2] for line in SHOWN.splitlines()}
     values.update({name: str(value) for name, value in changes.items()})
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
 class ReplayedHost(Host):
-    """Answers each ``systemctl show`` with the next of ``states``, and with the last one for ever.
-
-    ``commands``: the other commands that were run. ``fails``: answers for commands with these
-    words.
-    """
+    """A host that replays ``states`` for ``systemctl show``, the last one repeatedly."""
 
     def __init__(self, *states: str, cgroup: str = CGROUP, parent: int = 1, booted: bool = True) -> None:
         self.states = list(states) or [SHOWN]
@@ -100,7 +97,7 @@ class ReplayedHost(Host):
 
 
 class UnitFiles:
-    """The files of a unit in a test's folder, and the output of systemctl for them."""
+    """The files of a unit in a folder of a test, and the output of systemctl for them."""
 
     def __init__(self, path: Path, fragment: str = FRAGMENT) -> None:
         self.units, self.runtime_units = path / "system", path / "runtime"
@@ -116,9 +113,9 @@ class UnitFiles:
 
 
 class WorkingHost(Host):
-    """Runs one unit with ``Restart=always`` as systemd would.
+    """A host that runs one unit as systemd would, from the files of ``UnitFiles``.
 
-    The files of ``UnitFiles`` are read again at each daemon-reload only.
+    It reads the files at daemon-reload, and honours ``Restart=always``.
     """
 
     def __init__(self, files: UnitFiles) -> None:

@@ -1,12 +1,11 @@
-"""A script as the server of a trial."""
+"""A program in place of a server in a config trial."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-# The script writes down its arguments and surroundings, and then runs the statements of ``does``.
-# The configuration names the socket.
+# A server that finds its socket in the configuration, reports about itself, and runs ``does``.
 SERVER = """#!{python}
 import json, os, re, socket, sys, time
 text = open(sys.argv[1]).read()
@@ -34,7 +33,7 @@ HANGS = "time.sleep(120)"
 
 
 def write_server(folder: Path, seen: Path, does: str) -> Path:
-    """Write the script; return its path. The script writes its report to the file ``seen``."""
+    """Write the program and return its path; ``seen`` is the file for its report about itself."""
     program = folder / "redis-server"
     program.write_text(SERVER.format(python=sys.executable, seen=str(seen), does=does))
     program.chmod(0o755)

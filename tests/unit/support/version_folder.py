@@ -1,7 +1,7 @@
-"""Version folders with a script as the server, and a connection to that script.
+"""Version folders with a small program in place of the server, and a connection to the program.
 
-The script prints a version. As a server, it writes its process id and version to the file ``run``
-beside the version folder, and sleeps. The connection makes its replies from that file.
+The program prints a version. As a server, it writes its process id and version beside its
+configuration file and sleeps. ``ProgramServer`` makes up the replies of a real server from that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ HANGS = "exec sleep 60"
 
 
 def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis server", name: str = "redis-server") -> Path:
-    """Make a version folder with a script as the server; return the path of the folder."""
+    """Write a version folder with a program; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     program = folder / name
     program.write_text(PROGRAM.format(product=product, version=version, serve=serve.format(version=version)))
@@ -34,10 +34,9 @@ def place(folder: Path, version: str, serve: str = SERVES, product: str = "Redis
 
 
 class ProgramServer:
-    """A connection to the script, which answers as long as the script runs.
+    """The replies of a server while the program runs.
 
-    ``info`` replaces fields of INFO. ``refuses`` maps commands to error replies. ``stays``:
-    SHUTDOWN has no effect. ``hangs``: no command is answered.
+    ``info`` replaces fields, ``refuses`` maps commands to error replies.
     """
 
     def __init__(self, base: Path, config_file: Path) -> None:
@@ -50,7 +49,7 @@ class ProgramServer:
         self._run = base / "run"
 
     def running(self) -> tuple[int, str] | None:
-        """Return the process id and version of the script; None if the script does not run."""
+        """Return the process id and version of the program, if it runs."""
         if not self._run.exists():
             return None
         pid, _space, version = self._run.read_text().strip().partition(" ")

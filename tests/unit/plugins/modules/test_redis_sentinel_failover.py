@@ -1,6 +1,4 @@
-"""The module redis_sentinel_failover, with a deployment in memory behind real sockets. See
-test_handover for the rest.
-"""
+"""The module redis_sentinel_failover, with a deployment in memory behind real sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +14,8 @@ from ansible_collections.sentinelops.redis.tests.unit.support.modules import Run
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, RecordedSentinel, recorded
 
 NAME, V = "redis_sentinel_failover", "7.0.15"
-DEFAULTS = {"mode": "pause", "align": True, "version": "", "max_lag_bytes": 1048576, "wait_s": 60, "catch_up_ms": 300}
+TIMES = {"wait_s": 60, "catch_up_ms": 300, "disconnect_ms": 300}
+DEFAULTS = {"mode": "pause", "align": True, "version": "", "leader": "", "max_lag_bytes": 1048576, **TIMES}
 
 
 class Shard:
@@ -30,7 +29,7 @@ class Shard:
         self.sentinels = {name: stack.enter_context(listening(self._answer_of_a_sentinel(name))) for name in self._said["sentinels"]}
 
     def _ports(self) -> dict[str, str]:
-        """The recorded port of every data node, and the one on which it listens."""
+        """Return the recorded port of every data node, and the port on which the node listens."""
         return {self._said["nodes"][name]["address"].split(":")[1]: str(found.address.port) for name, found in self.nodes.items()}
 
     def _translated(self, text: str) -> str:
@@ -71,7 +70,7 @@ class Shard:
         return next(line.removeprefix("run_id:") for line in lines if line.startswith("run_id:"))
 
     def ran(self) -> set[str]:
-        """The commands that did anything."""
+        """Return the commands that took effect."""
         listening: list[Listening] = [*self.nodes.values(), *self.sentinels.values()]
         return {" ".join(words[:2]) for one in listening for words in one.ran if words[1:] != ["FAILOVER", NO_SUCH_MASTER]}
 
@@ -84,7 +83,7 @@ def shard(tmp_path: Path) -> Iterator[Shard]:
 
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
 READS = {
-    *("CLIENT SETINFO", "INFO", "INFO server", "ROLE", "CONFIG GET", "MULTI", "EXEC"),
+    *("CLIENT SETINFO", "INFO", "INFO server", "PING", "CONFIG GET", "MULTI", "EXEC"),
     *(f"SENTINEL {what}" for what in ("MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM")),
 }
 
@@ -121,14 +120,14 @@ def test_a_refusal_names_the_problems(runner: Runner, shard: Shard, check_mode: 
 
 @pytest.mark.parametrize("target", ["redis-2", "redis-2:0", ""])
 def test_a_target_that_is_no_address(runner: Runner, tmp_path: Path, target: str) -> None:
-    """That is found out before anybody is asked anything."""
+    """The error comes before any server is asked."""
     result = runner.run(NAME, master_name="mymaster", target=target, journal_folder=str(tmp_path))
     assert result["failed"]
     assert "is not an address" in result["msg"]
 
 
 def test_the_warning_of_the_plain_mode_is_a_warning(runner: Runner, shard: Shard) -> None:
-    """Not in check mode, where nothing is lost."""
+    """In check mode nothing is lost, so there is no warning."""
     result = runner.run(NAME, check_mode=True, **shard.params, target=shard.address("redis-2"), mode="plain")
     assert (result["changed"], result["mode"]) == (True, "plain")
 
@@ -141,6 +140,11 @@ def test_the_request() -> None:
 
 def test_the_request_for_a_run_id() -> None:
     assert request_from({**DEFAULTS, "target": "a" * 40}, "mymaster").target == "a" * 40
+
+
+def test_the_request_for_a_leader_and_a_burst() -> None:
+    request = request_from({**DEFAULTS, "target": "a" * 40, "leader": "::1:26379", "disconnect_ms": 0}, "mymaster")
+    assert (request.leader, request.disconnect_ms) == ("[::1]:26379", 0)
 
 
 def test_the_target_is_named_by_its_run_id(runner: Runner, shard: Shard) -> None:

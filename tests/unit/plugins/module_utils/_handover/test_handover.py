@@ -1,6 +1,4 @@
-"""The handover as it goes when nothing is in its way: a deployment in memory that is written to all
-the time.
-"""
+"""The handover without accidents, on a deployment in memory to which clients write all the time."""
 
 from __future__ import annotations
 
@@ -58,8 +56,8 @@ def test_the_offset_is_read_in_the_same_transaction_as_the_pause() -> None:
     deployment.hand_over()
     at = deployment.wire.begins(MASTER, "MULTI")[0]
     texts = [sent.text for sent in deployment.wire.sent[at : at + 6]]
-    hush = "CONFIG SET repl-ping-replica-period 1000010"
-    assert texts == ["MULTI", hush, "CLIENT PAUSE 4000 WRITE", "INFO replication", "INFO persistence", "EXEC"]
+    ping_delay = "CONFIG SET repl-ping-replica-period 1000010"
+    assert texts == ["MULTI", ping_delay, "CLIENT PAUSE 4000 WRITE", "INFO replication", "INFO persistence", "EXEC"]
 
 
 @both_kinds
@@ -90,7 +88,7 @@ def test_an_info_period_that_was_not_the_usual_one_is_restored() -> None:
 
 @pytest.mark.parametrize(("down_after_ms", "pause_ms"), [(60000, 4000), (5000, 4000), (3000, 2000), (2000, 1000)])
 def test_the_pause_is_shorter_than_down_after(down_after_ms: int, pause_ms: int) -> None:
-    """PUBLISH is paused too: a Sentinel that hears nothing for down-after would fail over."""
+    """A Sentinel that hears no PUBLISH for down-after-milliseconds would fail over."""
     deployment = Deployment()
     for sentinel in deployment.sentinels:
         sentinel.down_after_ms = 60000
@@ -101,7 +99,7 @@ def test_the_pause_is_shorter_than_down_after(down_after_ms: int, pause_ms: int)
 
 @pytest.mark.parametrize(("down_after_ms", "timeout_ms"), [(60000, 500), (5000, 500), (3000, 500), (2000, 250)])
 def test_nobody_is_waited_for_for_long_while_the_writes_are_paused(down_after_ms: int, timeout_ms: int) -> None:
-    """A fence must find its way behind a pause before that ends."""
+    """The fence must be set before the pause ends."""
     deployment = Deployment()
     for sentinel in deployment.sentinels:
         sentinel.down_after_ms = down_after_ms
@@ -126,7 +124,7 @@ def test_a_tie_in_priority_is_ended_and_restored() -> None:
     deployment = Deployment()
     other = deployment.replicas[1]
     other.config["replica-priority"] = "1"
-    other.run_id = "a"  # it would win the tie
+    other.run_id = "a"  # this run id would win the tie
     deployment.read_again()
     deployment.hand_over()
     assert deployment.roles()[TARGET] == "master"
@@ -135,7 +133,7 @@ def test_a_tie_in_priority_is_ended_and_restored() -> None:
 
 
 def test_nothing_is_steered_to_zero() -> None:
-    """A run that dies here must not leave a deployment that cannot fail over."""
+    """A run that dies here must leave a deployment that can fail over."""
     deployment = Deployment()
     for replica in deployment.replicas:
         replica.config["replica-priority"] = "1"
@@ -163,7 +161,7 @@ def test_a_priority_that_is_the_best_already_is_not_set() -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "plain"])
 def test_it_ends_when_every_sentinel_has_finished(mode: str) -> None:
-    """Only then may a node be stopped, or the role be handed back."""
+    """Only then may a node be stopped, or the role move back."""
     deployment = Deployment()
     deployment.hand_over(mode=mode)
     assert [sentinel.running for sentinel in deployment.sentinels] == [False] * 3
@@ -199,11 +197,11 @@ def test_full_resynchronisations_are_counted() -> None:
     assert deployment.hand_over().full_resyncs == 1
 
 
-def test_the_timeline_tells_the_story() -> None:
+def test_the_timeline() -> None:
     deployment = Deployment()
     outcome = deployment.hand_over()
     words = [entry["event"].split(":")[0] for entry in outcome.timeline]
-    story = [
+    events = [
         "steered",
         "pause",
         "caught up",
@@ -214,7 +212,7 @@ def test_the_timeline_tells_the_story() -> None:
         "released",
         "settled",
     ]
-    assert [word for word in words if word in story] == story
+    assert [word for word in words if word in events] == events
     times = [entry["at_ms"] for entry in outcome.timeline]
     assert times == sorted(times)
     assert times[-1] == pytest.approx((deployment.clock.now_s() - 1000) * 1000, abs=0.1), "the clock began at 1000 s"
@@ -235,7 +233,7 @@ def test_a_survey_changes_nothing() -> None:
 
 
 def test_mode_plain_loses_writes_and_says_so() -> None:
-    """The control: the same deployment, with SENTINEL FAILOVER alone."""
+    """The control: SENTINEL FAILOVER alone, on the same deployment."""
     deployment = Deployment()
     outcome = deployment.hand_over(mode="plain")
     assert deployment.roles()[TARGET] == "master"

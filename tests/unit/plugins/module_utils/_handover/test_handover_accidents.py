@@ -1,6 +1,4 @@
-"""What may go wrong once SENTINEL FAILOVER was sent: from then on nothing may be lost, whatever
-happens.
-"""
+"""Accidents after SENTINEL FAILOVER: from then on no write may be lost."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ NOPERM = "NOPERM this user has no permissions to run the command"
 
 
 def slow(seconds: float, **settings: Any) -> Deployment:
-    """Sentinel takes this long until the promotion."""
+    """Return a deployment whose Sentinels need so many seconds until the promotion."""
     deployment = Deployment()
     for sentinel in deployment.sentinels:
         sentinel.promotion_s = seconds
@@ -75,7 +73,10 @@ def test_a_fence_takes_over_when_the_pause_runs_out() -> None:
 
 @pytest.mark.parametrize("max_lag", ["10", "0"])
 def test_the_fence_is_lifted_when_the_old_master_is_a_replica(max_lag: str) -> None:
-    """With min-replicas-max-lag 0 min-replicas-to-write does nothing: both are set, and put back."""
+    """Both settings are restored.
+
+    With min-replicas-max-lag 0, min-replicas-to-write has no effect, so both are set.
+    """
     deployment = slow(4.5)
     before = {**deployment.master.config, "min-replicas-to-write": "1", "min-replicas-max-lag": max_lag}
     deployment.master.config = dict(before)
@@ -111,8 +112,9 @@ def test_the_connection_to_the_old_master_breaks_once() -> None:
 @pytest.mark.parametrize("seconds", [0.1, 0.2, 0.3, 0.4, 0.6, 1.0, 2.0, 3.0])
 @pytest.mark.parametrize("mode", ["pause", "fence"])
 def test_the_old_master_cannot_be_reached_for_a_moment_after_the_promotion(mode: str, seconds: float) -> None:
-    """By us: its clients and the Sentinels reach it. A node that still says role:master is never
-    let go.
+    """Only this host cannot reach it: its clients and the Sentinels can.
+
+    A node that still says role:master is never released.
     """
     deployment = Deployment()
     handover = deployment.surveyed(mode=mode)
@@ -173,7 +175,7 @@ def test_a_dead_sentinel_does_not_keep_the_clients_waiting() -> None:
 
 
 def test_the_leader_dies_after_the_promotion() -> None:
-    """The old master is a replica by then: the other Sentinels have nothing to turn back."""
+    """The old master is a replica by then, so the other Sentinels do not revert the promotion."""
     deployment = Deployment()
 
     def die() -> None:
@@ -196,7 +198,7 @@ def test_restoring_goes_on_after_a_refusal() -> None:
 
 
 def test_the_leader_dies_before_the_promotion() -> None:
-    """It never heard of the failover: the old master gets its writes back at once."""
+    """The leader never received the command: the old master is released at once."""
     deployment = Deployment()
 
     def die() -> None:
@@ -211,7 +213,7 @@ def test_the_leader_dies_before_the_promotion() -> None:
 
 
 def test_a_promotion_that_neither_comes_nor_is_given_up() -> None:
-    """It may still come: the old master stays fenced, and that is said."""
+    """The promotion may still come: the old master stays fenced, and the error says so."""
     deployment = slow(10000, hangs=True)
     with pytest.raises(OperationFailed, match=f"{MASTER} is fenced and refuses writes"):
         deployment.hand_over()
@@ -222,7 +224,7 @@ def test_a_promotion_that_neither_comes_nor_is_given_up() -> None:
 
 @pytest.mark.parametrize("reply", ["NOPERM this user has no permissions to run the 'replicaof' command", "ERR something"])
 def test_the_old_master_refuses_to_become_a_replica(reply: str) -> None:
-    """Sentinel demotes it after about ten seconds; until then it is fenced."""
+    """Sentinel demotes the node after about ten seconds, and the fence stays until then."""
     deployment = Deployment()
     handover = deployment.surveyed()
     deployment.master.refuses["REPLICAOF"] = repeat(reply)
@@ -252,7 +254,7 @@ def test_the_old_master_refuses_to_become_a_replica_and_the_fence_comes_at_the_s
 
 @pytest.mark.parametrize("accident", ["connection_lost", "refused once", "refused always"])
 def test_the_fence_that_takes_over_from_the_pause_comes_at_the_second_try(accident: str) -> None:
-    """And if it never comes, the pause has been as long as it could be: what is lost then is said."""
+    """If the fence never comes, the pause has lasted as long as possible."""
     deployment = slow(4.5)
     handover = deployment.surveyed()
     if accident == "connection_lost":
@@ -287,7 +289,7 @@ def test_nobody_makes_the_old_master_a_replica() -> None:
 @pytest.mark.parametrize("reply", ["NOPERM this user has no permissions to run the command", "ERR something"])
 @pytest.mark.parametrize("command", ["CLIENT KILL", "CLIENT KILL TYPE pubsub", "CLIENT UNPAUSE"])
 def test_a_step_of_the_release_is_refused(command: str, reply: str) -> None:
-    """The others are made all the same."""
+    """The other steps are done all the same."""
     deployment = Deployment()
     handover = deployment.surveyed()
     deployment.master.refuses[command] = repeat(reply)
@@ -312,12 +314,13 @@ def test_the_old_master_dies_before_the_promotion() -> None:
 @pytest.mark.parametrize(
     ("node", "command", "promotion_s"),
     [
-        (MASTER, "CONFIG SET", 0.19),  # not 4.5: without the fence that pause ends before the promotion, and nobody can help it
+        # not 4.5 s: without a fence the pause ends before that promotion, whatever we do
+        (MASTER, "CONFIG SET", 0.19),
         *(
             (node, command, promotion_s)
             for promotion_s in (0.19, 4.5)
             for node, command in (
-                (TARGET, "ROLE"),
+                (TARGET, "INFO replication"),
                 (MASTER, "REPLICAOF"),
                 (MASTER, "CLIENT KILL"),
                 (SENTINELS[0], "SENTINEL MASTER"),
@@ -327,8 +330,9 @@ def test_the_old_master_dies_before_the_promotion() -> None:
     ],
 )
 def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, command: str, promotion_s: float) -> None:
-    """A password that is changed just then is the same. Whoever cannot see what happens keeps the
-    writes stopped.
+    """Writes stay stopped while this host cannot see the outcome.
+
+    A password that changes at that moment has the same effect.
     """
     deployment = slow(promotion_s)
     handover = deployment.surveyed()
@@ -344,9 +348,7 @@ def test_a_right_that_is_taken_away_after_the_point_of_no_return(node: str, comm
 
 @pytest.mark.parametrize("accepted_for_s", [1.9, 2.1, 2.3, 2.5, 2.7])
 def test_sentinels_that_hang_do_not_keep_the_promotion_from_being_seen(accepted_for_s: float) -> None:
-    """As long as no fence stands: waiting for their answers must not take longer than the pause
-    lasts.
-    """
+    """Without a fence, no wait for Sentinels may outlast the pause."""
     deployment = slow(accepted_for_s + 0.3)
     handover = deployment.surveyed()
 
@@ -366,9 +368,9 @@ def test_sentinels_that_hang_do_not_keep_the_promotion_from_being_seen(accepted_
 
 
 def test_a_right_is_missing_to_see_the_promotion() -> None:
-    """Either it is refused before the pause, or it ends without a loss."""
+    """The handover is refused before the pause, or ends without a loss."""
     deployment = Deployment()
-    deployment.target.refuses["ROLE"] = repeat("NOPERM this user has no permissions to run the 'role' command")
+    deployment.target.refuses["INFO replication"] = repeat("NOPERM this user has no permissions to run the 'info' command")
     with contextlib.suppress(AccessDenied, PreconditionFailed, OperationFailed):
         deployment.hand_over()
     deployment.clock.pass_s(20)
@@ -396,7 +398,7 @@ def test_the_connection_breaks_when_the_fence_is_lifted() -> None:
 
 
 def test_the_answer_to_the_fence_is_lost() -> None:
-    """It is set: the values to restore are those before the first try."""
+    """The fence is set: the values to restore are those before the first try."""
     deployment = slow(4.5)
     deployment.master.loses_answers.add("CONFIG SET min-replicas-to-write")
     deployment.hand_over()
@@ -405,7 +407,7 @@ def test_the_answer_to_the_fence_is_lost() -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "fence"])
 def test_another_replica_is_promoted(mode: str) -> None:
-    """It has all writes too: everybody is sent there, and the handover says that it failed."""
+    """The replica has all writes too: the handover completes there, and reports a failure."""
     deployment = slow(0.19)
     before = [dict(node.config) for node in deployment.nodes]
     for sentinel in deployment.sentinels:
@@ -420,7 +422,10 @@ def test_another_replica_is_promoted(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "fence"])
 def test_another_replica_is_promoted_by_a_sentinel_that_dies(mode: str) -> None:
-    """Nobody tells of that promotion: the old master is not let go of as if there had been none."""
+    """No Sentinel reports that promotion.
+
+    The old master must not be released as if no node had been promoted.
+    """
     deployment = slow(0.19)
     promote = deployment.replicas[1].promote
 
@@ -440,7 +445,7 @@ def test_another_replica_is_promoted_by_a_sentinel_that_dies(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
 def test_the_leading_sentinel_dies_after_the_promotion(mode: str) -> None:
-    """The others fail over once more, later, and must choose the same node."""
+    """The other Sentinels fail over again later, and must choose the same node."""
     deployment = Deployment()
     promote, rival = deployment.target.promote, deployment.replicas[1]
     kept_out_until_s = 0.0
@@ -468,8 +473,9 @@ def test_the_leading_sentinel_dies_after_the_promotion(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
 def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> None:
-    """Before the target's new priority was read a tie was won by its offset; the election reads the
-    others once more.
+    """The target's cached offset would win a tie, and lose it at the other replica's next INFO.
+
+    Sentinel asks for that INFO right before the election.
     """
     deployment = Deployment(version="6.2.14")
     for sentinel in deployment.sentinels:

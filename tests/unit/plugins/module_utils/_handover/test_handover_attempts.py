@@ -1,6 +1,4 @@
-"""What comes before SENTINEL FAILOVER is accepted can be taken back: then another attempt is made,
-or none.
-"""
+"""Attempts that are reverted before a Sentinel accepts SENTINEL FAILOVER, and what follows them."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ BEFORE = {MASTER: "master", TARGET: MASTER, OTHER: MASTER}
 
 
 def assert_untouched(deployment: Deployment) -> None:
-    """The master is what it was and takes writes, and nothing is left of the attempt."""
+    """The master is the same and accepts writes, and nothing is left of the attempt."""
     assert deployment.roles() == BEFORE
     assert deployment.master.takes_writes
     assert [node.config["replica-priority"] for node in deployment.nodes] == ["100"] * 3
@@ -125,7 +123,7 @@ def test_a_right_that_is_taken_away_before_the_point_of_no_return(node: str, com
 
 @pytest.mark.parametrize("command", ["CLIENT PAUSE", "MULTI", "EXEC", "INFO replication"])
 def test_a_step_that_is_refused_every_time(command: str) -> None:
-    """It is tried again, ever more seldom, until the time is up."""
+    """The step is retried at growing intervals until the deadline."""
     deployment = Deployment()
     handover = deployment.surveyed(wait_s=10)
     deployment.master.refuses[command] = repeat("ERR not now")
@@ -139,7 +137,8 @@ def test_a_step_that_is_refused_every_time(command: str) -> None:
 def test_a_step_that_is_refused_once(command: str) -> None:
     deployment = Deployment()
     handover = deployment.surveyed()
-    before = [""] if command == "INFO replication" else []  # the replication id is read before the first attempt
+    # the replication id is read before the first attempt
+    before = [""] if command == "INFO replication" else []
     deployment.master.refuses[command] = iter([*before, "ERR not now"])
     assert handover.run().attempts == 2
     assert (deployment.roles()[TARGET], deployment.lost_bytes) == ("master", 0)
@@ -215,7 +214,7 @@ def test_whatever_breaks_in_during_the_pause(accident: type[BaseException]) -> N
 
 
 def test_a_target_that_no_sentinel_would_promote() -> None:
-    """Every Sentinel flags it after the survey: there is no pause at all."""
+    """Every Sentinel flags the target after the survey: writes are never paused."""
     deployment = Deployment()
     handover = deployment.handover(wait_s=15)
     handover.survey()

@@ -1,5 +1,6 @@
-"""A connection that breaks, or a node that dies, at any command of a handover: no acknowledged
-write is lost.
+"""A broken connection or a dead node at any command of a handover.
+
+No acknowledged write is lost.
 """
 
 from __future__ import annotations
@@ -40,24 +41,26 @@ ways = pytest.mark.parametrize(("mode", "promotion_s", "begin"), HANDOVERS.value
 def built(mode: str, promotion_s: float) -> Deployment:
     deployment = Deployment(server="valkey", version="9.1.2") if mode == "coordinated" else Deployment()
     for sentinel in deployment.sentinels:
-        # so that a pause lasts for 1 s
+        # a pause lasts for 1 s then
         sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000
     return deployment
 
 
-def hand_over(occasion: Occasion | None, mode: str, promotion_s: float, moment_s: float = 0.0, note: UndoFile | None = None) -> Deployment:
-    """The deployment afterwards, however the handover ended."""
+def hand_over(
+    occasion: Occasion | None, mode: str, promotion_s: float, moment_s: float = 0.0, undo_file: UndoFile | None = None
+) -> Deployment:
+    """Return the deployment after a handover, however it ended."""
     deployment = built(mode, promotion_s)
     deployment.wire.plan(occasion)
     deployment.wire.moment_s = moment_s
     with contextlib.suppress(SentinelOpsError):
-        deployment.hand_over(wait_s=5, mode=mode, note=note)
+        deployment.hand_over(wait_s=5, mode=mode, undo_file=undo_file)
     deployment.clock.pass_s(AFTERWARDS_S)
     return deployment
 
 
 def decisive(mode: str, promotion_s: float, begin: str, accident: str) -> list[Occasion]:
-    """Where the handover is about to change something, or to do what it depends on."""
+    """Return the commands that change something, or on which a decision depends."""
     wire = hand_over(None, mode, promotion_s).wire
     changing = {occasion.position for occasion in wire.occasions(begin, after=accident)}
     occasions = wire.occasions(begin, accident)
@@ -65,8 +68,9 @@ def decisive(mode: str, promotion_s: float, begin: str, accident: str) -> list[O
 
 
 def assert_clean(deployment: Deployment, mode: str, occasion: Occasion) -> None:
-    """One master, which the others follow and which takes writes; nothing is lost, and all settings
-    are as before.
+    """No write is lost, and all settings are restored.
+
+    There is one master, which accepts writes and which all others follow.
     """
     (master,) = [node for node in deployment.nodes if node.role == "master"]
     assert [node for node in deployment.nodes if node.master not in (None, master)] == [], occasion
@@ -78,7 +82,7 @@ def assert_clean(deployment: Deployment, mode: str, occasion: Occasion) -> None:
 
 @ways
 def test_the_connection_breaks(mode: str, promotion_s: float, begin: str) -> None:
-    """``before`` or ``after`` the command has run; whether it has, nobody can tell."""
+    """The accident comes ``before`` or ``after`` the command: the sender cannot tell which."""
     occasions = hand_over(None, mode, promotion_s).wire.occasions(begin, "before", "after")
     assert len(occasions) > 50
     fences = [occasion for occasion in occasions if f"CONFIG SET min-replicas-to-write {FENCE}" in occasion.command]
@@ -112,23 +116,24 @@ def test_a_node_dies(mode: str, promotion_s: float, begin: str) -> None:
 
 @ways
 def test_a_server_freezes(mode: str, promotion_s: float, begin: str) -> None:
-    """It says nothing for a moment, and does afterwards what it was told meanwhile."""
+    """The server hangs for a moment, and then runs the commands that it received meanwhile."""
     for occasion in decisive(mode, promotion_s, begin, "freezes"):
         assert_clean(hand_over(occasion, mode, promotion_s, moment_s=0.7), mode, occasion)
 
 
 @ways
 def test_a_server_is_out_of_reach(mode: str, promotion_s: float, begin: str, tmp_path: Path) -> None:
-    """For us alone, and in mode pause not until the pause ends. What could not be put back then is
-    put back by the next one.
+    """Only this host cannot reach the server, in mode pause for less than the pause.
+
+    The next handover restores what could not be restored then.
     """
-    note = UndoFile(str(tmp_path), "mymaster")
+    undo_file = UndoFile(str(tmp_path), "mymaster")
     for occasion in decisive(mode, promotion_s, begin, "is out of reach"):
-        deployment = hand_over(occasion, mode, promotion_s, 0.5 if mode == "pause" else 1.4, note)
+        deployment = hand_over(occasion, mode, promotion_s, 0.5 if mode == "pause" else 1.4, undo_file)
         assert deployment.lost_bytes == 0, occasion
         (master,) = [node for node in deployment.nodes if node.role == "master"]
-        handover = deployment.handover(str(master.address), note=note, mode=mode)
+        handover = deployment.handover(str(master.address), undo_file=undo_file, mode=mode)
         if not handover.survey() or handover.leftovers:
             handover.run()
         assert_clean(deployment, mode, occasion)
-        note.erase()
+        undo_file.erase()

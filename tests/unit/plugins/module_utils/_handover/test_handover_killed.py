@@ -1,5 +1,6 @@
-"""The process that hands over is killed at any command: its standby finishes the handover, or takes
-it back.
+"""The process of the handover is killed at any command.
+
+Its standby finishes the handover, or reverts it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
-from ansible_collections.sentinelops.redis.tests.unit.support.standby import Note, Standby, killed
+from ansible_collections.sentinelops.redis.tests.unit.support.standby import ProcessUndoFile, Standby, killed
 
 Build = Callable[[], Deployment]
 
 
 def built(promotion_s: float = 0.19, max_lag: str = "10", modern: bool = False, **of_the_sentinels: Any) -> Build:
-    """Builds deployments in which everything that a handover may change is changed by it."""
+    """Return a function that builds deployments on which a handover overrides every setting."""
 
     def build() -> Deployment:
         deployment = Deployment(replicas=3, server="valkey", version="9.1.2") if modern else Deployment()
@@ -51,20 +52,21 @@ OTHERS: dict[str, tuple[str, Build]] = {
 
 
 def killed_at(occasion: Occasion | None, mode: str, build: Build, folder: Path | None = None) -> Deployment:
-    """The deployment after a handover whose process was killed, and its standby."""
+    """Return the deployment after the death of a handover's process, and the end of its standby."""
     deployment = build()
     deployment.wire.plan(occasion)
-    standby, note = Standby(deployment.wire), Note(str(folder), deployment.wire) if folder else None
-    killed(deployment, standby, note, mode=mode, wait_s=5)
+    standby, undo_file = Standby(deployment.wire), ProcessUndoFile(str(folder), deployment.wire) if folder else None
+    killed(deployment, standby, undo_file, mode=mode, wait_s=5)
     standby.awake()
-    if note:
-        note.release()
+    if undo_file:
+        undo_file.release()
     return deployment
 
 
 def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> None:
-    """Nothing is lost, and nothing is left: one master, which the others follow, no failover, and
-    all settings as before.
+    """No write is lost, and nothing is left.
+
+    There is one master, which the others follow, no failover, and all settings are restored.
     """
     (master,) = [node for node in deployment.nodes if node.role == "master"]
     assert [node for node in deployment.nodes if node.master not in (None, master)] == [], occasion
@@ -76,7 +78,8 @@ def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> No
 
 @pytest.mark.parametrize(("mode", "build"), MODES.values(), ids=MODES)
 def test_killed_at_any_command(mode: str, build: Build) -> None:
-    occasions = killed_at(None, mode, build).wire.occasions("INFO server", "killed", "killed after")  # the first after the survey
+    # INFO server is the first command after the survey
+    occasions = killed_at(None, mode, build).wire.occasions("INFO server", "killed", "killed after")
     assert len(occasions) > 40
     for occasion in occasions:
         deployment = killed_at(occasion, mode, build)
@@ -104,7 +107,7 @@ def test_killed_at_any_command_of_the_survey() -> None:
 
 @pytest.mark.parametrize("name", ["promoted at once", "given up", "mode fence", "mode fence, given up"])
 def test_no_note_is_left_where_everything_is_as_before(name: str, tmp_path: Path) -> None:
-    """It would take what an operator sets much later for something that a handover has left."""
+    """A later run would take an operator's setting for an override of this handover."""
     mode, build = MODES[name]
     occasions = killed_at(None, mode, build, tmp_path).wire.occasions("CONFIG SET replica-priority 1", after="killed after")
     assert list(tmp_path.iterdir()) == [], "nobody was killed"
@@ -125,7 +128,7 @@ def test_what_is_written_down_comes_before_what_is_done() -> None:
     handover.survey()
     handover.run()
     assert seen == ["steering", "pausing", "failing over"]
-    assert [note["phase"] for note in standby.notes] == ["steering", "pausing", "failing over", "settling"]
+    assert [noted["phase"] for noted in standby.notes] == ["steering", "pausing", "failing over", "settling"]
     assert standby.notes[2]["leader"] == handover.result.leader
     assert standby.dismissed
 

@@ -1,6 +1,4 @@
-"""The ways to keep the old master from accepting writes, and what is special about each; see
-test_handover for the rest.
-"""
+"""The modes, which stop the old master's writes in different ways; see also test_handover."""
 
 from __future__ import annotations
 
@@ -31,7 +29,6 @@ def valkey(**of_the_sentinels: Any) -> Deployment:
 
 
 # -- fence
-# ------------------------------------------------------------------------------------------------------------
 
 
 @every_version
@@ -150,7 +147,6 @@ def test_a_fence_has_no_time_limit(promotion_s: float) -> None:
 
 
 # -- auto
-# -------------------------------------------------------------------------------------------------------------
 
 
 @every_version
@@ -166,7 +162,7 @@ def test_auto_takes_what_there_is(servers: dict[str, Any]) -> None:
 
 
 def test_auto_looks_at_the_master_and_not_at_the_others() -> None:
-    """In the middle of an upgrade the old version is the one that has to stop writes."""
+    """In the middle of an upgrade the node with the old version has to stop the writes."""
     deployment = Deployment(version="6.0.16", has_debug=False)
     for node in deployment.replicas:
         node.version = "7.0.15"
@@ -191,7 +187,6 @@ def test_what_can_be_lost_is_said() -> None:
 
 
 # -- coordinated
-# ------------------------------------------------------------------------------------------------------
 
 
 def test_the_servers_coordinate_it() -> None:

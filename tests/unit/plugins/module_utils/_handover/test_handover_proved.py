@@ -1,4 +1,4 @@
-"""Handovers in which all processes of ours die, stall or are cut off, or a node is not what it says."""
+"""Handovers whose processes all die, stall or are cut off, or with a node that is an impostor."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._handover.leader
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import read_shard
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
-from ansible_collections.sentinelops.redis.tests.unit.support.standby import Note, Standby, killed
+from ansible_collections.sentinelops.redis.tests.unit.support.standby import ProcessUndoFile, Standby, killed
 
 AFTERWARDS = {MASTER: TARGET, TARGET: "master", OTHER: TARGET}
 BEFORE = {MASTER: "master", TARGET: MASTER, OTHER: MASTER}
 
 
 def position(event: str, **request: object) -> int:
-    """The number of the command that comes after an event, in a handover that goes well."""
+    """Return the number of the first command with this text in a handover without accidents."""
     deployment = Deployment()
     deployment.hand_over(**request)
     return next(number for number, command in enumerate(deployment.wire.tried) if event in command)
 
 
 def start_empty(node: DataNode) -> None:
-    """It boots with no data and no replicaof, and takes writes."""
+    """Boot the node with no data and no replicaof: it is a master that accepts writes."""
     node.master, node.replid, node.replid2, node.second_offset, node.offset = None, f"new-{node.name}", "0" * 40, -1, 0.0
 
 
 # -- the dead man's fence
-# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("again", [TARGET, MASTER], ids=["the same target", "back"])
@@ -39,15 +38,15 @@ def test_everything_dies_after_the_accepted_failover(tmp_path: Path, again: str)
     deployment = Deployment()
     before = deployment.settings()
     deployment.wire.accidents[position("SENTINEL FAILOVER mymaster")] = "killed after"
-    note = Note(str(tmp_path), deployment.wire)
-    killed(deployment, note=note)  # no standby
+    undo_file = ProcessUndoFile(str(tmp_path), deployment.wire)
+    killed(deployment, undo_file=undo_file)  # no standby
     deployment.wire.sender_is_dead = False
-    note.release()
+    undo_file.release()
     deployment.clock.pass_s(20)
     assert deployment.roles() == AFTERWARDS, "Sentinel has demoted it after 11 s"
     assert deployment.lost_bytes == 0
     assert deployment.master.config["min-replicas-max-lag"] == "1000000010"
-    handover = deployment.handover(again, note=Note(str(tmp_path), deployment.wire))
+    handover = deployment.handover(again, undo_file=ProcessUndoFile(str(tmp_path), deployment.wire))
     handover.survey()
     handover.run()
     assert deployment.settings() == before
@@ -55,7 +54,7 @@ def test_everything_dies_after_the_accepted_failover(tmp_path: Path, again: str)
 
 
 def test_a_later_run_on_another_host_reads_what_was_set_before() -> None:
-    """Without the undo file: from the fence itself."""
+    """Without the undo file, the fence itself encodes the original values."""
     deployment = Deployment()
     deployment.master.config.update({"min-replicas-to-write": "1", "min-replicas-max-lag": "30"})
     deployment.wire.accidents[position("SENTINEL FAILOVER mymaster")] = "killed after"
@@ -102,7 +101,10 @@ def test_only_the_way_to_the_old_master_is_cut(seconds: float) -> None:
 
 
 def test_the_way_to_the_old_master_is_cut_for_longer() -> None:
-    """Sentinel demotes it after 11 s. What is left on it is named, and the next run restores it."""
+    """Sentinel demotes the old master after 11 s.
+
+    A warning names what is left on that node, and the next run restores it.
+    """
     deployment = Deployment()
     before = deployment.settings()
     handover = deployment.surveyed()
@@ -150,7 +152,6 @@ def test_settings_that_the_fence_cannot_say() -> None:
 
 
 # -- who was promoted
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_the_target_hangs_and_another_replica_boots_as_an_empty_master() -> None:
@@ -192,7 +193,10 @@ def test_the_target_comes_back_as_another_node(kind: str) -> None:
 
 
 def test_a_target_that_does_not_let_us_in_is_vouched_for_by_a_replica() -> None:
-    """Sentinel has reconfigured the other replica, which continued from the old master's stream."""
+    """The other replica proves the promotion.
+
+    Sentinel has reconfigured that replica, which continued the old master's stream.
+    """
     deployment = Deployment()
     handover = deployment.surveyed()
     for sentinel in deployment.sentinels:
@@ -204,7 +208,6 @@ def test_a_target_that_does_not_let_us_in_is_vouched_for_by_a_replica() -> None:
 
 
 # -- another failover
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_another_failover_during_the_steering_makes_the_target_the_master() -> None:
@@ -220,11 +223,10 @@ def test_another_failover_during_the_steering_makes_the_target_the_master() -> N
     assert (result.foreign, result.new_master, deployment.roles()) == (True, TARGET, AFTERWARDS)
     assert result.loss == "unknown"
     assert result.diverged_bytes is not None
-    assert "another failover than this one has made" in result.warnings[-1]
+    assert "a failover that this run did not start has made" in result.warnings[-1]
 
 
 # -- the proof of each handover
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_an_ordinary_handover_is_proved() -> None:
@@ -233,7 +235,7 @@ def test_an_ordinary_handover_is_proved() -> None:
 
 
 def test_writes_that_got_through_the_pause_are_a_failure() -> None:
-    """A clock that jumps ends the pause; and the fence is lifted by somebody."""
+    """A clock that jumps ends the pause, and somebody lifts the fence."""
     deployment = Deployment()
     handover = deployment.surveyed()
 
@@ -273,17 +275,16 @@ def test_a_leader_that_names_another_master_by_now() -> None:
 
 
 # -- who leads
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_the_leader_is_on_a_host_without_a_replica() -> None:
-    """The old master's own host is fine: hosts .2 and .3 have the replicas."""
+    """The old master's host qualifies: hosts .2 and .3 have the replicas."""
     assert Deployment().hand_over().leader == SENTINELS[0]
 
 
 @pytest.mark.parametrize(("clients", "leader"), [((3, 9, 9), 2), ((9, 3, 9), 1), ((9, 9, 3), 2), ((9, 9, 9), 2)])
 def test_else_it_has_the_fewest_clients_or_is_the_last(clients: tuple[int, ...], leader: int) -> None:
-    """Each Sentinel but the first is beside a replica here; the first is on a host of its own, and cannot lead."""
+    """Sentinels 1 and 2 are beside a replica; Sentinel 0 is not, and cannot lead."""
     deployment = Deployment()
     for sentinel, number in zip(deployment.sentinels, clients, strict=True):
         sentinel.connected_clients = number
@@ -305,7 +306,6 @@ def test_a_leader_that_is_no_sentinel() -> None:
 
 
 # -- clients that stay behind
-# ----------------------------------------------------------------------------------------------------
 
 
 def test_clients_are_disconnected_again_and_again_once_the_leader_has_switched() -> None:
@@ -320,7 +320,6 @@ def test_clients_are_disconnected_again_and_again_once_the_leader_has_switched()
 
 
 # -- slow answers
-# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("slow", [MASTER, TARGET, SENTINELS[1]])

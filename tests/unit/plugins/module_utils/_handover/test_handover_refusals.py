@@ -1,5 +1,6 @@
-"""What a handover refuses to begin with, and what it waits for: not one command that changes
-anything is sent.
+"""The problems that exclude a handover, and those that it waits for.
+
+No command that changes anything is sent.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ def test_a_node_that_the_sentinels_do_not_know() -> None:
 
 
 def test_a_master_with_priority_zero_that_is_to_be_master() -> None:
-    """There is nothing to do: that it would not be promoted again does not matter."""
+    """There is nothing to do, so the priority does not matter."""
     deployment = Deployment()
     deployment.master.config["replica-priority"] = "0"
     assert deployment.handover(MASTER).survey()

@@ -16,7 +16,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[list[object]]:
-    """The handlers as they are outside of a critical section; put back whatever the test leaves."""
+    """Yield the handlers outside of a critical section; restore them after the test."""
     before = [signal.signal(signal.SIGINT, signal.default_int_handler), *(signal.getsignal(number) for number in SIGNALS[1:])]
     yield [signal.getsignal(number) for number in SIGNALS]
     for number, handler in zip(SIGNALS, before, strict=True):

@@ -1,6 +1,4 @@
-"""What a handover has left of which everything died: recognised, finished and put back by the next
-one.
-"""
+"""The remains of a handover whose processes died: the next handover finishes and restores them."""
 
 from __future__ import annotations
 
@@ -19,21 +17,21 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard 
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import SETTINGS, DataNode
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
-from ansible_collections.sentinelops.redis.tests.unit.support.standby import Note, Standby, killed
+from ansible_collections.sentinelops.redis.tests.unit.support.standby import ProcessUndoFile, Standby, killed
 
 PRIORITY = SettingOverride("node", TARGET, "replica-priority", 100, 1)
 TIMEOUT = SettingOverride("sentinel", SENTINELS[1], "failover-timeout", 60000, 5000)
 
 
 def fence(node: DataNode, to_write: int = 0, max_lag: int = 10) -> None:
-    """As a handover sets it, and Sentinel has the node save it."""
+    """Set the explicit fence as a handover does, and save it as Sentinel has a node do."""
     node.config["min-replicas-to-write"] = str(fence_for(to_write, max_lag))
     node.config["min-replicas-max-lag"] = str(max_lag or 10)
     node.saved_config = dict(node.config)
 
 
 def failed_over(demoted: bool) -> Deployment:
-    """Sentinel has made the target the master; the old master, fenced, knows of it or not."""
+    """Return a deployment after a failover; the old master is fenced, and demoted or not."""
     deployment = Deployment()
     fence(deployment.master)
     deployment.target.offset = deployment.master.offset
@@ -48,16 +46,13 @@ def failed_over(demoted: bool) -> Deployment:
 
 
 def assert_recovered(deployment: Deployment, master: str = MASTER) -> None:
-    """This one is the master, the others follow it, everything is as usual, and nothing was lost on
-    the way.
-    """
+    """All nodes follow this master, all settings are restored, and no write was lost."""
     assert deployment.roles() == {str(node.address): "master" if str(node.address) == master else master for node in deployment.nodes}
     assert deployment.settings() == Deployment().settings()
     assert deployment.lost_bytes == 0
 
 
 # -- a fence
-# ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("index", [0, 1, 2], ids=["the master", "the target", "another replica"])
@@ -71,7 +66,7 @@ def test_a_fence_is_lifted_also_if_nothing_else_is_to_be_done(index: int) -> Non
     assert deployment.wire.changing() == [], "it is only recognised"
     outcome = handover.run()
     assert outcome.changed
-    assert outcome.recovered == [f"the fence of an earlier handover on {node.address} was lifted, min-replicas-to-write is 0 again"]
+    assert outcome.recovered == [f"the fence of an earlier handover on {node.address} was lifted: min-replicas-to-write is 0 again"]
     assert_recovered(deployment)
 
 
@@ -105,8 +100,8 @@ def test_an_old_master_that_is_fenced_follows_the_new_one_before_its_fence_is_li
     handover = deployment.handover(TARGET)
     assert handover.survey()
     outcome = handover.run()
-    demotion = f"{MASTER} follows {TARGET}: an earlier handover had not come to that"
-    proof = "; loss: none, the old master had not a byte of the stream that the new master lacks"
+    demotion = f"{MASTER} follows {TARGET} now, as an earlier handover intended"
+    proof = "; loss: none, the old master had no byte of the stream that the new master lacks"
     assert outcome.recovered[:-1] == [demotion + proof] * (not demoted)
     begins = deployment.wire.begins
     assert len(begins(MASTER, "REPLICAOF 10.0.0.2 6379")) == (not demoted)
@@ -114,7 +109,7 @@ def test_an_old_master_that_is_fenced_follows_the_new_one_before_its_fence_is_li
     assert_recovered(deployment, TARGET)
 
 
-def test_a_hush_that_nobody_has_noted_is_ended() -> None:
+def test_a_ping_delay_without_an_undo_file_is_ended() -> None:
     deployment = Deployment()
     deployment.master.config["repl-ping-replica-period"] = "1000030"
     handover = deployment.handover(MASTER)
@@ -124,7 +119,7 @@ def test_a_hush_that_nobody_has_noted_is_ended() -> None:
 
 
 def test_an_old_master_that_is_fenced_can_be_master_again() -> None:
-    """The role goes there by a handover of its own."""
+    """A handover of its own moves the role back."""
     deployment = failed_over(demoted=False)
     outcome = deployment.hand_over(MASTER)
     assert (outcome.old_master, outcome.new_master) == (TARGET, MASTER)
@@ -132,7 +127,7 @@ def test_an_old_master_that_is_fenced_can_be_master_again() -> None:
 
 
 def test_it_is_certain_only_after_a_while() -> None:
-    """Another host's handover may be at work: a fence that comes and goes is its own."""
+    """A handover from another host may be in progress: then the fence is its own."""
     deployment = Deployment()
     fence(deployment.master)
     handover = deployment.handover(MASTER)
@@ -145,7 +140,10 @@ def test_it_is_certain_only_after_a_while() -> None:
 
 @pytest.mark.parametrize("mode", ["pause", "fence"])
 def test_a_fence_that_comes_while_something_else_is_waited_for(mode: str) -> None:
-    """Another host hands over just now. Its fence must not be taken for what was there before."""
+    """A handover from another host begins meanwhile.
+
+    Its fence must not be taken for the original setting.
+    """
     deployment = Deployment()
     deployment.sentinels[1].tilt = True
     deployment.clock.at(2.6, lambda: fence(deployment.master))
@@ -176,7 +174,7 @@ def test_a_failover_in_progress_is_waited_for() -> None:
 
 
 def test_a_failover_in_progress_that_another_handover_finishes() -> None:
-    """Its fence is gone by the time at which one is certain: there is nothing to mend any more."""
+    """The other handover lifts its fence before this run is certain: nothing is left."""
     deployment = Deployment()
     fence(deployment.master)
     handover = deployment.handover(MASTER)
@@ -236,7 +234,7 @@ def test_a_doubt_that_passes(seconds: float) -> None:
 
 
 def test_doubts_that_come_and_go() -> None:
-    """Three quiet seconds on end are waited for."""
+    """The roles must be certain for three seconds without a break."""
     deployment = Deployment()
     fence(deployment.master)
     for second in range(10):
@@ -283,7 +281,7 @@ def test_a_node_that_refuses_to_be_demoted_stays_fenced() -> None:
 
 
 def test_the_target_cannot_be_master() -> None:
-    """That is found out first: nothing is mended for a handover that is refused."""
+    """The target is judged first: nothing is restored for a handover that is refused."""
     deployment = Deployment()
     fence(deployment.master)
     deployment.target.config["replica-priority"] = "0"
@@ -292,21 +290,20 @@ def test_the_target_cannot_be_master() -> None:
     assert deployment.wire.changing() == []
 
 
-# -- what a note says
-# -------------------------------------------------------------------------------------------------
+# -- the undo file
 
 
-def noted(tmp_path: Path, *changes: SettingOverride) -> UndoFile:
-    note = UndoFile(str(tmp_path), "mymaster")
-    note.write(changes, HandoverState())
-    return note
+def undo_file_with(tmp_path: Path, *changes: SettingOverride) -> UndoFile:
+    undo_file = UndoFile(str(tmp_path), "mymaster")
+    undo_file.write(changes, HandoverState())
+    return undo_file
 
 
-def test_what_the_note_says_is_put_back(tmp_path: Path) -> None:
+def test_what_the_undo_file_says_is_restored(tmp_path: Path) -> None:
     deployment = Deployment()
     deployment.target.config["replica-priority"] = deployment.target.saved_config["replica-priority"] = "1"
     deployment.sentinels[1].failover_timeout_ms = 5000
-    handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY, TIMEOUT))
+    handover = deployment.handover(MASTER, undo_file=undo_file_with(tmp_path, PRIORITY, TIMEOUT))
     assert handover.survey()
     assert handover.leftovers.sentences() == [
         f"replica-priority of {TARGET} is 1 (was 100)",
@@ -326,7 +323,7 @@ def test_what_somebody_has_set_since_is_left_alone(tmp_path: Path) -> None:
     deployment = Deployment()
     deployment.target.config["replica-priority"] = "50"
     deployment.sentinels[1].failover_timeout_ms = 30000
-    handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY, TIMEOUT))
+    handover = deployment.handover(MASTER, undo_file=undo_file_with(tmp_path, PRIORITY, TIMEOUT))
     assert handover.survey()
     assert (handover.leftovers.fenced, handover.leftovers.overrides) == ((), ())
     handover.run()
@@ -336,14 +333,15 @@ def test_what_somebody_has_set_since_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_what_was_put_back_and_not_saved_is_saved(tmp_path: Path) -> None:
-    """Sentinel has had the node save what was steered, and the handover died before it had it saved
-    again.
+    """Sentinel had the node save the steered priority.
+
+    The handover died after it restored the priority, and before the node saved that.
     """
     deployment = Deployment()
     deployment.target.saved_config["replica-priority"] = "1"
-    handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY))
+    handover = deployment.handover(MASTER, undo_file=undo_file_with(tmp_path, PRIORITY))
     assert handover.survey()
-    assert handover.leftovers.sentences() == [f"what {TARGET} has saved may be a setting of that handover"]
+    assert handover.leftovers.sentences() == [f"the configuration file of {TARGET} may still have a setting of that handover"]
     assert handover.run().recovered == [f"{TARGET} saved its settings again"]
     assert_recovered(deployment)
     assert list(tmp_path.iterdir()) == []
@@ -351,19 +349,19 @@ def test_what_was_put_back_and_not_saved_is_saved(tmp_path: Path) -> None:
 
 def test_a_note_of_which_nothing_is_left_goes_with_the_next_handover(tmp_path: Path) -> None:
     deployment = Deployment()
-    outcome = deployment.hand_over(note=noted(tmp_path, TIMEOUT))
+    outcome = deployment.hand_over(undo_file=undo_file_with(tmp_path, TIMEOUT))
     assert outcome.recovered == []
     assert_recovered(deployment, TARGET)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_values_before_the_first_handover_are_those_that_count(tmp_path: Path) -> None:
-    """The second one must not take what the first one has left for what was before."""
+    """The second handover must not take overrides of the first one for original values."""
     deployment = Deployment()
     deployment.target.config["replica-priority"] = "1"
     deployment.sentinels[1].failover_timeout_ms = 5000
     deployment.read_again()
-    deployment.hand_over(note=noted(tmp_path, PRIORITY, TIMEOUT))
+    deployment.hand_over(undo_file=undo_file_with(tmp_path, PRIORITY, TIMEOUT))
     assert_recovered(deployment, TARGET)
 
 
@@ -371,7 +369,7 @@ def test_what_the_note_says_cannot_be_put_back(tmp_path: Path) -> None:
     deployment = Deployment()
     deployment.sentinels[1].failover_timeout_ms = 5000
     deployment.sentinels[1].refuses["SENTINEL SET"] = repeat("NOPERM no")
-    handover = deployment.handover(MASTER, note=noted(tmp_path, PRIORITY, TIMEOUT))
+    handover = deployment.handover(MASTER, undo_file=undo_file_with(tmp_path, PRIORITY, TIMEOUT))
     handover.survey()
     with pytest.raises(PreconditionFailed, match="could not be restored: not restored on"):
         handover.run()
@@ -380,10 +378,10 @@ def test_what_the_note_says_cannot_be_put_back(tmp_path: Path) -> None:
 
 def test_a_handover_writes_down_what_it_will_change(tmp_path: Path) -> None:
     deployment = Deployment()
-    note = UndoFile(str(tmp_path), "mymaster")
+    undo_file = UndoFile(str(tmp_path), "mymaster")
     seen: list[list[SettingOverride]] = []
-    deployment.target.before["CONFIG SET replica-priority 1"] = lambda: seen.append(note.left_behind()[0])
-    deployment.hand_over(note=note)
+    deployment.target.before["CONFIG SET replica-priority 1"] = lambda: seen.append(undo_file.left_behind()[0])
+    deployment.hand_over(undo_file=undo_file)
     ((*changes,),) = seen
     assert PRIORITY in changes
     assert SettingOverride("node", MASTER, "min-replicas-to-write", 0, 2147483647) in changes
@@ -396,7 +394,7 @@ def test_only_one_handover_at_a_time(tmp_path: Path) -> None:
     deployment = Deployment()
     first = UndoFile(str(tmp_path), "mymaster")
     first.take({"pid": 4711})
-    handover = deployment.handover(note=UndoFile(str(tmp_path), "mymaster"))
+    handover = deployment.handover(undo_file=UndoFile(str(tmp_path), "mymaster"))
     assert not handover.survey()
     with pytest.raises(PreconditionFailed, match="another handover of this master is under way"):
         handover.run()
@@ -404,26 +402,25 @@ def test_only_one_handover_at_a_time(tmp_path: Path) -> None:
 
 
 # -- everything is killed, and a later run finishes it
-# ----------------------------------------------------------------
 
 
 def dead_at(mode: str, tmp_path: Path, promotion_s: float, *occasions: Occasion) -> Deployment:
-    """The handover is dead after the first occasion, and its standby after the second one, or it
-    never awoke.
+    """Return the deployment some time after a handover died, and its standby.
 
-    Nobody looks after the deployment for a while, which takes its course.
+    The handover dies at the first accident, the standby at the second one; without a second
+    accident the standby never takes over.
     """
     deployment = Deployment()
     for occasion in occasions:
         deployment.wire.plan(occasion)
     for sentinel in deployment.sentinels:
         sentinel.promotion_s, sentinel.down_after_ms = promotion_s, 2000
-    note, standby = Note(str(tmp_path), deployment.wire), Standby(deployment.wire)
-    killed(deployment, standby, note, mode=mode)
+    undo_file, standby = ProcessUndoFile(str(tmp_path), deployment.wire), Standby(deployment.wire)
+    killed(deployment, standby, undo_file, mode=mode)
     if len(occasions) == 2:
         standby.awake()
     deployment.wire.sender_is_dead = False
-    note.release()
+    undo_file.release()
     deployment.clock.pass_s(15)
     return deployment
 
@@ -432,7 +429,7 @@ def assert_finished_by_the_next(deployment: Deployment, mode: str, target: str, 
     if mode == "fence":
         assert deployment.lost_bytes == 0, occasion
     lost = deployment.lost_bytes
-    handover = deployment.handover(target, note=UndoFile(str(tmp_path), "mymaster"), mode=mode)
+    handover = deployment.handover(target, undo_file=UndoFile(str(tmp_path), "mymaster"), mode=mode)
     if not handover.survey() or handover.leftovers:
         handover.run()
     assert deployment.roles() == {address: "master" if address == target else target for address in (MASTER, TARGET, OTHER)}, occasion
@@ -467,7 +464,7 @@ def test_the_next_handover_finishes_what_a_dead_one_and_its_standby_have_left(co
         assert_finished_by_the_next(deployment, "fence", TARGET, tmp_path, second)
 
 
-def test_of_looks_at_the_nodes_and_at_the_note() -> None:
+def test_of_looks_at_the_nodes_and_at_the_undo_file() -> None:
     deployment = Deployment()
     servers = deployment.servers()
     assert not Leftovers.of(servers, "mymaster", read_shard(servers, "mymaster"), [TIMEOUT])
@@ -479,16 +476,16 @@ def test_of_looks_at_the_nodes_and_at_the_note() -> None:
 
 
 def test_a_handover_whose_promotion_never_came_is_finished_by_the_next_one(tmp_path: Path) -> None:
-    """Its Sentinel hung, so that its settings could not be put back, and then forgot its failover."""
+    """Its Sentinel hung, so its settings could not be restored, and then lost its failover."""
     deployment = Deployment()
     for sentinel in deployment.sentinels:
         sentinel.hangs = True
     with pytest.raises(OperationFailed, match="is fenced and refuses writes"):
-        deployment.hand_over(note=UndoFile(str(tmp_path), "mymaster"))
+        deployment.hand_over(undo_file=UndoFile(str(tmp_path), "mymaster"))
     for sentinel in deployment.sentinels:
         sentinel.failover, sentinel.hangs = None, False
     deployment.clock.limit(100)
-    handover = deployment.handover(MASTER, note=UndoFile(str(tmp_path), "mymaster"))
+    handover = deployment.handover(MASTER, undo_file=UndoFile(str(tmp_path), "mymaster"))
     assert handover.survey()
     assert len(handover.run().recovered) == 4
     assert_recovered(deployment)

@@ -1,4 +1,4 @@
-"""Which mode is taken on which servers, and what is said of it."""
+"""The mode for each server version, and its warnings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def master(server: str, version: str) -> NodeInfo:
 
 
 def views(*versions: tuple[str, str]) -> tuple[SentinelView, ...]:
-    """What Sentinels of these servers and versions say."""
+    """Return the views of Sentinels of these servers and versions."""
     seen = read_shard(Deployment().servers(), "mymaster").views
     return tuple(dataclasses.replace(view, server=server, version=version) for view, (server, version) in zip(seen, versions, strict=False))
 

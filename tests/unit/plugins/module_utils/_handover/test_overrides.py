@@ -1,4 +1,4 @@
-"""Settings that are other than usual while a handover lasts, and the way back."""
+"""Settings that are overridden for the duration of a handover, and their restoration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IDS = [change.setting for change in ALL]
 
 
 def changed(*changes: SettingOverride) -> Deployment:
-    """A deployment in which these have been made."""
+    """Return a deployment in which these overrides are in place."""
     deployment = Deployment()
     servers = deployment.servers()
     for change in changes:
@@ -93,7 +93,6 @@ def test_a_server_that_is_gone_does_not_keep_the_others() -> None:
 
 
 # -- what is still changed
-# --------------------------------------------------------------------------------------------
 
 
 def test_what_is_still_changed() -> None:

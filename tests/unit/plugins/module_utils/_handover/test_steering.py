@@ -1,4 +1,4 @@
-"""Making Sentinel choose the wanted replica, and putting back what was changed for that."""
+"""Make Sentinel promote the target, and restore the overrides for that."""
 
 from __future__ import annotations
 

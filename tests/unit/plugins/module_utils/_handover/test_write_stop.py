@@ -1,6 +1,4 @@
-"""Stopping the writes on one node, by a pause and by a fence; the node is in memory and written to
-all the time.
-"""
+"""Stop the writes on one node in memory, to which clients write all the time."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.servers import Wir
 
 
 class Node(DataNode):
-    """A master with two replicas, and the clock that it lives by."""
+    """A master with two replicas, and its clock."""
 
     def __init__(self) -> None:
         super().__init__("10.0.0.1:6379", Wire(FakeClock()))
@@ -37,7 +35,7 @@ class Node(DataNode):
 
 
 def state_of(node: Node) -> NodeState:
-    """The node before anything was stopped."""
+    """Return the node's state before its writes are stopped."""
     return NodeState(
         address=str(node.address),
         info=node_info(parse_info(node.command("INFO"))),

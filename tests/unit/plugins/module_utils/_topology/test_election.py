@@ -1,4 +1,4 @@
-"""Which replica a Sentinel promotes, and when a failover is shortest."""
+"""The replica that a Sentinel promotes, and the shortest moment for a failover."""
 
 from __future__ import annotations
 
@@ -66,9 +66,7 @@ def test_eligible(changes: dict[str, Any], why: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_replica_of_which_nothing_is_known_yet_is_not_eligible(version: str) -> None:
-    """A Sentinel that has just started says info-refresh:0 of a replica that it never got an INFO
-    from.
-    """
+    """A Sentinel that has just started reports info-refresh:0 for a replica without INFO."""
     view = read_view(RecordedSentinel(recorded(version, "sentinel_restarted")["sentinel-3"]), "mymaster")
     hanging = view.replica(OTHER_REPLICA)
     assert hanging is not None
@@ -87,16 +85,16 @@ def test_a_replica_of_which_nothing_is_known_yet_is_not_eligible(version: str) -
         ([replica(A, priority=10), replica(B, priority=1)], False),
         ([replica(A, priority=100), replica(B, priority=0)], True),
         ([replica(A, priority=1, offset=1), replica(B, offset=1000)], True),
-        # ties: of offsets and run ids one cannot be sure
+        # ties: offsets and run ids are not certain
         ([replica(A, offset=1000), replica(B, offset=1)], False),
         ([replica(A, run_id="a"), replica(B, run_id="b")], False),
         ([replica(A, priority=1), replica(B), replica(C, priority=1)], False),
-        # one that is not eligible now may be when the election comes
+        # a replica that is not eligible now may be eligible at the election
         ([replica(A, priority=100), replica(B, priority=1, flags=("slave", "s_down"))], False),
     ],
 )
 def test_will_promote(replicas: list[ReplicaView], certain: bool) -> None:
-    """Only a priority that is lower than any other's (0 is none) makes the election certain."""
+    """Only a priority below every other one (0 never counts) makes the election certain."""
     seen = will_promote(replicas, A)
     assert (seen.address if seen else None) == (A if certain else None)
 
@@ -125,7 +123,7 @@ def test_to_outrank(replicas: list[ReplicaView], others: list[str]) -> None:
         (820, 10000, 0),
         (821, 10000, 9949),
         (9900, 10000, 870),
-        (12000, 10000, 770),  # the next INFO is due: any moment now
+        (12000, 10000, 770),  # the next INFO is due at any moment
         (830, 1000, 940),
         (1000, 1000, 770),
     ],

@@ -194,14 +194,14 @@ class SeveralMasters:
         return self._of[name]
 
     def set_timeout(self, timeout_ms: int) -> None:
-        """There is nothing to wait for."""
+        """Do nothing: replies are recorded."""
 
     def close(self) -> None:
-        """There is no connection."""
+        """Do nothing: there is no connection."""
 
 
 def _elsewhere(said: dict[str, Any], name: str, number: int) -> dict[str, Any]:
-    """The same shard under another name, on other ports, with other run ids."""
+    """Return the same shard under another name, on other ports, with other run ids."""
 
     def moved(fields: dict[str, str]) -> dict[str, str]:
         return {**fields, "port": str(int(fields["port"]) + 1000 * number), "runid": str(number) + fields["runid"][1:]}

@@ -1,4 +1,4 @@
-"""One shard as real servers describe it, and what speaks against a handover."""
+"""One shard as real servers describe it, and the problems that exclude a handover."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LAG = 1048576
 
 
 def servers_of(said: dict[str, Any], sentinels: tuple[str, ...] = SENTINELS) -> ShardServers:
-    """The servers of a recording; whoever is not in it cannot be reached."""
+    """Return the servers of a recording; no other server can be reached."""
     found: dict[str, Any] = {one["address"]: RecordedSentinel(one) for one in said["sentinels"].values()}
     found.update({one["address"]: RecordedNode(one) for one in said.get("nodes", {}).values()})
 
@@ -59,7 +59,7 @@ def healthy(version: str) -> Shard:
 
 
 def with_node(shard: Shard, address: str, info: dict[str, Any] | None = None, **changes: Any) -> Shard:
-    """The shard with one data node changed."""
+    """Return the shard with one data node changed."""
 
     def changed(node: NodeState) -> NodeState:
         if node.address != address:
@@ -185,7 +185,7 @@ def test_lag(behind: int, ready: bool) -> None:
 
 
 def test_the_name_of_a_master_instead_of_its_address() -> None:
-    """A replica follows localhost, the Sentinels know 127.0.0.1: the same node."""
+    """A replica follows localhost, the Sentinels know 127.0.0.1: both are the same node."""
     assert transient_problems(with_node(healthy("7.0.15"), REPLICA, {"master": "localhost:23100"}), REPLICA, LAG) == []
 
 
@@ -204,7 +204,7 @@ def test_the_name_by_which_the_sentinels_know_a_node(address: str, known: str) -
 
 
 def test_a_node_behind_another_address_is_known_by_its_run_id() -> None:
-    """The Sentinels know an announced address, the inventory has another one."""
+    """The Sentinels know an announced address, the inventory has another address."""
     said = recorded("7.0.15", "healthy")
     twin = next(one for one in said["nodes"].values() if one["address"] == REPLICA)
     servers = servers_of({**said, "nodes": {**said["nodes"], "twin": {**twin, "address": "10.9.9.9:6379"}}})
@@ -212,9 +212,7 @@ def test_a_node_behind_another_address_is_known_by_its_run_id() -> None:
 
 
 def with_another_name(said: dict[str, Any], name: str, other: str) -> dict[str, Any]:
-    """The recording, with one data node that answers behind another address too, by which the first
-    Sentinel knows it.
-    """
+    """Return the recording with a second address for one node, which the first Sentinel uses."""
     first, *others = copy.deepcopy(list(said["sentinels"].values()))
     (host, port), renamed = other.rsplit(":", 1), said["nodes"][name]["address"]
     for fields in (first["master"], *first["replicas"]):
@@ -229,9 +227,7 @@ def with_another_name(said: dict[str, Any], name: str, other: str) -> dict[str, 
 @pytest.mark.parametrize("other", ["localhost:23100", "10.9.9.9:6379", "a-name.invalid:23100"])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_two_names_of_a_master_are_one_node(version: str, other: str) -> None:
-    """One Sentinel has another name for it than the others; its own run id says that it is the
-    same.
-    """
+    """One Sentinel has another name for the node; the run id shows that both are one node."""
     shard = shard_of(with_another_name(recorded(version, "healthy"), "redis-1", other))
     assert len(shard.nodes) == 3
     assert {view.master.address for view in shard.views} == {shard.master}
@@ -253,7 +249,7 @@ def test_two_names_of_a_replica_are_one_node(version: str, other: str) -> None:
 
 
 def test_a_replica_follows_another_name_of_the_master() -> None:
-    """The one that the first Sentinel has for it."""
+    """The replica follows the name that the first Sentinel has."""
     shard = shard_of(with_another_name(recorded("7.0.15", "healthy"), "redis-1", "10.9.9.9:6379"))
     assert transient_problems(shard, REPLICA, LAG) == []
 

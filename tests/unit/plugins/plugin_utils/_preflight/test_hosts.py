@@ -54,11 +54,11 @@ def test_an_instance_that_cannot_be_surveyed(refused: dict[str, Any], check: str
 
 def test_a_right_that_is_missing_to_survey_it_is_told_once() -> None:
     refused = {"message": "INFO: NOPERM", "advice": "", "denied": True, "right": True}
-    deployment = with_node("redis-3", refused=refused, examined={"rights": {"+info": "NOPERM", "+role": "NOPERM"}})
+    deployment = with_node("redis-3", refused=refused, examined={"rights": {"+info": "NOPERM", "+ping": "NOPERM"}})
     deployment.node("redis-3").answers = False
     (found,) = [finding for finding in findings(deployment) if finding.node == "redis-3"]
-    assert "our user lacks the rights +info +role on the data node" in found.seen
-    assert "ACL SETUSER with +info +role" in found.do
+    assert "our user lacks the rights +info +ping on the data node" in found.seen
+    assert "ACL SETUSER with +info +ping" in found.do
 
 
 @pytest.mark.parametrize(
