@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources bench-handover soak-handover clean
+.PHONY: servers sources bench-handover soak-handover sweep-handover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,10 @@ bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=,
 
 soak-handover: .venv/test $(COLLECTION) servers ## hand the master role back and forth under load (N=1000, VERSION=)
 	$(BENCH)/soak.py $(if $(VERSION),--version $(VERSION)) $(if $(N),--count $(N))
+
+sweep-handover: .venv/test $(COLLECTION) servers ## let all of ours die, stall or be cut off at each event of a handover (EVENT=, KIND=, VERSION=, N=, RESULTS=file)
+	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/sweep/sweep.py $(if $(EVENT),--event "$(EVENT)") \
+		$(if $(KIND),--kind $(KIND)) $(if $(VERSION),--version $(VERSION)) $(if $(N),--count $(N)) $(if $(RESULTS),--results $(RESULTS))
 
 clean: ## remove all that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache
