@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources bench-handover soak-handover sweep-handover clean
+.PHONY: servers sources bench-handover soak-handover sweep-handover clients clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
@@ -92,6 +92,23 @@ soak-handover: .venv/test $(COLLECTION) servers ## move the master role back and
 sweep-handover: .venv/test $(COLLECTION) servers ## let all of ours die, stall or be cut off at each event of a handover (EVENT=, KIND=, VERSION=, N=, RESULTS=file)
 	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/sweep/sweep.py $(if $(EVENT),--event "$(EVENT)") \
 		$(if $(KIND),--kind $(KIND)) $(if $(VERSION),--version $(VERSION)) $(if $(N),--count $(N)) $(if $(RESULTS),--results $(RESULTS))
+
+CLIENTS_AT := .cache/clients
+PYTHON_CLIENTS := $(patsubst tests/clients/requirements-%.txt,$(CLIENTS_AT)/%/installed,$(wildcard tests/clients/requirements-*.txt))
+
+clients: .venv/test $(COLLECTION) servers $(PYTHON_CLIENTS) $(CLIENTS_AT)/node/installed ## real client libraries go through handovers (VERSION=, COUNT=6, CLIENTS=ioredis,*/watch, MODE=; TABLE=file; ALLOW_STUCK=1)
+	PYTHONPATH=.cache/collections:tests/support scripts/run python tests/clients/run.py $(if $(VERSION),--version $(VERSION)) \
+		$(if $(COUNT),--count $(COUNT)) $(if $(CLIENTS),--clients '$(CLIENTS)') $(if $(MODE),--mode $(MODE)) $(if $(TABLE),--table $(TABLE)) $(if $(ALLOW_STUCK),--allow-stuck)
+
+$(PYTHON_CLIENTS): $(CLIENTS_AT)/%/installed: tests/clients/requirements-%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --no-deps -r $<
+	$(@D)/bin/pip check
+	touch $@
+
+$(CLIENTS_AT)/node/installed: tests/clients/node/package.json tests/clients/node/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "no npm: the Node.js clients are left out"; else \
+		mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@; fi
 
 clean: ## remove all that the other targets made
 clean: ## remove everything that the other targets made

@@ -284,79 +284,17 @@ problems:
 
 from typing import Any
 
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._handover.handover import Handover, HandoverRequest
-from ..module_utils._handover.modes import MODES
+from ..module_utils._errors import SentinelOpsError
+from ..module_utils._handover.handover import Handover
+from ..module_utils._handover.options import SPEC, request_from, shard_from
 from ..module_utils._handover.undo_file import UndoFile
 from ..module_utils._host.standby import Standby
 from ..module_utils._module import run_module
-from ..module_utils._server.address import Address, is_run_id
-from ..module_utils._server.connection import connect
-from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
-from ..module_utils._topology.sentinel import master_name_of, sentinel_set
-from ..module_utils._topology.shard import ShardServers
 from ..module_utils._wait import Clock
-
-# a fence that is set for three seconds without a failover looks like the fence of a dead handover
-MAX_CATCH_UP_MS = 2000
-
-SPEC: dict[str, Any] = {
-    **CONNECTION_SPEC,
-    **NODE_LOGIN_SPEC,
-    "login_port": {"type": "int", "default": 26379},
-    "master_name": {"type": "str", "default": ""},
-    "target": {"type": "str", "required": True},
-    "mode": {"type": "str", "choices": ["auto", *MODES], "default": "pause"},
-    "journal_folder": {"type": "path", "default": "/var/lib/sentinelops-redis"},
-    "sentinels": {"type": "list", "elements": "str", "default": []},
-    "version": {"type": "str", "default": ""},
-    "leader": {"type": "str", "default": ""},
-    "align": {"type": "bool", "default": True},
-    "max_lag_bytes": {"type": "int", "default": 1048576},
-    "catch_up_ms": {"type": "int", "default": 300},
-    "disconnect_ms": {"type": "int", "default": 300},
-    "wait_s": {"type": "int", "default": 60},
-}
-
-
-def request_from(params: dict[str, Any], master_name: str) -> HandoverRequest:
-    if not 0 < params["catch_up_ms"] <= MAX_CATCH_UP_MS:
-        raise PreconditionFailed(
-            f"catch_up_ms is {params['catch_up_ms']}, and must be from 1 to {MAX_CATCH_UP_MS}: writes are stopped for that time",
-            state="Nothing was changed",
-        )
-    return HandoverRequest(
-        master_name=master_name,
-        target=_target(params),
-        mode=params["mode"],
-        align=params["align"],
-        wanted_version=params["version"],
-        max_lag_bytes=params["max_lag_bytes"],
-        wait_s=params["wait_s"],
-        catch_up_ms=params["catch_up_ms"],
-        leader=str(Address.parse(params["leader"])) if params["leader"] else "",
-        disconnect_ms=params["disconnect_ms"],
-    )
-
-
-def _target(params: dict[str, Any]) -> str:
-    text: str = params["target"]
-    return text if is_run_id(text) else str(Address.parse(text))
-
-
-def shard_from(params: dict[str, Any]) -> tuple[ShardServers, str]:
-    """Return the servers of the shard, and its master name."""
-    target = _target(params)
-    login, node_login = login_from(params), node_login_from(params)
-    first = connect(Address(params["login_host"], params["login_port"]), login)
-    name = params["master_name"] or master_name_of(first, target)
-    addresses = sentinel_set(params["sentinels"], first, name)
-    return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login)), name
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Make the target the master, restore the remains of an earlier handover, return the result."""
-    require_redis_py()
     try:
         servers, name = shard_from(params)
     except SentinelOpsError as error:

@@ -41,13 +41,13 @@ def choose_handover_host(sentinels: Sequence[Instance], nodes: Sequence[Instance
 
 
 def _places(instance: Instance) -> set[str]:
-    """Return what tells the machine of an instance: its inventory host, and its address if that is no loopback."""
+    """Return what identifies the machine of an instance: its inventory host and its address."""
     address = instance.host_address
     return {instance.host, *([] if not address or address.startswith("127.") or address in ("localhost", "::1") else [address])}
 
 
 def recovery_host(sentinels: Sequence[Instance], shard: str) -> str:
-    """Return the host with the undo file of an interrupted handover of a shard; empty if there is none."""
+    """Return the host that has the undo file of an interrupted handover; empty for none."""
     for sentinel in sentinels:
         examined: Mapping[str, object] = sentinel.record.get("examined") or {}
         for note in examined.get("notes") or ():  # type: ignore[attr-defined]

@@ -82,7 +82,8 @@ def _replica_findings(node: Instance, shard: ShardPlan, head: int, max_lag_bytes
 
 def _min_replicas_findings(master: Instance, nodes: Sequence[Instance]) -> Iterator[Finding]:
     to_write, max_lag = (int(master.record.get(name) or 0) for name in ("min_replicas_to_write", "min_replicas_max_lag"))
-    wanted, _max_lag = original_min_replicas(to_write, max_lag)  # a fence says itself what was set before
+    # a fence says itself what was set before
+    wanted, _max_lag = original_min_replicas(to_write, max_lag)
     # a replica that an earlier run stopped is started before another one is stopped
     linked = sum(1 for node in nodes if node is not master and (node.record.get("link_up") or node.record.get("stopped")))
     if wanted and linked - 1 < wanted:

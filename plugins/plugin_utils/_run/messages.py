@@ -181,7 +181,7 @@ def question(plan: Record, keys: Sequence[str], confirm: str, pause_s: int) -> d
 
 
 def hook_variables(plan: Record, name: str, keys: Sequence[str], key: str) -> dict[str, Any]:
-    """Return ``redis_upgrade_hook``, as docs/operating.md describes it; empty without such a step."""
+    """Return ``redis_upgrade_hook`` (see docs/operating.md); empty without such a step."""
     host, _slash, what = key.partition("/")
     positions = _positions(plan, keys)
     if not _positions(plan, [key]):

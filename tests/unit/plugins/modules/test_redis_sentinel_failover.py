@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.modules.redis_sentinel_failover import ensure, request_from
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.options import request_from
+from ansible_collections.sentinelops.redis.plugins.modules.redis_sentinel_failover import ensure
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import Listening, answers_of, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, RecordedSentinel, recorded

@@ -39,7 +39,7 @@ def run(body: str, file: Path) -> subprocess.CompletedProcess[str]:
 
 
 def taken_over(file: Path) -> str:
-    """What the standby wrote; empty if it does not within a moment."""
+    """Return what the standby wrote; empty if it wrote nothing within a moment."""
     deadline_s = time.monotonic() + 5
     while not file.exists() and time.monotonic() < deadline_s:
         time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""Which Sentinel leads the handovers of a shard, and where an interrupted one is finished."""
+"""The Sentinel that leads a shard's handovers, and the host that finishes an interrupted one."""
 
 from __future__ import annotations
 
