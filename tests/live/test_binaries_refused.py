@@ -104,7 +104,8 @@ def test_no_room(deployment: Deployment, folder: Path) -> None:
 def test_an_unreachable_url(deployment: Deployment) -> None:
     said = upgrade(deployment, **archive("http://127.0.0.1:9/redis.tar.gz", "0" * 64))
     assert (
-        f"http://127.0.0.1:9/redis.tar.gz cannot be downloaded: Request failed: <urlopen error [Errno 111] Connection refused>. {NOTHING}" in said
+        f"http://127.0.0.1:9/redis.tar.gz cannot be downloaded: Request failed: <urlopen error [Errno 111] Connection refused>. {NOTHING}"
+        in said
     )
     assert left_behind(deployment) == []
 
