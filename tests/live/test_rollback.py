@@ -61,9 +61,10 @@ def under_load(deployment: Deployment) -> Writers:
 # -- 6.2.9 to 6.2.14: the same data
 
 
-def test_nothing_to_go_back_to(patch: Deployment) -> None:
+@pytest.mark.parametrize("variables", [{}, {"redis_upgrade_version": "7.0.15", "redis_upgrade_rollback_from": WANTED}])
+def test_nothing_to_roll_back_to(patch: Deployment, variables: dict[str, Any]) -> None:
     before = patch.pids()
-    done = run(patch, "rollback")
+    done = run(patch, "rollback", **variables)
     assert done.returncode == 0, done.stdout
     assert "Nothing to do: no instance can be rolled back from 6.2.14, mymaster (master redis-1)" in done.stdout
     assert "changed=1" not in done.stdout

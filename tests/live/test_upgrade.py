@@ -31,7 +31,8 @@ def snapshot(deployment: Deployment) -> dict[str, Any]:
 
 def test_plan_and_check_mode_change_nothing(deployment: Deployment) -> None:
     before = snapshot(deployment)
-    for done in (run(deployment, "plan"), run(deployment, "upgrade", "--check")):
+    for words in (["plan"], ["upgrade", "--check"], ["upgrade", "--tags", "preflight"]):
+        done = run(deployment, *words)
         assert done.returncode == 0, done.stdout
         assert "(4/8) Sentinel  sentinel-1: 6.2.9 -> 6.2.14" in done.stdout
         assert "(8/8) fail back mymaster: redis-2 -> redis-1" in done.stdout
@@ -72,10 +73,9 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
     """One upgrade is interrupted at the beginning of each play, and in the middle of two plays."""
     moments = [
         "PLAY [(4/8)",
-        "Keep that this step has come to its end",
+        "Record that this step is complete",
         "PLAY [(5/8)",
-        # Two instances are left at that moment: the step that has begun is finished.
-        "Stop, put the new version in place, and start it",
+        "Stop, put the wanted version in place, and start it",  # where two are left: one that has begun is finished
         "PLAY [(6/8)",
         "PLAY [(7/8)",
         "PLAY [(8/8)",
