@@ -126,5 +126,12 @@ def test_whether_a_write_was_lost(offset: int, persistence: dict[str, str], poin
     assert not diverged or str(diverged) in proof.reason
 
 
+def test_changes_before_the_promotion_are_no_loss() -> None:
+    """The pause was over when the target was promoted: most of the changes are in the target too."""
+    persistence = {"rdb_changes_since_last_save": "2600", "rdb_last_save_time": "1700000000"}
+    assert loss_of(POINT, old(90150), persistence, 90014).loss == "unknown"
+    assert loss_of(POINT, old(90014), persistence, 90014).loss == "none"
+
+
 def test_a_partial_resync_proves_it_too() -> None:
     assert (loss_by_resync(0).loss, loss_by_resync(1).loss) == ("none", "unknown")
