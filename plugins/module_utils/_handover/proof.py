@@ -153,13 +153,14 @@ def loss_of(point: StopPoint, old: ReplicationState, old_persistence: Mapping[st
         return LossProof("none", 0, "the old master had not a byte of the stream that the new master lacks")
     if point.changes < 0:
         return LossProof("unknown", diverged, f"the old master had {diverged} bytes of the stream that the new master lacks")
-    if promoted_at > point.offset:
-        return LossProof("unknown", diverged, f"the old master had {diverged} bytes more, and its writes had gone on before the promotion")
     changes = _number(old_persistence, "rdb_changes_since_last_save", -1) - point.changes
     if _number(old_persistence, "rdb_last_save_time") != point.saved_at:
         return LossProof("unknown", diverged, f"the old master had {diverged} bytes more, and has saved its data since the writes stopped")
     if changes == 0:
         return LossProof("none", diverged, f"the old master had {diverged} bytes more, and none of them changed its data")
+    if promoted_at > point.offset:  # the new master has a part of these changes
+        why = f"the old master accepted {changes} changes after its writes were to stop, and the new master lacks the last {diverged} bytes"
+        return LossProof("found", diverged, why)
     return LossProof("found", diverged, f"the old master accepted {changes} changes ({diverged} bytes) that the new master lacks")
 
 
