@@ -42,11 +42,12 @@ class FileIdentity:
 
 
 @contextlib.contextmanager
-def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o600, synced: bool = True) -> Iterator[BinaryIO]:
     """Yield a binary file that replaces ``path`` when the block ends without an error.
 
     The new file gets ``identity``, or else the owner of this process and ``mode``. While it is
     written, as ``<path>.partial``, only this process's user can read it, since it may hold secrets.
+    Without ``synced`` the new content survives the death of this process, but not a loss of power.
     """
     partial = path + ".partial"
     with contextlib.suppress(FileNotFoundError):
@@ -60,21 +61,23 @@ def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o
                 os.fchmod(descriptor, mode)
             else:
                 identity.apply_to(descriptor)
-            os.fsync(descriptor)
+            if synced:
+                os.fsync(descriptor)
         os.replace(partial, path)
     except Exception:
         with contextlib.suppress(OSError):
             os.remove(partial)
         raise
-    _sync_folder(os.path.dirname(path) or ".")
+    if synced:
+        _sync_folder(os.path.dirname(path) or ".")
 
 
-def write_atomically(path: str, text: str, identity: FileIdentity | None = None, *, mode: int = 0o600) -> None:
+def write_atomically(path: str, text: str, identity: FileIdentity | None = None, *, mode: int = 0o600, synced: bool = True) -> None:
     """Replace a file's content by this text; see ``replacing``.
 
     Text that was read with ``surrogateescape`` is written as the bytes that it was read from.
     """
-    with replacing(path, identity, mode=mode) as file:
+    with replacing(path, identity, mode=mode, synced=synced) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 

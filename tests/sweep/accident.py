@@ -10,6 +10,7 @@ both processes. Nothing of this is in the collection: the module is patched here
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -67,7 +68,8 @@ class Accident:
         if number is None:
             return
         if self._standby and self._kind != "module":
-            os.kill(self._standby, number)
+            with contextlib.suppress(ProcessLookupError):  # dismissed, as all was done
+                os.kill(self._standby, number)
         if self._kind != "standby":
             os.kill(self._module, number)
 

@@ -57,9 +57,8 @@ def read(path: Path) -> list[Trial]:
 
 def note(path: Path, trial: Trial) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = trial.as_dict() if trial.failures else {**trial.as_dict(), "details": {}}
     with path.open("a", encoding="utf-8") as results:
-        results.write(json.dumps(kept) + "\n")
+        results.write(json.dumps(trial.as_dict()) + "\n")
 
 
 def keep_logs(deployment: LabDeployment, trial: Trial) -> Path:

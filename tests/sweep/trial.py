@@ -226,7 +226,7 @@ def _judge(trial: Trial, verdict: dict[str, Any]) -> None:
     trial.acknowledged, trial.lost, trial.longest_gap_ms = verdict["acknowledged"], verdict["lost"], verdict["longest_gap_ms"]
     trial.failures += [f"{verdict[what]} {what} writes" for what in ("lost", "unexpected", "duplicates") if verdict[what]]
     said = [trial.details[which].get("loss") for which in ("first", "second")]
-    if "found" in said and not trial.lost:
+    if ("found" in said or "acknowledged writes were lost" in trial.came + trial.then) and not trial.lost:
         trial.failures.append("the module says that writes were lost, and none was")
     if trial.lost and "found" not in said and trial.came != "ended without a result":
         trial.failures.append(f"the module says of the loss: {said}")

@@ -23,6 +23,7 @@ from .naming import names_master
 from .proof import StopPoint, stop_point
 from .readiness import transient_problems
 from .steering import Steering
+from .watch import LOST_ANSWER
 
 __all__ = ["AttemptFailed", "Attempts"]
 
@@ -164,8 +165,10 @@ class Attempts:
         except ConnectionFailed as lost:
             if not lost.sent:
                 raise
-            # The failover may have been accepted: the old master stays paused until that is known.
-            result.warnings.append(f"the answer to SENTINEL FAILOVER was lost: {lost}")
+            # It may have been accepted: the old master stays paused until that is known.
+            result.warnings.append(f"{LOST_ANSWER}: {lost}")
+            timeline.add(f"failover asked for: the answer of Sentinel {leader.address} was lost")
+            return
         except CommandRefused as refused:
             timeline.add(f"Sentinel {leader.address} refused: {refused.reply}")
             raise AttemptFailed(refused.reply) from refused

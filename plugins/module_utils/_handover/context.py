@@ -68,7 +68,7 @@ class Progress:
         """
         self.state = replace(self.state, phase=phase, **changes)
         if phase == "failing over" and self.undo_file:
-            self.undo_file.write(self._overrides, self.state)
+            self.undo_file.write(self._overrides, self.state, synced=False)
         if self.standby is not None:
             self.standby.note(**self.state.as_dict())
 

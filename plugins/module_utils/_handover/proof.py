@@ -159,6 +159,9 @@ def loss_of(point: StopPoint, old: ReplicationState, old_persistence: Mapping[st
         return LossProof("unknown", diverged, f"the old master had {diverged} bytes more, and saved its data after its writes had stopped")
     if changes == 0:
         return LossProof("none", diverged, f"the old master had {diverged} bytes more, none of which changed its data")
+    if promoted_at > point.offset:  # the new master has a part of these changes
+        why = f"the old master accepted {changes} changes after its writes were to stop, and the new master lacks the last {diverged} bytes"
+        return LossProof("found", diverged, why)
     return LossProof("found", diverged, f"the old master accepted {changes} changes ({diverged} bytes) that the new master lacks")
 
 

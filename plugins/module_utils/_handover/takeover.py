@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Mapping
 
 from .._topology.shard import Shard
-from .context import HandoverContext, Progress
+from .context import HandoverContext, Progress, urgent_timeout_ms
 from .critical_section import CriticalSection, new_write_stop
 from .promotion import Promotion
 from .settling import Settling
@@ -41,6 +41,7 @@ class Takeover:
         """Continue from the last recorded state, over the standby's own connections."""
         state = HandoverState.from_dict(fields)
         context = replace(self._context, servers=self._context.servers.again())
+        context.servers.set_timeout(urgent_timeout_ms(self._shard))
         self._progress.standby, self._progress.state = None, state
         steering = self._steering.with_servers(context.servers)
         steering.plan_to_keep_out(*state.kept_out)

@@ -94,11 +94,15 @@ class UndoFile:
         overrides = [SettingOverride.from_dict(fields) for fields in found["overrides"]]
         return overrides, HandoverState.from_dict(found.get("state", {}))
 
-    def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
-        """Persist overrides and progress; raise PreconditionFailed if that fails."""
+    def write(self, overrides: Sequence[SettingOverride], state: HandoverState, *, synced: bool = True) -> None:
+        """Persist overrides and progress; raise PreconditionFailed if that fails.
+
+        Without ``synced`` the file survives our death, but not a loss of power: while writes are
+        stopped a disk must not be waited for.
+        """
         content = {"schema": SCHEMA, "state": state.as_dict(), "overrides": [override.as_dict() for override in overrides]}
         try:
-            write_journal(self._path, content)
+            write_journal(self._path, content, synced=synced)
         except OSError as error:
             raise self._cannot_be_written(error) from error
 

@@ -19,13 +19,14 @@ from .critical_section import CriticalSection
 from .naming import sentinels_naming
 from .proof import ReplicationState, StopPoint, continues_from, promotion_doubt, read_replication
 
-__all__ = ["Promoted", "PromotionWatch"]
+__all__ = ["LOST_ANSWER", "Promoted", "PromotionWatch"]
 
 PROMOTION_S = 60.0  # the deadline of a failover that is neither completed nor aborted
 # three looks at a leader that has ended the failover; nine (two seconds) at a leader that refuses
 # connections
 GIVEN_UP = 9
 LOOK_S = 0.25
+LOST_ANSWER = "the answer to SENTINEL FAILOVER was lost"
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,12 @@ class PromotionWatch:
     def _given_up(self) -> OperationFailed:
         """Release the old master, which has all writes; return the error."""
         self._section.take_back()
+        result = self._context.result
+        was = "accepted the failover and aborted it (its log says why: -failover-abort-...)"
+        if any(text.startswith(LOST_ANSWER) for text in result.warnings):
+            was = f"was asked for the failover and has none in progress; {LOST_ANSWER}"
         return OperationFailed(
-            f"Sentinel {self._context.result.leader} accepted the failover and aborted it (its log says why: -failover-abort-...)"
-            + self._impostors_text(),
+            f"Sentinel {result.leader} {was}{self._impostors_text()}",
             node=next(iter(self._impostors), ""),
             state=f"{self._old} is still the master and takes writes; nothing was lost",
             advice=self._impostors_advice()

@@ -52,10 +52,10 @@ def merged(existing: dict[str, Any] | None, content: dict[str, Any]) -> dict[str
     return {**content, **(existing or {}), "schema": SCHEMA}
 
 
-def write_journal(path: str, content: dict[str, Any]) -> None:
-    """Write a journal atomically, readable by its owner only."""
+def write_journal(path: str, content: dict[str, Any], *, synced: bool = True) -> None:
+    """Write a journal atomically, readable by its owner only; see write_atomically."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+    write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n", synced=synced)
 
 
 def rollback_record_path(path: str) -> str:

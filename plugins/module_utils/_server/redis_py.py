@@ -11,8 +11,11 @@ to 8.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 import ssl
+import struct
 import sys
 import traceback
 from typing import Any, Sequence
@@ -171,6 +174,7 @@ class Connection:
         sent = False
         try:
             self._transport.connect()
+            self._forget_on_close()
             sent = True
             self._transport.send_command(*words)
             reply = self._transport.read_response()
@@ -181,6 +185,17 @@ class Connection:
             if not isinstance(reason, CommandRefused):
                 self.close()
             raise self._with_tls_advice(reason) from error
+
+    def _forget_on_close(self) -> None:
+        """Have the kernel discard what was not delivered when the connection is closed (SO_LINGER 0).
+
+        Else the kernel of a host whose network comes back would deliver, seconds later, a command
+        that was given up.
+        """
+        found = getattr(self._transport, "_sock", None)
+        if found is not None:
+            with contextlib.suppress(OSError):
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _with_tls_advice(self, reason: Exception) -> Exception:
         """Return the error with advice if the server hung up before its first reply.

@@ -62,9 +62,9 @@ class ProcessUndoFile(UndoFile):
     def __deepcopy__(self, _memo: object) -> ProcessUndoFile:
         return self  # a fork has the same file and the same lock
 
-    def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
+    def write(self, overrides: Sequence[SettingOverride], state: HandoverState, *, synced: bool = True) -> None:
         if not self._wire.sender_is_dead:
-            super().write(overrides, state)
+            super().write(overrides, state, synced=synced)
 
     def erase(self) -> None:
         if not self._wire.sender_is_dead:

@@ -50,6 +50,22 @@ def test_a_failover_that_does_not_come_about_is_given_back(settings: dict[str, A
     assert caught.value.facts["timeline"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"loses_the_answer": "unheard"}, "was asked for the failover and has none in progress; the answer to SENTINEL FAILOVER was lost"),
+        ({"aborts": True}, "accepted the failover and gave it up"),
+    ],
+    ids=["it was not heard", "it was given up"],
+)
+def test_whether_the_failover_was_accepted_is_said(settings: dict[str, Any], says: str) -> None:
+    deployment = slow(0.5, **settings)
+    with pytest.raises(OperationFailed, match=says) as caught:
+        deployment.hand_over()
+    events = [entry["event"] for entry in caught.value.facts["timeline"]]
+    assert any(event.startswith("failover accepted") for event in events) is ("aborts" in settings)
+
+
 def test_the_pause_is_not_ended_before_it_is_certain_that_the_failover_was_given_up() -> None:
     deployment = slow(2.0, aborts=True)
     with pytest.raises(OperationFailed):

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Occasion
-from ansible_collections.sentinelops.redis.tests.unit.support.standby import ProcessUndoFile, Standby, killed
+from ansible_collections.sentinelops.redis.tests.unit.support.standby import ProcessUndoFile, Standby, TakeOver, killed
 
 Build = Callable[[], Deployment]
 
@@ -74,6 +74,24 @@ def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> No
     assert deployment.lost_bytes == 0, occasion
     assert master.takes_writes, occasion
     assert deployment.settings() == build().settings(), occasion
+
+
+def test_the_standby_shares_no_connection() -> None:
+    """The kernel ends a connection that a fork shares only with the fork, and delivers until then."""
+    deployment = Deployment()
+    standby = Standby(deployment.wire)
+    forked_at: list[int] = []
+
+    def fork(take_over: TakeOver) -> Standby:
+        forked_at.append(len(deployment.wire.tried))
+        return standby(take_over)
+
+    handover = deployment.handover(new_standby=fork)
+    handover.survey()
+    handover.run()
+    opened = [at for at, command in enumerate(deployment.wire.tried) if command.endswith(": INFO server")]
+    assert opened
+    assert min(opened) >= forked_at[0]
 
 
 @pytest.mark.parametrize(("mode", "build"), MODES.values(), ids=MODES)

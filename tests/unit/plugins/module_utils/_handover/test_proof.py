@@ -126,5 +126,14 @@ def test_whether_a_write_was_lost(offset: int, persistence: dict[str, str], poin
     assert not diverged or str(diverged) in proof.reason
 
 
+def test_writes_that_went_on_before_the_promotion() -> None:
+    """Most of the changes are in the promoted node too, so their number is not called the loss."""
+    persistence = {"rdb_changes_since_last_save": "2600", "rdb_last_save_time": "1700000000"}
+    proof = loss_of(POINT, old(90150), persistence, 90014)
+    assert (proof.loss, proof.diverged_bytes) == ("found", 136)
+    assert proof.reason.endswith("2500 changes after its writes were to stop, and the new master lacks the last 136 bytes")
+    assert loss_of(POINT, old(90014), persistence, 90014).loss == "none"
+
+
 def test_a_partial_resync_proves_it_too() -> None:
     assert (loss_by_resync(0).loss, loss_by_resync(1).loss) == ("none", "unknown")

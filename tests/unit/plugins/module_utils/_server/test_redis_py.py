@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -220,6 +222,29 @@ def test_the_server_does_not_answer() -> None:
         connect(Address("127.0.0.1", silent.getsockname()[1]), Login(timeout_ms=50)).command("PING")
     assert "Timeout" in str(caught.value)
     assert not caught.value.refused
+
+
+def test_a_command_that_was_given_up_is_not_delivered_later() -> None:
+    """A reset discards what the network has held up; before a normal end that is delivered."""
+    ends: list[int] = []
+    begun_s = time.monotonic()
+
+    def serve() -> None:
+        accepted, _address = listener.accept()
+        with accepted:
+            while data := accepted.recv(4096):
+                if b"PING" not in data:  # until then it is greeted
+                    accepted.sendall(b"+OK\r\n" * data.count(b"*"))
+            while not ends or (ends == [0] and time.monotonic() < begun_s + 5):
+                ends[:] = [accepted.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)]
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(ConnectionFailed) as caught:
+            connect(Address("127.0.0.1", listener.getsockname()[1]), Login(timeout_ms=100)).command("PING")
+        thread.join(5)
+    assert (caught.value.sent, ends) == (True, [errno.EPIPE]), "reset after its end"
 
 
 def slow(words: list[str]) -> str:
