@@ -54,7 +54,7 @@ def test_a_failover_that_does_not_come_about_is_given_back(settings: dict[str, A
     ("settings", "says"),
     [
         ({"loses_the_answer": "unheard"}, "was asked for the failover and has none in progress; the answer to SENTINEL FAILOVER was lost"),
-        ({"aborts": True}, "accepted the failover and gave it up"),
+        ({"aborts": True}, "accepted the failover and aborted it"),
     ],
     ids=["it was not heard", "it was given up"],
 )
