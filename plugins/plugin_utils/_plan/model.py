@@ -45,7 +45,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Settings:
-    """The wishes of the user.
+    """The settings of a run, as the user wants them.
 
     ``version``: the version to run. In a rollback, the version to leave. ``master_names``: empty
     means every master that the Sentinels monitor. ``canary``: end when this number of data nodes of

@@ -16,11 +16,11 @@ __all__ = ["leftover_findings", "other_run_findings"]
 
 def other_run_findings(instances: Sequence[Instance]) -> Iterator[Finding]:
     """Yield signs of another run on this deployment; every such sign belongs here."""
-    for host, note in _undo_files(instances):
-        if note.get("held_by"):
+    for host, undo in _undo_files(instances):
+        if undo.get("held_by"):
             yield Finding(
                 host,
-                f"another handover is under way: process {note['held_by']} holds {note['path']}.lock",
+                f"another handover is under way: process {undo['held_by']} holds {undo['path']}.lock",
                 "Two runs would undo each other's steps",
                 "Wait until that handover has ended; without its controller it ends within about a minute",
                 "other-run",
@@ -82,21 +82,21 @@ def _undo_files(instances: Sequence[Instance]) -> list[tuple[str, Mapping[str, A
     found: dict[tuple[str, str], tuple[str, Mapping[str, Any]]] = {}
     for instance in instances:
         seen: Mapping[str, Any] = instance.record.get("examined") or {}
-        for note in seen.get("notes") or []:
+        for undo in seen.get("notes") or []:
             machine = str((seen.get("versions") or {}).get("device") or instance.host).partition(":")[0]
-            found.setdefault((machine, str(note["path"])), (instance.host, note))
+            found.setdefault((machine, str(undo["path"])), (instance.host, undo))
     return list(found.values())
 
 
 def _undo_file_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
     hands_over = any(shard.handover or shard.fail_back or shard.recovery_host for shard in plan.shards.values())
-    for host, note in _undo_files(instances):
-        if note.get("held_by"):
+    for host, undo in _undo_files(instances):
+        if undo.get("held_by"):
             continue
-        if note.get("error"):
+        if undo.get("error"):
             yield Finding(
                 host,
-                f"the undo file of an earlier handover {note['path']} cannot be read ({note['error']})",
+                f"the undo file of an earlier handover {undo['path']} cannot be read ({undo['error']})",
                 "It records the settings that the handover has changed and not restored",
                 "Inspect the file, check replica-priority of the data nodes and failover-timeout of the Sentinels, then move the file away",
                 "leftovers",
@@ -104,7 +104,7 @@ def _undo_file_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[F
         else:
             yield Finding(
                 host,
-                f"an earlier handover was interrupted; its undo file {note['path']} names {', '.join(note['changes']) or 'no change'}",
+                f"an earlier handover was interrupted; its undo file {undo['path']} names {', '.join(undo['changes']) or 'no change'}",
                 "Settings that the handover has changed for its duration may still be in force",
                 "Nothing, since the next handover of this run restores them"
                 if hands_over
