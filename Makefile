@@ -31,7 +31,7 @@ test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule; print
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint,sanity,unit,molecule live,reliability-quick
 
 test-all: .venv/test ## test, live-extended, every fault (reliability), and hosts where hosts can be booted
-#: leaves out random-kills and the bench and soak targets, which measure
+#: leaves out what measures or repeats: random-kills, bench-, soak- and sweep-handover, clients
 	-@$(MAKE) --no-print-directory $(COLLECTION) servers sources
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint,sanity,unit,molecule live,live-extended,reliability,hosts
 
@@ -110,7 +110,6 @@ $(CLIENTS_AT)/node/installed: tests/clients/node/package.json tests/clients/node
 	@if ! command -v npm >/dev/null; then echo "no npm: the Node.js clients are left out"; else \
 		mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@; fi
 
-clean: ## remove all that the other targets made
 clean: ## remove everything that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache
 

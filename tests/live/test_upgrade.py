@@ -75,7 +75,8 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
         "PLAY [(4/8)",
         "Record that this step is complete",
         "PLAY [(5/8)",
-        "Stop, put the wanted version in place, and start it",  # where two are left
+        # Two instances are left at that moment: the step that has begun is finished.
+        "Stop, put the wanted version in place, and start it",
         "PLAY [(6/8)",
         "PLAY [(7/8)",
         "PLAY [(8/8)",
