@@ -6,6 +6,7 @@ records for its standby. So a new step is simulated without a change here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -85,7 +86,7 @@ class SteppingTimeline(Timeline):
 
     def add(self, event: str) -> float:
         at_ms = super().add(event)
-        self._taken.reach(event.split(":")[0].split(" by ")[0])
+        self._taken.reach(re.split(":| by ", event, maxsplit=1)[0])
         return at_ms
 
 

@@ -17,7 +17,8 @@ __all__ = ["BEGIN", "END", "PAGE", "Row", "pasted", "simulated", "table"]
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "handover.md"
 BEGIN, END = "<!-- crash points: begin -->\n", "<!-- crash points: end -->\n"
-HEAD = f"| after | writes are stopped by | no writes for | master after {OBSERVED_S:g} s | finished by | a later run |\n|---|---|---|---|---|---|"
+COLUMNS = ("after", "writes are stopped by", "no writes for", f"master after {OBSERVED_S:g} s", "finished by", "a later run")
+HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 # in mode fence only the accident whose outcome differs most: no process is left to lift the fence
 CASES = [*(("pause", who) for who in WHO), ("fence", "the module and its standby")]
 LIMITS_S = (1, 5, 15, 30)
