@@ -13,7 +13,7 @@ PATHS = sorted(set(re.findall(r"`((?:plugins|roles|playbooks|scripts|tests|docs)
 ROWS = [
     ("a preflight check", "plugins/plugin_utils/_preflight"),
     ("a service manager", "plugins/module_utils/_host/service.py"),
-    ("how the promotion is watched", "plugins/module_utils/_handover/promotion.py"),
+    ("how the promotion is watched", "plugins/module_utils/_handover/watch.py"),
     ("what runs on the controller", "plugins/plugin_utils"),
 ]
 
