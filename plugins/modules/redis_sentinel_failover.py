@@ -12,27 +12,22 @@ short_description: Ensure that a given node is the master, by a lossless handove
 version_added: 0.1.0
 description:
   - Makes the named node the master of a deployment under Sentinel, without losing an acknowledged
-    write.
-  - A plain C(SENTINEL FAILOVER) leaves the old master writable for about ten seconds after the
-    promotion, and discards all writes of that time.
-  - This module makes Sentinel prefer the target, waits for the moment at which a failover is
-    shortest, pauses the writes, waits until every replica has all of them, and fails over. It makes
-    the old master a replica while the writes are still stopped, waits until the Sentinels agree,
-    disconnects the clients of the old master, and waits until all replicas follow the new master.
-  - Clients see their writes blocked for about 0.4 seconds, and one disconnection.
+    write. A plain C(SENTINEL FAILOVER) leaves the old master writable for about ten seconds after
+    the promotion, and discards all writes of that time.
+  - The module makes Sentinel prefer the target, pauses the writes, waits until every replica has
+    all of them, and fails over at the moment at which that is shortest. It makes the old master a
+    replica while the writes are still stopped, waits until the Sentinels agree, and disconnects the
+    clients of the old master. Clients see their writes blocked for about 0.4 seconds.
   - B(The dead man's fence). Right before the failover, in mode V(pause), C(min-replicas-to-write)
     of the old master is set to the number of its linked replicas. The promoted replica drops its
     link, so from that moment the old master refuses writes by itself, even if the module and its
     standby are dead.
-  - B(Proof). A node counts as promoted only if its replication id, its second replication id and
-    its offset show that it continued the old master's stream. When the old master is demoted, its
-    last offset and its counter of changes are compared with the promotion; see RV(loss).
-  - A standby, a process on the same host, takes over if the module is killed. The standby finishes
-    the handover, or reverts it if Sentinel was not yet asked for the failover.
-  - If all processes are killed, a later run finishes that handover and restores all settings, also
-    if the target is already the master. Fences and a delayed ping encode their original values, so
-    a run on any host can restore them; priorities and Sentinel settings are restored by a run on
-    the same host.
+  - B(Proof). A node counts as promoted only if its role, its second replication id and its offset
+    show that it continued the old master's stream. RV(loss) is proved by the old master's last
+    offset and counter of changes.
+  - A standby process on the same host takes over if the module is killed, and finishes or reverts
+    the handover. If both are killed, a later run does, also if the target is already the master. A
+    run on any host lifts a fence; one on the same host restores priorities and Sentinel settings.
   - The module refuses to begin unless every Sentinel is reachable and agrees, none is in TILT or
     has a failover in progress, every replica is linked with a small lag, and the target is
     eligible. It waits up to O(wait_s) for problems that may pass by themselves.
@@ -53,9 +48,7 @@ options:
     description: Port on which the Sentinel listens.
     default: 26379
   master_name:
-    description:
-      - Name under which the Sentinels monitor the master. By default the name of the shard to which
-        the target belongs.
+    description: Name of the master in the Sentinels. By default that of the target's shard.
     type: str
     default: ''
   target:
@@ -68,8 +61,7 @@ options:
   mode:
     description:
       - V(pause) pauses the writes on the old master (Redis 6.2 and later, Valkey). Clients wait,
-        for about 0.4 seconds. The dead man's fence protects the writes if the module and its
-        standby die.
+        for about 0.4 seconds.
       - V(fence) makes the old master refuse writes (C(min-replicas-to-write)). Clients get
         C(NOREPLICAS) errors for as long. This mode works with Redis 5.0 and 6.0 and has no time
         limit. If the module and its standby die, writes stay refused until a later run.
@@ -86,9 +78,8 @@ options:
     description:
       - Folder for the undo file, on the host that runs the module. The undo file names the settings
         that a handover overrides (priorities, Sentinel settings), with their original values.
-      - The file is removed at the end. A handover that finds such a file restores these settings
-        first.
-      - A lock in this folder excludes a second handover of the same master on this host.
+      - A handover that finds such a file restores these settings first. A lock in this folder
+        excludes a second handover of the same master on this host.
     type: path
     default: /var/lib/sentinelops-redis
   sentinels:
@@ -104,20 +95,15 @@ options:
     default: ''
   leader:
     description:
-      - The Sentinel that should lead the failover, as C(host:port). It must be one of the Sentinels
-        of the set.
-      - By default a Sentinel on a host without a replica of this shard, then the Sentinel with the
-        fewest clients, then the last one.
+      - The Sentinel that should lead the failover, as C(host:port). By default one on a host
+        without a replica of this shard, then the one with the fewest clients, then the last one.
       - This is a preference. A Sentinel of 7.0 or later whose INFO period the module may set comes
-        before others. Without such a Sentinel, another one leads if its shortest moment comes more
-        than two seconds sooner.
-      - The leader names the old master for about one second longer than the other Sentinels do, to
-        clients that ask C(SENTINEL MASTERS) or C(SENTINEL MASTER).
+        first. Without any, another Sentinel leads if its moment comes more than 2 seconds sooner.
+      - The leader names the old master for about one second longer to C(SENTINEL MASTERS).
     type: str
     default: ''
   align:
-    description:
-      - Whether to wait for the moment at which the failover takes 0.35 instead of 1.05 seconds.
+    description: Wait for the moment at which the failover takes 0.35 instead of 1.05 seconds.
     type: bool
     default: true
   max_lag_bytes:
@@ -126,22 +112,19 @@ options:
     default: 1048576
   catch_up_ms:
     description:
-      - Time limit for the replicas to receive the last writes during the pause, in milliseconds.
-        After that the pause is ended, and another attempt is made. At most 2000.
+      - Deadline for the replicas to receive the last writes, in milliseconds, at most 2000. After
+        that writes go on, and another attempt is made.
     type: int
     default: 300
   disconnect_ms:
     description:
       - Duration of the final burst of C(CLIENT KILL TYPE normal) on the old master, in
-        milliseconds. V(0) for none.
-      - Some clients reconnect to the old master and stay there without an error. The burst makes
-        them ask a Sentinel again. All other clients of that node are disconnected too; links of
-        replicas are not.
+        milliseconds; V(0) for none. Links of replicas stay.
+      - The burst makes clients that went back to the old master ask a Sentinel again.
     type: int
     default: 300
   wait_s:
-    description:
-      - How long to wait, in seconds, until the deployment is ready and an attempt has succeeded.
+    description: Deadline in seconds until the deployment is ready and an attempt has succeeded.
     type: int
     default: 60
 seealso:
@@ -154,6 +137,7 @@ EXAMPLES = r"""
   sentinelops.redis.redis_sentinel_failover:
     login_host: 10.0.0.1
     target: 10.0.0.3:6379
+    leader: 10.0.0.2:26379
     mode: auto
 
 - name: Hand the master role to redis-2, and prove that no write was lost
@@ -165,18 +149,6 @@ EXAMPLES = r"""
     node_login_password: "{{ redis_password }}"
   register: handover
   failed_when: handover is failed or (handover is changed and handover.loss != 'none')
-
-- name: Hand over with the Sentinel as leader that clients ask last
-  sentinelops.redis.redis_sentinel_failover:
-    login_host: 10.0.0.1
-    target: 10.0.0.2:6379
-    leader: 10.0.0.3:26379
-    disconnect_ms: 500
-
-- name: Finish a handover that was cut short, and restore its settings
-  sentinelops.redis.redis_sentinel_failover:
-    login_host: 10.0.0.1
-    target: 10.0.0.2:6379
 """
 
 RETURN = r"""
@@ -198,7 +170,6 @@ begun_at:
   description: When the module began, in UTC.
   returned: when anything was changed
   type: str
-  sample: "2026-01-31T23:59:59.123Z"
 mode:
   description: How the writes were stopped.
   returned: success
@@ -208,7 +179,6 @@ mode_reason:
   description: Why that mode was used.
   returned: when anything was changed
   type: str
-  sample: redis 7.0.15 can pause writes, clients wait and see no error
 loss:
   description:
     - Whether an acknowledged write was lost.
@@ -221,46 +191,35 @@ loss_reason:
   description: The numbers behind RV(loss), in a sentence.
   returned: when anything was changed
   type: str
-  sample: the old master had no byte of the stream that the new master lacks
 diverged_bytes:
   description:
-    - Bytes of the replication stream that the old master had and the new master lacks; null if not
-      known. An upper bound, since C(PUBLISH), expiry and acknowledgements of replicas are in the
-      stream too.
+    - Bytes of the stream that only the old master had, an upper bound of the loss since C(PUBLISH)
+      is in the stream too; null if not known.
   returned: when anything was changed
   type: int
-  sample: 0
 foreign:
-  description:
-    - Whether a failover that this run did not start has moved the role. The module then demotes the
-      old master at once, without a pause, and RV(loss) may be V(unknown).
+  description: Whether a failover that this run did not start has moved the role.
   returned: when anything was changed
   type: bool
 recovered:
-  description:
-    - The steps that finished an earlier handover, and the settings that were restored for it, a
-      sentence each.
+  description: The steps that finished an earlier handover and restored its settings.
   returned: when anything was changed
   type: list
   elements: str
-  sample: ["replica-priority of 10.0.0.2:6379 is 100 again (an earlier handover had set 1)"]
 leader:
   description: The Sentinel that led the failover, as C(host:port).
   returned: when anything was changed
   type: str
-  sample: 10.0.0.1:26379
 pause_ms:
   description: How long writes were stopped, in milliseconds.
   returned: when anything was changed
   type: float
-  sample: 371.2
 aligned:
   description: Whether the failover began at the moment at which it is shortest.
   returned: when anything was changed
   type: bool
 attempts:
-  description:
-    - How many times the writes were stopped; more than once if replicas did not catch up in time.
+  description: How many times the writes were stopped, until replicas caught up in time.
   returned: when anything was changed
   type: int
 full_resyncs:

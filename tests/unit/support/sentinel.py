@@ -34,9 +34,10 @@ class Known:
 class Failover:
     target: DataNode
     old_master: DataNode
-    begun_s: float
+    changed_s: float
     coordinated: bool = False
     promoted: bool = False
+    announced: bool = False
     ended: bool = False
 
 
@@ -122,7 +123,11 @@ class FakeSentinel(FakeServer):
 
     def _give_up_if_late(self) -> None:
         failover = self.failover
-        if failover and not (failover.promoted or self.hangs) and self.clock.now_s() - failover.begun_s > self.failover_timeout_ms / 1000:
+        if (
+            failover
+            and not (failover.announced or self.hangs)
+            and self.clock.now_s() - failover.changed_s > self.failover_timeout_ms / 1000
+        ):
             self._give_up()
 
     def _give_up(self) -> None:
@@ -139,10 +144,11 @@ class FakeSentinel(FakeServer):
         if self.frozen or failover.target.frozen or not failover.target.alive:
             self.clock.at(0.1, self._promote)
             return
-        failover.promoted = True
+        failover.promoted, failover.changed_s = True, self.clock.now_s()
         if failover.coordinated:
             failover.target.offset = failover.old_master.offset
-        failover.target.promote()
+        if failover.target.master is not None:  # else REPLICAOF NO ONE changes nothing
+            failover.target.promote()
         if failover.coordinated:
             failover.old_master.follow(failover.target)
             failover.old_master.paused_until_s = 0.0
@@ -150,6 +156,7 @@ class FakeSentinel(FakeServer):
 
     def _announce(self, failover: Failover) -> None:
         """Name the target, since its INFO shows the promotion; the other Sentinels follow."""
+        failover.announced = True
         self._name(failover.target)
         for other in self.others:
             self.clock.at(0.08, lambda other=other: other._name(failover.target))
@@ -164,9 +171,19 @@ class FakeSentinel(FakeServer):
             self.config_epoch += 1
 
     def _demote(self) -> None:
+        """End a state with two masters: Sentinels demote the master that they do not name."""
         failover = self.failover
-        if failover and failover.target.master is None and failover.old_master.alive and failover.old_master.master is None:
-            failover.old_master.be_made_to_follow(failover.target)
+        if not failover:
+            return
+        old, target = failover.old_master, failover.target
+        if any(node.master is not None or not node.alive for node in (old, target)):
+            return
+        named = {sentinel.master for sentinel in (self, *self.others) if sentinel.alive}
+        if target in named:
+            old.be_made_to_follow(target)
+        elif named:  # the leader died before it announced the promotion
+            target.offset = old.offset
+            target.be_made_to_follow(old)
 
     # -- commands
 
