@@ -65,7 +65,7 @@ def test_a_fence_is_recognised(deployment: Deployment, again: str) -> None:
 
 def test_a_steered_priority_and_sentinels_that_were_tuned(deployment: Deployment) -> None:
     before, home = settings(deployment), deployment.masters()[0]
-    kill_everything(deployment, "tuned", deployment.other_than_master())
+    kill_everything(deployment, "steered", deployment.other_than_master())
     assert settings(deployment) != before
     result = deployment.hand_over(home)
     assert result["changed"]
@@ -77,7 +77,7 @@ def test_a_steered_priority_and_sentinels_that_were_tuned(deployment: Deployment
 
 def test_what_someone_has_set_since_is_theirs(deployment: Deployment) -> None:
     home, target = deployment.masters()[0], deployment.other_than_master()
-    kill_everything(deployment, "tuned", target)
+    kill_everything(deployment, "steered", target)
     deployment.command(target, "CONFIG", "SET", "replica-priority", 42)
     deployment.hand_over(home)
     assert deployment.command(target, "CONFIG", "GET", "replica-priority")[1] == "42"
