@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
 
 import pytest
-from deployment import Deployment, Writers
+from deployment import ROOT, Deployment, Writers
 from states import settings, settled, wait_until
 
 VERSION = "6.2.14"
 FENCED = 2000000000
+ACCIDENT = ROOT / "tests" / "sweep" / "accident.py"
+FENCE_SET = "caught up"  # the first event after the fence
 
 
-def kill_everything(deployment: Deployment, when: Callable[[], bool], target: str, **options: object) -> None:
-    """Begin a handover, and kill the module and its standby as soon as a condition holds."""
-    module = deployment.start_handover(target, **options)
-    try:
-        wait_until(when, 60)
-    finally:
-        for pid in [module.pid, *deployment.handing_over()]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        module.wait()
+def kill_everything(deployment: Deployment, event: str, target: str, **options: object) -> None:
+    """Begin a handover, and kill the module and its standby at an event of the timeline."""
+    done = subprocess.run(
+        [sys.executable, ACCIDENT, event, "kill", deployment.folder / "accident.json"],
+        input=json.dumps(deployment.handover_options(target, **options)),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**deployment.mark, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
     wait_until(lambda: not deployment.handing_over(), 5)
 
 
@@ -44,7 +45,7 @@ def test_a_fence_is_recognised(deployment: Deployment, again: str) -> None:
     before, home = settings(deployment), deployment.masters()[0]
     target = deployment.other_than_master()
     with Writers(deployment) as writers:
-        kill_everything(deployment, lambda: bool(fenced(deployment)), target, mode="fence")
+        kill_everything(deployment, FENCE_SET, target, mode="fence")
         assert fenced(deployment) == [home], "the master refuses writes, until somebody comes"
         wanted = target if again == "the same target" else home
         check = deployment.hand_over(wanted, _ansible_check_mode=True)
@@ -64,7 +65,7 @@ def test_a_fence_is_recognised(deployment: Deployment, again: str) -> None:
 
 def test_a_steered_priority_and_sentinels_that_were_tuned(deployment: Deployment) -> None:
     before, home = settings(deployment), deployment.masters()[0]
-    kill_everything(deployment, lambda: steered(deployment), deployment.other_than_master())
+    kill_everything(deployment, "tuned", deployment.other_than_master())
     assert settings(deployment) != before
     result = deployment.hand_over(home)
     assert result["changed"]
@@ -76,7 +77,7 @@ def test_a_steered_priority_and_sentinels_that_were_tuned(deployment: Deployment
 
 def test_what_someone_has_set_since_is_theirs(deployment: Deployment) -> None:
     home, target = deployment.masters()[0], deployment.other_than_master()
-    kill_everything(deployment, lambda: steered(deployment), target)
+    kill_everything(deployment, "tuned", target)
     deployment.command(target, "CONFIG", "SET", "replica-priority", 42)
     deployment.hand_over(home)
     assert deployment.command(target, "CONFIG", "GET", "replica-priority")[1] == "42"
@@ -86,7 +87,7 @@ def test_what_someone_has_set_since_is_theirs(deployment: Deployment) -> None:
 @pytest.mark.extended
 def test_the_upgrade_finishes_it_before_it_begins(deployment: Deployment) -> None:
     home = deployment.masters()[0]
-    kill_everything(deployment, lambda: bool(fenced(deployment)), deployment.other_than_master(), mode="fence")
+    kill_everything(deployment, FENCE_SET, deployment.other_than_master(), mode="fence")
     variables = {"redis_upgrade_version": VERSION, "redis_binaries_source": "/nowhere"}
     words = ["ansible-playbook", "-i", str(deployment.inventory), "sentinelops.redis.upgrade", "-e", json.dumps(variables)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)

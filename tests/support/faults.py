@@ -61,7 +61,7 @@ def without(deployment: Deployment, names: list[str], right: str) -> Iterator[No
             command(deployment, name, "ACL", "SETUSER", "ops", f"+{right}")
 
 
-NODE_RIGHTS = ["info", "role", "multi", "exec", "replicaof", "config|get", "config|set", "config|rewrite"]
+NODE_RIGHTS = ["info", "multi", "exec", "replicaof", "config|get", "config|set", "config|rewrite"]
 CLIENT_RIGHTS = ["client|pause", "client|unpause", "client|kill"]
 SENTINEL_RIGHTS = ["info", *(f"sentinel|{what}" for what in ("master", "replicas", "sentinels", "ckquorum", "failover"))]
 
