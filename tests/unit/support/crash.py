@@ -7,7 +7,6 @@ records for its standby. So a new step is simulated without a change here.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.standby import Pro
 __all__ = ["OBSERVED_S", "WHO", "Outcome", "Step", "simulate", "steps"]
 
 OBSERVED_S = 40.0  # long enough for the second failover of Sentinels whose leader died
+LOOK_S = 0.1  # the interval at which Sentinels judge their master
 SLICE_S = 2.0  # the clock makes 100 steps of a slice
 REQUEST: dict[str, Any] = {"wait_s": 20, "disconnect_ms": 20}
 INFO_PERIOD_MS = 10000
@@ -114,8 +114,14 @@ class Healing:
         self._deployment = deployment
         self._master: DataNode | None = None
         self._since_s = 0.0
+        self._next_s = 0.0
 
     def step(self, _seconds: float) -> None:
+        if self._deployment.clock.now_s() >= self._next_s:
+            self._next_s = self._deployment.clock.now_s() + LOOK_S
+            self._look()
+
+    def _look(self) -> None:
         sentinels = [sentinel for sentinel in self._deployment.sentinels if sentinel.alive]
         master = named_by_majority(self._deployment)
         limit_s = self._limit_s(master, sentinels)
@@ -138,9 +144,9 @@ class Healing:
 
 def named_by_majority(deployment: Deployment) -> DataNode | None:
     """Return the master that a majority of all Sentinels name."""
-    names = Counter(str(sentinel.master.address) for sentinel in deployment.sentinels if sentinel.alive)
-    name, count = names.most_common(1)[0] if names else ("", 0)
-    return deployment.wire.nodes[name] if count > len(deployment.sentinels) // 2 else None
+    named = [sentinel.master for sentinel in deployment.sentinels if sentinel.alive]
+    majority = len(deployment.sentinels) // 2 + 1
+    return next((node for node in named if named.count(node) >= majority), None)
 
 
 @dataclass
