@@ -73,10 +73,7 @@ class Promotion:
         """Send the clients of the old master, which is a replica now, to the new one."""
         context, old = self._context, self._context.servers.node(self._context.result.old_master)
         if not self._demotion.done:
-            self._section.leave()
-            context.result.warnings.append(
-                f"not restored on {old.address}: it does not answer, so it is not known to be a replica; if it is fenced it stays so"
-            )
+            self._section.leave()  # restored in the end, if it is a replica by then
             return
         kills = [KILL_CLIENTS, KILL_SUBSCRIBERS]
         failed = self._section.release_old_master(*kills)
