@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
+from accident import Accidental
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from deployment import MASTER, ROOT, Writers
-from lab import LabDeployment
+from deployment import MASTER, Writers
+from lab import WITH_US, LabDeployment
 from states import SETTINGS, calm, journals_left, settled, wait_until
 
 KINDS = ("kill", "stall", "cut")
@@ -149,59 +146,25 @@ def run(deployment: LabDeployment, event: str, kind: str, lasts_s: float = LASTS
 
 def _meet(deployment: LabDeployment, trial: Trial) -> None:
     """Run the handover that the accident happens to, and wait until it is quiet."""
-    note = deployment.folder / "accident"
-    note.unlink(missing_ok=True)
-    target = deployment.other_than_master()
-    process = _started(deployment, trial, target, note)
+    target, outside = deployment.other_than_master(), deployment.outside
+    cutting = ["nsenter", f"--net=/proc/{os.getpid()}/ns/net", "--", *outside.disconnecting]
+    accident = Accidental(deployment, target, trial.event, trial.kind, [*WITH_US, *outside.prefix], cutting)
     try:
-        wait_until(lambda: note.exists() or process.poll() is not None, 100)
-        if note.exists():
-            _pass(deployment, trial, json.loads(note.read_text(encoding="utf-8")))
-        process.wait(END_S)
-        output = process.communicate()[0].strip()
-        wait_until(lambda: not deployment.handing_over(), END_S)
+        happened = accident.wait()
+        if happened and trial.kind in ("stall", "cut", "host"):
+            time.sleep(trial.lasts_s)
+            outside.connect()
+            accident.go_on()
+        result = accident.result(END_S)
     finally:
-        process.kill()
-        deployment.outside.connect()
-    result = json.loads(output.splitlines()[-1]) if output else {}
+        outside.connect()
     trial.came = result.get("msg") or ("done" if result else "ended without a result")
-    trial.details |= {"first": result, "target": target}
-    if not note.exists():
+    trial.details |= {"accident": happened, "first": result, "target": target}
+    if not happened:
         trial.failures.append(f"the event did not happen: {trial.came}")
     await_quiet(deployment)
     if len(found := writable(deployment)) != 1:
         trial.failures.append(f"before the second run writes are taken by {' and '.join(found) or 'nobody'}")
-
-
-def _started(deployment: LabDeployment, trial: Trial, target: str, note: Path) -> subprocess.Popen[str]:
-    script = Path(__file__).with_name("accident.py")
-    cutting = ["nsenter", f"--net=/proc/{os.getpid()}/ns/net", "--", *deployment.outside.disconnecting]
-    process = subprocess.Popen(
-        [*deployment.outside.prefix, sys.executable, str(script), trial.event, trial.kind, str(note), *cutting],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**deployment.mark, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(deployment.handover_options(target)))
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
-def _pass(deployment: LabDeployment, trial: Trial, happened: dict[str, Any]) -> None:
-    """Wait until the accident is over, if it is one that ends."""
-    trial.details["accident"] = happened
-    if trial.kind in ("kill", "module", "standby"):
-        return
-    time.sleep(trial.lasts_s)
-    deployment.outside.connect()
-    if trial.kind == "stall":
-        for pid in (happened["standby"], happened["module"]):
-            with contextlib.suppress(ProcessLookupError):
-                if pid:
-                    os.kill(pid, signal.SIGCONT)
 
 
 def _run_again(deployment: LabDeployment, trial: Trial) -> None:

@@ -25,6 +25,8 @@ from typing import Any
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.result import Timeline
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.standby import Standby
+from deployment import ROOT, Deployment
+from states import wait_until
 
 MODULE = "ansible_collections.sentinelops.redis.plugins.modules.redis_sentinel_failover"
 
@@ -72,6 +74,65 @@ class Accident:
                 os.kill(self._standby, number)
         if self._kind != "standby":
             os.kill(self._module, number)
+
+
+class Accidental:
+    """A run of the module that an accident happens to; see the head of this file.
+
+    ``prefix``: words in front of the command, for a host of its own. ``cutting``: COMMAND.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        target: str,
+        event: str,
+        kind: str,
+        prefix: Sequence[str] = (),
+        cutting: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        self._deployment = deployment
+        self._note = deployment.folder / "accident"
+        self._note.unlink(missing_ok=True)
+        self.process = subprocess.Popen(
+            [*prefix, sys.executable, __file__, event, kind, str(self._note), *cutting],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**deployment.mark, "PYTHONPATH": os.pathsep.join([str(ROOT / ".cache" / "collections"), str(Path(__file__).parent)])},
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(deployment.handover_options(target, **options)))
+        self.process.stdin.close()
+        self.process.stdin = None
+
+    @property
+    def happened(self) -> dict[str, Any]:
+        """The note; empty if it has not happened."""
+        return json.loads(self._note.read_text(encoding="utf-8")) if self._note.exists() else {}
+
+    def wait(self, seconds: float = 100) -> dict[str, Any]:
+        """Wait until it has happened, or the module has ended; return the note."""
+        wait_until(lambda: self._note.exists() or self.process.poll() is not None, seconds)
+        return self.happened
+
+    def go_on(self) -> None:
+        """Let those go on that stand still."""
+        for who in ("standby", "module"):
+            pid = self.happened.get(who)
+            with contextlib.suppress(ProcessLookupError):
+                if pid:
+                    os.kill(pid, signal.SIGCONT)
+
+    def result(self, seconds: float = 150) -> dict[str, Any]:
+        """Wait until module and standby have ended; return the module's result, empty if it was killed."""
+        try:
+            output = self.process.communicate(timeout=seconds)[0].strip()
+            wait_until(lambda: not self._deployment.handing_over(), seconds)
+        finally:
+            self.process.kill()
+        return json.loads(output.splitlines()[-1]) if output else {}
 
 
 def main() -> None:
