@@ -101,7 +101,7 @@ def test_only_the_way_to_the_old_master_is_cut(seconds: float) -> None:
 
 
 def test_the_way_to_the_old_master_is_cut_for_longer() -> None:
-    """Sentinel demotes it after 11 s. What is left on it is restored as soon as we reach it again."""
+    """Sentinel demotes the old master after 11 s; its settings are restored once we reach it."""
     deployment = Deployment()
     before = deployment.settings()
     handover = deployment.surveyed()
@@ -113,7 +113,7 @@ def test_the_way_to_the_old_master_is_cut_for_longer() -> None:
 
 
 def test_the_way_to_the_old_master_stays_cut() -> None:
-    """What is left on it is named, and the next run restores it."""
+    """The remains on the old master are named, and the next run restores them."""
     deployment = Deployment()
     before = deployment.settings()
     handover = deployment.surveyed()
