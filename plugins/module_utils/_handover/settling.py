@@ -98,6 +98,8 @@ class Settling:
                 found.append(f"Sentinel {view.address} names {view.master.address}")
         for node in self._shard.nodes:
             if node.address == target:
+                if not node.info.is_master:
+                    found.append(f"{target} is a replica of {node.info.master} now")
                 continue
             if node.info.is_master or not node.info.link_up or node.info.master != target:
                 found.append(f"{node.address} does not follow {target} yet")

@@ -499,3 +499,10 @@ def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> 
         sentinel.before["SENTINEL FAILOVER"] = read_the_other
     deployment.hand_over(mode=mode, wait_s=30)
     assert deployment.roles()[TARGET] == "master"
+
+
+def test_a_new_master_that_a_sentinel_has_made_a_replica_again_is_not_settled() -> None:
+    deployment = Deployment()
+    deployment.master.before["CLIENT KILL"] = lambda: setattr(deployment.target, "master", deployment.master)
+    with pytest.raises(OperationFailed, match=f"has not settled within .* s: {TARGET} is a replica of {MASTER} now"):
+        deployment.hand_over()
