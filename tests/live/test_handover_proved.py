@@ -85,7 +85,7 @@ def test_only_the_way_from_the_module_to_the_old_master_is_cut(lab: LabDeploymen
     way = lab.host(old).ip
     losing = ["ip", "neigh", "replace", way, "lladdr", NOBODY, "dev", "host0", "nud", "permanent"]
     with Writers(lab) as writers:
-        first = Accidental(lab, target, "failover accepted", "cut", lab.outside.prefix, losing)
+        first = Accidental(lab, target, "failover accepted", "none", lab.outside.prefix, losing)
         assert first.wait()
         time.sleep(25)
         lab.outside.find(way)
@@ -119,7 +119,7 @@ def test_an_empty_node_that_says_that_it_is_master_is_not_believed(deployment: D
     hanging = ["kill", "-STOP", str(deployment.processes[target].pid)]
     try:
         with Writers(deployment) as writers:
-            first = Accidental(deployment, target, event, "cut", cutting=hanging, wait_s=20)
+            first = Accidental(deployment, target, event, "none", command=hanging, wait_s=20)
             assert first.wait()
             restart_empty(deployment, empty)
             result = first.result()

@@ -2,10 +2,11 @@
 
 usage: accident.py EVENT KIND NOTE [COMMAND ...] < arguments
 
-EVENT is the beginning of a timeline's event. KIND: ``kill`` ends the module and its standby with
-SIGKILL, ``module`` and ``standby`` only that one; ``stall`` stops both with SIGSTOP; ``cut`` runs
-COMMAND, which cuts this host off; ``host`` runs COMMAND and kills both. The file NOTE then names
-both processes. Nothing of this is in the collection: the module is patched here, from outside.
+EVENT is the beginning of a timeline's event. At that event COMMAND runs, if there is one; then the
+file NOTE is written, which names both processes; then KIND happens: ``kill`` ends the module and
+its standby with SIGKILL, ``module`` and ``standby`` only that one; ``stall`` stops both with
+SIGSTOP; ``none`` lets them go on. Nothing of this is in the collection: the module is patched here,
+from outside.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ MODULE = "ansible_collections.sentinelops.redis.plugins.modules.redis_sentinel_f
 class Accident:
     """One accident, which happens to the process that made it when its timeline has the event."""
 
-    def __init__(self, event: str, kind: str, note: Path, cutting: Sequence[str]) -> None:
-        self._event, self._kind, self._note, self._cutting = event, kind, note, cutting
+    def __init__(self, event: str, kind: str, note: Path, command: Sequence[str]) -> None:
+        self._event, self._kind, self._note, self._command = event, kind, note, command
         self._module = os.getpid()
         self._standby = 0
         self._happened = False
@@ -60,15 +61,15 @@ class Accident:
         Standby.standing_by = stood_by  # type: ignore[method-assign, assignment]
 
     def _happen(self, event: str) -> None:
-        if self._kind in ("cut", "host"):
-            subprocess.run(self._cutting, check=True)
+        if self._command:
+            subprocess.run(self._command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         said = {"event": event, "at_s": time.time(), "module": self._module, "standby": self._standby}
         partial = self._note.with_suffix(".partial")
         partial.write_text(json.dumps(said), encoding="utf-8")
         partial.rename(self._note)
-        number = {"stall": signal.SIGSTOP, "cut": None}.get(self._kind, signal.SIGKILL)
-        if number is None:
+        if self._kind == "none":
             return
+        number = signal.SIGSTOP if self._kind == "stall" else signal.SIGKILL
         if self._standby and self._kind != "module":
             with contextlib.suppress(ProcessLookupError):  # dismissed, as all was done
                 os.kill(self._standby, number)
@@ -79,7 +80,7 @@ class Accident:
 class Accidental:
     """A run of the module that an accident happens to; see the head of this file.
 
-    ``prefix``: words in front of the command, for a host of its own. ``cutting``: COMMAND.
+    ``prefix``: words in front of the command, for a host of its own. ``command``: COMMAND.
     """
 
     def __init__(
@@ -89,14 +90,14 @@ class Accidental:
         event: str,
         kind: str,
         prefix: Sequence[str] = (),
-        cutting: Sequence[str] = (),
+        command: Sequence[str] = (),
         **options: Any,
     ) -> None:
         self._deployment = deployment
         self._note = deployment.folder / "accident"
         self._note.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [*prefix, sys.executable, __file__, event, kind, str(self._note), *cutting],
+            [*prefix, sys.executable, __file__, event, kind, str(self._note), *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -136,10 +137,10 @@ class Accidental:
 
 
 def main() -> None:
-    event, kind, note, *cutting = sys.argv[1:]
+    event, kind, note, *command = sys.argv[1:]
     arguments = json.load(sys.stdin)
     module = importlib.import_module(MODULE)
-    Accident(event, kind, Path(note), cutting).prepare()
+    Accident(event, kind, Path(note), command).prepare()
     with patch_module_args(arguments):
         module.main()
 

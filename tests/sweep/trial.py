@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import time
 from collections.abc import Iterable
@@ -14,10 +13,9 @@ from accident import Accidental
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, Writers
 from lab import WITH_US, LabDeployment
+from scenarios import ALL_KINDS, roles_of
 from states import SETTINGS, calm, journals_left, settled, wait_until
 
-KINDS = ("kill", "stall", "cut")
-MORE_KINDS = ("host", "module", "standby")
 EVENTS = (
     "steered",
     "tuned",
@@ -146,20 +144,23 @@ def run(deployment: LabDeployment, event: str, kind: str, lasts_s: float = LASTS
 
 def _meet(deployment: LabDeployment, trial: Trial) -> None:
     """Run the handover that the accident happens to, and wait until it is quiet."""
-    target, outside = deployment.other_than_master(), deployment.outside
-    cutting = ["nsenter", f"--net=/proc/{os.getpid()}/ns/net", "--", *outside.disconnecting]
-    accident = Accidental(deployment, target, trial.event, trial.kind, [*WITH_US, *outside.prefix], cutting)
+    scenario = ALL_KINDS[trial.kind]
+    roles = roles_of(deployment, scenario.leader_of)
+    prefix, command = [*WITH_US, *deployment.outside.prefix], scenario.command(deployment, roles)
+    accident = Accidental(deployment, roles.target, trial.event, scenario.ours, prefix, command, leader=deployment.address(roles.leader))
+    happened = accident.wait()
     try:
-        happened = accident.wait()
-        if happened and trial.kind in ("stall", "cut", "host"):
-            time.sleep(trial.lasts_s)
-            outside.connect()
-            accident.go_on()
-        result = accident.result(END_S)
+        if happened and scenario.ends:
+            begun_s = time.monotonic()
+            trial.failures += scenario.look(deployment, roles)
+            time.sleep(max(0.0, trial.lasts_s - (time.monotonic() - begun_s)))
     finally:
-        outside.connect()
+        if happened:
+            scenario.undo(deployment, roles)
+            accident.go_on()
+    result = accident.result(END_S)
     trial.came = result.get("msg") or ("done" if result else "ended without a result")
-    trial.details |= {"accident": happened, "first": result, "target": target}
+    trial.details |= {"accident": happened, "first": result, "roles": str(roles)}
     if not happened:
         trial.failures.append(f"the event did not happen: {trial.came}")
     await_quiet(deployment)
