@@ -1,4 +1,4 @@
-"""One trial: a handover under load, an accident at one of its events, a second run, the judgement."""
+"""One trial: a handover under load, an accident at one event, a second run, the judgement."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ LASTS_S = 8.0
 END_S = 150.0  # by when a module or its standby must have ended
 QUIET_S = 120.0
 CHANGING = {"replicaof", "slaveof"}  # that is what a handover is for
-DEFAULTS = dict(zip(SETTINGS, ("100", "0", "10", "10"), strict=True))  # of settings that a file lacks
+DEFAULTS = dict(zip(SETTINGS, ("100", "0", "10", "10"), strict=True))
 SENTINEL_FIELDS = ("quorum", "down-after-milliseconds", "failover-timeout", "parallel-syncs")
 
 
 @dataclass
 class Trial:
-    """What happened in one trial. ``failures``: a sentence each; none if all was as it must be.
+    """The record of one trial. ``failures``: a sentence each; none if all was as it must be.
 
     ``came``: what became of the first run, ``then``: of the second one.
     """

@@ -92,7 +92,7 @@ class CriticalSection:
         return self.stop.end(*kills) if self.stop else send_all(self._context.servers.node(self._context.result.old_master), kills)
 
     def restore(self) -> None:
-        """Restore what is pending, if the node may take writes or is a replica by now; else warn."""
+        """Restore what is pending if the node may take writes or is a replica by now; else warn."""
         if self.stop is None or not self.stop.pending:
             return
         address, warnings = self.stop.server.address, self._context.result.warnings

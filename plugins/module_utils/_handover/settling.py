@@ -123,15 +123,16 @@ class Settling:
         result, names = self._context.result, self._context.servers.names
         views = [view.master for view in self._shard.views]
         forgotten = views and not any(view.failover_in_progress or names.of(view.address) == result.new_master for view in views)
-        if not forgotten:
-            return
+        promoted = self._shard.node(result.new_master)
+        if not forgotten or promoted is None or not promoted.info.is_master:
+            return  # without the promoted node, another node must be promotable
         if self._rivals is None:
             self._plan_to_keep_out([node.address for node in self._surveyed.nodes])
         elif self._not_kept_out:  # a node that was down, and may come back before they fail over
             self._not_kept_out = self._steering.keep_out()
 
     def _plan_to_keep_out(self, nodes: list[str]) -> None:
-        """Record who is kept out, then keep them out; and let them be if nothing would tell what to restore."""
+        """Record who is kept out, then keep them out; do nothing if the record cannot be written."""
         result = self._context.result
         self._rivals = rivals = [address for address in nodes if address not in (result.new_master, result.old_master)]
         self._steering.plan_to_keep_out(*rivals)
