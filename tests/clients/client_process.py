@@ -14,7 +14,6 @@ from deployment import MASTER, Deployment
 from records import Log
 
 PERIOD_MS = 20
-LIFETIME_S = 900  # by itself, should nobody stop it
 ANSWERS_AT_START = 10
 END_S = 8.0
 
@@ -23,7 +22,8 @@ END_S = 8.0
 class ClientProcess:
     """``first_sentinel``: the one that the client is told first, as host:port.
 
-    Each start writes a log, lists and a queue of its own; ``logs`` has all of them.
+    Each start writes a log, lists and a queue of its own; ``logs`` has all of them. The process
+    ends when it is told to, or when its parent has ended.
     """
 
     kind: Kind
@@ -72,7 +72,6 @@ class ClientProcess:
             "log": str(self.log.path),
             "stop": str(self._file("stop")),
             "period_ms": PERIOD_MS,
-            "seconds": LIFETIME_S,
         }
         environment = {**os.environ, "NODE_PATH": str(ENVIRONMENTS / "node" / "node_modules")}
         environment.pop("PYTHONPATH", None)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -69,6 +70,8 @@ def verdict(groups: list[Group], allow_stuck: bool) -> list[str]:
 
 
 def main() -> int:
+    # an ordinary end, so that the servers and the clients are ended, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     arguments = parsed()
     groups = installed([pattern for pattern in arguments.clients.split(",") if pattern])
     if not groups:

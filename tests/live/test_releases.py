@@ -65,7 +65,7 @@ def test_a_new_release_that_does_not_start(deployment: Deployment, tmp_path: Pat
     done = run(deployment, "upgrade", redis_binaries_source=broken)
     assert done.returncode != 0
     assert "was restored and serves again" in done.stdout, done.stdout
-    assert "It runs its old version 6.2.9 again and was proved healthy" in done.stdout
+    assert "It was reverted to its old version 6.2.9 and proved healthy" in done.stdout
     assert links(deployment) == before
     assert set(deployment.versions().values()) == {VERSION}
 

@@ -62,6 +62,13 @@ def own_network() -> Iterator[None]:
         os.close(before)
 
 
+def favour(pid: int) -> None:
+    """Let a server run before others where that is allowed: one that starves goes into TILT."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, -10)
+        Path(f"/proc/{pid}/autogroup").write_text("-10", encoding="ascii")
+
+
 class Host:
     """One host: a network namespace, kept by a process that sleeps, with the device ``host0``."""
 
@@ -166,6 +173,7 @@ class LabDeployment(Deployment):
         self.processes[name] = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
+        favour(self.processes[name].pid)
 
     def remove(self) -> None:
         super().remove()

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from deployment import ROOT
 from lab import LabDeployment, reenter
-from trial import EVENTS, KINDS, LASTS_S, MORE_KINDS, Trial, run
+from scenarios import ALL_KINDS, KINDS, MORE_KINDS, build
+from trial import EVENTS, LASTS_S, Trial, run
 
 RESULTS = ROOT / ".cache" / "sweep" / "results.jsonl"
 FAILED = RESULTS.with_name("failed")
@@ -74,16 +75,18 @@ def keep_logs(deployment: LabDeployment, trial: Trial) -> Path:
 
 
 class Place:
-    """The deployment, which is the same for all trials of a version until one of them fails."""
+    """The deployment, which is the same for all trials of a version until one of them spoils it."""
 
     def __init__(self) -> None:
         self._built: LabDeployment | None = None
+        self._for: object = None
 
-    def get(self, version: str) -> LabDeployment:
-        if self._built is None or self._built.version != version:
+    def get(self, version: str, kind: str) -> LabDeployment:
+        wanted = version, ALL_KINDS[kind].faketime
+        if self._built is None or self._for != wanted:
             self.clear()
-            self._built = LabDeployment(Path(tempfile.mkdtemp(prefix="sweep-")) / "deployment", version, PORT)
-            self._built.build()
+            self._built = build(kind, Path(tempfile.mkdtemp(prefix="sweep-")) / "deployment", version, PORT)
+            self._for = wanted
         return self._built
 
     def clear(self) -> None:
@@ -102,7 +105,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lasts", type=float, default=LASTS_S)
     parser.add_argument("--results", type=Path, default=RESULTS)
     found = parser.parse_args()
-    known = {"event": EVENTS, "kind": (*KINDS, *MORE_KINDS)}
+    known = {"event": EVENTS, "kind": tuple(ALL_KINDS)}
     for what, values in known.items():
         wrong = set(getattr(found, what).split(",")) - set(values)
         if wrong:
@@ -118,11 +121,11 @@ def main() -> int:
     chosen = itertools.product(asked.version.split(","), range(asked.count), asked.kind.split(","), asked.event.split(","))
     try:
         for version, _number, kind, event in chosen:
-            deployment = place.get(version)
+            deployment = place.get(version, kind)
             trial = run(deployment, event, kind, asked.lasts)
             done += 1
             print(
-                f"{version:12} {kind:7} {event:17} {trial.took_s:5.1f} s, {trial.lost} lost of {trial.acknowledged}, "
+                f"{version:12} {kind:20} {event:17} {trial.took_s:5.1f} s, {trial.lost} lost of {trial.acknowledged}, "
                 f"longest gap {trial.longest_gap_ms / 1000:.1f} s; {trial.came}; then {trial.then}",
                 flush=True,
             )
@@ -131,6 +134,7 @@ def main() -> int:
                 print(
                     "\n".join(f"    FAILED: {text}" for text in trial.failures), f"\n    kept in {keep_logs(deployment, trial)}", flush=True
                 )
+            if trial.failures or ALL_KINDS[kind].spoils:
                 place.clear()
             note(asked.results, trial)
     finally:

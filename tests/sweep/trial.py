@@ -1,26 +1,21 @@
-"""One trial: a handover under load, an accident at one of its events, a second run, the judgement."""
+"""One trial: a handover under load, an accident at one event, a second run, the judgement."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
+from accident import Accidental
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
-from deployment import MASTER, ROOT, Writers
-from lab import LabDeployment
+from deployment import MASTER, Writers
+from lab import WITH_US, LabDeployment
+from scenarios import ALL_KINDS, roles_of
 from states import SETTINGS, calm, journals_left, settled, wait_until
 
-KINDS = ("kill", "stall", "cut")
-MORE_KINDS = ("host", "module", "standby")
 EVENTS = (
     "steered",
     "tuned",
@@ -41,13 +36,13 @@ LASTS_S = 8.0
 END_S = 150.0  # by when a module or its standby must have ended
 QUIET_S = 120.0
 CHANGING = {"replicaof", "slaveof"}  # that is what a handover is for
-DEFAULTS = dict(zip(SETTINGS, ("100", "0", "10", "10"), strict=True))  # of settings that a file lacks
+DEFAULTS = dict(zip(SETTINGS, ("100", "0", "10", "10"), strict=True))
 SENTINEL_FIELDS = ("quorum", "down-after-milliseconds", "failover-timeout", "parallel-syncs")
 
 
 @dataclass
 class Trial:
-    """What happened in one trial. ``failures``: a sentence each; none if all was as it must be.
+    """The record of one trial. ``failures``: a sentence each; none if all was as it must be.
 
     ``came``: what became of the first run, ``then``: of the second one.
     """
@@ -149,59 +144,28 @@ def run(deployment: LabDeployment, event: str, kind: str, lasts_s: float = LASTS
 
 def _meet(deployment: LabDeployment, trial: Trial) -> None:
     """Run the handover that the accident happens to, and wait until it is quiet."""
-    note = deployment.folder / "accident"
-    note.unlink(missing_ok=True)
-    target = deployment.other_than_master()
-    process = _started(deployment, trial, target, note)
+    scenario = ALL_KINDS[trial.kind]
+    roles = roles_of(deployment, scenario.leader_of)
+    prefix, command = [*WITH_US, *deployment.outside.prefix], scenario.command(deployment, roles)
+    accident = Accidental(deployment, roles.target, trial.event, scenario.ours, prefix, command, leader=deployment.address(roles.leader))
+    happened = accident.wait()
     try:
-        wait_until(lambda: note.exists() or process.poll() is not None, 100)
-        if note.exists():
-            _pass(deployment, trial, json.loads(note.read_text(encoding="utf-8")))
-        process.wait(END_S)
-        output = process.communicate()[0].strip()
-        wait_until(lambda: not deployment.handing_over(), END_S)
+        if happened and scenario.ends:
+            begun_s = time.monotonic()
+            trial.failures += scenario.look(deployment, roles)
+            time.sleep(max(0.0, trial.lasts_s - (time.monotonic() - begun_s)))
     finally:
-        process.kill()
-        deployment.outside.connect()
-    result = json.loads(output.splitlines()[-1]) if output else {}
+        if happened:
+            scenario.undo(deployment, roles)
+            accident.go_on()
+    result = accident.result(END_S)
     trial.came = result.get("msg") or ("done" if result else "ended without a result")
-    trial.details |= {"first": result, "target": target}
-    if not note.exists():
+    trial.details |= {"accident": happened, "first": result, "roles": str(roles)}
+    if not happened:
         trial.failures.append(f"the event did not happen: {trial.came}")
     await_quiet(deployment)
     if len(found := writable(deployment)) != 1:
         trial.failures.append(f"before the second run writes are taken by {' and '.join(found) or 'nobody'}")
-
-
-def _started(deployment: LabDeployment, trial: Trial, target: str, note: Path) -> subprocess.Popen[str]:
-    script = Path(__file__).with_name("accident.py")
-    cutting = ["nsenter", f"--net=/proc/{os.getpid()}/ns/net", "--", *deployment.outside.disconnecting]
-    process = subprocess.Popen(
-        [*deployment.outside.prefix, sys.executable, str(script), trial.event, trial.kind, str(note), *cutting],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**deployment.mark, "PYTHONPATH": str(ROOT / ".cache" / "collections")},
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps(deployment.handover_options(target)))
-    process.stdin.close()
-    process.stdin = None
-    return process
-
-
-def _pass(deployment: LabDeployment, trial: Trial, happened: dict[str, Any]) -> None:
-    """Wait until the accident is over, if it is one that ends."""
-    trial.details["accident"] = happened
-    if trial.kind in ("kill", "module", "standby"):
-        return
-    time.sleep(trial.lasts_s)
-    deployment.outside.connect()
-    if trial.kind == "stall":
-        for pid in (happened["standby"], happened["module"]):
-            with contextlib.suppress(ProcessLookupError):
-                if pid:
-                    os.kill(pid, signal.SIGCONT)
 
 
 def _run_again(deployment: LabDeployment, trial: Trial) -> None:

@@ -9,12 +9,12 @@ import contextlib
 from typing import Any
 
 from .._errors import SentinelOpsError
-from .._server.commands import send_all
+from .._server.commands import Server, send_all
 from .._signals import uninterrupted
 from .._topology.limits import pause_budget_ms
 from .._topology.shard import Shard
 from .context import HandoverContext, Progress, node_state, urgent_timeout_ms
-from .proof import StopPoint
+from .proof import StopPoint, read_replication
 from .write_stop import WriteStop
 
 __all__ = ["CriticalSection", "new_write_stop"]
@@ -92,10 +92,19 @@ class CriticalSection:
         return self.stop.end(*kills) if self.stop else send_all(self._context.servers.node(self._context.result.old_master), kills)
 
     def restore(self) -> None:
-        """Retry what could not be restored at the release; warn if that fails again."""
-        if self.stop and self._may_release and self.stop.pending:
-            failed = self.stop.end()
-            self._context.result.warnings += [f"not restored on {self.stop.server.address}: {error}" for error in failed]
+        """Restore what is pending if the node may take writes or is a replica by now; else warn."""
+        if self.stop is None or not self.stop.pending:
+            return
+        address, warnings = self.stop.server.address, self._context.result.warnings
+        if self._may_release or self._is_replica(self.stop.server):
+            warnings += [f"not restored on {address}: {error}" for error in self.stop.end()]
+        else:
+            warnings.append(f"not restored on {address}: it is not known to be a replica; if it is fenced it stays so")
+
+    def _is_replica(self, server: Server) -> bool:
+        with contextlib.suppress(SentinelOpsError):
+            return not read_replication(server).is_master
+        return False
 
     def take_back(self) -> None:
         """Release the old master, which stays the master: its writes resume."""

@@ -163,7 +163,7 @@ class Handover:
         progress.save_overrides([*steering.overrides, *stop_overrides])
         if self._new_standby is not None:
             progress.standby = self._new_standby(Takeover(context, progress, shard, self.target, steering).run)
-        # after that: a connection that the standby shares outlives its end here, with what was not delivered
+        # after the fork: a shared connection outlives its end here, with what was not delivered
         context.servers.set_timeout(urgent_timeout_ms(shard))
         before = self._survey_point()
         attempts = Attempts(context, progress, shard, self.target, steering)

@@ -34,7 +34,7 @@ def chosen_mode(wanted: str, server: str, version: str) -> tuple[str, str]:
     ``auto`` selects the mode with the shortest stop that loses no write on that version.
     """
     if wanted != "auto":
-        return wanted, "it was asked for"
+        return wanted, "the option mode names this mode"
     if _since(server, version, WRITE_PAUSE_SINCE):
         return "pause", f"{server} {version} can pause writes: clients wait, and see no error"
     return "fence", f"{server} {version} cannot pause writes alone (6.2 and later can): clients get NOREPLICAS for a moment"

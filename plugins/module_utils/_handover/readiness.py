@@ -103,12 +103,26 @@ def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[st
     found = [*shard.unreachable, *disagreements(shard.views)]
     for view in shard.views:
         found += _sentinel_unready(view, len(shard.views) + sum(text.startswith("Sentinel") for text in shard.unreachable))
+        found += _would_convert(view)
         replica = view.replica(target)
         if replica is not None and view.master.address != target:
             why = ineligible_because(replica)
             if why:
                 found.append(f"Sentinel {view.address} would not promote {target}: {why}")
     return found + _nodes_unready(shard, max_lag_bytes)
+
+
+def _would_convert(view: SentinelView) -> list[str]:
+    """Return the replicas that a Sentinel last saw as masters: it makes them replicas after 8 s.
+
+    It would do that to a node that was promoted just then, before it has heard of the promotion:
+    two nodes would follow each other, and no node would take writes.
+    """
+    return [
+        f"Sentinel {view.address} has seen {replica.address} as a master, and will make it a replica of {view.master.address}"
+        for replica in view.replicas
+        if replica.reported_role == "master" and replica.address != view.master.address
+    ]
 
 
 def handover_refused(problems: Sequence[str], master: str) -> PreconditionFailed:
@@ -139,9 +153,8 @@ def _slow_answers(servers: ShardServers, shard: Shard, target: str, clock: Clock
 def _round_trip_ms(server: Server, clock: Clock) -> float:
     begun_s = clock.now_s()
     with contextlib.suppress(SentinelOpsError):  # the survey reports a server that does not answer
-        server.command("PING")
-        return (clock.now_s() - begun_s) * 1000
-    return 0.0
+        server.command("PING")  # a refusal (NOPERM) is an answer, too: it takes as long
+    return (clock.now_s() - begun_s) * 1000
 
 
 def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str, clock: Clock) -> tuple[list[str], list[str]]:

@@ -42,7 +42,8 @@ class Settling:
         self._target = target
         self._steering = steering
         self._stop_overrides = stop_overrides
-        self._rivals_kept_out = False
+        self._rivals: list[str] | None = None
+        self._not_kept_out: list[str] = []
 
     def wait(self) -> None:
         """Wait until nothing is pending; raise OperationFailed at the deadline.
@@ -52,12 +53,13 @@ class Settling:
         context, target = self._context, self._context.result.new_master
         settle_s = SETTLE_S + self._shard.down_after_ms / 1000
         waited = until(self._pending, lambda found: not found, deadline_s=settle_s, interval_s=0.1, clock=context.clock)
+        context.result.warnings += self._not_kept_out
         if not waited.satisfied:
             raise OperationFailed(
                 f"the handover is done but has not settled within {settle_s:g} s: {'; '.join(waited.seen)}",
                 node=target,
-                state=f"{target} is the master and takes writes",
-                advice="Fix these problems before you stop a node",
+                state=self._unsettled_state(target),
+                advice="Do not stop a node before this is fixed",
             )
         self._note_resyncs(target)
         if context.result.mode != "plain":
@@ -71,6 +73,12 @@ class Settling:
                 advice="Find out what else starts failovers or sets replica-priority, and run again: the role then moves from that node",
             )
         context.timeline.add("settled: no failover in progress, every replica is linked to the new master")
+
+    def _unsettled_state(self, target: str) -> str:
+        named = {self._context.servers.names.of(view.master.address) for view in self._shard.views}
+        if named and target not in named:
+            return f"the Sentinels name {', '.join(sorted(named))}, and not {target}, which was promoted"
+        return f"{target} is the master and takes writes"
 
     def _note_resyncs(self, target: str) -> None:
         """Count the full resyncs; judge by them if the old master's numbers were not read."""
@@ -97,6 +105,8 @@ class Settling:
                 found.append(f"Sentinel {view.address} names {view.master.address}")
         for node in self._shard.nodes:
             if node.address == target:
+                if not node.info.is_master:
+                    found.append(f"{target} is a replica of {node.info.master} now")
                 continue
             if node.info.is_master or not node.info.link_up or node.info.master != target:
                 found.append(f"{node.address} does not follow {target} yet")
@@ -110,22 +120,30 @@ class Settling:
         of the first one, since a requested FAILOVER needs no votes. When the dead Sentinel returns
         with that epoch, Sentinels would disagree for good (6.2).
         """
-        context, result, names = self._context, self._context.result, self._context.servers.names
+        result, names = self._context.result, self._context.servers.names
         views = [view.master for view in self._shard.views]
         forgotten = views and not any(view.failover_in_progress or names.of(view.address) == result.new_master for view in views)
-        if not forgotten or self._rivals_kept_out:
-            return
-        self._rivals_kept_out = True
-        rivals = [node.address for node in self._shard.nodes if node.address not in (result.new_master, result.old_master)]
+        promoted = self._shard.node(result.new_master)
+        if not forgotten or promoted is None or not promoted.info.is_master:
+            return  # without the promoted node, another node must be promotable
+        if self._rivals is None:
+            self._plan_to_keep_out([node.address for node in self._surveyed.nodes])
+        elif self._not_kept_out:  # a node that was down, and may come back before they fail over
+            self._not_kept_out = self._steering.keep_out()
+
+    def _plan_to_keep_out(self, nodes: list[str]) -> None:
+        """Record who is kept out, then keep them out; do nothing if the record cannot be written."""
+        result = self._context.result
+        self._rivals = rivals = [address for address in nodes if address not in (result.new_master, result.old_master)]
         self._steering.plan_to_keep_out(*rivals)
         try:
             self._progress.save_overrides([*self._steering.overrides, *self._stop_overrides])
         except SentinelOpsError as error:
             result.warnings.append(f"{', '.join(rivals)} may still be promoted: {error}")
-            self._steering.plan_to_keep_out()  # no rival: nothing would record the original values
+            self._steering.plan_to_keep_out()
             return
         self._progress.enter("settling", kept_out=rivals)
-        result.warnings += self._steering.keep_out()
-        context.timeline.add(
-            f"no Sentinel knows of the promotion: {', '.join(rivals) or 'no replica'} must not be chosen when they fail over again"
+        self._not_kept_out = self._steering.keep_out()
+        self._context.timeline.add(
+            f"no Sentinel knows of the promotion: {', '.join(rivals) or 'no other replica'} must not be chosen when they fail over again"
         )

@@ -187,7 +187,7 @@ class Connection:
             raise self._with_tls_advice(reason) from error
 
     def _forget_on_close(self) -> None:
-        """Have the kernel discard what was not delivered when the connection is closed (SO_LINGER 0).
+        """Have the kernel discard undelivered data when the connection is closed (SO_LINGER 0).
 
         Else the kernel of a host whose network comes back would deliver, seconds later, a command
         that was given up.

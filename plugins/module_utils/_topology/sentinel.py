@@ -81,7 +81,10 @@ class MasterView:
 
 @dataclass(frozen=True)
 class ReplicaView:
-    """One replica in a Sentinel's SENTINEL REPLICAS reply."""
+    """One replica in a Sentinel's SENTINEL REPLICAS reply.
+
+    ``reported_role``: the role in the last INFO reply that this Sentinel has got.
+    """
 
     address: str
     run_id: str
@@ -93,6 +96,7 @@ class ReplicaView:
     ping_age_ms: int
     ping_pending_ms: int
     master: str
+    reported_role: str = "slave"
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,7 @@ def parse_replica(reply: Sequence[str]) -> ReplicaView:
         ping_age_ms=_number(fields, "last-ok-ping-reply", NEVER_MS),
         ping_pending_ms=_number(fields, "last-ping-sent"),
         master=_address(fields, "master-host", "master-port"),
+        reported_role=fields.get("role-reported", "slave"),
     )
 
 

@@ -46,11 +46,11 @@ async function repeat(step) {
   }
 }
 
-// End the process when the file appears or the time is over, also if an operation hangs.
+// End the process when the file appears or the parent ends, also if an operation hangs.
 function watchStop() {
-  const deadline = performance.now() + settings.seconds * 1000;
+  const parent = process.ppid;
   setInterval(() => {
-    if (!stopped && (fs.existsSync(settings.stop) || performance.now() > deadline)) {
+    if (!stopped && (fs.existsSync(settings.stop) || process.ppid !== parent)) {
       stopped = true;
       setTimeout(() => process.exit(0), GRACE_MS);
     }

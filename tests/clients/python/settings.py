@@ -35,12 +35,12 @@ class Settings:
         self.log: str = fields["log"]
         self.period_s: float = fields["period_ms"] / 1000
         self.stopped = threading.Event()
-        threading.Thread(target=self._watch, args=(fields["stop"], fields["seconds"]), daemon=True).start()
+        threading.Thread(target=self._watch, args=(fields["stop"],), daemon=True).start()
 
-    def _watch(self, stop: str, seconds: float) -> None:
-        """End the process when the file appears or the time is over, also if an operation hangs."""
-        deadline_s = time.monotonic() + seconds
-        while not Path(stop).exists() and time.monotonic() < deadline_s:
+    def _watch(self, stop: str) -> None:
+        """End the process when the file appears or the parent ends, also if an operation hangs."""
+        parent = os.getppid()
+        while not Path(stop).exists() and os.getppid() == parent:
             time.sleep(0.1)
         self.stopped.set()
         time.sleep(GRACE_S)

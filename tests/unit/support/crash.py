@@ -7,7 +7,6 @@ records for its standby. So a new step is simulated without a change here.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._handover.result
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.fence import is_armed
 from ansible_collections.sentinelops.redis.tests.unit.support.data_node import DataNode
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import SENTINELS, TARGET, Deployment
+from ansible_collections.sentinelops.redis.tests.unit.support.healing import INFO_PERIOD_MS, Healing, named_by_majority
 from ansible_collections.sentinelops.redis.tests.unit.support.sentinel import FakeSentinel
 from ansible_collections.sentinelops.redis.tests.unit.support.servers import Killed
 from ansible_collections.sentinelops.redis.tests.unit.support.standby import ProcessUndoFile, Standby
@@ -28,7 +28,6 @@ __all__ = ["OBSERVED_S", "WHO", "Outcome", "Step", "simulate", "steps"]
 OBSERVED_S = 40.0  # long enough for the second failover of Sentinels whose leader died
 SLICE_S = 2.0  # the clock makes 100 steps of a slice
 REQUEST: dict[str, Any] = {"wait_s": 20, "disconnect_ms": 20}
-INFO_PERIOD_MS = 10000
 
 
 @dataclass(frozen=True)
@@ -101,46 +100,6 @@ class SteppingStandby(Standby):
         super().note(**state)
         if not self._wire.sender_is_dead:
             self._taken.reach(f"*{state['phase']}*")
-
-
-class Healing:
-    """The failovers that Sentinels start themselves, as measured with real ones.
-
-    A dead master is replaced after down-after-milliseconds. A master that says role:slave is
-    replaced after two INFO periods and that time. Both need a majority of the Sentinels.
-    """
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
-        self._master: DataNode | None = None
-        self._since_s = 0.0
-
-    def step(self, _seconds: float) -> None:
-        sentinels = [sentinel for sentinel in self._deployment.sentinels if sentinel.alive]
-        master = named_by_majority(self._deployment)
-        limit_s = self._limit_s(master, sentinels)
-        now_s = self._deployment.clock.now_s()
-        if master is not self._master or not limit_s:
-            self._master, self._since_s = master, now_s
-        elif now_s - self._since_s > limit_s and not any(sentinel.running for sentinel in sentinels):
-            self._since_s = now_s
-            if any(known.node.alive and known.seen["priority"] and known.node is not master for known in sentinels[0].known.values()):
-                sentinels[0]._begin(coordinated=False)
-
-    @staticmethod
-    def _limit_s(master: DataNode | None, sentinels: list[FakeSentinel]) -> float:
-        """Return the time after which Sentinels fail over; 0 if the master is in order."""
-        if master is None or (master.alive and master.master is None):
-            return 0.0
-        down_after_s = sentinels[0].down_after_ms / 1000
-        return down_after_s + (2 * INFO_PERIOD_MS / 1000 if master.alive else 0.0)
-
-
-def named_by_majority(deployment: Deployment) -> DataNode | None:
-    """Return the master that a majority of all Sentinels name."""
-    names = Counter(str(sentinel.master.address) for sentinel in deployment.sentinels if sentinel.alive)
-    name, count = names.most_common(1)[0] if names else ("", 0)
-    return deployment.wire.nodes[name] if count > len(deployment.sentinels) // 2 else None
 
 
 @dataclass

@@ -67,6 +67,7 @@ class FakeSentinel(FakeServer):
         self.connected_clients = 4
         self.master_flags = ["master"]
         self.replica_flags: dict[str, str] = {}
+        self.reported_roles: dict[str, str] = {}
         self.hello_age_ms: dict[str, int] = {}
         self.ghosts = 0
         self.ckquorum = "OK 3 usable Sentinels. Quorum and failover authorization can be reached"
@@ -236,6 +237,7 @@ class FakeSentinel(FakeServer):
             **{
                 "last-ping-sent": 0,
                 "last-ok-ping-reply": 300,
+                "role-reported": self.reported_roles.get(str(known.node.address), "slave"),
                 "info-refresh": round((self.clock.now_s() - known.info_at_s) * 1000),
                 "master-link-status": known.seen["link"],
                 "master-host": self.master.address.host,

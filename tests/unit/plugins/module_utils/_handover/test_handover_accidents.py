@@ -487,6 +487,28 @@ def test_the_leading_sentinel_dies_after_the_promotion(mode: str) -> None:
     assert deployment.lost_bytes == 0 or mode == "plain"
 
 
+def test_a_replica_that_was_down_when_the_leader_died_is_kept_out_once_it_is_back() -> None:
+    """The host of both has died: the replica may be back before the other Sentinels fail over."""
+    deployment = Deployment()
+    promote, rival = deployment.target.promote, deployment.replicas[1]
+    priorities: list[str] = []
+
+    def promote_and_end() -> None:
+        promote()
+        for sentinel in deployment.sentinels:
+            sentinel.alive = sentinel.alive and not sentinel.running
+        rival.alive = False
+        deployment.clock.at(8, lambda: setattr(rival, "alive", True))
+
+    deployment.target.promote = promote_and_end  # type: ignore[method-assign]
+    deployment.clock.on_step.append(lambda _seconds: priorities.append(rival.config["replica-priority"]))
+    with pytest.raises(OperationFailed, match="has not settled within 55 s") as caught:
+        deployment.hand_over()
+    assert "0" in priorities
+    assert rival.config["replica-priority"] == "100"
+    assert not any("may still be promoted" in warning for warning in caught.value.facts["warnings"])
+
+
 @pytest.mark.parametrize("mode", ["pause", "fence", "plain"])
 def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> None:
     """The target's cached offset would win a tie, and lose it at the other replica's next INFO.
@@ -505,3 +527,10 @@ def test_a_replica_that_is_ahead_in_the_next_info_is_not_promoted(mode: str) -> 
         sentinel.before["SENTINEL FAILOVER"] = read_the_other
     deployment.hand_over(mode=mode, wait_s=30)
     assert deployment.roles()[TARGET] == "master"
+
+
+def test_a_new_master_that_a_sentinel_has_made_a_replica_again_is_not_settled() -> None:
+    deployment = Deployment()
+    deployment.master.before["CLIENT KILL"] = lambda: setattr(deployment.target, "master", deployment.master)
+    with pytest.raises(OperationFailed, match=f"has not settled within .* s: {TARGET} is a replica of {MASTER} now"):
+        deployment.hand_over()

@@ -77,7 +77,7 @@ def assert_clean(deployment: Deployment, build: Build, occasion: Occasion) -> No
 
 
 def test_the_standby_shares_no_connection() -> None:
-    """The kernel ends a connection that a fork shares only with the fork, and delivers until then."""
+    """The kernel ends a shared connection only with the fork, and delivers until then."""
     deployment = Deployment()
     standby = Standby(deployment.wire)
     forked_at: list[int] = []

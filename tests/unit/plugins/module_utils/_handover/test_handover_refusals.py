@@ -68,6 +68,7 @@ MAY_PASS = [
     (every_sentinel(ghosts=1), "knows 4 Sentinels, 3 were asked"),
     (sentinel(0, hello_age_ms={SENTINELS[1]: 3500}), f"Sentinel {SENTINELS[0]} last heard of Sentinel {SENTINELS[1]} 3500 ms ago"),
     (sentinel(0, replica_flags={TARGET: "slave,disconnected"}), f"would not promote {TARGET}: it is flagged disconnected"),
+    (sentinel(1, reported_roles={TARGET: "master"}), f"Sentinel {SENTINELS[1]} has seen {TARGET} as a master, and will make it a replica"),
     (node(1, loading=True), f"{TARGET} is loading its data"),
     (node(2, link_up=False), f"the link of replica {OTHER} to its master is down"),
     (node(2, stale_bytes=3000000, offset=0.0), f"replica {OTHER} lags"),

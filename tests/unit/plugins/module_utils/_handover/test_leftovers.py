@@ -293,9 +293,9 @@ def test_the_target_cannot_be_master() -> None:
 # -- the undo file
 
 
-def undo_file_with(tmp_path: Path, *changes: SettingOverride) -> UndoFile:
+def undo_file_with(tmp_path: Path, *overrides: SettingOverride) -> UndoFile:
     undo_file = UndoFile(str(tmp_path), "mymaster")
-    undo_file.write(changes, HandoverState())
+    undo_file.write(overrides, HandoverState())
     return undo_file
 
 

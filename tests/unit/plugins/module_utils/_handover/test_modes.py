@@ -49,7 +49,7 @@ def test_auto_takes_a_pause_where_there_is_one(server: str, version: str) -> Non
 @pytest.mark.parametrize(("server", "version"), [*OLD, *NEW])
 @pytest.mark.parametrize("mode", MODES)
 def test_what_is_asked_for_is_taken(mode: str, server: str, version: str) -> None:
-    assert chosen_mode(mode, server, version) == (mode, "it was asked for")
+    assert chosen_mode(mode, server, version) == (mode, "the option mode names this mode")
 
 
 @pytest.mark.parametrize(("server", "version"), [*OLD, *NEW])

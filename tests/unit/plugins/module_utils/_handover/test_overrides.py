@@ -21,34 +21,34 @@ PERIOD = SettingOverride("sentinel", SENTINELS[0], "info-period", 10000, 1000)
 TIMEOUT = SettingOverride("sentinel", SENTINELS[1], "failover-timeout", 60000, 5000)
 SYNCS = SettingOverride("sentinel", SENTINELS[2], "parallel-syncs", 1, 3)
 ALL = [PRIORITY, PERIOD, TIMEOUT, SYNCS]
-IDS = [change.setting for change in ALL]
+IDS = [override.setting for override in ALL]
 
 
-def changed(*changes: SettingOverride) -> Deployment:
+def changed(*overrides: SettingOverride) -> Deployment:
     """Return a deployment in which these overrides are in place."""
     deployment = Deployment()
     servers = deployment.servers()
-    for change in changes:
-        change.server(servers).command(*change.words(change.temporary, NAME))
+    for override in overrides:
+        override.server(servers).command(*override.words(override.temporary, NAME))
     return deployment
 
 
-@pytest.mark.parametrize("change", ALL, ids=IDS)
-def test_it_is_made_and_put_back(change: SettingOverride) -> None:
+@pytest.mark.parametrize("override", ALL, ids=IDS)
+def test_it_is_made_and_put_back(override: SettingOverride) -> None:
     deployment = Deployment()
     servers, before = deployment.servers(), deployment.settings()
-    assert change.now(servers, NAME) == change.original
-    change.server(servers).command(*change.words(change.temporary, NAME))
-    assert change.now(servers, NAME) == change.temporary
+    assert override.now(servers, NAME) == override.original
+    override.server(servers).command(*override.words(override.temporary, NAME))
+    assert override.now(servers, NAME) == override.temporary
     assert deployment.settings() != before
-    assert restore_overrides(servers, NAME, [change]) == []
-    assert change.now(servers, NAME) == change.original
+    assert restore_overrides(servers, NAME, [override]) == []
+    assert override.now(servers, NAME) == override.original
     assert deployment.settings() == before
 
 
-@pytest.mark.parametrize("change", ALL, ids=IDS)
-def test_it_can_be_written_down(change: SettingOverride) -> None:
-    assert SettingOverride.from_dict(json.loads(json.dumps(change.as_dict()))) == change
+@pytest.mark.parametrize("override", ALL, ids=IDS)
+def test_it_can_be_written_down(override: SettingOverride) -> None:
+    assert SettingOverride.from_dict(json.loads(json.dumps(override.as_dict()))) == override
 
 
 def test_a_note_of_a_later_version_says_more() -> None:
@@ -72,16 +72,16 @@ def test_everything_is_put_back_also_after_a_refusal() -> None:
         "not restored on 10.0.0.2SENTINEL SET mymaster failover-timeout 60000",
         "not restored on 10.0.0.2CONFIG REWRITE",
     ]
-    assert [change.now(deployment.servers(), NAME) for change in ALL] == [100, 10000, 5000, 1]
+    assert [override.now(deployment.servers(), NAME) for override in ALL] == [100, 10000, 5000, 1]
 
 
-@pytest.mark.parametrize("change", ALL, ids=IDS)
-def test_a_connection_that_breaks_once_does_not_matter(change: SettingOverride) -> None:
-    deployment = changed(change)
+@pytest.mark.parametrize("override", ALL, ids=IDS)
+def test_a_connection_that_breaks_once_does_not_matter(override: SettingOverride) -> None:
+    deployment = changed(override)
     servers = deployment.servers()
-    vars(change.server(servers)).update(connection_lost=True)
-    assert restore_overrides(servers, NAME, [change]) == []
-    assert change.now(servers, NAME) == change.original
+    vars(override.server(servers)).update(connection_lost=True)
+    assert restore_overrides(servers, NAME, [override]) == []
+    assert override.now(servers, NAME) == override.original
 
 
 def test_a_server_that_is_gone_does_not_keep_the_others() -> None:

@@ -149,7 +149,7 @@ def test_a_sentinel_that_may_not_be_set_goes_on_as_usual(setting: str) -> None:
 def test_all_that_is_changed_is_told_beforehand() -> None:
     deployment = with_priorities("100", "50", "1")
     steering = steering_of(deployment.servers())
-    assert {(change.address, change.setting, change.original, change.temporary) for change in steering.overrides} == {
+    assert {(override.address, override.setting, override.original, override.temporary) for override in steering.overrides} == {
         (TARGET, "replica-priority", 50, 1),
         (OTHER, "replica-priority", 1, 2),
         (SENTINELS[0], "info-period", 10000, 1000),

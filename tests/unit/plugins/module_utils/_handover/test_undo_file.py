@@ -15,7 +15,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overri
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.state import HandoverState
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 
-CHANGES = [
+OVERRIDES = [
     SettingOverride("node", "10.0.0.2:6379", "replica-priority", 100, 1),
     SettingOverride("sentinel", "10.0.0.1:26379", "info-period", 10000, 1000),
 ]
@@ -59,14 +59,14 @@ def test_there_is_none(undo_file: UndoFile) -> None:
 
 
 def test_what_is_written_is_read_by_the_next_one(undo_file: UndoFile, tmp_path: Path) -> None:
-    undo_file.write(CHANGES, STATE)
-    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (CHANGES, STATE)
+    undo_file.write(OVERRIDES, STATE)
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (OVERRIDES, STATE)
     undo_file.write([], STATE)
     assert UndoFile(str(tmp_path), "mymaster").left_behind() == ([], STATE)
 
 
 def test_nothing_is_left_of_one_that_was_erased(undo_file: UndoFile, tmp_path: Path) -> None:
-    undo_file.write(CHANGES, STATE)
+    undo_file.write(OVERRIDES, STATE)
     undo_file.erase()
     undo_file.erase()
     assert undo_file.left_behind() == ([], HandoverState())
@@ -81,7 +81,7 @@ def test_looking_for_one_makes_nothing(tmp_path: Path) -> None:
 def test_only_its_owner_reads_it(tmp_path: Path) -> None:
     undo_file = UndoFile(str(tmp_path / "journal"), "mymaster")
     undo_file.take(WHO)
-    undo_file.write(CHANGES, STATE)
+    undo_file.write(OVERRIDES, STATE)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "journal").iterdir()}
     assert modes == {"handover-mymaster.json": 0o600, "handover-mymaster.json.lock": 0o600}
     assert stat.S_IMODE((tmp_path / "journal").stat().st_mode) == 0o700
@@ -92,8 +92,8 @@ def test_only_its_owner_reads_it(tmp_path: Path) -> None:
 def test_whatever_the_master_is_called(tmp_path: Path, name: str) -> None:
     undo_file = UndoFile(str(tmp_path), name)
     undo_file.take(WHO)
-    undo_file.write(CHANGES, STATE)
-    assert undo_file.left_behind() == (CHANGES, STATE)
+    undo_file.write(OVERRIDES, STATE)
+    assert undo_file.left_behind() == (OVERRIDES, STATE)
     assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
     undo_file.release()
 
@@ -102,7 +102,7 @@ def test_two_masters_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
     one, other = UndoFile(str(tmp_path), "one"), UndoFile(str(tmp_path), "other")
     one.take(WHO)
     other.take(WHO)
-    one.write(CHANGES, STATE)
+    one.write(OVERRIDES, STATE)
     assert other.left_behind() == ([], HandoverState())
     one.release()
     other.release()
@@ -129,9 +129,9 @@ def test_the_lock_is_gone_when_it_is_released(undo_file: UndoFile, tmp_path: Pat
 
 def test_the_undo_file_outlives_the_lock(undo_file: UndoFile, tmp_path: Path) -> None:
     undo_file.take(WHO)
-    undo_file.write(CHANGES, STATE)
+    undo_file.write(OVERRIDES, STATE)
     undo_file.release()
-    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (CHANGES, STATE)
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (OVERRIDES, STATE)
 
 
 def test_a_second_one_in_this_process_is_refused(undo_file: UndoFile, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_an_undo_file_that_cannot_be_written(undo_file: UndoFile, tmp_path: Path
     undo_file.take(WHO)
     (tmp_path / "handover-mymaster.json.partial").mkdir()
     with pytest.raises(PreconditionFailed, match="cannot be written: Is a directory"):
-        undo_file.write(CHANGES, STATE)
+        undo_file.write(OVERRIDES, STATE)
     undo_file.release()
 
 
