@@ -298,7 +298,7 @@ CASES = [
     Case("disk", "redis-3/redis", "for the programs of the new version", circumstances=full_version_disk),
     Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", circumstances=wrong_clock),
     Case("clock", "redis-2", "s or more behind the controller's", severity="warning", circumstances=wrong_clock),
-    Case("leftovers", "redis-1", "it is fenced", config("redis-1", min_replicas_to_write=2147483647), severity="warning"),
+    Case("leftovers", "redis-1", "it has a fence", config("redis-1", min_replicas_to_write=2147483647), severity="warning"),
     Case("leftovers", "redis-2/redis", "the replica-priority of redis-2 is 100, and was 50", an_unfinished_run, severity="warning"),
     Case("leftovers", "redis-2", "is not usable", file_in_journal("redis-{redis_2}.json", "nonsense")),
     Case("leftovers", "", "names replica-priority of 10.0.0.2:6379 (was 70)", file_in_journal("handover-x.json", NOTE), severity="warning"),

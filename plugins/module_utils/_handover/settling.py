@@ -132,7 +132,7 @@ class Settling:
             self._not_kept_out = self._steering.keep_out()
 
     def _plan_to_keep_out(self, nodes: list[str]) -> None:
-        """Record who is kept out, then keep them out; do nothing if the record cannot be written."""
+        """Record who is kept out, then keep them out; do nothing if it cannot be recorded."""
         result = self._context.result
         self._rivals = rivals = [address for address in nodes if address not in (result.new_master, result.old_master)]
         self._steering.plan_to_keep_out(*rivals)
