@@ -44,7 +44,7 @@ def half_staged_folder(deployment: Deployment) -> Iterator[None]:
 
 
 FAULTS = [
-    Fault("a fence of an earlier run", Expected.DONE, "it is fenced", before=fence),
+    Fault("a fence of an earlier run", Expected.DONE, "it has a fence", before=fence),
     Fault(
         "a steered priority of an earlier run", Expected.DONE, "the replica-priority of redis-2 is 1, and was 100", before=steered_priority
     ),
