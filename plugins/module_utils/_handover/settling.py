@@ -123,9 +123,8 @@ class Settling:
         result, names = self._context.result, self._context.servers.names
         views = [view.master for view in self._shard.views]
         forgotten = views and not any(view.failover_in_progress or names.of(view.address) == result.new_master for view in views)
-        promoted = self._shard.node(result.new_master)
-        if not forgotten or promoted is None or not promoted.info.is_master:
-            return  # without the promoted node, another node must be promotable
+        if not forgotten:
+            return
         if self._rivals is None:
             self._plan_to_keep_out([node.address for node in self._surveyed.nodes])
         elif self._not_kept_out:  # a node that was down, and may come back before they fail over

@@ -198,7 +198,7 @@ def test_the_leader_dies_after_the_promotion() -> None:
         deployment.sentinels[0].alive = False
 
     deployment.master.before["REPLICAOF"] = die
-    with pytest.raises(OperationFailed, match=f"{TARGET} is the master"):
+    with pytest.raises(OperationFailed, match=f"and not {TARGET}, which was promoted"):
         deployment.hand_over()
     assert deployment.roles()[MASTER] == TARGET
     assert deployment.lost_bytes == 0
