@@ -112,7 +112,7 @@ def restart_empty(deployment: Deployment, name: str) -> None:
 @pytest.mark.extended
 @pytest.mark.parametrize("event", ["caught up", "armed"])
 def test_an_empty_node_that_says_that_it_is_master_is_not_believed(deployment: Deployment, event: str) -> None:
-    """The target hangs, another replica comes up as an empty master: the old one keeps the role."""
+    """The target hangs, and another replica comes up empty, as a master: the old one stays it."""
     old, target = deployment.masters()[0], deployment.other_than_master()
     empty = next(name for name in deployment.nodes if name not in (old, target))
     deployment.command(old, "MSET", *[word for number in range(KEYS) for word in (f"proved:{number}", "value")])

@@ -30,8 +30,9 @@ def kill_controller(deployment: Deployment, victims: str) -> None:
 def _is_one(pid: int, victims: str) -> bool:
     with contextlib.suppress(OSError):
         if _is_ansible(pid):
-            return victims != VICTIMS[0] or not _is_ansible(_parent(pid))
-        # The standby leads a session of its own; a module belongs to the session of its worker.
+            return victims != VICTIMS[0] or not _is_ansible(parent(pid))
+        # the standby leads a session of its own; a module is in that of the worker that has started
+        # it
         return victims == VICTIMS[2] and os.getsid(pid) != pid
     return False
 
@@ -40,5 +41,5 @@ def _is_ansible(pid: int) -> bool:
     return b"ansible-playbook" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def _parent(pid: int) -> int:
+def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import faults_access
 import faults_binaries
 import faults_controller
+import faults_handover
 import faults_leftovers
 import faults_nodes
 import faults_sentinels
@@ -16,6 +17,7 @@ SUBJECTS = {
     "Controllers and hosts": faults_controller.FAULTS,
     "Sentinels": faults_sentinels.FAULTS,
     "Data nodes": faults_nodes.FAULTS,
+    "The handover": faults_handover.FAULTS,
     "The new version": faults_binaries.FAULTS,
     "Passwords, users, certificates": [*faults_access.FAULTS, *faults_access.LAST],
     "What an earlier run has left": faults_leftovers.FAULTS,

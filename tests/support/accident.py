@@ -127,7 +127,7 @@ class Accidental:
                     os.kill(pid, signal.SIGCONT)
 
     def result(self, seconds: float = 150) -> dict[str, Any]:
-        """Wait for the end of module and standby; return the result, empty if it was killed."""
+        """Wait until both have ended; return the module's result, empty if it was killed."""
         try:
             output = self.process.communicate(timeout=seconds)[0].strip()
             wait_until(lambda: not self._deployment.handing_over(), seconds)

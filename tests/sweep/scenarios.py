@@ -14,6 +14,7 @@ from lab import NOBODY, LabDeployment
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 FOREIGN_PORT = 23900
+AFTER_PROMOTION = ("promoted", "demoted", "agreed", "released", "loss", "freed", "settled", "restored")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Scenario:
     ``ours``: what happens to the module and its standby (see accident.py). ``command``: what
     happens at the event, before that; ``undo`` ends it, ``lasts_s`` later. ``look`` returns what is
     wrong meanwhile. ``faketime``: the data nodes have clocks of their own. ``spoils``: the next
-    trial gets a new deployment.
+    trial gets a new deployment. ``servers_lose``: events at which the servers themselves lose
+    writes, handover or not: a master that hangs for longer than down-after-milliseconds is replaced,
+    and takes writes when it wakes until Sentinel demotes it.
     """
 
     ours: str
@@ -57,6 +60,7 @@ class Scenario:
     look: Look = lambda _deployment, _roles: []
     faketime: bool = False
     spoils: bool = False
+    servers_lose: tuple[str, ...] = ()
 
 
 def in_lab(*words: str) -> list[str]:
@@ -186,7 +190,7 @@ MORE_KINDS: dict[str, Scenario] = {
     "leader's host+ours": Scenario("kill", _signal(signal.SIGKILL, "leader", "other"), _start("leader", "other"), leader_of="other"),
     "leader hangs": Scenario("none", _signal(signal.SIGSTOP, "leader"), _continue("leader")),
     "old hangs": Scenario("none", _signal(signal.SIGSTOP, "old"), _continue("old")),
-    "target hangs": Scenario("none", _signal(signal.SIGSTOP, "target"), _continue("target")),
+    "target hangs": Scenario("none", _signal(signal.SIGSTOP, "target"), _continue("target"), servers_lose=AFTER_PROMOTION),
     "link old-target": Scenario("none", _lose("old", "target"), _find("old", "target")),
     "link old-target+ours": Scenario("kill", _lose("old", "target"), _find("old", "target")),
     "link old-leader": Scenario("none", _lose("old", "leader"), _find("old", "leader"), leader_of="other"),
