@@ -48,8 +48,8 @@ class Scenario:
     happens at the event, before that; ``undo`` ends it, ``lasts_s`` later. ``look`` returns what is
     wrong meanwhile. ``faketime``: the data nodes have clocks of their own. ``spoils``: the next
     trial gets a new deployment. ``servers_lose``: events at which the servers themselves lose
-    writes, handover or not: a master that hangs for longer than down-after-milliseconds is replaced,
-    and takes writes when it wakes until Sentinel demotes it.
+    writes, handover or not: a master that hangs for longer than down-after-milliseconds is
+    replaced, and takes writes when it wakes until Sentinel demotes it.
     """
 
     ours: str

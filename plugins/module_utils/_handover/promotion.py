@@ -19,7 +19,7 @@ from .naming import sentinels_naming
 from .proof import StopPoint
 from .watch import Promoted, PromotionWatch
 
-__all__ = ["KILL_CLIENTS", "Promotion"]
+__all__ = ["KILL_CLIENTS", "KILL_SUBSCRIBERS", "Promotion"]
 
 KILL_CLIENTS = ["CLIENT", "KILL", "TYPE", "normal"]
 KILL_SUBSCRIBERS = ["CLIENT", "KILL", "TYPE", "pubsub"]

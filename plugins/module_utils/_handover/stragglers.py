@@ -15,7 +15,7 @@ from .._errors import SentinelOpsError
 from .._topology.sentinel import parse_replica
 from .._wait import until
 from .context import HandoverContext
-from .promotion import KILL_CLIENTS
+from .promotion import KILL_CLIENTS, KILL_SUBSCRIBERS
 
 __all__ = ["free_clients"]
 
@@ -33,6 +33,8 @@ def free_clients(context: HandoverContext) -> None:
     old, killed, kills = context.servers.node(context.result.old_master), 0, 0
     begun_s = clock.now_s()
     try:
+        # a subscriber that was sent back by the leader asks again once; Sentinels subscribe again
+        killed, kills = int(old.command(*KILL_SUBSCRIBERS)), 1
         while clock.now_s() - begun_s < duration_s:
             killed, kills = killed + int(old.command(*KILL_CLIENTS)), kills + 1
     except SentinelOpsError as error:

@@ -326,6 +326,7 @@ def test_clients_are_disconnected_again_and_again_once_the_leader_has_switched()
     kills = deployment.wire.begins(MASTER, "CLIENT KILL TYPE normal")
     sent = deployment.wire.sent
     assert len(kills) > 100
+    assert len(deployment.wire.begins(MASTER, "CLIENT KILL TYPE pubsub")) == 2, "subscribers, too, once more"
     assert 0.25 < sent[kills[-1]].at_s - sent[kills[1]].at_s < 0.35
     assert sent[kills[1]].at_s > sent[deployment.wire.begins(MASTER, "CLIENT UNPAUSE")[0]].at_s + 0.5, "the leader has switched"
     assert any(str(entry["event"]).startswith("freed:") for entry in result.timeline)
