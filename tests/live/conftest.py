@@ -29,10 +29,17 @@ def build(tmp_path_factory: pytest.TempPathFactory, next_port: Callable[[], int]
     """
     made: list[Deployment] = []
 
-    def build_one(version: str, **options: Any) -> Deployment:
+    def start(version: str, **options: Any) -> Deployment:
         made.append(Deployment(Path(tmp_path_factory.mktemp("deployment")), version, next_port(), **options))
         made[-1].build()
         return made[-1]
+
+    def build_one(version: str, **options: Any) -> Deployment:
+        try:
+            return start(version, **options)
+        except TimeoutError:  # the machine was too busy for its Sentinels: once more
+            made[-1].remove()
+            return start(version, **options)
 
     yield build_one
     for one in made:

@@ -14,7 +14,7 @@ from states import settings, settled, wait_until
 
 VERSION = "6.2.14"
 FENCED = 2000000000
-ACCIDENT = ROOT / "tests" / "sweep" / "accident.py"
+ACCIDENT = ROOT / "tests" / "support" / "accident.py"
 FENCE_SET = "caught up"  # the first event after the fence
 
 

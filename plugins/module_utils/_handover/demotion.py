@@ -8,17 +8,33 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
-from .._server.commands import transaction
-from .._server.info import parse_info
+from .._server.address import Address
+from .._server.commands import Server, transaction
+from .._server.info import NodeInfo, parse_info
 from .._wait import until
 from .context import HandoverContext
 from .critical_section import CriticalSection
+from .modes import can_pause_writes
 from .proof import StopPoint, loss_of, read_replication, replication_state
 from .watch import Promoted
 
-__all__ = ["Demotion"]
+__all__ = ["Demotion", "make_replica"]
 
 DEMOTION_S = 20.0  # Sentinel demotes an old master 8 s later, at the master's next INFO
+
+
+def make_replica(server: Server, node: NodeInfo, master: Address) -> list[str]:
+    """Make a node a replica; return its INFO replication and INFO persistence right before.
+
+    All of that is one transaction. Before 6.2 a transaction that has INFO in it is a part of the
+    replication stream (MULTI), which the new master would lack: such a node is only demoted, and
+    the list is empty.
+    """
+    replicaof: list[Any] = ["REPLICAOF", master.host, master.port]
+    if not can_pause_writes(node):
+        server.command(*replicaof)
+        return []
+    return transaction(server, ["INFO", "replication"], ["INFO", "persistence"], replicaof)[:2]
 
 
 class Demotion:
@@ -27,11 +43,12 @@ class Demotion:
     ``done``: True once the old master is known to be a replica.
     """
 
-    def __init__(self, context: HandoverContext, section: CriticalSection, point: StopPoint) -> None:
+    def __init__(self, context: HandoverContext, section: CriticalSection, old: NodeInfo, point: StopPoint) -> None:
         self._context = context
         self._section = section
         self._point = point
         self._old = context.servers.node(context.result.old_master)
+        self._old_info = old
         self.done = False
 
     def demote(self, promoted: Promoted) -> None:
@@ -62,13 +79,12 @@ class Demotion:
             self.await_sentinel()
 
     def _follow(self, promoted: Promoted) -> None:
-        """Read the old master's last numbers and demote the node, in one transaction."""
-        host, port = self._context.servers.node(promoted.address).address
-        commands: list[list[Any]] = [["INFO", "replication"], ["INFO", "persistence"], ["REPLICAOF", host, port]]
-        replies = transaction(self._old, *commands)
-        old = replication_state(replies[0])
-        if old.is_master and promoted.promoted_at >= 0:
-            self._context.result.note_loss(loss_of(self._point, old, parse_info(replies[1]), promoted.promoted_at))
+        """Demote the old master, and judge its last numbers."""
+        last = make_replica(self._old, self._old_info, self._context.servers.node(promoted.address).address)
+        if last and promoted.promoted_at >= 0:
+            old = replication_state(last[0])
+            if old.is_master:
+                self._context.result.note_loss(loss_of(self._point, old, parse_info(last[1]), promoted.promoted_at))
         self._note_done(f"demoted: {self._old.address} follows {promoted.address}")
 
     def _note_done(self, event: str) -> None:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from typing import Sequence
 
 from .._errors import ConnectionFailed, PreconditionFailed
-from .._server.commands import Server, retry_once, transaction
-from .._server.info import parse_info
+from .._server.commands import Server, retry_once
+from .._server.info import NodeInfo, parse_info
 from .._topology.fence import PING_PERIOD, before_ping_delay, is_ping_delay, original_min_replicas
 from .._topology.sentinel import disagreements
 from .._topology.shard import NodeState, Shard, ShardServers, read_shard
 from .._wait import Clock, until
+from .demotion import make_replica
 from .overrides import SettingOverride, restore_overrides, still_overridden
 from .proof import StopPoint, loss_of, promotion_doubt, read_replication, replication_state
 from .state import HandoverState
@@ -111,7 +112,7 @@ class Leftovers:
         done = []
         for node in [node for node in shard.nodes if node.fenced]:
             if node.info.is_master and node.address != shard.master:
-                done.append(self._demote(servers, node.address, shard.master))
+                done.append(self._demote(servers, node.address, node.info, shard.master))
             done.append(_lift(servers.node(node.address), node))
         failed = restore_overrides(servers, name, self.overrides, *self.unsaved)
         done += [
@@ -128,7 +129,7 @@ class Leftovers:
             )
         return done
 
-    def _demote(self, servers: ShardServers, address: str, master: str) -> str:
+    def _demote(self, servers: ShardServers, address: str, node: NodeInfo, master: str) -> str:
         """Make a fenced old master follow the current master, if the latter was promoted from it.
 
         Returns the action and the proof of loss. Raises PreconditionFailed without the proof of
@@ -145,14 +146,16 @@ class Leftovers:
                 advice=f"Compare the data of both. If {address} has the data you need, stop {master}, make {master} a replica of "
                 f"{address} and run again; else make {address} follow {master} by hand (REPLICAOF)",
             )
-        host, port = servers.node(master).address
-        commands = (["INFO", "replication"], ["INFO", "persistence"], ["REPLICAOF", host, port])
+        address_of_master = servers.node(master).address
         try:
-            replies = transaction(old, *commands)
+            last = make_replica(old, node, address_of_master)
         except ConnectionFailed:
-            replies = transaction(old, *commands)
-        proof = loss_of(point, replication_state(replies[0]), parse_info(replies[1]), promoted.promoted_at)
-        return f"{address} follows {master} now, as an earlier handover intended; loss: {proof.loss}, {proof.reason}"
+            last = make_replica(old, node, address_of_master)
+        done = f"{address} follows {master} now, as an earlier handover intended"
+        if not last:
+            return done
+        proof = loss_of(point, replication_state(last[0]), parse_info(last[1]), promoted.promoted_at)
+        return f"{done}; loss: {proof.loss}, {proof.reason}"
 
     def _point_of(self, replid: str) -> StopPoint:
         """Return the stop point of a master by the undo file; else only its id is known."""

@@ -11,7 +11,7 @@ from .._server.info import NodeInfo
 from .._server.versions import version_key
 from .._topology.sentinel import SentinelView
 
-__all__ = ["MODES", "can_coordinate", "chosen_mode", "mode_refusals", "mode_warnings"]
+__all__ = ["MODES", "can_coordinate", "can_pause_writes", "chosen_mode", "mode_refusals", "mode_warnings"]
 
 MODES = ("pause", "fence", "coordinated", "plain")
 # CLIENT PAUSE ... WRITE, CLIENT UNPAUSE, FAILOVER; every Valkey has them
@@ -21,6 +21,11 @@ COORDINATED_SINCE = (9, 1, 1)  # SENTINEL FAILOVER ... COORDINATED, Valkey only
 
 def _since(server: str, version: str, first: tuple[int, ...]) -> bool:
     return server == "valkey" or version_key(version) >= first
+
+
+def can_pause_writes(node: NodeInfo) -> bool:
+    """Return whether a data node knows ``CLIENT PAUSE ... WRITE``."""
+    return _since(node.server, node.version, WRITE_PAUSE_SINCE)
 
 
 def can_coordinate(view: SentinelView) -> bool:

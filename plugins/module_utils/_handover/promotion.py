@@ -12,7 +12,7 @@ from __future__ import annotations
 from .._server.commands import Server
 from .._topology.shard import Shard
 from .._wait import until
-from .context import HandoverContext
+from .context import HandoverContext, node_state
 from .critical_section import CriticalSection
 from .demotion import Demotion
 from .naming import sentinels_naming
@@ -38,7 +38,8 @@ class Promotion:
         self._section = section
         self._nodes = [node.address for node in shard.nodes]
         self._point = point
-        self._demotion = Demotion(context, section, point)
+        old = node_state(shard, context.result.old_master, "the old master")
+        self._demotion = Demotion(context, section, old.info, point)
 
     def follow(self, leader: Server) -> None:
         """Wait for the promotion, then ``complete()`` it."""
