@@ -31,10 +31,10 @@ def targets(page: Path) -> list[str]:
 
 def problem(page: Path, target: str) -> str:
     """Return what is wrong with a link, or an empty text."""
-    path, _, anchor = target.partition("#")
+    path, _hash, anchor = target.partition("#")
     file = page.parent / path if path else page
     if target.startswith(REPOSITORY):
-        version, _, name = path.removeprefix(REPOSITORY).partition("/")
+        version, _slash, name = path.removeprefix(REPOSITORY).partition("/")
         if version != GALAXY["version"]:
             return f"names version {version}, galaxy.yml {GALAXY['version']}"
         file = ROOT / name
