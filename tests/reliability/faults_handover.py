@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, Deployment
-from fault import DONE, Expected, Fault, said
+from fault import DONE, Expected, Fault, printed
 from killing import parent
 from spoils import Spoil
 
-HANDOVER = said("PLAY [(6/8)")
+HANDOVER = printed("PLAY [(6/8)")
 STANDS_STILL_S = 8
 
 

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Sequence
 
-from .._errors import PreconditionFailed, SentinelOpsError
+from .._errors import ConnectionFailed, PreconditionFailed, SentinelOpsError
 from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
 from .._server.address import same_node
 from .._server.commands import Server
@@ -151,9 +150,14 @@ def _slow_answers(servers: ShardServers, shard: Shard, target: str, clock: Clock
 
 
 def _round_trip_ms(server: Server, clock: Clock) -> float:
+    """Return the duration of a PING; 0 for a silent server, which the survey reports."""
     begun_s = clock.now_s()
-    with contextlib.suppress(SentinelOpsError):  # the survey reports a server that does not answer
-        server.command("PING")  # a refusal (NOPERM) is an answer, too: it takes as long
+    try:
+        server.command("PING")
+    except ConnectionFailed:
+        return 0.0
+    except SentinelOpsError:
+        pass  # a refusal (NOPERM) takes as long as an answer
     return (clock.now_s() - begun_s) * 1000
 
 
