@@ -12,8 +12,8 @@ from pathlib import Path
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from deployment import MASTER, Deployment
 from fault import DONE, Expected, Fault, printed
+from injections import Injection
 from killing import parent
-from spoils import Spoil
 
 HANDOVER = printed("PLAY [(6/8)")
 STANDS_STILL_S = 8
@@ -53,7 +53,7 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def dead(with_the_leader: bool) -> Spoil:
+def dead(with_the_leader: bool) -> Injection:
     """Kill the module and its standby; the leading Sentinel too, which is started again."""
 
     @contextlib.contextmanager
