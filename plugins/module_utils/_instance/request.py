@@ -44,14 +44,19 @@ INSTANCE_SPEC: dict[str, Any] = {
     "activation": {
         "type": "dict",
         "options": {
-            "method": {"type": "str", "choices": ["folder", "symlink", "package"], "required": True},
+            "method": {"type": "str", "choices": ["folder", "files", "symlink", "package"], "required": True},
             "staged": {"type": "path"},
             "kept": {"type": "path"},
             "unit": {"type": "str"},
             "old_unit": {"type": "str"},
             "enabled": {"type": "bool", "default": True},
+            "whole": {"type": "bool", "default": False},
         },
-        "required_if": [("method", "symlink", ["staged"]), ("method", "package", ["unit", "old_unit"])],
+        "required_if": [
+            ("method", "symlink", ["staged"]),
+            ("method", "files", ["staged", "kept"]),
+            ("method", "package", ["unit", "old_unit"]),
+        ],
     },
     "version": {"type": "str"},
     "config_identity": {

@@ -19,6 +19,7 @@ Record = Mapping[str, Any]
 
 # The fields of a record's activation that are options of redis_instance.
 _ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled")
+_KEPT_OPTIONS = ("folder", "staged", "kept")
 _TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 # Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
 _SENTINEL_LOGIN = {
@@ -47,7 +48,10 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     return {
         "files": {
             "folder": origin["folder"],
-            "activation": {name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
+            "activation": {
+                **{name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
+                "whole": rollback,
+            },
             "executable": origin["executable"],
             "config_file": origin["config_file"],
             "config_identity": step["config_identity"],
@@ -78,15 +82,33 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     """Return the work of the stage play on a host.
 
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
-    ``destinations``: the folder for the new version, by kind, unless that version is in place.
-    ``trials``: the kinds whose configuration the new version must accept, since they run.
+    ``destinations``: the folder for the new version, by kind, unless that version is in place. What
+    several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
+    likewise. ``trials``: the kinds whose configuration the new version must accept, since they run.
     """
+    others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
+    keepers = {own["keeper"] for own in plan["installations"]}
     steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
     pending = [kind for kind, step in steps.items() if step.get("do", "skip") != "skip"]
     return {
         "pending": pending,
-        "destinations": {kind: instances[kind]["activation"]["staged"] for kind in pending if _lacks(instances[kind], plan["version"])},
+        "destinations": {
+            kind: instances[kind]["activation"]["staged"]
+            for kind in pending
+            if f"{host}/{kind}" not in others and _lacks(instances[kind], plan["version"])
+        },
+        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers],
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
+    }
+
+
+def _keep_arguments(instance: Record) -> dict[str, Any]:
+    """Return the arguments of redis_keep_version for an instance."""
+    return {
+        **{name: instance["activation"][name] for name in _KEPT_OPTIONS},
+        "version": instance["version"],
+        "executable": instance["executable"],
+        "pid": instance.get("pid") or 0,
     }
 
 
