@@ -90,20 +90,25 @@ options:
       method:
         description:
           - V(folder) renames O(folder) to C(.old) and C(.new) to O(folder).
+          - V(files) replaces the programs in O(folder) one by one, and no other file. Other
+            instances may run from them. With O(state=previous), an instance whose neighbours run
+            the new version already is started from O(activation.kept) alone.
           - V(symlink) points O(folder), a symbolic link, to O(activation.staged). No release is
             renamed.
           - V(package) copies configuration and data from the paths of Redis's package to those of
             Valkey's, which is installed beside it, and starts the unit of Valkey's package. The
             files of the old unit stay, for O(state=previous).
         type: str
-        choices: [folder, symlink, package]
+        choices: [folder, files, symlink, package]
         required: true
       staged:
-        description: With V(symlink), the release folder with the new version.
+        description: With V(symlink), the release folder with the new version. With V(files), the
+          folder with the new programs.
         type: path
       kept:
         description: With V(symlink), the release that runs now, to which O(state=previous) points
-          the link. Without it, the instance ran from elsewhere, and there was no link.
+          the link. Without it, the instance ran from elsewhere, and there was no link. With
+          V(files), the folder in which M(sentinelops.redis.redis_keep_version) keeps the programs.
         type: path
       unit:
         description: With V(package), the unit of the new package, for example
@@ -117,6 +122,11 @@ options:
           disabled.
         type: bool
         default: true
+      whole:
+        description: With V(files) and V(symlink), whether O(state=previous) restores the programs or
+          the link for all instances that share them, and starts none from O(activation.kept) alone.
+        type: bool
+        default: false
   version:
     description: The version to run. Required with O(state=switched) and O(state=previous).
     type: str

@@ -27,6 +27,9 @@ attributes:
     support: none
   idempotent:
     support: full
+  action_group:
+    support: none
+    membership: []
 options:
   folder:
     description: The folder of the programs in use, for example C(/usr/local/bin).

@@ -77,8 +77,9 @@ def link_of(binary: str, executables: Sequence[str], config_file: str, version: 
 class Symlink:
     """The link to the release of one or more instances.
 
-    The link points to ``kept`` before the activation, and to ``staged`` afterwards. ``kept`` is empty for an instance that ran from elsewhere. ``whole``: the link is rolled back
-    with all its instances, so that no instance is started from the kept release alone.
+    The link points to ``kept`` before the activation, and to ``staged`` afterwards. ``kept`` is
+    empty for an instance that ran from elsewhere. ``whole``: the link is rolled back with all its
+    instances, so that no instance is started from the kept release alone.
     """
 
     link: str
