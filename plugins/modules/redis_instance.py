@@ -123,8 +123,9 @@ options:
         type: bool
         default: true
       whole:
-        description: With V(files) and V(symlink), whether O(state=previous) restores the programs or
-          the link for all instances that share them, and starts none from O(activation.kept) alone.
+        description: With V(files) and V(symlink), whether O(state=previous) restores the programs
+          or the link for all instances that share them, and starts none from O(activation.kept)
+          alone.
         type: bool
         default: false
   version:

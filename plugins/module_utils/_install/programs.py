@@ -27,8 +27,10 @@ from .instance_files import InstanceFiles
 
 __all__ = ["Programs", "program_folders"]
 
-_ADDED = ".added-by-sentinelops-redis"  # the file in the kept folder that names programs without an old one
-_SERVER_ROLES = ("server", "sentinel", "check-aof", "check-rdb")  # one program, which looks at its own name
+# The file in the kept folder that names the programs of which there was no old one.
+_ADDED = ".added-by-sentinelops-redis"
+# One program, which does what its name says.
+_SERVER_ROLES = ("server", "sentinel", "check-aof", "check-rdb")
 
 
 def program_folders(active: str, product: str) -> tuple[str, str]:

@@ -70,7 +70,7 @@ def installations_of(instances: Sequence[Instance], steps: Mapping[str, Step]) -
 
 
 def installation_lines(installations: Sequence[Mapping[str, object]], steps: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
-    """Yield a line for each installation that several instances share, if any of them is pending."""
+    """Yield a line for each installation that several instances share, if one is pending."""
     for own in installations:
         users = [str(key) for key in own["users"]]  # type: ignore[attr-defined]
         pending = [key for key in users if steps.get(key, {}).get("do", "skip") != "skip"]

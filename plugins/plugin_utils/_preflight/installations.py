@@ -107,7 +107,7 @@ def files_findings(instance: Instance) -> Iterator[Finding]:
 
 
 def stranger_findings(plan: Plan) -> Iterator[Finding]:
-    """Yield processes that run from an installation of this run, and belong to none of its instances."""
+    """Yield processes that run from an installation of this run, but are not in the inventory."""
     for own in plan.installations:
         if own.strangers and own.stager and own.method in ("files", "symlink"):
             pids = ", ".join(map(str, own.strangers))
