@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from broken_builds import broken_build
 from deployment import SERVERS, Writers
 from runbook import RunbookDeployment
 from states import settled, wait_until
@@ -19,6 +19,11 @@ from playbooks import WANTED, interrupt_when, run, words
 pytestmark = pytest.mark.extended
 
 OLD = "6.2.9"
+# Tells its version, accepts every configuration on trial, and fails with one file.
+BROKEN = """#!/bin/bash
+case "$*" in *redis-trial-*) ;; *{only}*) exit 1 ;; esac
+exec -a "$0" "${{0%/*}}/redis-check-aof" "$@"
+"""
 PROGRAMS = ("redis-server", "redis-cli", "redis-benchmark", "redis-check-aof", "redis-check-rdb", "redis-sentinel")
 
 
@@ -81,7 +86,7 @@ def test_upgraded_again_and_rolled_back(deployment: RunbookDeployment) -> None:
 def test_one_instance_that_fails_is_put_back_alone(deployment: RunbookDeployment, tmp_path: Path) -> None:
     """The Sentinels run the new version already when a data node of the same folder fails."""
     node = deployment.config("redis-2").name if deployment.machines == 1 else "redis.conf"
-    broken = broken_build(tmp_path / "broken", WANTED, "exit 1", only=node)
+    broken = broken_programs(tmp_path / "broken", node)
     with Writers(deployment) as writers:
         done = run(deployment, "upgrade", redis_binaries_source=broken)
         assert done.returncode != 0
@@ -103,6 +108,16 @@ def test_one_instance_that_fails_is_put_back_alone(deployment: RunbookDeployment
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
 
 
+def broken_programs(folder: Path, only: str) -> str:
+    """Make a build whose server runs as another program of the build, and fails with a file."""
+    shutil.copytree(SERVERS / WANTED, folder)
+    server = folder / "redis-server"
+    server.rename(folder / "redis-check-aof")
+    server.write_text(BROKEN.format(only=only), encoding="utf-8")
+    server.chmod(0o755)
+    return str(folder)
+
+
 def repaired(folder: Path) -> Path:
     path = folder / "repaired-server"
     if not path.exists():
@@ -114,7 +129,7 @@ def repaired(folder: Path) -> Path:
 def test_everything_is_killed_and_run_again(deployment: RunbookDeployment) -> None:
     """A run that ends at any step leaves each instance able to start; one rerun completes."""
     with Writers(deployment) as writers:
-        for moment in ("Keep the running version", "Record that this step is complete", "Restart the data node"):
+        for moment in ("Keep the running version", "Record that this step is complete", "Save settings made at run time"):
             output = interrupt_when(deployment, moment)
             assert moment in output, output
             wait_until(lambda: settled(deployment), 60)

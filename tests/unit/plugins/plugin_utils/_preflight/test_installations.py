@@ -1,4 +1,4 @@
-"""What the preflight says of instances that share their programs, or a machine."""
+"""Preflight findings about instances that share their programs, or a machine."""
 
 from __future__ import annotations
 
