@@ -57,7 +57,8 @@ options:
       - The configuration file, as the running server has written it (C(CONFIG REWRITE)).
       - Relative names of included files count from the folder in which the server is started, and
         from C(dir), once that was read. The server is started in the C(WorkingDirectory) of
-        O(unit), or without a unit in the folder of the configuration file.
+        O(unit), or without a unit in O(process.folder), by default the folder of the configuration
+        file.
     type: path
     required: true
   sentinel:
@@ -68,9 +69,10 @@ options:
     description: The version folder in use, which O(folder) will replace. A module in that folder is
       tried with the file that O(folder) ships, if any.
     type: path
-  process_owner:
-    description: The user to run the server as, if the module runs as root. By default the user that
-      runs the module.
+  process:
+    description: The process of the running server, as M(sentinelops.redis.redis_survey) returns it.
+      The new server is tried with its user, if the module runs as root, its groups and its
+      folder. By default the user that runs the module.
     type: dict
     suboptions:
       uid:
@@ -81,6 +83,55 @@ options:
         description: Group id.
         type: int
         required: true
+      groups:
+        description: Ids of the supplementary groups. By default those of the user.
+        type: list
+        elements: int
+      folder:
+        description: The folder to start in. By default, and if it does not exist, the folder of
+          the configuration file.
+        type: str
+      umask:
+        description: The file mode creation mask, as a number.
+        type: int
+      limits:
+        description: Resource limits by their names in limits.conf(5), each a list of soft and hard
+          limit, -1 for unlimited.
+        type: dict
+      nice:
+        description: The nice value.
+        type: int
+      oom_score_adj:
+        description: The OOM score adjustment, unless the configuration file sets C(oom-score-adj).
+        type: int
+      stdout:
+        description: The file for standard output. It is opened only if it is still the same file.
+        type: dict
+        suboptions:
+          path:
+            description: The path of the file.
+            type: str
+            required: true
+          device:
+            description: The number of its device.
+            type: int
+          inode:
+            description: The number of its inode.
+            type: int
+      stderr:
+        description: The same for standard error.
+        type: dict
+        suboptions:
+          path:
+            description: The path of the file.
+            type: str
+            required: true
+          device:
+            description: The number of its device.
+            type: int
+          inode:
+            description: The number of its inode.
+            type: int
   unit:
     description: The unit of systemd that starts the server, if any. Its C(WorkingDirectory) and
       C(Environment) are used.
@@ -110,7 +161,7 @@ EXAMPLES = r"""
     config_file: /etc/redis/sentinel.conf
     sentinel: true
     unit: redis-sentinel.service
-    process_owner:
+    process:
       uid: 107
       gid: 113
 """
@@ -149,7 +200,7 @@ import os
 from typing import Any
 
 from ..module_utils._errors import PreconditionFailed
-from ..module_utils._host.process import Owner
+from ..module_utils._host.process_facts import PROCESS_OPTIONS, process_facts_from
 from ..module_utils._install.folders import server_in
 from ..module_utils._instance.config_trial import Trial, surroundings_of, try_config
 from ..module_utils._module import run_module
@@ -161,10 +212,7 @@ SPEC: dict[str, Any] = {
     "config_file": {"type": "path", "required": True},
     "sentinel": {"type": "bool", "default": False},
     "version_folder": {"type": "path"},
-    "process_owner": {
-        "type": "dict",
-        "options": {name: {"type": "int", "required": True} for name in ("uid", "gid")},
-    },
+    "process": PROCESS_OPTIONS,
     "unit": {"type": "str"},
     "wait_s": {"type": "int", "default": 30},
 }
@@ -187,8 +235,7 @@ def attempt(params: dict[str, Any]) -> dict[str, Any]:
     """Try the configuration; return the module's result."""
     executable = new_server(params)
     trial = Trial(executable, params["folder"] or "", params["config_file"], params["sentinel"], params["version_folder"] or "")
-    owner = Owner(**params["process_owner"]) if params["process_owner"] else None
-    surroundings = surroundings_of(params["config_file"], params["unit"] or "", owner)
+    surroundings = surroundings_of(params["config_file"], params["unit"] or "", process_facts_from(params["process"]))
     return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock())}
 
 

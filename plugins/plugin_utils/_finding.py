@@ -58,6 +58,7 @@ CHECKS = (
     "files",
     "config-rewrite",
     "service-manager",
+    "start",
     "disk",
     "clock",
     # leftovers of an earlier run, and other runs

@@ -339,7 +339,7 @@ def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
             changed = {**records, name: survey(deployment, name, Circumstances())}
         found = [one for one in evaluate(deployment, changed, Circumstances())["findings"] if one["check"] == "rights"]
         (one,) = found
-        useful = right in ("sentinel|set", "sentinel|debug")
+        useful = right in ("sentinel|set", "sentinel|debug", "command|info")
         assert one["node"] == name
         assert one["severity"] == ("warning" if useful else "refusal")
         assert f"our user lacks the right +{right} on" in one["seen"]

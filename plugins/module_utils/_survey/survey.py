@@ -16,7 +16,8 @@ from typing import Any, Callable
 from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
 from .._host.disk_space import existing_folder
-from .._host.process import binary_version, executable_of, machine_id, owner_of
+from .._host.process import binary_version, executable_of, machine_id
+from .._host.process_facts import facts_of
 from .._host.systemd import service_of
 from .._host.unit_files import manager_when_stopped
 from .._install.activation import activation_from, choose_activation, restaged
@@ -78,7 +79,7 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], requ
     if isinstance(activation, Symlink):
         record["doubts"] += _link_doubts(activation, config_file, str(service.get("manager")))
         executable, config_file = activation.through_link(executable), activation.through_link(config_file)
-    owner = owner_of(node.pid)
+    process = facts_of(node.pid, config_file)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
         "executable": executable,
@@ -87,7 +88,7 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], requ
         "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not is_mount_point(config_file),
         "folder": record["folder"],
         "activation": record,
-        "process_owner": owner._asdict() if owner else None,
+        "process": process.as_dict() if process else None,
         "our_uid": os.geteuid(),
         "machine": machine_id(existing_folder(activation.changed_folders()[-1])),
     }
@@ -160,7 +161,7 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any], request: SurveyRe
         "config_identity",
         "folder",
         "log_file",
-        "process_owner",
+        "process",
         "address",
         "shard",
         "server",

@@ -28,6 +28,7 @@ from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findi
 from .leftovers import leftover_findings, other_run_findings
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
+from .start import start_findings
 
 __all__ = ["preflight", "relocations"]
 
@@ -64,6 +65,7 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
             if not plan.rollback:  # a version that was put in place can be reverted
                 yield from named("files", _folder_findings(instance))
             yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
+            yield from start_findings(instance)
             if record.get("config_writable"):
                 yield from rewrite_findings(instance)
     else:
@@ -110,7 +112,7 @@ def _pauses(node: Instance, handover_mode: str) -> bool:
 def _config_findings(instance: Instance) -> Iterator[Finding]:
     """Yield what is wrong with the owner and the configuration file of an instance."""
     record, host = instance.record, instance.host
-    owner, ours = record.get("process_owner") or {}, record.get("our_uid")
+    owner, ours = record.get("process") or {}, record.get("our_uid")
     if owner and ours not in (None, 0, owner["uid"]):
         yield Finding(
             host,
