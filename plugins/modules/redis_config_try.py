@@ -31,6 +31,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.process
 attributes:
   check_mode:
     support: full
@@ -69,69 +70,6 @@ options:
     description: The version folder in use, which O(folder) will replace. A module in that folder is
       tried with the file that O(folder) ships, if any.
     type: path
-  process:
-    description: The process of the running server, as M(sentinelops.redis.redis_survey) returns it.
-      The new server is tried with its user, if the module runs as root, its groups and its
-      folder. By default the user that runs the module.
-    type: dict
-    suboptions:
-      uid:
-        description: User id.
-        type: int
-        required: true
-      gid:
-        description: Group id.
-        type: int
-        required: true
-      groups:
-        description: Ids of the supplementary groups. By default those of the user.
-        type: list
-        elements: int
-      folder:
-        description: The folder to start in. By default, and if it does not exist, the folder of
-          the configuration file.
-        type: str
-      umask:
-        description: The file mode creation mask, as a number.
-        type: int
-      limits:
-        description: Resource limits by their names in limits.conf(5), each a list of soft and hard
-          limit, -1 for unlimited.
-        type: dict
-      nice:
-        description: The nice value.
-        type: int
-      oom_score_adj:
-        description: The OOM score adjustment, unless the configuration file sets C(oom-score-adj).
-        type: int
-      stdout:
-        description: The file for standard output. It is opened only if it is still the same file.
-        type: dict
-        suboptions:
-          path:
-            description: The path of the file.
-            type: str
-            required: true
-          device:
-            description: The number of its device.
-            type: int
-          inode:
-            description: The number of its inode.
-            type: int
-      stderr:
-        description: The same for standard error.
-        type: dict
-        suboptions:
-          path:
-            description: The path of the file.
-            type: str
-            required: true
-          device:
-            description: The number of its device.
-            type: int
-          inode:
-            description: The number of its inode.
-            type: int
   unit:
     description: The unit of systemd that starts the server, if any. Its C(WorkingDirectory) and
       C(Environment) are used.

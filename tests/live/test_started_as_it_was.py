@@ -72,7 +72,7 @@ class Started:
     def answers(self) -> bool:
         try:
             return bool(self.command("PING"))
-        except Exception:  # noqa: BLE001 it has not begun to listen
+        except Exception:
             return False
 
     def command(self, *words: Any) -> Any:
@@ -105,7 +105,7 @@ class Started:
         }
 
     def run(self, state: str, version: str, *, nofile: str = "", **options: Any) -> dict[str, Any]:
-        """Run the module; ``nofile``: the limit of open files of its session, as prlimit takes it."""
+        """Run the module; ``nofile``: the limit of open files of its session, for prlimit."""
         wrapped = ["prlimit", f"--nofile={nofile}"] if nofile else []
         return run_module("redis_instance", wrapped, **{**self.options(state, version), **options})
 

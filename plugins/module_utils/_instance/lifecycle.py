@@ -109,7 +109,8 @@ def _not_started(reason: str, server: Server, attempt: StartAttempt, log_file: s
         node=str(server.address),
         state="The instance does not serve",
         advice=f"See {log_file or 'the output above'}",
-        log_tail=log_tail if log_file else printed.splitlines(),  # without a log file, the output is the log
+        # without a log file, the output is the log
+        log_tail=log_tail if log_file else printed.splitlines(),
     )
 
 

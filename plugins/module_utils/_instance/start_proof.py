@@ -43,8 +43,9 @@ class StartProof:
         after = facts_of(node.pid) if isinstance(service, Process) and service.facts else None
         if after is None or not isinstance(service, Process) or service.facts is None:
             return lost
-        known = [problem[len("limit ") :] for problem in service.facts.impossible(config_file) if problem.startswith("limit ")]
-        return lost + [f"limit {lower}" for lower in lower_limits(service.facts.limits, after.limits) if lower not in known]
+        # the preflight has shown them
+        known = [problem.split()[1] for problem in service.facts.impossible(config_file)]
+        return lost + [f"limit {lower}" for lower in lower_limits(service.facts.limits, after.limits) if lower.split()[0] not in known]
 
     def require(self, server: Server, node: NodeInfo, service: Service, config_file: str) -> None:
         """Raise OperationFailed if the restarted instance has less of something than before."""

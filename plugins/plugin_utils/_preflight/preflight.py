@@ -28,7 +28,7 @@ from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findi
 from .leftovers import leftover_findings, other_run_findings
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
-from .start import start_findings
+from .start import shared_config_findings, start_findings
 
 __all__ = ["preflight", "relocations"]
 
@@ -47,6 +47,7 @@ def preflight(
             findings += _instance_findings(instance, plan, handover_mode)
         staged = [instance for instance in instances if instance.key in plan.pending]
         findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
+        findings += shared_config_findings(staged)
         findings += [*([] if plan.rollback else disk_findings(instances, plan)), *clock_findings(instances, now_s)]
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]

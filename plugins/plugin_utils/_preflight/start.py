@@ -3,18 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Preflight of the next start: what a plain process has, and would not have after its restart.
 
-Units of systemd and start commands have it all themselves. Pure functions of the survey.
+A unit of systemd, or a start command, has all of that itself. Pure functions of the survey.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .._finding import WARNING, Finding
 from .._plan.model import Instance
 
-__all__ = ["start_findings"]
+__all__ = ["shared_config_findings", "start_findings"]
 
 
 def start_findings(instance: Instance) -> Iterator[Finding]:
@@ -76,3 +76,23 @@ def _limit_findings(instance: Instance, found: Mapping[str, Any], by_command: st
             "start",
             WARNING,
         )
+
+
+def shared_config_findings(instances: Sequence[Instance]) -> Iterator[Finding]:
+    """Yield which instances of a host have the same configuration file, and so differ by their
+    arguments only.
+    """
+    users: dict[tuple[str, str], list[str]] = {}
+    for instance in instances:
+        path = str(instance.record.get("config_file") or "")
+        if path:
+            users.setdefault((instance.host_address or instance.host, path), []).append(instance.key)
+    for (_host, path), keys in users.items():
+        if len(keys) > 1:
+            yield Finding(
+                ", ".join(keys),
+                f"they share the configuration file {path}",
+                "CONFIG REWRITE would write port, folder and master of one of them into the file of all",
+                "Give each a file of its own; it may include a common one",
+                "files",
+            )
