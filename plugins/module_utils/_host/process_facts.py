@@ -211,12 +211,14 @@ def _height(limit: int) -> float:
 
 
 def lower_limits(before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]) -> list[str]:
-    """Return a text for each limit that is lower than before: ``nofile 1024 instead of 10032``."""
+    """Return a text for each limit that is lower than before: ``nofile 1024 instead of 10032``, or
+    ``hard nofile 1024 instead of 4096`` if the soft limit is as before.
+    """
     found = []
     for name in before:
-        for old, new in zip(before[name], after.get(name, before[name])):
+        for kind, old, new in zip(("", "hard "), before[name], after.get(name, before[name])):
             if _height(new) < _height(old):
-                found.append(f"{name} {_number(new)} instead of {_number(old)}")
+                found.append(f"{kind}{name} {_number(new)} instead of {_number(old)}")
                 break
     return found
 

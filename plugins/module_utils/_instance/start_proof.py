@@ -45,7 +45,8 @@ class StartProof:
             return lost
         # the preflight has shown them
         known = [problem.split()[1] for problem in service.facts.impossible(config_file)]
-        return lost + [f"limit {lower}" for lower in lower_limits(service.facts.limits, after.limits) if lower.split()[0] not in known]
+        lower = lower_limits(_soft(service.facts.limits), _soft(after.limits))
+        return lost + [f"limit {one}" for one in lower if one.split()[0] not in known]
 
     def require(self, server: Server, node: NodeInfo, service: Service, config_file: str) -> None:
         """Raise OperationFailed if the restarted instance has less of something than before."""
@@ -68,6 +69,11 @@ class StartProof:
             names = [(line.split() or [""])[0].lower() for line in lines]
             text = [f"{name} {lowered[name]}\n" if name in lowered else line for name, line in zip(names, lines)]
             write_text(config_file, "".join(text))
+
+
+def _soft(limits: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """Return the soft limits alone: a server that raises its soft limit lowers its hard limit."""
+    return {name: (soft, soft) for name, (soft, _hard) in limits.items()}
 
 
 def _numbers(server: Server) -> dict[str, int]:

@@ -49,7 +49,14 @@ def process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (111, 222))
 
     with (tmp_path / "out").open("wb") as output:
-        started = subprocess.Popen(["sleep", "60"], cwd=tmp_path, stdout=output, stderr=subprocess.PIPE, preexec_fn=set_up)  # noqa: PLW1509
+        words = ["sleep", "60"]
+        started = subprocess.Popen(
+            words,
+            cwd=tmp_path,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            preexec_fn=set_up,  # noqa: PLW1509
+        )
     yield started
     started.kill()
     started.communicate()
@@ -142,7 +149,7 @@ def test_a_limit_that_cannot_be_raised(tmp_path: Path) -> None:
     [
         ((1024, 4096), (1024, 4096), []),
         ((1024, 4096), (4096, 4096), []),
-        ((1024, 4096), (1024, 1024), ["nofile 1024 instead of 4096"]),
+        ((1024, 4096), (1024, 1024), ["hard nofile 1024 instead of 4096"]),
         ((10032, 10032), (1024, 1024), ["nofile 1024 instead of 10032"]),
         ((-1, -1), (10, -1), ["nofile 10 instead of unlimited"]),
         ((10, 10), (-1, -1), []),

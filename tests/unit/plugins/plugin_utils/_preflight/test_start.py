@@ -24,7 +24,12 @@ def findings(start: dict[str, Any], **record: Any) -> list[Finding]:
         ({"lost_commands": ["flushall", "keys"]}, "refusal", "does not rename (flushall, keys)", "redis_upgrade_redis_start_command"),
         ({"lost_modules": 2}, "refusal", "it has loaded 2 more modules", "redis_upgrade_redis_stop_command"),
         ({"impossible": ["limit nofile 1024 instead of 10032"]}, "refusal", "open files (1024 instead of 10032)", "Run with become"),
-        ({"impossible": ["limit core 0 instead of 9", "nice -5"]}, "warning", "limit core 0 instead of 9, nice -5", "Run with become"),
+        (
+            {"impossible": ["limit hard nofile 5 instead of 9", "nice -5"]},
+            "warning",
+            "limit hard nofile 5 instead of 9, nice -5",
+            "Run with become",
+        ),
         ({"lost_output": "pipe:[123]"}, "warning", "which is pipe:[123]", "with its output to a file"),
     ],
 )
