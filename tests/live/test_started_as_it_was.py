@@ -29,16 +29,17 @@ NOFILE = (12000, 13000)
 
 
 class Started:
-    """A replica without a master, in a folder that its user may enter."""
+    """A replica without a master, or a Sentinel of none, in a folder that its user may enter."""
 
-    def __init__(self, folder: Path, port: int, lines: str = "") -> None:
+    def __init__(self, folder: Path, port: int, lines: str = "", sentinel: bool = False) -> None:
         self.folder, self.port = folder, port
         self.own = folder / "started-here"
         self.output = folder / "output"
-        self.config = folder / "redis" / "redis.conf"
+        self.config = folder / ("sentinel.conf" if sentinel else "redis/redis.conf")
         shutil.copytree(SERVERS / OLD, folder / "redis")
         shutil.copytree(SERVERS / NEW, folder / "redis.new")
-        self.config.write_text(f"port {port}\nlogfile ''\nsave ''\nreplicaof 127.0.0.1 1\n{lines}", encoding="utf-8")
+        own = "" if sentinel else "save ''\nreplicaof 127.0.0.1 1\n"
+        self.config.write_text(f"port {port}\nlogfile ''\n{own}{lines}", encoding="utf-8")
         self.own.mkdir()
         for path in (folder, *folder.rglob("*")):
             os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
@@ -114,8 +115,8 @@ class Started:
 def make(next_port: Callable[[], int]) -> Iterator[Callable[..., Started]]:
     made: list[Started] = []
 
-    def start(lines: str = "") -> Started:
-        made.append(Started(Path(tempfile.mkdtemp(prefix="started-")), next_port(), lines))
+    def start(**options: Any) -> Started:
+        made.append(Started(Path(tempfile.mkdtemp(prefix="started-")), next_port(), **options))
         return made[-1]
 
     yield start
@@ -166,23 +167,28 @@ def test_a_session_that_cannot_raise_its_limit(make: Callable[..., Started]) -> 
     assert (one.maxclients(), one.seen()) == (10000, before)
 
 
-def test_a_switch_that_lowers_maxclients_is_reverted(make: Callable[..., Started]) -> None:
-    """The new server's wrapper has the limit of ``ulimit -n 1024``."""
-    one = make()
+@pytest.mark.parametrize("sentinel", [False, True], ids=["data node", "Sentinel"])
+def test_a_switch_that_lowers_maxclients_is_reverted(make: Callable[..., Started], sentinel: bool) -> None:
+    """The new server's wrapper has the limit of ``ulimit -n 1024``.
+
+    A Sentinel writes the lowered number into its file at once; here both versions read that file.
+    """
+    one = make(sentinel=sentinel)
     server = one.folder / "redis.new" / "redis-server"
     server.rename(server.with_name("real"))
     script = '#!/bin/sh\n[ "$1" = --version ] || ulimit -n 1024\nexec "$(dirname "$0")/real" "$@"\n'
     server.write_text(script, encoding="utf-8")
     server.chmod(0o755)
-    one.start()
-    done = one.run("switched", NEW)
+    one.start(*["--sentinel"] * sentinel)
+    done = one.run("switched", NEW, sentinel=sentinel)
     assert "maxclients 992 instead of 10000" in done["msg"]
-    assert f"The old version {OLD} was restored and serves again" in done["msg"]
-    assert (one.maxclients(), parse_info(one.command("INFO"))["redis_version"]) == (10000, OLD)
+    assert f"The old version {OLD} was restored and serves again. " in done["msg"]
+    info = parse_info(one.command("INFO"))
+    assert (info["maxclients"], info["redis_version"]) == ("10000", OLD)
 
 
 def test_renamed_commands_that_only_the_arguments_have_are_refused(make: Callable[..., Started]) -> None:
-    one = make("rename-command KEYS ''\n")
+    one = make(lines="rename-command KEYS ''\n")
     one.start("--rename-command", "FLUSHALL", "", "--rename-command", "FLUSHDB", "hidden", "--maxmemory", "64mb")
     pid = one.pid()
     refused = one.run("switched", NEW)

@@ -1,4 +1,4 @@
-"""Plain processes as the service manager: outputs of a started server, and limits that are refused."""
+"""Plain processes as the service manager: outputs of a started server, and refused limits."""
 
 from __future__ import annotations
 
