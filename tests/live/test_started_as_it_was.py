@@ -31,13 +31,13 @@ NOFILE = (12000, 13000)
 class Started:
     """A replica without a master, or a Sentinel of none, in a folder that its user may enter."""
 
-    def __init__(self, folder: Path, port: int, lines: str = "", sentinel: bool = False) -> None:
+    def __init__(self, folder: Path, port: int, lines: str = "", sentinel: bool = False, old: str = OLD, new: str = NEW) -> None:
         self.folder, self.port = folder, port
         self.own = folder / "started-here"
         self.output = folder / "output"
         self.config = folder / ("sentinel.conf" if sentinel else "redis/redis.conf")
-        shutil.copytree(SERVERS / OLD, folder / "redis")
-        shutil.copytree(SERVERS / NEW, folder / "redis.new")
+        shutil.copytree(SERVERS / old, folder / "redis")
+        shutil.copytree(SERVERS / new, folder / "redis.new")
         own = "" if sentinel else "save ''\nreplicaof 127.0.0.1 1\n"
         self.config.write_text(f"port {port}\nlogfile ''\n{own}{lines}", encoding="utf-8")
         self.own.mkdir()
@@ -167,24 +167,25 @@ def test_a_session_that_cannot_raise_its_limit(make: Callable[..., Started]) -> 
     assert (one.maxclients(), one.seen()) == (10000, before)
 
 
-@pytest.mark.parametrize("sentinel", [False, True], ids=["data node", "Sentinel"])
-def test_a_switch_that_lowers_maxclients_is_reverted(make: Callable[..., Started], sentinel: bool) -> None:
+@pytest.mark.parametrize(("sentinel", "old", "new"), [(False, OLD, NEW), (True, "6.2.9", OLD)], ids=["data node", "Sentinel"])
+def test_a_switch_that_lowers_maxclients_is_reverted(make: Callable[..., Started], sentinel: bool, old: str, new: str) -> None:
     """The new server's wrapper has the limit of ``ulimit -n 1024``.
 
-    A Sentinel writes the lowered number into its file at once; here both versions read that file.
+    A Sentinel writes the lowered number whenever it writes its file, which both versions read here:
+    without an id at once.
     """
-    one = make(sentinel=sentinel)
+    one = make(sentinel=sentinel, old=old, new=new)
     server = one.folder / "redis.new" / "redis-server"
     server.rename(server.with_name("real"))
-    script = '#!/bin/sh\n[ "$1" = --version ] || ulimit -n 1024\nexec "$(dirname "$0")/real" "$@"\n'
+    script = '#!/bin/sh\n[ "$1" = --version ] || { ulimit -n 1024; sed -i /myid/d "$1"; }\nexec "$(dirname "$0")/real" "$@"\n'
     server.write_text(script, encoding="utf-8")
     server.chmod(0o755)
     one.start(*["--sentinel"] * sentinel)
-    done = one.run("switched", NEW, sentinel=sentinel)
+    done = one.run("switched", new, sentinel=sentinel)
     assert "maxclients 992 instead of 10000" in done["msg"]
-    assert f"The old version {OLD} was restored and serves again. " in done["msg"]
+    assert f"The old version {old} was restored and serves again. " in done["msg"]
     info = parse_info(one.command("INFO"))
-    assert (info["maxclients"], info["redis_version"]) == ("10000", OLD)
+    assert (info["maxclients"], info["redis_version"]) == ("10000", old)
 
 
 def test_renamed_commands_that_only_the_arguments_have_are_refused(make: Callable[..., Started]) -> None:

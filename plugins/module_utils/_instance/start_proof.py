@@ -5,7 +5,7 @@
 
 A server that may open too few files lowers its own ``maxclients`` (10000 becomes 992 with 1024
 files), and says so only in its log. A Sentinel writes the lowered number into its configuration
-file at once, a data node at its next CONFIG REWRITE (5.0 to 9.1).
+file at its next change, a data node at its next CONFIG REWRITE (5.0 to 9.1).
 """
 
 from __future__ import annotations
