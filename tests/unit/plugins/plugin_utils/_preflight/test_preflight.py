@@ -366,7 +366,7 @@ def test_a_server_of_another_user(ours: int | None, found: bool) -> None:
 # -------------------------------------------------------------------------------------------------
 
 UNIT = {"manager": "systemd", "unit": "redis-server.service", "program": "/usr/bin/redis-server", "enabled": "enabled", "doubts": []}
-PACKAGED = {"executable": "/usr/bin/redis-server", "folder": "/opt/redis-6379/redis", "our_uid": 0, "process_owner": None}
+PACKAGED = {"executable": "/usr/bin/redis-server", "folder": "/opt/redis-6379/redis", "our_uid": 0, "process": None}
 
 
 def test_a_package_under_systemd_moves_into_its_version_folder() -> None:
