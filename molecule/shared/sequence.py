@@ -154,11 +154,13 @@ def fail(deployment: Deployment, step: dict[str, Any], baseline: dict[str, Any])
     config = next(found["config"] for found in deployment.layout["instances"] if found["name"] == name)
     before = deployment.states()
     deployment.ssh(machine, "tee", "/run/refuse", text=f"{deployment.programs}/redis-server {config.rpartition('/')[2]}\n")
-    code, output = deployment.run("upgrade")
+    try:
+        code, output = deployment.run("upgrade")
+    finally:
+        deployment.ssh(machine, "rm", "/run/refuse")
     assert code != 0, output
     assert "was restored and serves again" in words(output), output
     one_runs_kept(deployment, f"{machine}/{name}", before, baseline)
-    deployment.ssh(machine, "rm", "/run/refuse")
 
 
 def complete(deployment: Deployment, step: dict[str, Any], baseline: dict[str, Any]) -> None:
