@@ -18,6 +18,7 @@ from .._host.process import version_folder
 from .copy_files import inside
 from .folders import Folders
 from .instance_files import InstanceFiles
+from .own_commands import OwnCommands
 from .packages import Packages
 from .programs import Programs, program_folders
 from .symlink import Symlink, link_of, link_target, release_name
@@ -194,6 +195,8 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
     """Return the activation that a record describes."""
     if record["method"] == "package":
         return Packages(record["old_unit"], record["unit"], record["enabled"])
+    if record["method"] == "command":
+        return OwnCommands.of(record)
     if record["method"] == "symlink":
         return Symlink(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
     if record["method"] == "files":
