@@ -92,7 +92,7 @@ class OwnCommands:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> OwnCommands:
-        """Return the activation of a record; one of the survey has neither commands nor versions."""
+        """Return the activation of a record; that of a survey has neither commands nor versions."""
         words = [tuple(record.get(name) or ()) for name in ("activate", "deactivate")]
         versions = [str(record.get(name) or "") for name in ("new_version", "previous_version")]
         return cls(words[0], words[1], versions[0], versions[1], float(record.get("wait_s") or 300))

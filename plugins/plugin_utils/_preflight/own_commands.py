@@ -43,15 +43,7 @@ def command_findings(instance: Instance, plan: Plan) -> Iterator[Finding]:
     record, given = instance.record, instance.record.get("commands") or {}
     if not by_commands(record):
         yield from _isolation_findings(instance)
-        unused = [_option(instance, name) for name in COMMAND_NAMES if (given.get(name) or {}).get("words")]
-        if unused:
-            yield Finding(
-                instance.host,
-                f"{' and '.join(unused)} {'are' if len(unused) > 1 else 'is'} set, and redis_upgrade_activation is not command",
-                "Commands activate a version only with that setting",
-                "Set redis_upgrade_activation: command, or remove the commands",
-                "commands",
-            )
+        yield from _unused_findings(instance)
         return
     for name in COMMAND_NAMES[1:] if plan.rollback else COMMAND_NAMES:
         command: Mapping[str, Any] = given.get(name) or {}
@@ -81,6 +73,20 @@ def command_findings(instance: Instance, plan: Plan) -> Iterator[Finding]:
             "files",
         )
     yield from _format_findings(instance, plan)
+
+
+def _unused_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield that commands are given which the setting of the activation does not use."""
+    given = instance.record.get("commands") or {}
+    unused = [_option(instance, name) for name in COMMAND_NAMES if (given.get(name) or {}).get("words")]
+    if unused:
+        yield Finding(
+            instance.host,
+            f"{' and '.join(unused)} {'are' if len(unused) > 1 else 'is'} set, and redis_upgrade_activation is not command",
+            "Commands activate a version only with that setting",
+            "Set redis_upgrade_activation: command, or remove the commands",
+            "commands",
+        )
 
 
 def _isolation_findings(instance: Instance) -> Iterator[Finding]:
