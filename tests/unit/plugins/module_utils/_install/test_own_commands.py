@@ -48,7 +48,7 @@ def test_a_command_that_fails_is_named() -> None:
     own = commands(RecordingHost(code=3))
     with pytest.raises(OperationFailed, match=r"the activate command ctl use 7\.0\.15 ended with 3: no such image"):
         own.activate(FILES, None)
-    with pytest.raises(OperationFailed, match="the deactivate command ctl use 7.0.5"):
+    with pytest.raises(OperationFailed, match=r"the deactivate command ctl use 7\.0\.5"):
         own.revert(FILES, "7.0.5")
 
 
