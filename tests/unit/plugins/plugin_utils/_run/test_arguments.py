@@ -88,7 +88,7 @@ def test_replicas_are_not_counted_while_an_earlier_run_may_have_stopped_one() ->
 def test_staging(changes: dict[str, Any], destinations: dict[str, str], trials: list[str]) -> None:
     deployment = three_and_three()
     found = staging(deployment.plan().as_dict(), "redis-2", {"redis": record_of(deployment, "redis-2/redis", **changes)})
-    assert found == {"pending": ["redis"], "destinations": destinations, "keep": [], "trials": trials}
+    assert found == {"pending": ["redis"], "destinations": destinations, "keep": [], "commands": [], "trials": trials}
 
 
 SHARED = {"method": "files", "folder": "/opt/redis", "staged": "/opt/redis.new", "kept": "/opt/redis.old", "doubts": []}
@@ -122,6 +122,7 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
         "pending": [],
         "destinations": {},
         "keep": [],
+        "commands": [],
         "trials": [],
     }
 
