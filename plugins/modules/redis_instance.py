@@ -95,15 +95,21 @@ options:
           - V(package) copies configuration and data from the paths of Redis's package to those of
             Valkey's, which is installed beside it, and starts the unit of Valkey's package. The
             files of the old unit stay, for O(state=previous).
+          - V(package_update) installs a later version of the packages that the server belongs to,
+            once for all instances of the host. The others go on running from the deleted files.
+            Nothing is started, stopped or restarted by the scripts of the packages.
         type: str
-        choices: [folder, symlink, package]
+        choices: [folder, symlink, package, package_update]
         required: true
       staged:
-        description: With V(symlink), the release folder with the new version.
+        description: With V(symlink), the release folder with the new version. With
+          V(package_update), the folder with the programs of the new packages.
         type: path
       kept:
         description: With V(symlink), the release that runs now, to which O(state=previous) points
-          the link. Without it, the instance ran from elsewhere, and there was no link.
+          the link. Without it, the instance ran from elsewhere, and there was no link. With
+          V(package_update), the folder with a copy of the version in use, from which
+          O(state=previous) starts this instance alone.
         type: path
       unit:
         description: With V(package), the unit of the new package, for example
@@ -117,6 +123,20 @@ options:
           disabled.
         type: bool
         default: true
+      manager:
+        description: With V(package_update), the package manager.
+        type: str
+        choices: [apt, dnf]
+      hold:
+        description: With V(package_update), whether held packages may be changed, and are held
+          again.
+        type: bool
+        default: false
+      restore:
+        description: With V(package_update), whether O(state=previous) installs the earlier packages
+          again, if they can still be had.
+        type: bool
+        default: false
   version:
     description: The version to run. Required with O(state=switched) and O(state=previous).
     type: str

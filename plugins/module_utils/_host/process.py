@@ -82,6 +82,8 @@ def executable_of(pid: int, claimed: str) -> str:
     except OSError:
         return claimed
     path = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+    if not os.path.basename(path) and claimed:
+        return claimed  # of a unit with ExecPaths, whose file was replaced: "/ (deleted)"
     by_another_name = not os.path.basename(path).endswith(("-server", "-sentinel"))
     return claimed if by_another_name and claimed and os.path.realpath(claimed) == path else path
 

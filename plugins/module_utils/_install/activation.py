@@ -16,6 +16,8 @@ from .._atomic_write import FileIdentity
 from .._host.process import version_folder
 from .folders import Folders
 from .instance_files import InstanceFiles
+from .package_programs import programs_folder
+from .package_update import PackageUpdate, manager_named
 from .packages import Packages
 from .symlink import Symlink, link_of, link_target, release_name
 
@@ -74,8 +76,11 @@ class Activation(Protocol):
     def files_after(self, files: InstanceFiles) -> InstanceFiles:
         """Return the files to start once the activation is done."""
 
-    def revert(self, files: InstanceFiles, version: str) -> None:
-        """Put the earlier version, which ran from these files, in use again, if it is not."""
+    def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
+        """Put the earlier version, which ran from these files, in use again, if it is not.
+
+        Returns the files to start.
+        """
 
 
 def choose_activation(
@@ -131,6 +136,9 @@ def _symlink_record(link: str, binary: str, running: str, wanted: str) -> dict[s
 
 def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, Any]:
     """Return the record with the staged release of another wanted version."""
+    if record["method"] == "package_update" and wanted:
+        server = os.path.basename(record["kept"]).partition("-")[0]
+        return {**record, "staged": programs_folder(server, wanted, os.path.dirname(record["kept"]))}
     if record["method"] != "symlink" or not wanted:
         return dict(record)
     name = os.path.basename(record["kept"]) or wanted
@@ -141,6 +149,9 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
     """Return the activation that a record describes."""
     if record["method"] == "package":
         return Packages(record["old_unit"], record["unit"], record["enabled"])
+    if record["method"] == "package_update":
+        manager = manager_named(str(record["manager"]))
+        return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("restore")))
     if record["method"] == "symlink":
         return Symlink(record["folder"], record["staged"], record["kept"])
     return Folders(record["folder"])

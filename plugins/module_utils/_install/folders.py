@@ -211,11 +211,12 @@ class Folders:
     def require_activatable(self, files: InstanceFiles) -> None:
         """Do nothing: a rename needs neither space nor another program."""
 
-    def revert(self, files: InstanceFiles, version: str) -> None:
+    def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
         if self.runs_elsewhere(files.executable):
             self.return_to_staged()
         elif not self.in_place(version):
             self.restore_kept()
+        return files
 
     def restore_kept(self) -> None:
         """Swap the folders back: the kept version is in use again, the new version staged again."""

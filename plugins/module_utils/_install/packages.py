@@ -165,7 +165,7 @@ class Packages:
             self._enable(self.unit, instead_of=self.old_unit)
         return new
 
-    def revert(self, files: InstanceFiles, version: str) -> None:
+    def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
         """Replace our copies by the files that were there before, and enable the old unit again."""
         config_file = self._command()[1]
         if self._is_copied(config_file):
@@ -179,6 +179,7 @@ class Packages:
         self.host.run(["systemctl", "reset-failed", "--", self.unit], 30)
         if self.enabled:
             self._enable(self.old_unit, instead_of=self.unit)
+        return files
 
     # -- the units
 

@@ -150,7 +150,7 @@ class Symlink:
     def require_activatable(self, files: InstanceFiles) -> None:
         """Do nothing: replacing a link needs neither space nor another program."""
 
-    def revert(self, files: InstanceFiles, version: str) -> None:
+    def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
         """Point the link to the kept release, or remove the link if there was none before."""
         if not self.kept:
             with contextlib.suppress(FileNotFoundError):
@@ -159,6 +159,7 @@ class Symlink:
             if not os.path.isdir(self.kept):
                 raise OperationFailed(f"there is no {self.kept} to restore", state=f"{self.link} points to {link_target(self.link)}")
             self._point_to(self.kept)
+        return files
 
     def _point_to(self, release: str) -> None:
         """Replace the link in one step; a relative link stays relative, and its owner stays."""

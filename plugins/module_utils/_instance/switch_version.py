@@ -166,7 +166,7 @@ def revert(
     if not files.sentinel:
         _refuse_format_barrier(server, node, files, old, version_at)
     ensure_down(server, node, running, wait_s, clock)
-    activation.revert(files, version)
+    files = activation.revert(files, version)
     renamed = [] if files.sentinel else _prepare_data(server, node, files, old)
     try:
         return Reverted(start(server, files, wait_s, clock), tuple(renamed))

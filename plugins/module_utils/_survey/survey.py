@@ -20,7 +20,11 @@ from .._host.process import binary_version, executable_of, machine_id, owner_of
 from .._host.systemd import service_of
 from .._host.unit_files import manager_when_stopped
 from .._install.activation import activation_from, choose_activation, restaged
+from .._install.copy_files import inside
 from .._install.folders import version_in
+from .._install.package_programs import PROGRAMS
+from .._install.package_record import package_update_record
+from .._install.package_update import PackageUpdate
 from .._install.packages import package_record
 from .._install.symlink import Symlink
 from .._server.commands import Server
@@ -54,7 +58,8 @@ class SurveyRequest:
     """The user's settings for an instance: its service manager, version folder and activation.
 
     ``version``: the version to stage. ``product``: the product of the packages to activate,
-    ``redis`` or ``valkey``. ``rollback``: whether to include the version before the upgrade.
+    ``redis`` or ``valkey``. ``package_version``: their exact version, if it is set. ``hold``:
+    whether the packages are held. ``rollback``: whether to include the version before the upgrade.
     """
 
     manager: str = "auto"
@@ -62,6 +67,8 @@ class SurveyRequest:
     activation: str = "auto"
     version: str = ""
     product: str = ""
+    package_version: str = ""
+    hold: bool = False
     rollback: bool = False
 
 
@@ -69,7 +76,10 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], requ
     """Return the instance's files; ``config_identity`` is None if the file is not visible."""
     claimed, config_file = info.get("executable", ""), info.get("config_file", "")
     executable = executable_of(node.pid, claimed)
-    if request.activation == "package":
+    if request.activation == "package" and node.server == request.product:
+        kept = claimed if inside(executable, PROGRAMS) and claimed else executable
+        record = package_update_record(kept, node.server, (node.version, request.version), request.package_version, request.hold)
+    elif request.activation == "package":
         record = package_record(service, executable, node.server, request.product)
     else:
         claims = [claimed, str(service.get("program", ""))]
@@ -78,6 +88,8 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], requ
     if isinstance(activation, Symlink):
         record["doubts"] += _link_doubts(activation, config_file, str(service.get("manager")))
         executable, config_file = activation.through_link(executable), activation.through_link(config_file)
+    if isinstance(activation, PackageUpdate):
+        executable = activation.program(claimed if inside(executable, PROGRAMS) and claimed else executable)
     owner = owner_of(node.pid)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {

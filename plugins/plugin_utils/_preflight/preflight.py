@@ -242,7 +242,8 @@ def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
 
 
 def _shared_folders(all_instances: Sequence[Instance]) -> Iterator[Finding]:
-    instances = [i for i in all_instances if (i.record.get("activation") or {}).get("method") != "package"]
+    # packages are made to be shared
+    instances = [i for i in all_instances if (i.record.get("activation") or {}).get("method") not in ("package", "package_update")]
 
     def owned(instance: Instance, name: str) -> tuple[str, str]:
         record = instance.record

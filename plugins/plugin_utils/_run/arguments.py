@@ -18,7 +18,7 @@ __all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_ar
 Record = Mapping[str, Any]
 
 # The fields of a record's activation that are options of redis_instance.
-_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled")
+_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled", "manager", "hold")
 _TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 # Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
 _SENTINEL_LOGIN = {
@@ -47,7 +47,7 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     return {
         "files": {
             "folder": origin["folder"],
-            "activation": {name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
+            "activation": _activation_options(origin["activation"], rollback),
             "executable": origin["executable"],
             "config_file": origin["config_file"],
             "config_identity": step["config_identity"],
@@ -69,6 +69,12 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     }
 
 
+def _activation_options(activation: Record, rollback: bool) -> dict[str, Any]:
+    """Return the activation of redis_instance; a rollback installs the earlier packages again."""
+    options = {name: value for name, value in activation.items() if name in _ACTIVATION_OPTIONS}
+    return {**options, "restore": True} if rollback and activation["method"] == "package_update" else options
+
+
 def _lacks(instance: Record, version: str) -> bool:
     """Return whether the version folder of an instance does not hold the whole version."""
     return bool(instance["interrupted"] or instance["installed_version"] != version)
@@ -79,6 +85,7 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
 
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
     ``destinations``: the folder for the new version, by kind, unless that version is in place.
+    ``packages``: the installed packages that get a later version.
     ``trials``: the kinds whose configuration the new version must accept, since they run.
     """
     steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
@@ -87,7 +94,14 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
         "pending": pending,
         "destinations": {kind: instances[kind]["activation"]["staged"] for kind in pending if _lacks(instances[kind], plan["version"])},
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
+        "packages": sorted({name for kind in pending for name in _updated_packages(instances[kind])}),
     }
+
+
+def _updated_packages(instance: Record) -> list[str]:
+    """Return the packages of an instance that are replaced by later ones of the same names."""
+    activation = instance["activation"]
+    return list(activation["packages"]) if activation.get("method") == "package_update" else []
 
 
 def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:

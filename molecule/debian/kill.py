@@ -1,0 +1,50 @@
+"""Run an upgrade, and kill everything while it replaces the packages of a host.
+
+usage: kill.py HOST SSH_CONFIG COMMAND...
+
+The modules and the package manager on the host are killed at once, and the upgrade itself. It fails
+if the upgrade ends before that.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+
+SECONDS = 600
+# dpkg has begun to replace files, in the middle of its work
+KILL = """
+until pgrep -x dpkg > /dev/null; do sleep 0.02; done
+sleep 0.2
+sudo pkill -KILL -f AnsiballZ_redis_instance
+sudo pkill -KILL -x apt-get
+sudo pkill -KILL -x dpkg
+"""
+
+
+def main() -> int:
+    host, ssh_config, *command = sys.argv[1:]
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        upgrade = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+        killer = subprocess.Popen(["ssh", "-F", ssh_config, host, KILL], stdin=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + SECONDS
+            while killer.poll() is None:
+                assert upgrade.poll() is None, "the upgrade ended before it came to the packages of the host"
+                assert time.monotonic() < deadline, "the upgrade did not come to the packages of the host"
+                time.sleep(0.02)
+        finally:
+            ended = upgrade.poll()
+            for process in (upgrade, killer):
+                process.kill()
+                process.wait()
+            said.seek(0)
+            print("\n".join(said.read().splitlines()[-15:]))
+        assert ended is None
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
