@@ -81,7 +81,14 @@ from ..module_utils._errors import PreconditionFailed
 from ..module_utils._install.package_apt import Apt
 from ..module_utils._install.package_dnf import Dnf
 from ..module_utils._install.package_manager import PackageManager, matches_version
-from ..module_utils._install.package_programs import ARCHIVES, origin_of_programs, programs_folder, stage_programs
+from ..module_utils._install.package_programs import (
+    ARCHIVES,
+    PROGRAMS,
+    origin_of_programs,
+    packages_locked,
+    programs_folder,
+    stage_programs,
+)
 from ..module_utils._install.package_record import wanted_packages
 from ..module_utils._module import run_module
 
@@ -103,11 +110,16 @@ def installed_server(names: list[str]) -> tuple[PackageManager, dict[str, str], 
     for manager in managers:
         for name in names:
             packages = manager.siblings(name)
-            programs = [path for path in manager.files(packages) if os.path.basename(path) in _SERVERS] if packages else []
-            programs = [path for path in programs if os.access(path, os.X_OK) and os.path.isfile(path)]
+            programs = [path for path in manager.files(packages) if _is_server(path)] if packages else []
             if programs:
                 return manager, packages, programs[0]
     return managers[0], {}, ""
+
+
+def _is_server(path: str) -> bool:
+    """Return whether a file is a server; there may be an init script of the same name."""
+    folder, name = os.path.split(path)
+    return os.path.basename(folder) in ("bin", "sbin") and name in _SERVERS and os.access(path, os.X_OK) and os.path.isfile(path)
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -127,7 +139,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         )
     changed = origin_of_programs(folder).get("packages") != wanted
     if not check_mode:
-        changed = stage_programs(manager, wanted, os.path.dirname(program), version, folder, ARCHIVES)
+        with packages_locked(PROGRAMS):
+            changed = stage_programs(manager, wanted, os.path.dirname(program), version, folder, ARCHIVES)
     return {"changed": changed, "staged": folder, "packages": wanted, "installed": installed, "complete": False}
 
 

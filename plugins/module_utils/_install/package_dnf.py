@@ -69,7 +69,7 @@ class Dnf:
     def held(self, packages: Iterable[str]) -> list[str]:
         locked = self.host.run(["dnf", "--quiet", "versionlock", "list"], 60)
         lines = [] if locked.code else locked.output.split()
-        return [name for name in packages if any(line.startswith((f"{name}-", f"{name}:")) for line in lines)]
+        return [name for name in packages if any(line == name or line.startswith(f"{name}-") for line in lines)]
 
     def available(self, packages: Sequence[str]) -> dict[str, list[str]]:
         form = "%{name}\\t%{epoch}:%{version}-%{release}\\n"
@@ -94,15 +94,12 @@ class Dnf:
         return [path for path in paths if path.startswith("/") and path not in edited]
 
     def download(self, packages: Mapping[str, str], folder: str, alone: bool = False) -> None:
+        """Download packages; ``alone`` is meant for the installed versions, which dnf reinstalls."""
         os.makedirs(folder, mode=0o755, exist_ok=True)
         options = ["--quiet", "--assumeyes", "--disableplugin=versionlock", "--setopt=install_weak_deps=False"]
-        names = _pinned(packages)
-        if not alone:
-            checked(self.host, ["dnf", *options, "install", "--downloadonly", f"--downloaddir={folder}", *names], 900, _ADVICE)
-        missing = [name for name in packages if name not in self.archives(packages, folder)]
-        if missing:  # older than the installed package, or installed already
-            wanted = _pinned({name: packages[name] for name in missing})
-            checked(self.host, ["dnf", *options, "download", f"--destdir={folder}", *wanted], 900, _ADVICE)
+        verb = "reinstall" if alone else "install"
+        words = ["dnf", *options, verb, "--downloadonly", f"--downloaddir={folder}"]
+        checked(self.host, [*words, *(f"{name}-{version}" for name, version in packages.items())], 900, _ADVICE)
 
     def archives(self, packages: Mapping[str, str], folder: str) -> dict[str, str]:
         found = {}
@@ -147,7 +144,3 @@ class Dnf:
         self.host.run(["dnf", "--quiet", "versionlock", "delete", *packages], 60)
         advice = "Install the plugin (python3-dnf-plugin-versionlock)"
         checked(self.host, ["dnf", "--quiet", "versionlock", "add", *packages], 120, advice)
-
-
-def _pinned(packages: Mapping[str, str]) -> list[str]:
-    return [f"{name}-{version}" for name, version in packages.items()]

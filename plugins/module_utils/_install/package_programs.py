@@ -11,10 +11,11 @@ new version before it is installed; or from the running server, to keep the vers
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 from .._atomic_write import replacing, write_atomically
 from .._errors import OperationFailed, SentinelOpsError
@@ -28,6 +29,7 @@ __all__ = [
     "PROGRAMS",
     "keep_programs",
     "origin_of_programs",
+    "packages_locked",
     "program_in",
     "programs_folder",
     "programs_version",
@@ -38,6 +40,22 @@ __all__ = [
 PROGRAMS = "/usr/lib/sentinelops-redis"
 ARCHIVES = "/var/cache/sentinelops-redis"
 _ORIGIN = "packages.json"
+
+
+@contextlib.contextmanager
+def packages_locked(root: str) -> Iterator[None]:
+    """Keep other modules of this collection on the same machine from packages and programs.
+
+    Instances of one machine may have several inventory hosts, whose tasks run at the same time. The
+    lock ends with its process.
+    """
+    os.makedirs(root, mode=0o755, exist_ok=True)
+    descriptor = os.open(os.path.join(root, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def programs_folder(server: str, version: str, root: str = PROGRAMS) -> str:

@@ -26,7 +26,7 @@ from .instance_files import InstanceFiles
 from .package_apt import Apt
 from .package_dnf import Dnf
 from .package_manager import PackageManager
-from .package_programs import ARCHIVES, keep_programs, origin_of_programs, programs_version
+from .package_programs import ARCHIVES, keep_programs, origin_of_programs, packages_locked, programs_version
 from .restart_guard import RestartGuard, instances_of
 
 __all__ = ["PackageUpdate", "manager_named"]
@@ -123,6 +123,10 @@ class PackageUpdate:
 
         Returns whether anything was missing. A package that cannot be had any more is no error.
         """
+        with packages_locked(os.path.dirname(self.kept)):
+            return self._keep(executable, pid)
+
+    def _keep(self, executable: str, pid: int) -> bool:
         packages = self._packages() if self.in_place(self._kept_version) else {}
         changed = keep_programs(self.manager.name, packages, self.program(executable), pid, self._kept_version, self.kept)
         with contextlib.suppress(SentinelOpsError):
@@ -133,10 +137,11 @@ class PackageUpdate:
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
         """Install the downloaded packages while nothing may start, stop or restart a server."""
         version = version_in(self.staged)
-        if not self.activated(version):
-            if self.in_place(self._kept_version):
-                self.keep(files.executable, 0)
-            self._install(self.staged, downgrade=False)
+        with packages_locked(os.path.dirname(self.kept)):
+            if not self.activated(version):
+                if self.in_place(self._kept_version):
+                    self._keep(files.executable, 0)
+                self._install(self.staged, downgrade=False)
         if not self.in_place(version):
             raise OperationFailed(f"the packages are installed, and {self.folder} holds version {self.installed_version()}, not {version}")
         return self.files_after(files)
@@ -149,8 +154,8 @@ class PackageUpdate:
 
         With ``restore`` the earlier packages are installed again, if they can still be had.
         """
-        if self.restore and not self.activated(version):
-            with contextlib.suppress(SentinelOpsError):
+        with packages_locked(os.path.dirname(self.kept)), contextlib.suppress(SentinelOpsError):
+            if self.restore and not self.activated(version):
                 self._install(self.kept, downgrade=True)
         if self.in_place(version):
             return self.files_after(files)

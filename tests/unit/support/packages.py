@@ -38,6 +38,10 @@ class DebianHost(Host):
         self.commands: list[list[str]] = []
         self.breaks = ""
         self.systemd = True
+        self.init = root / "etc" / "init.d" / "redis-server"
+        self.init.parent.mkdir(parents=True, exist_ok=True)
+        self.init.write_text("#!/bin/sh\n")
+        self.init.chmod(0o755)
         self._place()
 
     def _place(self) -> None:
@@ -70,7 +74,9 @@ class DebianHost(Host):
             return Ran(0, f"{known[path]}: {path}\n") if path in known else Ran(1, "", f"dpkg-query: no path found matching pattern {path}")
         if words[1] == "--listfiles":
             units = ["redis-server.service", "redis-server@.service", "redis-sentinel.service"]
-            return Ran(0, "\n".join(["/.", str(self.bin / "redis-server"), *(f"/lib/systemd/system/{unit}" for unit in units), ""]))
+            return Ran(
+                0, "\n".join(["/.", str(self.init), str(self.bin / "redis-server"), *(f"/lib/systemd/system/{unit}" for unit in units), ""])
+            )
         if "Conffiles" in words[3]:
             return Ran(0, "")
         return Ran(0, DPKG.format(version=self.version, want=self.want, state=self.state))
