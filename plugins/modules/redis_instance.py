@@ -90,6 +90,9 @@ options:
       method:
         description:
           - V(folder) renames O(folder) to C(.old) and C(.new) to O(folder).
+          - V(files) replaces the programs in O(folder) one by one, and no other file. Other
+            instances may run from them. With O(state=previous), an instance whose neighbours run
+            the new version already is started from O(activation.kept) alone.
           - V(symlink) points O(folder), a symbolic link, to O(activation.staged). No release is
             renamed.
           - V(package) copies configuration and data from the paths of Redis's package to those of
@@ -99,17 +102,17 @@ options:
             once for all instances of the host. The others go on running from the deleted files.
             Nothing is started, stopped or restarted by the scripts of the packages.
         type: str
-        choices: [folder, symlink, package, package_update]
+        choices: [folder, files, symlink, package, package_update]
         required: true
       staged:
-        description: With V(symlink), the release folder with the new version. With
-          V(package_update), the folder with the programs of the new packages.
+        description: With V(symlink), the release folder with the new version. With V(files) and
+          V(package_update), the folder with the new programs.
         type: path
       kept:
         description: With V(symlink), the release that runs now, to which O(state=previous) points
           the link. Without it, the instance ran from elsewhere, and there was no link. With
-          V(package_update), the folder with a copy of the version in use, from which
-          O(state=previous) starts this instance alone.
+          V(files) and V(package_update), the folder in which
+          M(sentinelops.redis.redis_keep_version) keeps the programs.
         type: path
       unit:
         description: With V(package), the unit of the new package, for example
@@ -132,9 +135,11 @@ options:
           again.
         type: bool
         default: false
-      restore:
-        description: With V(package_update), whether O(state=previous) installs the earlier packages
-          again, if they can still be had.
+      whole:
+        description: With V(files), V(symlink) and V(package_update), whether O(state=previous)
+          restores the programs, the link or the packages for all instances that share them, and
+          starts none from O(activation.kept) alone. Packages that cannot be had any more are not
+          restored.
         type: bool
         default: false
   version:

@@ -46,9 +46,10 @@ options:
     type: path
   activation:
     description: How a new version takes the place of the running one. V(auto) is V(symlink) if the
-      server runs through a symbolic link to the folder of its version, else V(folder).
+      server runs through a symbolic link to the folder of its version, V(files) if other instances,
+      other programs or data are in the folder of its programs, else V(folder).
     type: str
-    choices: [auto, folder, symlink, package]
+    choices: [auto, folder, files, symlink, package]
     default: auto
   product:
     description: With O(activation=package), the product of the new packages.
@@ -147,7 +148,7 @@ SPEC: dict[str, Any] = {
     "kind": {"type": "str", "choices": ["redis", "sentinel"], "required": True},
     "journal": {"type": "path", "required": True},
     "folder": {"type": "path"},
-    "activation": {"type": "str", "choices": ["auto", "folder", "symlink", "package"], "default": "auto"},
+    "activation": {"type": "str", "choices": ["auto", "folder", "files", "symlink", "package"], "default": "auto"},
     "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
     "package_version": {"type": "str"},
     "package_hold": {"type": "bool", "default": False},

@@ -56,6 +56,7 @@ CHECKS = (
     "memory",
     # the host
     "files",
+    "one-machine",
     "config-rewrite",
     "service-manager",
     "disk",

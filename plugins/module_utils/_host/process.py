@@ -14,7 +14,7 @@ import pwd
 import re
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Callable, NamedTuple
 
@@ -26,10 +26,14 @@ __all__ = [
     "binary_version",
     "cgroup_of",
     "executable_of",
+    "executed_file",
+    "is_replaced",
     "is_shipped_program",
     "machine_id",
     "owner_of",
     "parent_of",
+    "processes_running",
+    "servers_started_from",
     "start_detached",
     "version_folder",
 ]
@@ -82,10 +86,57 @@ def executable_of(pid: int, claimed: str) -> str:
     except OSError:
         return claimed
     path = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
-    if not os.path.basename(path) and claimed:
-        return claimed  # of a unit with ExecPaths, whose file was replaced: "/ (deleted)"
+    if os.path.basename(path) == "":
+        return claimed  # a deleted file that was bound into the mount namespace of a unit reads "/"
     by_another_name = not os.path.basename(path).endswith(("-server", "-sentinel"))
     return claimed if by_another_name and claimed and os.path.realpath(claimed) == path else path
+
+
+def executed_file(pid: int) -> IO[bytes] | None:
+    """Open the file that a process runs, also a deleted one; None if that cannot be read."""
+    try:
+        return open(f"/proc/{pid}/exe", "rb")
+    except OSError:
+        return None
+
+
+def processes_running(paths: Sequence[str]) -> list[int]:
+    """Return the ids of all processes that run one of the files that are now at these paths.
+
+    Files are compared by device and inode, so a process of a replaced file does not count.
+    """
+    wanted = {(found.st_dev, found.st_ino) for found in map(_stat, paths) if found is not None}
+    return [pid for pid in _process_ids() if (found := _stat(f"/proc/{pid}/exe")) is not None and (found.st_dev, found.st_ino) in wanted]
+
+
+def servers_started_from(folder: str) -> list[int]:
+    """Return the ids of all servers and Sentinels whose file is, or was, in or below a folder."""
+    prefix = os.path.join(os.path.realpath(folder), "")
+    found = []
+    for pid in _process_ids():
+        with contextlib.suppress(OSError):
+            path = os.readlink(f"/proc/{pid}/exe")
+            path = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+            if path.startswith(prefix) and is_shipped_program(os.path.basename(path)):
+                found.append(pid)
+    return found
+
+
+def is_replaced(pid: int, executable: str) -> bool:
+    """Return whether another file than the one that a process runs is at this path now."""
+    running, there = _stat(f"/proc/{pid}/exe"), _stat(executable)
+    return running is not None and there is not None and (running.st_dev, running.st_ino) != (there.st_dev, there.st_ino)
+
+
+def _process_ids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
 
 
 class Owner(NamedTuple):

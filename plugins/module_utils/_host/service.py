@@ -116,6 +116,9 @@ class Service(Protocol):
         ``path_changes``: the new server will have another path than the one in use.
         """
 
+    def starts_other_path(self, executable: str) -> bool:
+        """Return whether the manager can start this executable instead of the one in use."""
+
     def automatic_restart_off(self) -> ContextManager[None]:
         """Return a context in which the manager does not restart a server whose process ends."""
 
@@ -169,6 +172,9 @@ class Process:
 
     def require_startable(self, binary: str, path_changes: bool) -> None:
         """Accept any path: a plain process can be started from anywhere."""
+
+    def starts_other_path(self, executable: str) -> bool:
+        return True
 
     def automatic_restart_off(self) -> ContextManager[None]:
         return contextlib.nullcontext()
@@ -245,6 +251,9 @@ class Command:
                 state="The version in use was not touched",
                 advice="Give a version folder in which the server has the same name and place as before",
             )
+
+    def starts_other_path(self, executable: str) -> bool:
+        return False
 
     def automatic_restart_off(self) -> ContextManager[None]:
         return contextlib.nullcontext()  # left to the stop command

@@ -125,6 +125,9 @@ class Systemd:
         if why:
             raise PreconditionFailed(why, state="The version in use was not touched", advice=advice)
 
+    def starts_other_path(self, executable: str) -> bool:
+        return is_plain(executable) and self._own_command(self.unit()) is not None
+
     @contextlib.contextmanager
     def automatic_restart_off(self) -> Iterator[None]:
         """Switch off the unit's ``Restart=`` inside the context; at most until the next boot."""

@@ -10,18 +10,23 @@ the journal. ``activation_from`` makes an Activation from that record.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any, Mapping, Protocol, Sequence
 
 from .._atomic_write import FileIdentity
 from .._host.process import version_folder
+from .copy_files import inside
 from .folders import Folders
 from .instance_files import InstanceFiles
 from .package_programs import programs_folder
 from .package_update import PackageUpdate, manager_named
 from .packages import Packages
+from .programs import Programs, program_folders
 from .symlink import Symlink, link_of, link_target, release_name
 
-__all__ = ["Activation", "activation_from", "choose_activation", "restaged"]
+__all__ = ["Activation", "Neighbours", "activation_from", "choose_activation", "restaged"]
+
+_GENERAL = ("/", "/usr", "/usr/local", "/opt", "/srv")  # folders of everybody, never of one version
 
 
 class Activation(Protocol):
@@ -43,8 +48,17 @@ class Activation(Protocol):
     def interrupted(self) -> bool:
         """Return whether a run was killed in the middle of the activation."""
 
+    def kept_version(self) -> str:
+        """Return the version that a revert would restore; empty if none is kept, or unknown."""
+
     def in_place(self, version: str) -> bool:
         """Return whether a start would start this version."""
+
+    def serves_previous(self, executable: str, version: str) -> bool:
+        """Return whether a server of the previous version runs as ``revert`` would leave it.
+
+        ``executable``: the file that the server runs.
+        """
 
     def activated(self, version: str) -> bool:
         """Return whether this version is activated already."""
@@ -79,26 +93,48 @@ class Activation(Protocol):
     def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
         """Put the earlier version, which ran from these files, in use again, if it is not.
 
-        Returns the files to start.
+        Returns the files to start. Their executable is another one if only this instance returns
+        to the earlier version, and others of its installation keep the new one.
         """
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """Content of a version folder that forbids replacing the folder as a whole.
+
+    ``shared``: other instances run from that folder. ``data``: the instance's data folder.
+    ``replaced``: another file is at the path of the running program already.
+    """
+
+    shared: bool = False
+    data: str = ""
+    replaced: bool = False
+
+
 def choose_activation(
-    method: str, folder: str, binary: str, claimed: Sequence[str], config_file: str, versions: tuple[str, str]
+    method: str,
+    folder: str,
+    binary: str,
+    claimed: Sequence[str],
+    config_file: str,
+    versions: tuple[str, str],
+    neighbours: Neighbours = Neighbours(),
 ) -> dict[str, Any]:
     """Return the record of an instance's activation.
 
-    ``method`` (``auto``, ``folder`` or ``symlink``) and ``folder`` are the user's settings.
-    ``binary``: the running file. ``claimed``: the paths by which the server may have been started.
-    ``versions``: the running version, and the version to stage (empty if unknown).
+    ``method`` (``auto``, ``folder``, ``files`` or ``symlink``) and ``folder`` are the user's
+    settings. ``binary``: the running file. ``claimed``: the paths by which the server may have been
+    started. ``versions``: the running version, and the version to stage (empty if unknown).
     """
     link = ""
-    if method != "folder":
+    if method in ("auto", "symlink"):
         known = folder if folder and (os.path.islink(folder) or method == "symlink") else ""
         link = known or ("" if folder else link_of(os.path.realpath(binary), _with_link_targets(claimed), config_file, versions[0]))
     if link:
         return _symlink_record(link, os.path.realpath(binary), *versions)
     active = os.path.normpath(folder or version_folder(binary))
+    if method == "files" or (method == "auto" and _in_pieces(active, binary, neighbours)):
+        return _files_record(binary)
     doubts = []
     if method == "symlink":
         doubts.append(
@@ -122,6 +158,20 @@ def _with_link_targets(paths: Sequence[str]) -> list[str]:
             found.append(target)
             target = link_target(target)
     return found
+
+
+def _in_pieces(active: str, binary: str, neighbours: Neighbours) -> bool:
+    """Return whether programs must be replaced one by one, since their folder holds more."""
+    if not inside(binary, active) or inside(os.path.dirname(binary), "/usr/bin") or inside(os.path.dirname(binary), "/usr/sbin"):
+        return False  # the instance moves into a version folder, or belongs to a package
+    holds_data = bool(neighbours.data) and inside(neighbours.data, active)
+    return active in _GENERAL or neighbours.shared or neighbours.replaced or holds_data
+
+
+def _files_record(binary: str) -> dict[str, Any]:
+    active, product = os.path.dirname(binary), "valkey" if "valkey" in os.path.basename(binary) else "redis"
+    staged, kept = program_folders(active, product)
+    return {"method": "files", "folder": active, "staged": staged, "kept": kept, "doubts": []}
 
 
 def _symlink_record(link: str, binary: str, running: str, wanted: str) -> dict[str, Any]:
@@ -151,7 +201,9 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
         return Packages(record["old_unit"], record["unit"], record["enabled"])
     if record["method"] == "package_update":
         manager = manager_named(str(record["manager"]))
-        return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("restore")))
+        return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("whole")))
     if record["method"] == "symlink":
-        return Symlink(record["folder"], record["staged"], record["kept"])
+        return Symlink(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
+    if record["method"] == "files":
+        return Programs(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
     return Folders(record["folder"])

@@ -32,6 +32,7 @@ __all__ = [
     "origin_of",
     "outdated_files",
     "put_in_place",
+    "rename_earlier_kept",
     "require_version_in",
     "server_in",
     "version_in",
@@ -131,6 +132,17 @@ def with_server_in(folder: str, files: InstanceFiles) -> InstanceFiles:
     return replace(files, executable=found) if found else files
 
 
+def rename_earlier_kept(kept: str) -> None:
+    """Rename the kept folder of an earlier upgrade after its version; no folder is replaced."""
+    if not os.path.isdir(kept):
+        return
+    name = f"{kept}.{version_in(kept) or 'unknown'}"
+    new_name, number = name, 2
+    while os.path.exists(new_name):
+        new_name, number = f"{name}-{number}", number + 1
+    os.rename(kept, new_name)
+
+
 @dataclass(frozen=True)
 class Folders:
     """The version folder of one instance, with the staged and the kept folder beside it."""
@@ -166,8 +178,14 @@ class Folders:
     def staged_version(self) -> str:
         return version_in(self.staged)
 
+    def kept_version(self) -> str:
+        return version_in(self.kept)
+
     def in_place(self, version: str) -> bool:
         return version_in(self.active) == version
+
+    def serves_previous(self, executable: str, version: str) -> bool:
+        return self.runs_elsewhere(executable) or self.in_place(version)
 
     def activated(self, version: str) -> bool:
         return os.path.isdir(self.active) and not os.path.isdir(self.staged) and self.in_place(version)
@@ -200,7 +218,7 @@ class Folders:
         if os.path.isdir(self.in_use()):
             own_like(self.in_use(), self.staged)
         if os.path.isdir(self.active):
-            self._rename_earlier_kept()
+            rename_earlier_kept(self.kept)
             os.rename(self.active, self.kept)
         os.rename(self.staged, self.active)
         return self.files_after(files)
@@ -239,13 +257,3 @@ class Folders:
         os.rename(self.active, self.staged)
         if os.path.isdir(self.kept):
             os.rename(self.kept, self.active)
-
-    def _rename_earlier_kept(self) -> None:
-        """Rename the kept folder of an earlier upgrade after its version; no folder is replaced."""
-        if not os.path.isdir(self.kept):
-            return
-        name = f"{self.kept}.{version_in(self.kept) or 'unknown'}"
-        new_name, number = name, 2
-        while os.path.exists(new_name):
-            new_name, number = f"{name}-{number}", number + 1
-        os.rename(self.kept, new_name)

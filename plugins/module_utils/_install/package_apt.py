@@ -100,7 +100,7 @@ class Apt:
     def download(self, packages: Mapping[str, str], folder: str, alone: bool = False) -> None:
         os.makedirs(os.path.join(folder, "partial"), mode=0o755, exist_ok=True)
         if not alone:
-            # every version is wanted here, since downloading a held or older package changes nothing
+            # downloading a held or an older package changes nothing
             allowed = ["--allow-downgrades", "--allow-change-held-packages"]
             checked(self.host, [*self._get(folder), "--download-only", *allowed, "install", *_pinned(packages)], 600, _ADVICE)
         missing = {name: version for name, version in packages.items() if name not in self.archives(packages, folder)}

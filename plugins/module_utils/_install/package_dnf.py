@@ -75,7 +75,8 @@ class Dnf:
         form = "%{name}\\t%{epoch}:%{version}-%{release}\\n"
         words = ["dnf", "--quiet", "repoquery", "--disableplugin=versionlock", "--showduplicates", "--queryformat", form, *packages]
         found: dict[str, list[str]] = {name: [] for name in packages}
-        for line in reversed(self.host.run(words, 300).output.splitlines()):  # dnf lists the newest last
+        # dnf lists the newest last
+        for line in reversed(self.host.run(words, 300).output.splitlines()):
             name, _tab, version = line.strip().partition("\t")
             if version and version not in found.get(name, [version]):
                 found[name].append(version)
@@ -94,7 +95,7 @@ class Dnf:
         return [path for path in paths if path.startswith("/") and path not in edited]
 
     def download(self, packages: Mapping[str, str], folder: str, alone: bool = False) -> None:
-        """Download packages; ``alone`` is meant for the installed versions, which dnf reinstalls."""
+        """Download packages; ``alone`` is for the installed versions, which dnf reinstalls."""
         os.makedirs(folder, mode=0o755, exist_ok=True)
         options = ["--quiet", "--assumeyes", "--disableplugin=versionlock", "--setopt=install_weak_deps=False"]
         verb = "reinstall" if alone else "install"

@@ -45,7 +45,7 @@ class PackageUpdate:
 
     ``staged`` holds the programs of the new version, ``kept`` those of the version in use; both
     have a record of their packages. ``hold``: whether the packages are held, before and after.
-    ``restore``: whether a revert installs the earlier packages again (a rollback), and not only
+    ``whole``: whether a revert installs the earlier packages again (a rollback), and not only
     starts one instance from its kept program.
     """
 
@@ -54,7 +54,7 @@ class PackageUpdate:
     kept: str
     manager: PackageManager
     hold: bool = False
-    restore: bool = False
+    whole: bool = False
     host: Host = THIS_HOST
     archives: str = ARCHIVES
 
@@ -64,7 +64,8 @@ class PackageUpdate:
         return os.path.basename(self.staged or self.kept).partition("-")[0]
 
     @property
-    def _kept_version(self) -> str:
+    def _previous(self) -> str:
+        """The version that the name of the kept folder tells."""
         return os.path.basename(self.kept).partition("-")[2]
 
     def changed_folders(self) -> list[str]:
@@ -76,6 +77,9 @@ class PackageUpdate:
     def staged_version(self) -> str:
         return version_in(self.staged) if self.staged else ""
 
+    def kept_version(self) -> str:
+        return version_in(self.kept)
+
     def interrupted(self) -> bool:
         """Return whether a run was killed while it replaced packages."""
         incomplete = self.in_place(self.staged_version()) and not self.manager.complete(self._packages())
@@ -86,6 +90,18 @@ class PackageUpdate:
 
     def activated(self, version: str) -> bool:
         return self.in_place(version) and not self.interrupted()
+
+    def serves_previous(self, executable: str, version: str) -> bool:
+        if not inside(executable, self.kept):
+            return self.in_place(version)
+        return not self.whole or (self.in_place(self.staged_version()) and not self._restorable())
+
+    def _restorable(self) -> bool:
+        """Return whether the earlier packages can still be had."""
+        packages = origin_of_programs(self.kept).get("packages", {})
+        missing = {name: version for name, version in packages.items() if name not in self.manager.archives(packages, self.archives)}
+        known = self.manager.available(list(missing)) if missing else {}
+        return bool(packages) and all(version in known[name] for name, version in missing.items())
 
     def runs_elsewhere(self, executable: str) -> bool:
         return False  # also a kept program belongs to these packages
@@ -112,36 +128,30 @@ class PackageUpdate:
         elif self.manager.held(wanted) and not self.hold:
             problem = f"{', '.join(self.manager.held(wanted))} is held"
             advice = "Set redis_binaries_hold, or release the packages (apt-mark unhold)"
-        elif not version_in(self.kept) and not self.in_place(self._kept_version):
+        elif not self.kept_version():
             problem, advice = f"{self.kept} does not hold the version in use, to revert to", "Run again"
         if problem and not self.in_place(version_in(self.staged)):
             raise PreconditionFailed(problem, state="The version in use was not touched", advice=advice)
         self._guard(self._units()).require_possible()
 
-    def keep(self, executable: str, pid: int) -> bool:
+    def keep(self, executable: str, pid: int, version: str) -> bool:
         """Copy the running server out of its package, and download that package for a rollback.
 
         Returns whether anything was missing. A package that cannot be had any more is no error.
         """
         with packages_locked(os.path.dirname(self.kept)):
-            return self._keep(executable, pid)
-
-    def _keep(self, executable: str, pid: int) -> bool:
-        packages = self._packages() if self.in_place(self._kept_version) else {}
-        changed = keep_programs(self.manager.name, packages, self.program(executable), pid, self._kept_version, self.kept)
-        with contextlib.suppress(SentinelOpsError):
-            if set(self.manager.archives(packages, self.archives)) != set(packages):
-                self.manager.download(packages, self.archives, alone=True)
+            packages = self._packages() if self.in_place(version) else {}
+            changed = keep_programs(self.manager.name, packages, self.program(executable), pid, version, self.kept)
+            with contextlib.suppress(SentinelOpsError):
+                if set(self.manager.archives(packages, self.archives)) != set(packages):
+                    self.manager.download(packages, self.archives, alone=True)
         return changed
 
     def activate(self, files: InstanceFiles, identity: FileIdentity | None) -> InstanceFiles:
         """Install the downloaded packages while nothing may start, stop or restart a server."""
         version = version_in(self.staged)
-        with packages_locked(os.path.dirname(self.kept)):
-            if not self.activated(version):
-                if self.in_place(self._kept_version):
-                    self._keep(files.executable, 0)
-                self._install(self.staged, downgrade=False)
+        if not self.activated(version):
+            self._install(self.staged, downgrade=False)
         if not self.in_place(version):
             raise OperationFailed(f"the packages are installed, and {self.folder} holds version {self.installed_version()}, not {version}")
         return self.files_after(files)
@@ -152,16 +162,20 @@ class PackageUpdate:
     def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
         """Return the files of the earlier version: its packages', or the kept ones.
 
-        With ``restore`` the earlier packages are installed again, if they can still be had.
+        With ``whole`` the earlier packages are installed again, if they can still be had.
         """
-        with packages_locked(os.path.dirname(self.kept)), contextlib.suppress(SentinelOpsError):
-            if self.restore and not self.activated(version):
+        if self.whole and not self.activated(version):
+            with contextlib.suppress(SentinelOpsError):
                 self._install(self.kept, downgrade=True)
         if self.in_place(version):
             return self.files_after(files)
-        if version_in(self.kept) != version:
+        if self.kept_version() != version:
             raise OperationFailed(f"{self.kept} does not hold version {version}", state=f"{self.folder} was not changed")
-        return replace(files, executable=os.path.join(self.kept, os.path.basename(files.executable)))
+        kept = os.path.join(self.kept, os.path.basename(files.executable))
+        if files.service.starts_other_path(kept):
+            return replace(files, executable=kept)
+        self._install(self.kept, downgrade=True)
+        return self.files_after(files)
 
     # -- the packages
 

@@ -107,6 +107,12 @@ class Packages:
     def interrupted(self) -> bool:
         return False
 
+    def kept_version(self) -> str:
+        return ""  # the old package stays as it is
+
+    def serves_previous(self, executable: str, version: str) -> bool:
+        return True  # for the same reason
+
     def in_place(self, version: str) -> bool:
         return self.installed_version() == version
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterator, Sequence
 
 from .._atomic_write import FileIdentity
 from .._errors import OperationFailed
-from .._host.process import version_folder
+from .._host.process import servers_started_from, version_folder
 from .copy_files import ConfigCopier, inside, own_like
 from .folders import require_version_in, server_in, version_in, with_server_in
 from .instance_files import InstanceFiles
@@ -75,14 +75,17 @@ def link_of(binary: str, executables: Sequence[str], config_file: str, version: 
 
 @dataclass(frozen=True)
 class Symlink:
-    """The link to one instance's release: ``kept`` before the activation, ``staged`` afterwards.
+    """The link to the release of one or more instances.
 
-    ``kept`` is empty for an instance that ran from elsewhere.
+    The link points to ``kept`` before the activation, and to ``staged`` afterwards. ``kept`` is
+    empty for an instance that ran from elsewhere. ``whole``: the link is rolled back with all its
+    instances, so that no instance is started from the kept release alone.
     """
 
     link: str
     staged: str
     kept: str
+    whole: bool = False
 
     def in_use(self) -> str:
         """Return the folder that holds the running (or just stopped) version."""
@@ -105,8 +108,18 @@ class Symlink:
     def in_place(self, version: str) -> bool:
         return version_in(self.link) == version
 
+    def kept_version(self) -> str:
+        return version_in(self.kept) if self.kept else ""
+
     def activated(self, version: str) -> bool:
         return link_target(self.link) == self.staged and self.in_place(version)
+
+    def serves_previous(self, executable: str, version: str) -> bool:
+        """Return whether an instance of the previous version will also be started with that.
+
+        An instance that runs from the kept release counts in the revert of a single instance.
+        """
+        return self.runs_elsewhere(executable) or self.in_place(version) or not self.whole
 
     @property
     def copier(self) -> ConfigCopier:
@@ -151,15 +164,25 @@ class Symlink:
         """Do nothing: replacing a link needs neither space nor another program."""
 
     def revert(self, files: InstanceFiles, version: str) -> InstanceFiles:
-        """Point the link to the kept release, or remove the link if there was none before."""
+        """Point the link to the kept release, or remove the link if there was none before.
+
+        If other instances run the new release already, return the files to start this instance
+        from the kept release alone.
+        """
         if not self.kept:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self.link)
         elif link_target(self.link) != self.kept:
             if not os.path.isdir(self.kept):
                 raise OperationFailed(f"there is no {self.kept} to restore", state=f"{self.link} points to {link_target(self.link)}")
+            kept = server_in(self.kept) or ""
+            if not self.whole and kept and self._used_by_others() and files.service.starts_other_path(kept):
+                return replace(files, executable=kept)
             self._point_to(self.kept)
         return files
+
+    def _used_by_others(self) -> bool:
+        return bool(servers_started_from(self.staged))
 
     def _point_to(self, release: str) -> None:
         """Replace the link in one step; a relative link stays relative, and its owner stays."""

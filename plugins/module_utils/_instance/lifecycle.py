@@ -19,6 +19,9 @@ from .stop_guards import refuse_unsafe_stop
 
 __all__ = ["ensure_down", "is_same_file", "restart", "running_instance", "start", "stop"]
 
+_NO_ADDRESS = "Cannot assign requested address"  # EADDRNOTAVAIL of bind(2), as servers log it
+_RETRY_S = 1.0
+
 
 def is_same_file(running: str, path: str) -> bool:
     """Return whether a running server's path is this file, also through links."""
@@ -67,9 +70,21 @@ def running_instance(server: Server, *config_files: str) -> NodeInfo | None:
 def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
     """Start the server, wait until its data is loaded, and return the node.
 
+    A host that has lost its network may lack the server's address, so such a start is tried again.
     Raises PreconditionFailed if a file is missing. Raises OperationFailed with the server's last
     words if it does not serve within ``wait_s`` seconds.
     """
+    deadline_s = clock.now_s() + wait_s
+    while True:
+        try:
+            return _start_once(server, files, wait_s, clock)
+        except OperationFailed as error:
+            if _NO_ADDRESS not in f"{error.message} {error.facts.get('log_tail', '')}" or clock.now_s() >= deadline_s:
+                raise
+        clock.sleep_s(_RETRY_S)
+
+
+def _start_once(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
     for kind, path in (("executable", files.executable), ("configuration file", files.config_file)):
         if path and not os.path.isfile(path):
             raise PreconditionFailed(f"the {kind} {path} does not exist", node=str(server.address), state="Nothing was started")

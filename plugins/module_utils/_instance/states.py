@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
+from .._install.installation_lock import installation_lock
 from .._install.instance_files import InstanceFiles
 from .._server.address import Address
 from .._server.commands import Server
@@ -64,14 +65,15 @@ def ensure_switched(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
         _require_replicas(server, node, request)
     if changed and not check_mode:
         files = _with_old_service(request, node)
-        with uninterrupted():
+        with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
             node = _switch(server, files, request)
     return {**log, **_running(node, changed)}
 
 
 def _switch(server: Server, files: InstanceFiles, request: SwitchRequest) -> NodeInfo:
     activation, clock = request.activation, Clock()
-    if activation.activated(request.version):  # an interrupted run has activated the version
+    if activation.activated(request.version) and not activation.kept_version():
+        # an interrupted run has activated the version, and nothing is kept to revert to
         return restart(server, activation.files_after(files), request.wait_s, clock)
     return switch_version(server, files, activation, request.version, request.config_identity, request.wait_s, clock)
 
@@ -87,7 +89,7 @@ def ensure_previous(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
         _require_replicas(server, node, request)
     if changed and not check_mode:
         files = _with_old_service(request, node)
-        with uninterrupted():
+        with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
             reverted = revert(server, files, activation, request.version, request.wait_s, Clock(), _version_lookup(request))
         node, renamed = reverted.node, reverted.set_aside
     return {**log, **_running(node, changed), "set_aside": list(renamed)}

@@ -15,7 +15,7 @@ from typing import Callable
 
 from .._atomic_write import FileIdentity
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
-from .._host.process import binary_version
+from .._host.process import binary_version, executable_of
 from .._install.activation import Activation
 from .._install.instance_files import InstanceFiles
 from .._server.address import Address
@@ -52,7 +52,7 @@ def running_with_files(server: Server, files: InstanceFiles, activation: Activat
 
 def runs_previous(node: NodeInfo, files: InstanceFiles, activation: Activation, version: str) -> bool:
     """Return whether a node runs the version before the switch, from the place of that version."""
-    return node.version == version and (activation.runs_elsewhere(files.executable) or activation.in_place(version))
+    return node.version == version and activation.serves_previous(executable_of(node.pid, files.executable), version)
 
 
 # -- switch
@@ -69,19 +69,23 @@ def switch_version(
 ) -> NodeInfo:
     """Stop the instance, activate the staged version, start that version, and return the node.
 
-    If the new version does not serve, the old version is restored and started, and OperationFailed
-    is raised. Its ``state`` says whether the old version serves again.
+    Another instance of the installation, or an interrupted run, may have activated the version. If
+    the new version does not serve, the old version is restored and started, and OperationFailed is
+    raised. Its ``state`` says whether the old version serves again.
     """
-    activation.require_staged(version)
+    activated = activation.activated(version)
+    if not activated:
+        activation.require_staged(version)
     activation.files_after(files).service.require_startable(activation.new_server(), activation.changes_server_path(files.executable))
-    activation.require_activatable(files)
+    if not activated:
+        activation.require_activatable(files)
     node, running = running_with_files(server, files, activation)
-    old_version = _old_version(node, files, activation)
+    old_version = _old_version(node, files, activation, version)
     ensure_down(server, node, running, wait_s, clock)
     try:
         if files.sentinel:
             _repair_sentinel_config(activation.current_path(files.config_file))
-        new = activation.activate(files, identity)
+        new = activation.files_after(files) if activation.activated(version) else activation.activate(files, identity)
         started = start(server, new, wait_s, clock)
         if started.version != version:
             raise OperationFailed(
@@ -94,7 +98,10 @@ def switch_version(
         raise _revert_after_failure(old_version, server, files, activation, wait_s, clock, error) from error
 
 
-def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activation) -> str:
+def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activation, version: str) -> str:
+    """Return the version to restore if the switch to ``version`` fails."""
+    if activation.activated(version):
+        return activation.kept_version()
     if not activation.runs_elsewhere(files.executable):
         return activation.installed_version()
     return node.version if node is not None and is_same_file(node.config_file, files.config_file) else binary_version(files.executable)

@@ -79,8 +79,9 @@ def _host(record: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"available_memory": available_memory(), "writable": {"file": None, "folder": None, "mounted": False}}
     folder, data = str(record.get("folder", "")), str(record.get("dir", ""))
     if folder:
+        staged = str((record.get("activation") or {}).get("staged") or folder + ".new")
         needed = programs_bytes(folder, str(record.get("executable", "")))
-        found["versions"] = {**file_system_of(os.path.dirname(folder)), "needed": needed, "left": os.path.isdir(folder + ".new")}
+        found["versions"] = {**file_system_of(os.path.dirname(staged)), "needed": needed, "left": os.path.isdir(staged)}
     if data:
         found["data"] = file_system_of(data)
     if record.get("pid") and record.get("config_identity"):

@@ -16,16 +16,26 @@ from typing import Any, Callable
 from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
 from .._host.disk_space import existing_folder
-from .._host.process import binary_version, executable_of, machine_id, owner_of
+from .._host.process import (
+    binary_version,
+    executable_of,
+    is_replaced,
+    machine_id,
+    owner_of,
+    parent_of,
+    servers_started_from,
+    version_folder,
+)
 from .._host.systemd import service_of
 from .._host.unit_files import manager_when_stopped
-from .._install.activation import activation_from, choose_activation, restaged
+from .._install.activation import Neighbours, activation_from, choose_activation, restaged
 from .._install.copy_files import inside
 from .._install.folders import version_in
 from .._install.package_programs import PROGRAMS
 from .._install.package_record import package_update_record
 from .._install.package_update import PackageUpdate
 from .._install.packages import package_record
+from .._install.programs import Programs
 from .._install.symlink import Symlink
 from .._server.commands import Server
 from .._server.config_file import directives, is_mount_point, read_text
@@ -72,24 +82,65 @@ class SurveyRequest:
     rollback: bool = False
 
 
-def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], request: SurveyRequest) -> dict[str, Any]:
-    """Return the instance's files; ``config_identity`` is None if the file is not visible."""
-    claimed, config_file = info.get("executable", ""), info.get("config_file", "")
-    executable = executable_of(node.pid, claimed)
+def _activation_of(
+    node: NodeInfo, executable: str, info: dict[str, str], service: dict[str, Any], request: SurveyRequest, data: str
+) -> dict[str, Any]:
+    """Return the record of the instance's activation."""
     if request.activation == "package" and node.server == request.product:
-        kept = claimed if inside(executable, PROGRAMS) and claimed else executable
-        record = package_update_record(kept, node.server, (node.version, request.version), request.package_version, request.hold)
-    elif request.activation == "package":
-        record = package_record(service, executable, node.server, request.product)
-    else:
-        claims = [claimed, str(service.get("program", ""))]
-        record = choose_activation(request.activation, request.folder, executable, claims, config_file, (node.version, request.version))
+        path = _kept_path(executable, info)
+        return package_update_record(path, node.server, (node.version, request.version), request.package_version, request.hold)
+    if request.activation == "package":
+        return package_record(service, executable, node.server, request.product)
+    claims = [info.get("executable", ""), str(service.get("program", ""))]
+    others = [pid for pid in servers_started_from(version_folder(executable)) if pid != node.pid and parent_of(pid) != node.pid]
+    versions = (node.version, request.version)
+    neighbours = Neighbours(bool(others), data, is_replaced(node.pid, executable))
+    return choose_activation(request.activation, request.folder, executable, claims, info.get("config_file", ""), versions, neighbours)
+
+
+def _kept_path(executable: str, info: dict[str, str]) -> str:
+    """Return the executable; by the name that it was started with, if it is a kept program."""
+    claimed = info.get("executable", "")
+    return claimed if claimed and inside(executable, PROGRAMS) else executable
+
+
+def _recorded_activation(executable: str, journal: dict[str, Any] | None, request: SurveyRequest) -> dict[str, Any] | None:
+    """Return the journal's activation if an interrupted upgrade has begun to carry that out.
+
+    The instance may run from the kept version alone; instances that shared its programs may be
+    stopped.
+    """
+    recorded = (journal or {}).get("activation") or {}
+    kept = str(recorded.get("kept") or "")
+    runs_kept = bool(kept) and recorded.get("method") in ("files", "symlink") and inside(executable, kept)
+    if not runs_kept and not (recorded.get("method") == "files" and inside(executable, recorded["folder"])):
+        return None
+    return restaged(recorded, str((journal or {}).get("version", "")), request.version)
+
+
+def files_of(
+    node: NodeInfo,
+    info: dict[str, str],
+    service: dict[str, Any],
+    request: SurveyRequest,
+    data: str = "",
+    journal: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the instance's files; ``config_identity`` is None if the file is not visible.
+
+    ``data``: the data folder. ``journal``: what an interrupted upgrade has recorded.
+    """
+    config_file = info.get("config_file", "")
+    executable = executable_of(node.pid, info.get("executable", ""))
+    record = _recorded_activation(executable, journal, request) or _activation_of(node, executable, info, service, request, data)
     activation = activation_from(record)
     if isinstance(activation, Symlink):
         record["doubts"] += _link_doubts(activation, config_file, str(service.get("manager")))
         executable, config_file = activation.through_link(executable), activation.through_link(config_file)
+    if isinstance(activation, Programs) and activation.runs_kept(executable):
+        executable = os.path.join(activation.active, os.path.basename(executable))
     if isinstance(activation, PackageUpdate):
-        executable = activation.program(claimed if inside(executable, PROGRAMS) and claimed else executable)
+        executable = activation.program(_kept_path(executable, info))
     owner = owner_of(node.pid)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
@@ -102,6 +153,7 @@ def files_of(node: NodeInfo, info: dict[str, str], service: dict[str, Any], requ
         "process_owner": owner._asdict() if owner else None,
         "our_uid": os.geteuid(),
         "machine": machine_id(existing_folder(activation.changed_folders()[-1])),
+        "neighbours": servers_started_from(version_folder(executable)),
     }
 
 
@@ -248,9 +300,10 @@ def survey(
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
         record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
         record.update(service=service_of(node.pid, request.manager))
-        record.update(files_of(node, info, record["service"], request))
-        record.update(_staging(record["activation"]))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
+        data = record["dir"] if kind == "redis" else ""
+        record.update(files_of(node, info, record["service"], request, data, journal))
+        record.update(_staging(record["activation"]))
         if request.rollback:
             record.update(before=_before(journal, closed_journal_of(node.version) if closed_journal_of else None))
     except ConnectionFailed as error:

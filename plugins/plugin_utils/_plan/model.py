@@ -120,7 +120,8 @@ class Plan:
     nothing to do. ``has_stopped_instances``: an earlier run left an instance stopped, so not every
     node can be reached before that instance is started. ``deferred``: what a canary leaves for a
     later run, in words. ``first_sentinel_hosts``: in a rollback, the Sentinels that an earlier run
-    left stopped; ``sentinel_hosts``, the others, come last.
+    left stopped; ``sentinel_hosts``, the others, come last. ``installations``: see
+    installations.py.
     """
 
     version: str
@@ -143,6 +144,7 @@ class Plan:
     nothing_to_do: bool = False
     rollback: bool = False
     first_sentinel_hosts: list[str] = field(default_factory=list)
+    installations: list[Any] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

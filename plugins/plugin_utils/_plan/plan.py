@@ -17,6 +17,7 @@ from ...module_utils._topology.fence import is_armed, is_fence
 from ...module_utils._topology.sentinel import SentinelView, view_from_dict
 from .._finding import Finding
 from .handover_hosts import choose_handover_host, recovery_host
+from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
 from .rollback import missing_previous, previous_version, rollback_barriers, version_to_run
 from .versions import version_problems
@@ -39,6 +40,7 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
         _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, sentinels, settings)
     plan.problems += _unassigned(plan, nodes)
     _plan_waves(plan)
+    plan.installations = list(installations_of(instances, plan.steps))
     plan.pending = [key for key, step in plan.steps.items() if step.do != "skip"]
     plan.has_stopped_instances = any(instance.record.get("stopped") for instance in instances)
     journals = [instance.key for instance in instances if instance.record.get("journal")]

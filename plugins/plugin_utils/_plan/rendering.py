@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .installations import installation_lines
 from .steps import Play, plays_of
 
 __all__ = ["handover_lines", "plan_lines", "report_lines"]
@@ -67,7 +68,8 @@ def _wave_lines(begin: str, hosts: list[str], serial: list[int], steps: Mapping[
 
 def _other_lines(plan: Mapping[str, Any]) -> list[str]:
     skipped = [f"skipped: {step['host']} ({step['kind']}): {step['why']}" for step in plan["steps"].values() if step["do"] == "skip"]
-    return skipped + [f"note: {warning}" for warning in plan["warnings"]]
+    shared = [] if plan.get("rollback") else list(installation_lines(plan.get("installations", []), plan["steps"]))
+    return shared + skipped + [f"note: {warning}" for warning in plan["warnings"]]
 
 
 def report_lines(report: Mapping[str, Any]) -> list[str]:

@@ -25,6 +25,7 @@ from .._plan.rollback import set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
 from .data_nodes import node_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
+from .installations import files_findings, machine_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
@@ -45,8 +46,10 @@ def preflight(
         for instance in instances:
             findings += _instance_findings(instance, plan, handover_mode)
         staged = [instance for instance in instances if instance.key in plan.pending]
-        findings += [*named("files", _shared_folders(staged)), *named("service-manager", _shared_units(staged))]
+        findings += [*named("files", shared_place_findings(staged, instances)), *named("service-manager", _shared_units(staged))]
+        findings += named("files", stranger_findings(plan))
         findings += [*([] if plan.rollback else disk_findings(instances, plan)), *clock_findings(instances, now_s)]
+        findings += named("one-machine", machine_findings(instances, plan))
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
             findings += [
@@ -147,6 +150,8 @@ def _folder_findings(instance: Instance) -> Iterator[Finding]:
     folder, activation = str(record.get("folder", "")), record.get("activation") or {}
     if activation.get("method") == "package":
         yield from _package_findings(instance)
+    elif activation.get("method") == "files":
+        yield from files_findings(instance)
     elif folder in ("/usr", "/usr/local", "/", ""):
         yield Finding(
             host,
@@ -163,7 +168,7 @@ def _folder_findings(instance: Instance) -> Iterator[Finding]:
         )
     for doubt in activation.get("doubts", []):
         yield Finding(host, **doubt)
-    data = str(record.get("dir", ""))
+    data = "" if activation.get("method") == "files" else str(record.get("dir", ""))
     if instance.kind == "redis" and data and any(inside(data, place) for place in (folder, str(activation.get("kept") or folder))):
         yield Finding(
             host,
@@ -232,47 +237,13 @@ def _starts_from_elsewhere(record: Mapping[str, Any]) -> bool:
 
 def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
     units = [(i, (i.host, unit)) for i in instances for unit in [str((i.record.get("service") or {}).get("unit") or "")] if unit]
-    for (_host, unit), keys in _shared(units):
+    for (_host, unit), keys in shared_by(units):
         yield Finding(
             keys,
             f"they belong to the same unit {unit}",
             "Stopping it for one of them stops the others",
             "Give each instance a unit of its own",
         )
-
-
-def _shared_folders(all_instances: Sequence[Instance]) -> Iterator[Finding]:
-    # packages are made to be shared
-    instances = [i for i in all_instances if (i.record.get("activation") or {}).get("method") not in ("package", "package_update")]
-
-    def owned(instance: Instance, name: str) -> tuple[str, str]:
-        record = instance.record
-        return str(record.get("machine") or instance.host), str((record.get("activation") or {}).get(name) or record.get("folder"))
-
-    users = _shared([(i, owned(i, "folder")) for i in instances])
-    for (_machine, folder), keys in users:
-        yield Finding(
-            keys,
-            f"they share the version folder {folder}",
-            "The folder is replaced as a whole, which would remove the files of one instance while the other is upgraded",
-            "Give each instance a version folder (or a link) of its own",
-        )
-    for (_machine, staged), keys in _shared([(i, owned(i, "staged")) for i in instances]):
-        if keys not in [shared for _what, shared in users]:
-            yield Finding(
-                keys,
-                f"their links would point to the same new release {staged}",
-                "One instance would overwrite the files that the other has copied there",
-                "Give each instance a folder of releases of its own",
-            )
-
-
-def _shared(owned: Sequence[tuple[Instance, tuple[str, str]]]) -> list[tuple[tuple[str, str], str]]:
-    """Return what several instances share, with the names of these instances."""
-    users: dict[tuple[str, str], list[str]] = {}
-    for instance, what in owned:
-        users.setdefault(what, []).append(instance.key)
-    return [(what, ", ".join(keys)) for what, keys in users.items() if len(keys) > 1]
 
 
 def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:

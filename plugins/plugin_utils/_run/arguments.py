@@ -19,6 +19,7 @@ Record = Mapping[str, Any]
 
 # The fields of a record's activation that are options of redis_instance.
 _ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled", "manager", "hold")
+_KEPT_OPTIONS = ("folder", "staged", "kept", "manager")
 _TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 # Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
 _SENTINEL_LOGIN = {
@@ -47,7 +48,10 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     return {
         "files": {
             "folder": origin["folder"],
-            "activation": _activation_options(origin["activation"], rollback),
+            "activation": {
+                **{name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
+                "whole": rollback,
+            },
             "executable": origin["executable"],
             "config_file": origin["config_file"],
             "config_identity": step["config_identity"],
@@ -69,12 +73,6 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     }
 
 
-def _activation_options(activation: Record, rollback: bool) -> dict[str, Any]:
-    """Return the activation of redis_instance; a rollback installs the earlier packages again."""
-    options = {name: value for name, value in activation.items() if name in _ACTIVATION_OPTIONS}
-    return {**options, "restore": True} if rollback and activation["method"] == "package_update" else options
-
-
 def _lacks(instance: Record, version: str) -> bool:
     """Return whether the version folder of an instance does not hold the whole version."""
     return bool(instance["interrupted"] or instance["installed_version"] != version)
@@ -84,17 +82,37 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     """Return the work of the stage play on a host.
 
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
-    ``destinations``: the folder for the new version, by kind, unless that version is in place.
-    ``packages``: the installed packages that get a later version.
-    ``trials``: the kinds whose configuration the new version must accept, since they run.
+    ``destinations``: the folder for the new version, by kind, unless that version is in place. What
+    several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
+    likewise. ``packages``: the installed packages that get a later version, likewise.
+    ``new_packages``: whether packages are installed beside the running ones. ``trials``: the kinds
+    whose configuration the new version must accept, since they run.
     """
+    others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
+    keepers = {own["keeper"] for own in plan["installations"]}
     steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
     pending = [kind for kind, step in steps.items() if step.get("do", "skip") != "skip"]
     return {
         "pending": pending,
-        "destinations": {kind: instances[kind]["activation"]["staged"] for kind in pending if _lacks(instances[kind], plan["version"])},
+        "destinations": {
+            kind: instances[kind]["activation"]["staged"]
+            for kind in pending
+            if f"{host}/{kind}" not in others and _lacks(instances[kind], plan["version"])
+        },
+        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers or _updated_packages(instances[kind])],
+        "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
-        "packages": sorted({name for kind in pending for name in _updated_packages(instances[kind])}),
+        "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
+    }
+
+
+def _keep_arguments(instance: Record) -> dict[str, Any]:
+    """Return the arguments of redis_keep_version for an instance."""
+    return {
+        **{name: instance["activation"][name] for name in _KEPT_OPTIONS if name in instance["activation"]},
+        "version": instance["version"],
+        "executable": instance["executable"],
+        "pid": instance.get("pid") or 0,
     }
 
 

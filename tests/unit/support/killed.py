@@ -12,7 +12,7 @@ import pytest
 
 # Replacing a file changes its mode, syncs it and renames it.
 CHANGES = [
-    *((os, name) for name in ("rename", "replace", "makedirs", "chmod", "fchmod", "fsync", "symlink")),
+    *((os, name) for name in ("rename", "replace", "makedirs", "chmod", "fchmod", "fsync", "symlink", "link")),
     (shutil, "copyfile"),
 ]
 

@@ -33,7 +33,7 @@ def test_the_owner_of_a_file(host: DebianHost) -> None:
 @pytest.mark.parametrize(
     ("path", "output", "owner"),
     [
-        ("/usr/lib/systemd/x", "dpkg: /lib/systemd/x", "dpkg"),  # known by the name before the merge of /usr
+        ("/usr/lib/systemd/x", "dpkg: /lib/systemd/x", "dpkg"),  # the name before the merge of /usr
         ("/usr/bin/x", "a:amd64, a:i386: /usr/bin/x", "a"),
         ("/usr/bin/x", "diversion by b from: /usr/bin/x\nb: /usr/bin/x.real", ""),
         ("/usr/bin/x", "c: /usr/bin/x.y", ""),

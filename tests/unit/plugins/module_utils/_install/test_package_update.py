@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Ran
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Command, Ran
 from ansible_collections.sentinelops.redis.plugins.module_utils._install import package_update, restart_guard
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.activation import activation_from, restaged
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
@@ -24,7 +25,7 @@ WANTED = dict.fromkeys(PACKAGES, "5:8.0.6-1")
 
 
 class Machine:
-    """A machine with a staged new version."""
+    """A machine with a staged new version, and a copy of the version in use."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.host = root, DebianHost(root)
@@ -32,6 +33,7 @@ class Machine:
         self.manager = Apt(self.host, str(root))
         stage_programs(self.manager, WANTED, str(self.host.bin), NEW, self.staged, str(root / "cache"))
         self.files = InstanceFiles(str(self.host.bin / "redis-sentinel"), "/etc/redis/sentinel.conf", True, "")
+        self.activation().keep(self.files.executable, 0, OLD)
 
     def activation(self, **changes: Any) -> PackageUpdate:
         made = PackageUpdate(str(self.host.bin), self.staged, self.kept, self.manager, host=self.host, archives=str(self.root / "cache"))
@@ -64,8 +66,11 @@ def test_before_the_activation(machine: Machine) -> None:
 
 def test_the_packages_are_replaced_once_and_the_version_in_use_is_kept(machine: Machine) -> None:
     activation = machine.activation()
-    assert activation.keep(machine.files.executable, 0)
-    assert not activation.keep(machine.files.executable, 0)
+    shutil.rmtree(machine.kept)
+    with pytest.raises(PreconditionFailed, match="does not hold the version in use"):
+        activation.require_activatable(machine.files)
+    assert activation.keep(machine.files.executable, 0, OLD)
+    assert not activation.keep(machine.files.executable, 0, OLD)
     assert activation.activate(machine.files, None) == machine.files
     assert activation.activated(NEW)
     assert activation.activate(machine.files, None) == machine.files
@@ -99,6 +104,9 @@ def test_one_instance_is_reverted_from_the_kept_program(machine: Machine) -> Non
     assert activation.in_place(NEW), "the others keep what they have"
     assert activation.program(reverted.executable) == machine.files.executable
     assert activation.files_after(reverted) == machine.files
+    assert activation.serves_previous(reverted.executable, OLD)
+    assert not activation.serves_previous(machine.files.executable, OLD)
+    assert not machine.activation(whole=True).serves_previous(reverted.executable, OLD), "the packages can be installed again"
 
 
 def test_nothing_is_to_be_reverted_if_the_packages_were_not_replaced(machine: Machine) -> None:
@@ -111,9 +119,8 @@ def test_nothing_is_to_be_reverted_if_the_packages_were_not_replaced(machine: Ma
 
 def test_a_rollback_installs_the_earlier_packages(machine: Machine) -> None:
     activation = machine.activation()
-    activation.keep(machine.files.executable, 0)
     activation.activate(machine.files, None)
-    activation = machine.activation(restore=True)
+    activation = machine.activation(whole=True)
     assert activation.revert(machine.files, OLD) == machine.files
     assert activation.in_place(OLD)
     assert "--allow-downgrades" in machine.installs()[-1]
@@ -125,7 +132,21 @@ def test_a_rollback_without_packages_starts_the_kept_program(machine: Machine) -
     activation = machine.activation()
     activation.activate(machine.files, None)
     machine.host.breaks = "apt-get"
-    assert machine.activation(restore=True).revert(machine.files, OLD).executable == f"{machine.kept}/redis-sentinel"
+    for path in (machine.root / "cache").glob("*8.0.2*"):
+        path.unlink()
+    machine.host.missing = {"redis-tools"}
+    activation = machine.activation(whole=True)
+    reverted = activation.revert(machine.files, OLD)
+    assert reverted.executable == f"{machine.kept}/redis-sentinel"
+    assert activation.serves_previous(reverted.executable, OLD), "a second rollback has nothing to do"
+
+
+def test_an_instance_that_starts_by_a_command_needs_the_earlier_packages(machine: Machine) -> None:
+    activation = machine.activation()
+    activation.activate(machine.files, None)
+    files = replace(machine.files, service=Command(("start",), ("stop",)))
+    assert activation.revert(files, OLD) == files
+    assert activation.in_place(OLD)
 
 
 def test_held_packages_are_held_again(machine: Machine) -> None:

@@ -11,7 +11,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._host.process im
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance.lifecycle import restart, running_instance, start
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock
 from ansible_collections.sentinelops.redis.tests.unit.support.instance import CLOCK, OLD, WAIT_S, Instance
-from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, HANGS, place
+from ansible_collections.sentinelops.redis.tests.unit.support.version_folder import FAILS, HANGS, SERVES, place
 
 # -- the running instance
 
@@ -98,6 +98,23 @@ def test_the_log_of_a_server_that_ends_at_once(instance: Instance) -> None:
     with pytest.raises(OperationFailed, match="Can not open the data") as caught:
         instance.start()
     assert caught.value.facts["log_tail"] == ["Can not open the data"]
+
+
+NO_ADDRESS = "Could not create server TCP listening socket 192.0.2.12:6379: bind: Cannot assign requested address"
+
+
+def test_a_host_that_lacks_the_address_for_a_moment(instance: Instance) -> None:
+    """A host that has lost its network, and gets its address back a second later."""
+    place(instance.active, OLD, f"if test ! -e tried; then touch tried; echo '{NO_ADDRESS}' >> {instance.log}; exit 1; fi; {SERVES}")
+    node = instance.start()
+    assert (node.version, alive(node.pid)) == (OLD, True)
+    assert NO_ADDRESS in instance.log.read_text()
+
+
+def test_a_host_that_lacks_the_address_for_good(instance: Instance) -> None:
+    place(instance.active, OLD, f"echo '{NO_ADDRESS}' >> {instance.log}; exit 1")
+    with pytest.raises(OperationFailed, match="Cannot assign requested address"):
+        start(instance.server, instance.files, 0.1, CLOCK)
 
 
 def test_a_server_that_never_answers(instance: Instance) -> None:

@@ -30,7 +30,7 @@ def test_the_switch_of_an_upgrade() -> None:
     assert found == {
         "files": {
             "folder": "/opt/redis/redis",
-            "activation": {"method": "folder", "staged": "/opt/redis/redis.new", "kept": "/opt/redis/redis.old"},
+            "activation": {"method": "folder", "staged": "/opt/redis/redis.new", "kept": "/opt/redis/redis.old", "whole": False},
             "executable": "/opt/redis/redis/redis-server",
             "config_file": "/opt/redis/redis/redis.conf",
             "config_identity": IDENTITY,
@@ -53,6 +53,7 @@ def test_the_switch_of_a_rollback_uses_the_files_before_the_upgrade() -> None:
     plan = deployment.plan(NEW, rollback=True).as_dict()
     found = switch_arguments(plan, "redis-2", record_of(deployment, "redis-2/redis"))
     assert found["files"]["executable"] == "/usr/bin/redis-server"
+    assert found["files"]["activation"]["whole"]
     assert found["switch"] == {"state": "previous", "version": OLD, "replicas": 2}
     assert found["revert"] == {"state": "switched", "version": NEW}
 
@@ -87,13 +88,73 @@ def test_replicas_are_not_counted_while_an_earlier_run_may_have_stopped_one() ->
 def test_staging(changes: dict[str, Any], destinations: dict[str, str], trials: list[str]) -> None:
     deployment = three_and_three()
     found = staging(deployment.plan().as_dict(), "redis-2", {"redis": record_of(deployment, "redis-2/redis", **changes)})
-    assert found == {"pending": ["redis"], "destinations": destinations, "trials": trials}
+    assert found == {
+        "pending": ["redis"],
+        "destinations": destinations,
+        "keep": [],
+        "packages": [],
+        "new_packages": False,
+        "trials": trials,
+    }
+
+
+SHARED = {"method": "files", "folder": "/opt/redis", "staged": "/opt/redis.new", "kept": "/opt/redis.old", "doubts": []}
+
+
+def test_what_two_instances_share_is_staged_and_kept_once() -> None:
+    deployment = three_and_three()
+    for node, name in ((deployment.sentinels[0], "redis-sentinel"), (deployment.node("redis-1"), "redis-server")):
+        node.record.update(activation=SHARED, folder="/opt/redis", machine="machine", executable=f"/opt/redis/{name}", pid=4711)
+    plan = deployment.plan().as_dict()
+    sentinel = staging(plan, "sentinel-1", {"sentinel": record_of(deployment, "sentinel-1/sentinel", activation=SHARED)})
+    node = staging(plan, "redis-1", {"redis": record_of(deployment, "redis-1/redis", activation=SHARED)})
+    assert sentinel["destinations"] == {"sentinel": "/opt/redis.new"}
+    assert sentinel["keep"] == [
+        {
+            "folder": "/opt/redis",
+            "staged": "/opt/redis.new",
+            "kept": "/opt/redis.old",
+            "version": OLD,
+            "executable": "/opt/redis/redis-sentinel",
+            "pid": 4711,
+        }
+    ]
+    assert (node["pending"], node["destinations"], node["keep"], node["trials"]) == (["redis"], {}, [], ["redis"])
 
 
 def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
     deployment = half_upgraded()
     records = {"redis": record_of(deployment, "redis-2/redis"), "sentinel": {}}
-    assert staging(deployment.plan().as_dict(), "redis-2", records) == {"pending": [], "destinations": {}, "trials": []}
+    assert staging(deployment.plan().as_dict(), "redis-2", records) == {
+        "pending": [],
+        "destinations": {},
+        "keep": [],
+        "trials": [],
+    }
+
+
+@pytest.mark.parametrize(("method", "packages", "new"), [("package_update", ["redis-server", "redis-tools"], False), ("package", [], True)])
+def test_staging_of_packages(method: str, packages: list[str], new: bool) -> None:
+    """Later versions of the running packages are downloaded, those of another product installed."""
+    deployment = three_and_three()
+    installed = {"redis-tools": "5:8.0.2-1", "redis-server": "5:8.0.2-1"}
+    activation = {
+        "method": method,
+        "folder": "/usr/bin",
+        "staged": "/x/redis-8",
+        "kept": "/x/redis-7",
+        "manager": "apt",
+        "packages": installed,
+    }
+    for node in ("redis-2", "redis-3"):
+        deployment.node(node).record.update(activation=activation, machine="one")
+    plan = deployment.plan().as_dict()
+    found = [staging(plan, host, {"redis": record_of(deployment, f"{host}/redis")}) for host in ("redis-2", "redis-3")]
+    assert [one["packages"] for one in found] == [packages, []], "once per machine"
+    assert [one["new_packages"] for one in found] == [new, new]
+    kept = [kept["manager"] for one in found for kept in one["keep"]]
+    assert kept == (["apt", "apt"] if packages else []), "every running version is kept"
+    assert switch_arguments(plan, "redis-2", record_of(deployment, "redis-2/redis"))["files"]["activation"]["manager"] == "apt"
 
 
 @pytest.mark.parametrize(

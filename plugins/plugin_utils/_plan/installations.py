@@ -1,0 +1,82 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installations: what is installed at one place of one machine, and which instances run from it.
+
+Pure functions of the survey. Inventory hosts may be aliases of one machine, so an installation is
+known by the machine and the inode of its folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .model import Instance, Record, Step
+
+__all__ = ["Installation", "installation_lines", "installations_of"]
+
+
+@dataclass
+class Installation:
+    """One installation.
+
+    ``machine`` and ``folder``: its place. ``method``: how a new version takes the place of the old
+    one. ``users``: the keys of the instances that run from it, in the order of the inventory.
+    ``stager``: the instance that stages the new version. ``keeper``: the instance whose running
+    version is kept; empty if no instance needs that. ``strangers``: processes that run from it, and
+    belong to no instance of this run.
+    """
+
+    machine: str
+    folder: str
+    method: str
+    kept: str
+    users: list[str] = field(default_factory=list)
+    stager: str = ""
+    keeper: str = ""
+    strangers: list[int] = field(default_factory=list)
+
+
+def _place(record: Record, host: str) -> tuple[str, str]:
+    activation = record.get("activation") or {}
+    return str(record.get("machine") or host), str(activation.get("folder") or record.get("folder") or "")
+
+
+def installations_of(instances: Sequence[Instance], steps: Mapping[str, Step]) -> list[Installation]:
+    """Return the installations of all instances whose files are known."""
+    found: dict[tuple[str, str], Installation] = {}
+    pids: dict[tuple[str, str], set[int]] = {}
+    for instance in instances:
+        record = instance.record
+        machine, folder = _place(record, instance.host)
+        if not folder:
+            continue
+        activation = record.get("activation") or {}
+        own = found.setdefault(
+            (machine, folder), Installation(machine, folder, str(activation.get("method", "folder")), str(activation.get("kept", "")))
+        )
+        own.users.append(instance.key)
+        step = steps.get(instance.key)
+        if step is not None and step.do != "skip":
+            own.stager = own.stager or instance.key
+            own.keeper = own.keeper or (instance.key if own.method in ("files", "package_update") and step.running != step.wanted else "")
+        pids.setdefault((machine, folder), set()).update(record.get("neighbours") or [])
+        pids[machine, folder].discard(int(record.get("pid") or 0))
+    known = {int(instance.record.get("pid") or 0) for instance in instances}
+    for place, installation in found.items():
+        installation.strangers = sorted(pids[place] - known)
+    return list(found.values())
+
+
+def installation_lines(installations: Sequence[Mapping[str, object]], steps: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Yield a line for each installation that several instances share, if one is pending."""
+    for own in installations:
+        users = [str(key) for key in own["users"]]  # type: ignore[attr-defined]
+        pending = [key for key in users if steps.get(key, {}).get("do", "skip") != "skip"]
+        if len(users) < 2 or not pending:
+            continue
+        yield (
+            f"shared: {', '.join(users)} run from {own['folder']}. The new version is put there once, with the first of them. "
+            f"From then on, whatever restarts by itself comes up with the new version. The old one is kept in {own['kept']}"
+        )
