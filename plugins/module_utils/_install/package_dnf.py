@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import tarfile
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Sequence
@@ -69,7 +70,7 @@ class Dnf:
     def held(self, packages: Iterable[str]) -> list[str]:
         locked = self.host.run(["dnf", "--quiet", "versionlock", "list"], 60)
         lines = [] if locked.code else locked.output.split()
-        return [name for name in packages if any(line == name or line.startswith(f"{name}-") for line in lines)]
+        return [name for name in packages if any(line == name or re.match(rf"{re.escape(name)}-\d", line) for line in lines)]
 
     def available(self, packages: Sequence[str]) -> dict[str, list[str]]:
         form = "%{name}\\t%{epoch}:%{version}-%{release}\\n"
@@ -116,6 +117,8 @@ class Dnf:
         checked(self.host, ["rpm2archive", name])
         try:
             with tarfile.open(name + ".tgz") as file:
+                # newer releases of Python refuse absolute links, which packages may have
+                file.extraction_filter = getattr(tarfile, "fully_trusted_filter", None)
                 file.extractall(folder)
         except tarfile.TarError as error:
             raise OperationFailed(f"{archive} cannot be unpacked: {error}") from error

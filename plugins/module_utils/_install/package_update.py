@@ -94,9 +94,9 @@ class PackageUpdate:
     def serves_previous(self, executable: str, version: str) -> bool:
         if not inside(executable, self.kept):
             return self.in_place(version)
-        return not self.whole or (self.in_place(self.staged_version()) and not self._restorable())
+        return not self.whole or (self.in_place(self.staged_version()) and not self.restorable())
 
-    def _restorable(self) -> bool:
+    def restorable(self) -> bool:
         """Return whether the earlier packages can still be had."""
         packages = origin_of_programs(self.kept).get("packages", {})
         missing = {name: version for name, version in packages.items() if name not in self.manager.archives(packages, self.archives)}

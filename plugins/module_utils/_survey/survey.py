@@ -249,7 +249,8 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     """Return the journal of the version before the upgrade, with ``kept`` and ``there``.
 
     ``closed_journal``: what a finished upgrade left of its journal. ``kept``: the folder, or the
-    executable, of the version before; ``there``: whether that still exists.
+    executable, of the version before; ``there``: whether that still exists. Packages have
+    ``restorable``: whether they can still be had.
     """
     before = journal or closed_journal
     if before is None or not {"version", "executable", "activation"} <= set(before):
@@ -258,7 +259,8 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     ran_elsewhere = activation.runs_elsewhere(executable)
     kept = executable if ran_elsewhere else str(before["activation"].get("kept", ""))
     exists = (_version_of(executable) if ran_elsewhere else version_in(kept)) == before["version"]
-    return {**before, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
+    restorable = {"restorable": activation.restorable()} if isinstance(activation, PackageUpdate) else {}
+    return {**before, **restorable, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
 
 
 def _version_of(executable: str) -> str:

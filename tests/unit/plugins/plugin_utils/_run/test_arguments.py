@@ -129,6 +129,8 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
         "pending": [],
         "destinations": {},
         "keep": [],
+        "packages": [],
+        "new_packages": False,
         "trials": [],
     }
 
@@ -149,12 +151,15 @@ def test_staging_of_packages(method: str, packages: list[str], new: bool) -> Non
     for node in ("redis-2", "redis-3"):
         deployment.node(node).record.update(activation=activation, machine="one")
     plan = deployment.plan().as_dict()
-    found = [staging(plan, host, {"redis": record_of(deployment, f"{host}/redis")}) for host in ("redis-2", "redis-3")]
+    found = [
+        staging(plan, host, {"redis": record_of(deployment, f"{host}/redis", activation=activation)}) for host in ("redis-2", "redis-3")
+    ]
     assert [one["packages"] for one in found] == [packages, []], "once per machine"
     assert [one["new_packages"] for one in found] == [new, new]
     kept = [kept["manager"] for one in found for kept in one["keep"]]
     assert kept == (["apt", "apt"] if packages else []), "every running version is kept"
-    assert switch_arguments(plan, "redis-2", record_of(deployment, "redis-2/redis"))["files"]["activation"]["manager"] == "apt"
+    record = record_of(deployment, "redis-2/redis", activation=activation)
+    assert switch_arguments(plan, "redis-2", record)["files"]["activation"]["manager"] == "apt"
 
 
 @pytest.mark.parametrize(
