@@ -1,9 +1,9 @@
 """Run an upgrade, and kill everything while it replaces the packages of a host.
 
-usage: kill.py HOST SSH_CONFIG COMMAND...
+usage: kill_packages.py HOST PROGRAM SSH_CONFIG COMMAND...
 
-The modules and the package manager on the host are killed at once, and the upgrade itself. It fails
-if the upgrade ends before that.
+PROGRAM replaces the packages: dpkg or dnf. The module and the package manager on the host are killed
+at once, and the upgrade itself. It fails if the upgrade ends before that.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ import tempfile
 import time
 
 SECONDS = 600
-# dpkg has begun to replace files, in the middle of its work
 KILL = """
-until pgrep -x dpkg > /dev/null; do sleep 0.02; done
-sleep 0.2
+until pgrep -f AnsiballZ_redis_instance > /dev/null && pgrep -x {program} > /dev/null; do sleep 0.02; done
+sleep {after_s}
 sudo pkill -KILL -f AnsiballZ_redis_instance
 sudo pkill -KILL -x apt-get
-sudo pkill -KILL -x dpkg
+sudo pkill -KILL -x {program}
 """
+# ^The program is in the middle of its work; dnf loads its metadata first.
+AFTER_S = {"dpkg": 0.2, "dnf": 0.8}
 
 
 def main() -> int:
-    host, ssh_config, *command = sys.argv[1:]
+    host, program, ssh_config, *command = sys.argv[1:]
+    script = KILL.format(program=program, after_s=AFTER_S[program])
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         upgrade = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
-        killer = subprocess.Popen(["ssh", "-F", ssh_config, host, KILL], stdin=subprocess.DEVNULL)
+        killer = subprocess.Popen(["ssh", "-F", ssh_config, host, script], stdin=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + SECONDS
             while killer.poll() is None:
