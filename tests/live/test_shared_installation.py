@@ -46,14 +46,24 @@ def runs_from(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/exe")
 
 
+@pytest.fixture
+def build_shared(tmp_path: Path, next_port: Callable[[], int]) -> Iterator[Callable[..., RunbookDeployment]]:
+    """Return ``build_shared(version, machines=3)``, which starts a deployment."""
+    made: list[RunbookDeployment] = []
+
+    def build(version: str, *, machines: int) -> RunbookDeployment:
+        made.append(RunbookDeployment(tmp_path / f"deployment-{len(made)}", version, next_port(), machines=machines))
+        made[-1].build()
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.remove()
+
+
 @pytest.fixture(params=[3, 1], ids=["three machines", "one machine"])
-def deployment(request: pytest.FixtureRequest, tmp_path: Path, next_port: Callable[[], int]) -> Iterator[RunbookDeployment]:
-    found = RunbookDeployment(tmp_path / "deployment", OLD, next_port(), machines=request.param)
-    try:
-        found.build()
-        yield found
-    finally:
-        found.remove()
+def deployment(request: pytest.FixtureRequest, build_shared: Callable[..., RunbookDeployment]) -> RunbookDeployment:
+    return build_shared(OLD, machines=request.param)
 
 
 def test_upgraded_again_and_rolled_back(deployment: RunbookDeployment) -> None:
@@ -80,6 +90,22 @@ def test_upgraded_again_and_rolled_back(deployment: RunbookDeployment) -> None:
     assert own_files(deployment) == folders
     assert {name: deployment.config(name).stat().st_mode for name in deployment.ports} == written
     assert verdict["acknowledged"] > 1000
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+
+
+def test_back_from_a_version_whose_configuration_the_old_one_refuses(build_shared: Callable[..., RunbookDeployment]) -> None:
+    """7.0 writes into the files that both versions use what 6.2 does not know."""
+    deployment = build_shared("6.2.14", machines=3)
+    with Writers(deployment) as writers:
+        done = run(deployment, "upgrade", wanted="7.0.15", redis_upgrade_accept_no_way_back=True, redis_upgrade_canary=1)
+        assert done.returncode == 0, done.stdout
+        assert sorted(deployment.versions().values()) == ["6.2.14"] * 2 + ["7.0.15"] * 4
+        deployment.command("redis-1" if deployment.masters() != ["redis-1"] else "redis-2", "CONFIG", "REWRITE")
+        assert "latency-tracking" in deployment.config("sentinel-1").read_text(encoding="utf-8"), "else this test proves nothing"
+        done = run(deployment, "rollback", wanted="7.0.15", redis_upgrade_rollback_from="7.0.15")
+        assert done.returncode == 0, done.stdout
+        verdict = writers.verdict()
+    assert set(deployment.versions().values()) == {"6.2.14"}
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
 
 
