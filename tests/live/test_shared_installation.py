@@ -130,7 +130,8 @@ def test_one_instance_that_fails_is_put_back_alone(deployment: RunbookDeployment
         assert done.returncode == 0, done.stdout
         verdict = writers.verdict()
     assert set(deployment.versions().values()) == {WANTED}
-    pids = deployment.pids()  # the Sentinels were not restarted, and run the program that the script started
+    # the Sentinels were not restarted: they run the program that the script has started
+    pids = deployment.pids()
     assert {runs_from(pids[name]) for name in deployment.nodes} == {str(home / "redis-server") for home in homes(deployment)}
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
 
