@@ -259,6 +259,9 @@ def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
         if instance.key in plan.pending and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
         elif instance.key in plan.pending and _starts_from_elsewhere(record):
-            by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
-            found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
+            by, then = "", "what starts it at boot must start it there"
+            if service.get("manager") == "systemd":
+                by, then = f", by a drop-in of {service['unit']}", "hold its package, if it has one: an upgrade of that restarts the unit"
+            moves = f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}"
+            found.append(f"{moves}; {then}")
     return found
