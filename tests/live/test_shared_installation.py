@@ -100,8 +100,12 @@ def test_back_from_a_version_whose_configuration_the_old_one_refuses(build_share
         done = run(deployment, "upgrade", wanted="7.0.15", redis_upgrade_accept_no_way_back=True, redis_upgrade_canary=1)
         assert done.returncode == 0, done.stdout
         assert sorted(deployment.versions().values()) == ["6.2.14"] * 2 + ["7.0.15"] * 4
-        deployment.command("redis-1" if deployment.masters() != ["redis-1"] else "redis-2", "CONFIG", "REWRITE")
-        assert "latency-tracking" in deployment.config("sentinel-1").read_text(encoding="utf-8"), "else this test proves nothing"
+        canary = next(name for name in deployment.nodes if deployment.info(name)["redis_version"] == "7.0.15")
+        deployment.command(canary, "CONFIG", "REWRITE")
+        for name in deployment.sentinels:
+            deployment.command(name, "SENTINEL", "FLUSHCONFIG")
+        for name in ("sentinel-1", canary):
+            assert "latency-tracking" in deployment.config(name).read_text(encoding="utf-8"), "else this test proves nothing"
         done = run(deployment, "rollback", wanted="7.0.15", redis_upgrade_rollback_from="7.0.15")
         assert done.returncode == 0, done.stdout
         verdict = writers.verdict()
