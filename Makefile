@@ -20,8 +20,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
 
-demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment under load (FROM=, TO= choose the versions)
-	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
+demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment under load (FROM=, TO= choose the versions, LAYOUT=runbook one folder per machine)
+	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(LAYOUT),--layout $(LAYOUT))
 
 # The suites run in two lanes side by side. Their common prerequisites are made before; if one is
 # missing, the suites that need it fail.

@@ -2,8 +2,8 @@
 
 usage: kill_packages.py HOST PROGRAM SSH_CONFIG COMMAND...
 
-PROGRAM replaces the packages: dpkg or dnf. The module and the package manager on the host are killed
-at once, and the upgrade itself. It fails if the upgrade ends before that.
+PROGRAM replaces the packages: dpkg or dnf. The module and the package manager on the host are
+killed at once, and the upgrade itself. It fails if the upgrade ends before that.
 """
 
 from __future__ import annotations

@@ -100,3 +100,75 @@ attributes:
     membership:
       - sentinelops.redis.redis
 """
+
+    # How to start a plain process.
+    PROCESS = r"""
+options:
+  process:
+    description:
+      - How to start a plain process, as M(sentinelops.redis.redis_survey) returns it. Another user
+        needs root.
+      - By default as the running server was started. If none runs, with the user, folder and
+        limits of the module.
+      - M(sentinelops.redis.redis_config_try) uses user, groups and folder only, and by default
+        those of the module and the configuration file.
+    type: dict
+    suboptions:
+      uid:
+        description: User id.
+        type: int
+        required: true
+      gid:
+        description: Group id.
+        type: int
+        required: true
+      groups:
+        description: Ids of the supplementary groups. By default those of the user.
+        type: list
+        elements: int
+      folder:
+        description: The folder to start in. By default, and if it does not exist, the folder of
+          the configuration file.
+        type: str
+      umask:
+        description: The file mode creation mask, as a number.
+        type: int
+      limits:
+        description: Resource limits by their names in limits.conf(5), each a list of soft and hard
+          limit, -1 for unlimited.
+        type: dict
+      nice:
+        description: The nice value.
+        type: int
+      oom_score_adj:
+        description: The OOM score adjustment, unless the configuration file sets C(oom-score-adj).
+        type: int
+      stdout:
+        description: The file for standard output. It is opened only if it is still the same file.
+        type: dict
+        suboptions:
+          path:
+            description: The path of the file.
+            type: str
+            required: true
+          device:
+            description: The number of its device.
+            type: int
+          inode:
+            description: The number of its inode.
+            type: int
+      stderr:
+        description: The same for standard error.
+        type: dict
+        suboptions:
+          path:
+            description: The path of the file.
+            type: str
+            required: true
+          device:
+            description: The number of its device.
+            type: int
+          inode:
+            description: The number of its inode.
+            type: int
+"""

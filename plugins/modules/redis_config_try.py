@@ -31,6 +31,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.process
 attributes:
   check_mode:
     support: full
@@ -57,7 +58,8 @@ options:
       - The configuration file, as the running server has written it (C(CONFIG REWRITE)).
       - Relative names of included files count from the folder in which the server is started, and
         from C(dir), once that was read. The server is started in the C(WorkingDirectory) of
-        O(unit), or without a unit in the folder of the configuration file.
+        O(unit), or without a unit in O(process.folder), by default the folder of the configuration
+        file.
     type: path
     required: true
   sentinel:
@@ -68,19 +70,6 @@ options:
     description: The version folder in use, which O(folder) will replace. A module in that folder is
       tried with the file that O(folder) ships, if any.
     type: path
-  process_owner:
-    description: The user to run the server as, if the module runs as root. By default the user that
-      runs the module.
-    type: dict
-    suboptions:
-      uid:
-        description: User id.
-        type: int
-        required: true
-      gid:
-        description: Group id.
-        type: int
-        required: true
   unit:
     description: The unit of systemd that starts the server, if any. Its C(WorkingDirectory) and
       C(Environment) are used.
@@ -110,7 +99,7 @@ EXAMPLES = r"""
     config_file: /etc/redis/sentinel.conf
     sentinel: true
     unit: redis-sentinel.service
-    process_owner:
+    process:
       uid: 107
       gid: 113
 """
@@ -149,7 +138,7 @@ import os
 from typing import Any
 
 from ..module_utils._errors import PreconditionFailed
-from ..module_utils._host.process import Owner
+from ..module_utils._host.process_facts import PROCESS_OPTIONS, process_facts_from
 from ..module_utils._install.folders import server_in
 from ..module_utils._instance.config_trial import Trial, surroundings_of, try_config
 from ..module_utils._module import run_module
@@ -161,10 +150,7 @@ SPEC: dict[str, Any] = {
     "config_file": {"type": "path", "required": True},
     "sentinel": {"type": "bool", "default": False},
     "version_folder": {"type": "path"},
-    "process_owner": {
-        "type": "dict",
-        "options": {name: {"type": "int", "required": True} for name in ("uid", "gid")},
-    },
+    "process": PROCESS_OPTIONS,
     "unit": {"type": "str"},
     "wait_s": {"type": "int", "default": 30},
 }
@@ -187,8 +173,7 @@ def attempt(params: dict[str, Any]) -> dict[str, Any]:
     """Try the configuration; return the module's result."""
     executable = new_server(params)
     trial = Trial(executable, params["folder"] or "", params["config_file"], params["sentinel"], params["version_folder"] or "")
-    owner = Owner(**params["process_owner"]) if params["process_owner"] else None
-    surroundings = surroundings_of(params["config_file"], params["unit"] or "", owner)
+    surroundings = surroundings_of(params["config_file"], params["unit"] or "", process_facts_from(params["process"]))
     return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock())}
 
 

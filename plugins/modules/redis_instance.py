@@ -31,6 +31,7 @@ author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.process
 attributes:
   check_mode:
     support: full
@@ -160,19 +161,6 @@ options:
         required: true
       mode:
         description: Permission bits, as a number.
-        type: int
-        required: true
-  process_owner:
-    description: The user to start a plain process as, if the module runs as root. By default the
-      user that runs the module.
-    type: dict
-    suboptions:
-      uid:
-        description: User id.
-        type: int
-        required: true
-      gid:
-        description: Group id.
         type: int
         required: true
   service_manager:

@@ -59,6 +59,7 @@ CHECKS = (
     "one-machine",
     "config-rewrite",
     "service-manager",
+    "start",
     "disk",
     "clock",
     # leftovers of an earlier run, and other runs

@@ -140,11 +140,11 @@ def test_certificates_are_read_as_the_user_of_the_server(folder: Path) -> None:
     )
     assert not attempt("7.0.15", config).get("failed")
     owner = {"uid": NOBODY.pw_uid, "gid": NOBODY.pw_gid}
-    refused = attempt("7.0.15", config, process_owner=owner)
+    refused = attempt("7.0.15", config, process=owner)
     assert "Permission denied" in refused["msg"]
     for file in (folder / "ca").iterdir():
         file.chmod(0o644)
-    assert not attempt("7.0.15", config, process_owner=owner).get("failed")
+    assert not attempt("7.0.15", config, process=owner).get("failed")
 
 
 def test_a_module_of_the_new_version_takes_the_place_of_the_old_one(folder: Path) -> None:

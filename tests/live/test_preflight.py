@@ -22,6 +22,7 @@ from injections import (
     MOUNTED,
     NO_FILE,
     READ_ONLY,
+    RENAMED,
     Injection,
     an_unfinished_run,
     append_only,
@@ -139,6 +140,11 @@ def scarce_memory(deployment: Deployment) -> Circumstances:
     fake = deployment.folder / "meminfo"
     fake.write_text("MemTotal:       24685000 kB\nMemAvailable:        512 kB\n", encoding="utf-8")
     return Circumstances(wrapped={"redis-1": in_namespace(f"mount --bind {fake} /proc/meminfo")})
+
+
+def low_limits(_deployment: Deployment) -> Circumstances:
+    """Return a look by a user with ``ulimit -n 512``, who may not raise that."""
+    return Circumstances(wrapped={"redis-3": ["prlimit", "--nofile=512:512", "setpriv", "--bounding-set=-sys_resource"]})
 
 
 def full_data_disk(deployment: Deployment) -> Circumstances:
@@ -294,6 +300,8 @@ CASES = [
     Case("config-rewrite", "redis-3", "is a mount", restarted("redis-3", MOUNTED)),
     Case("files", "redis-3", "without a configuration file", restarted("redis-3", NO_FILE)),
     Case("service-manager", "redis-3", "", circumstances=under(options={"redis-3": {"service_manager": "systemd"}})),
+    Case("start", "redis-3", "does not rename (flushall, keys)", restarted("redis-3", RENAMED)),
+    Case("start", "redis-3", "its limit of open files (512 instead of", circumstances=low_limits),
     Case("disk", "redis-3/redis", "for a data file", own_data_folder, severity="warning", circumstances=full_data_disk),
     Case("disk", "redis-3/redis", "for the programs of the new version", circumstances=full_version_disk),
     Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", circumstances=wrong_clock),
@@ -339,7 +347,7 @@ def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
             changed = {**records, name: survey(deployment, name, Circumstances())}
         found = [one for one in evaluate(deployment, changed, Circumstances())["findings"] if one["check"] == "rights"]
         (one,) = found
-        useful = right in ("sentinel|set", "sentinel|debug")
+        useful = right in ("sentinel|set", "sentinel|debug", "command|info")
         assert one["node"] == name
         assert one["severity"] == ("warning" if useful else "refusal")
         assert f"our user lacks the right +{right} on" in one["seen"]

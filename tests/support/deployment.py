@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,14 @@ with patch_module_args(arguments):
 """
 
 
-def run_module(name: str, /, **arguments: Any) -> dict[str, Any]:
-    """Run a module of the collection in a separate process, as Ansible does; return the result."""
+def run_module(name: str, wrapped: Sequence[str] = (), /, **arguments: Any) -> dict[str, Any]:
+    """Run a module of the collection in a separate process, as Ansible does; return the result.
+
+    ``wrapped``: the words of a command that runs the process.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT / ".cache" / "collections")}
     done = subprocess.run(
-        [sys.executable, "-c", RUN_MODULE, name],
+        [*wrapped, sys.executable, "-c", RUN_MODULE, name],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,

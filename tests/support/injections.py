@@ -164,6 +164,7 @@ def restarted(name: str, script: str) -> Injection:
 
 READ_ONLY = "F=$(dirname $CONF); mount --bind $F $F; mount -o remount,bind,ro $F; exec $SERVER $CONF"
 MOUNTED = "mount --bind $CONF $CONF; exec $SERVER $CONF"
+RENAMED = "exec $SERVER $CONF --rename-command FLUSHALL hidden --rename-command KEYS ''"
 NO_FILE = "exec $SERVER - < $CONF"
 
 

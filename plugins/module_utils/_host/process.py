@@ -22,6 +22,7 @@ from .._errors import OperationFailed
 
 __all__ = [
     "Owner",
+    "Started",
     "alive",
     "binary_version",
     "cgroup_of",
@@ -30,7 +31,6 @@ __all__ = [
     "is_replaced",
     "is_shipped_program",
     "machine_id",
-    "owner_of",
     "parent_of",
     "processes_running",
     "servers_started_from",
@@ -140,19 +140,14 @@ def _stat(path: str) -> os.stat_result | None:
 
 
 class Owner(NamedTuple):
-    """User and group id that a process runs with."""
+    """User and group id that a process runs with.
+
+    ``groups``: the supplementary groups; None for those that the user database gives.
+    """
 
     uid: int
     gid: int
-
-
-def owner_of(pid: int) -> Owner | None:
-    """Return the owner of a process; None if the process is gone."""
-    try:
-        found = os.stat(f"/proc/{pid}")
-    except OSError:
-        return None
-    return Owner(found.st_uid, found.st_gid)
+    groups: tuple[int, ...] | None = None
 
 
 def machine_id(folder: str) -> str:
@@ -197,10 +192,12 @@ def binary_version(executable: str) -> str:
 
 @dataclass
 class Started:
-    """A started process; ``output`` is the file that it prints to before its log is open."""
+    """A started process; ``outputs``: the files that it prints to before its log is open, with
+    their sizes before the start, in bytes.
+    """
 
     process: subprocess.Popen[bytes]
-    output: IO[bytes]
+    outputs: list[tuple[IO[bytes], int]]
 
     def exit_code(self) -> int | None:
         """Return the exit code of the started process; None while it runs.
@@ -220,10 +217,13 @@ class Started:
                 self.process.wait(5)
 
     def printed(self) -> str:
-        """Return the end of the output so far."""
-        self.output.flush()
-        self.output.seek(0)
-        return self.output.read()[-4000:].decode(errors="replace").strip()
+        """Return the end of the output so far, as far as its files can be read."""
+        text = b""
+        for file, begin in self.outputs:
+            if file.readable() and file.seekable():
+                file.seek(begin)
+                text += file.read()
+        return text[-4000:].decode(errors="replace").strip()
 
 
 def start_detached(
@@ -233,13 +233,17 @@ def start_detached(
     owner: Owner | None = None,
     environment: Mapping[str, str] | None = None,
     dies_with_us: bool = False,
+    errors: IO[bytes] | None = None,
+    prepare: Callable[[], object] | None = None,
 ) -> Started:
     """Start a program in a session of its own, so that the program outlives this process.
 
     ``owner``: the user to run the program as, if this process is root. ``dies_with_us``: the kernel
-    kills the program as soon as this process ends, for whatever reason. Raises OperationFailed if
-    the program cannot be started.
+    kills the program as soon as this process ends, for whatever reason. ``errors``: the file for
+    standard error, if not ``output``. ``prepare`` is called in the child process, before the change
+    of user. Raises OperationFailed if the program cannot be started.
     """
+    outputs = [(file, os.fstat(file.fileno()).st_size) for file in (output, errors) if file is not None]
     try:
         process = subprocess.Popen(
             arguments,
@@ -247,22 +251,25 @@ def start_detached(
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if errors is None else errors,
             start_new_session=True,
-            preexec_fn=_child_setup(owner, dies_with_us),  # noqa: PLW1509 there are no threads here
+            # there are no threads here
+            preexec_fn=_child_setup(owner, dies_with_us, prepare),  # noqa: PLW1509
             close_fds=True,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise OperationFailed(f"{arguments[0]} cannot be started: {error}") from error
-    return Started(process, output)
+    return Started(process, outputs)
 
 
-def _child_setup(owner: Owner | None, dies_with_us: bool) -> Callable[[], None]:
+def _child_setup(owner: Owner | None, dies_with_us: bool, prepare: Callable[[], object] | None) -> Callable[[], None]:
     """Return the function for the child process; libraries are loaded here, before the fork."""
     library, parent = ctypes.CDLL(None), os.getpid()
 
     def set_up() -> None:
-        if owner is not None and os.geteuid() == 0 and owner.uid != 0:
+        if prepare is not None:
+            prepare()
+        if owner is not None and os.geteuid() == 0 and not _is_ours(owner):
             _change_user(owner)
         if dies_with_us:  # after the change of user, which clears the signal
             library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -272,9 +279,18 @@ def _child_setup(owner: Owner | None, dies_with_us: bool) -> Callable[[], None]:
     return set_up
 
 
+def _is_ours(owner: Owner) -> bool:
+    """Return whether this process, as root, has the user and the groups already."""
+    groups = owner.groups is None or set(owner.groups) == set(os.getgroups())
+    return owner.uid == 0 and groups and (owner.groups is None or owner.gid == os.getegid())
+
+
 def _change_user(owner: Owner) -> None:
     try:
-        os.initgroups(pwd.getpwuid(owner.uid).pw_name, owner.gid)
+        if owner.groups is not None:
+            os.setgroups(owner.groups)
+        else:
+            os.initgroups(pwd.getpwuid(owner.uid).pw_name, owner.gid)
     except KeyError:  # a user id without a name
         os.setgroups([])
     os.setgid(owner.gid)

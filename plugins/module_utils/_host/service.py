@@ -20,8 +20,10 @@ from typing import IO, Any, Callable, ContextManager, NamedTuple, Protocol, Sequ
 
 from .._errors import OperationFailed, PreconditionFailed
 from .._server.commands import Server
+from .._server.config_file import directives, read_text
 from .._wait import Clock
-from .process import Owner, Started, cgroup_of, parent_of, start_detached
+from .process import Started, cgroup_of, parent_of, start_detached
+from .process_facts import ProcessFacts
 
 __all__ = ["THIS_HOST", "Command", "Host", "Process", "Ran", "Service", "Start", "StartAttempt", "command_words"]
 
@@ -166,12 +168,21 @@ class ProcessAttempt:
 
 @dataclass(frozen=True)
 class Process:
-    """No manager: SHUTDOWN ends the server, and the module starts it, if root as ``owner``."""
+    """No manager: SHUTDOWN ends the server, and the module starts it with the facts of the process
+    before (None: with those of the module).
+    """
 
-    owner: Owner | None = None
+    facts: ProcessFacts | None = None
 
     def require_startable(self, binary: str, path_changes: bool) -> None:
-        """Accept any path: a plain process can be started from anywhere."""
+        """Accept any path; raise PreconditionFailed if the limit of open files would be lowered."""
+        lower = [problem for problem in (self.facts.impossible() if self.facts else []) if problem.startswith("limit nofile")]
+        if lower:
+            raise PreconditionFailed(
+                f"the server could not be started with its limit of open files ({lower[0][len('limit nofile ') :]})",
+                state="The server was left alone",
+                advice="Run with become, raise the limit of the user that Ansible logs in as, or let a unit of systemd start the server",
+            )
 
     def starts_other_path(self, executable: str) -> bool:
         return True
@@ -186,7 +197,36 @@ class Process:
         """Do nothing: no manager would start a plain process."""
 
     def start(self, request: Start) -> ProcessAttempt:
-        return ProcessAttempt(start_detached(request.arguments, os.path.dirname(request.config_file), _output(), self.owner))
+        config_file, facts = request.config_file, self.facts
+        output, errors = _outputs(facts, config_file)
+        if facts is None:
+            return ProcessAttempt(start_detached(request.arguments, os.path.dirname(config_file), output, errors=errors))
+        prepare, folder = facts.preparation(config_file), facts.start_folder(config_file)
+        return ProcessAttempt(start_detached(request.arguments, folder, output, facts.owner, errors=errors, prepare=prepare))
+
+
+def _outputs(facts: ProcessFacts | None, config_file: str) -> tuple[IO[bytes], IO[bytes] | None]:
+    """Return the files for standard output and standard error (None: the same one).
+
+    Files of the process before are opened again. Without them, a server that logs to standard
+    output must not fill a file that nobody sees.
+    """
+    output = facts.stdout.open() if facts and facts.stdout else None
+    if output is not None and facts is not None and facts.stderr == facts.stdout:
+        return output, None
+    errors = facts.stderr.open() if facts and facts.stderr else None
+    if output is None and not _logs_to_output(config_file):
+        return _output(), errors
+    return output or open(os.devnull, "r+b", buffering=0), errors or _output()
+
+
+def _logs_to_output(config_file: str) -> bool:
+    """Return whether a configuration file makes the server log to standard output."""
+    try:
+        lines = directives(read_text(config_file))
+    except OSError:
+        return False
+    return (lines.get("logfile") or [[""]])[-1] == [""] and (lines.get("daemonize") or [["no"]])[-1] != ["yes"]
 
 
 def _output() -> IO[bytes]:

@@ -66,6 +66,9 @@ class Activation(Protocol):
     def runs_elsewhere(self, executable: str) -> bool:
         """Return whether an executable is outside the place that the activation changes."""
 
+    def copies(self, config_file: str) -> bool:
+        """Return whether each version has its own copy of this configuration file."""
+
     def current_path(self, path: str) -> str:
         """Return the path at which a file is now, also after an interrupted activation."""
 

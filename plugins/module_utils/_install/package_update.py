@@ -109,6 +109,9 @@ class PackageUpdate:
     def current_path(self, path: str) -> str:
         return path
 
+    def copies(self, config_file: str) -> bool:
+        return False  # both versions use the same file
+
     def new_server(self) -> str:
         return server_in(self.staged) or ""
 

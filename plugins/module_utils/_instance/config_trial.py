@@ -25,6 +25,7 @@ from typing import Any
 
 from .._errors import PreconditionFailed
 from .._host.process import Owner, Started, executable_of, start_detached
+from .._host.process_facts import ProcessFacts
 from .._host.service import THIS_HOST, Host
 from .._host.standby import Standby
 from .._server.config_file import read_text
@@ -68,14 +69,14 @@ class Surroundings:
     owner: Owner | None
 
 
-def surroundings_of(config_file: str, unit: str, owner: Owner | None, host: Host = THIS_HOST) -> Surroundings:
+def surroundings_of(config_file: str, unit: str, process: ProcessFacts | None, host: Host = THIS_HOST) -> Surroundings:
     """Return the surroundings that a unit of systemd sets.
 
-    Without a unit, a server is started in the folder of its configuration file, with the
-    environment of this process.
+    Without a unit, a server is started in the folder where the running process was started, with
+    the environment of this process.
     """
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    folder = os.path.dirname(config_file)
+    folder = process.start_folder(config_file) if process else os.path.dirname(config_file)
     if unit:
         command = ["systemctl", "show", "--no-pager", "--property=WorkingDirectory,Environment", "--", unit]
         shown = dict(line.partition("=")[::2] for line in host.run(command, 30).output.splitlines())
@@ -83,7 +84,7 @@ def surroundings_of(config_file: str, unit: str, owner: Owner | None, host: Host
         folder = folder if os.path.isabs(folder) else "/"
         with contextlib.suppress(ValueError):
             environment.update(setting.partition("=")[::2] for setting in shlex.split(shown.get("Environment", "")))
-    return Surroundings(folder, environment, owner)
+    return Surroundings(folder, environment, process.owner if process else None)
 
 
 @dataclass(frozen=True)

@@ -115,16 +115,17 @@ def _start_once(server: Server, files: InstanceFiles, wait_s: float, clock: Cloc
 
 def _not_started(reason: str, server: Server, attempt: StartAttempt, log_file: str, offset: int) -> OperationFailed:
     """End what was started, to make way for another server; return the error to raise."""
-    log_tail = tail(log_file, offset)
+    log_tail, printed = tail(log_file, offset), attempt.printed()
     attempt.end()
     errors = judge_log("\n".join(log_tail)).errors
-    last_words = "; ".join(part for part in (attempt.printed(), *(errors or log_tail[-3:])) if part)
+    last_words = "; ".join(part for part in (printed, *(errors or log_tail[-3:])) if part)
     return OperationFailed(
         f"{reason}: {last_words or 'it printed nothing'}",
         node=str(server.address),
         state="The instance does not serve",
         advice=f"See {log_file or 'the output above'}",
-        log_tail=log_tail,
+        # without a log file, the output is the log
+        log_tail=log_tail if log_file else printed.splitlines(),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 
 from .._atomic_write import FileIdentity
 from .._errors import PreconditionFailed
-from .._host.process import Owner
+from .._host.process_facts import PROCESS_OPTIONS, ProcessFacts, facts_of, process_facts_from
 from .._host.service import Command, Process, Service, command_words
 from .._host.systemd import Systemd, service_of, systemd_for
 from .._install.activation import Activation, activation_from
@@ -29,6 +29,7 @@ __all__ = [
     "instance_request",
     "service_for",
     "switch_request",
+    "with_process",
     "with_service",
 ]
 
@@ -66,10 +67,7 @@ INSTANCE_SPEC: dict[str, Any] = {
         "type": "dict",
         "options": {name: {"type": "int", "required": True} for name in ("uid", "gid", "mode")},
     },
-    "process_owner": {
-        "type": "dict",
-        "options": {name: {"type": "int", "required": True} for name in ("uid", "gid")},
-    },
+    "process": PROCESS_OPTIONS,
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "unit": {"type": "str"},
     "start_command": {"type": "raw"},
@@ -82,13 +80,16 @@ INSTANCE_SPEC: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """The user's settings for the service manager; the commands are words or a line, unchecked."""
+    """The user's settings for the service manager; the commands are words or a line, unchecked.
+
+    ``process``: the facts that a plain process is started with.
+    """
 
     manager: str = "auto"
     unit: str = ""
     start_command: Any = None
     stop_command: Any = None
-    process_owner: Owner | None = None
+    process: ProcessFacts | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,6 @@ def switch_request(params: Mapping[str, Any]) -> SwitchRequest:
 
 
 def _common(params: Mapping[str, Any]) -> dict[str, Any]:
-    owner = params["process_owner"]
     return {
         "address": Address(params["login_host"], params["login_port"]),
         "login": login_from(params),
@@ -144,7 +144,7 @@ def _common(params: Mapping[str, Any]) -> dict[str, Any]:
             unit=params["unit"] or "",
             start_command=params["start_command"],
             stop_command=params["stop_command"],
-            process_owner=Owner(**owner) if owner else None,
+            process=process_facts_from(params["process"]),
         ),
         "force": params["force"],
         "wait_s": params["wait_s"],
@@ -161,6 +161,13 @@ def _files(params: Mapping[str, Any]) -> InstanceFiles:
 def with_service(request: InstanceRequest, node: NodeInfo | None) -> InstanceFiles:
     """Return the request's files with the service that stops and starts them (``service_for``)."""
     return replace(request.files, service=service_for(request, node))
+
+
+def with_process(request: SwitchRequest, node: NodeInfo | None) -> SwitchRequest:
+    """Return the request with the facts of the running process, unless it has the option."""
+    if node is None or request.service.process is not None:
+        return request
+    return replace(request, service=replace(request.service, process=facts_of(node.pid, node.config_file)))
 
 
 def service_for(request: InstanceRequest, node: NodeInfo | None) -> Service:
@@ -183,4 +190,4 @@ def service_for(request: InstanceRequest, node: NodeInfo | None) -> Service:
         return Systemd(found["unit"])
     if node is None and not request.files.executable:
         raise PreconditionFailed("it is started as a plain process, and the option executable is missing", node=address)
-    return Process(settings.process_owner)
+    return Process(settings.process)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._errors import AccessDenied, CommandRefused, ConnectionFailed
+from .._errors import AccessDenied, CommandRefused, ConnectionFailed, OperationFailed
 from .._install.installation_lock import installation_lock
 from .._install.instance_files import InstanceFiles
 from .._server.address import Address
@@ -23,7 +23,9 @@ from .._server.log import last_lines, size_of
 from .._signals import uninterrupted
 from .._wait import Clock
 from .lifecycle import is_same_file, restart, running_instance, start, stop
-from .request import InstanceRequest, SwitchRequest, with_service
+from .request import InstanceRequest, SwitchRequest, with_process, with_service
+from .start_losses import refuse_lost_commands
+from .start_proof import StartProof
 from .stop_guards import refuse_unsafe_stop, refuse_while_replicas_are_missing
 from .switch_version import VersionLookup, revert, running_with_files, runs_previous, switch_version
 
@@ -65,16 +67,20 @@ def ensure_switched(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
         _require_replicas(server, node, request)
     if changed and not check_mode:
         files = _with_old_service(request, node)
+        refuse_lost_commands(server, node, files)
         with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
-            node = _switch(server, files, request)
+            node = _switch(server, node, files, request)
     return {**log, **_running(node, changed)}
 
 
-def _switch(server: Server, files: InstanceFiles, request: SwitchRequest) -> NodeInfo:
+def _switch(server: Server, node: NodeInfo | None, files: InstanceFiles, request: SwitchRequest) -> NodeInfo:
     activation, clock = request.activation, Clock()
     if activation.activated(request.version) and not activation.kept_version():
         # an interrupted run has activated the version, and nothing is kept to revert to
-        return restart(server, activation.files_after(files), request.wait_s, clock)
+        new, proof = activation.files_after(files), StartProof.of(server, node)
+        started = restart(server, new, request.wait_s, clock)
+        proof.require(server, started, new.service, new.config_file)
+        return started
     return switch_version(server, files, activation, request.version, request.config_identity, request.wait_s, clock)
 
 
@@ -92,6 +98,14 @@ def ensure_previous(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
         with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
             reverted = revert(server, files, activation, request.version, request.wait_s, Clock(), _version_lookup(request))
         node, renamed = reverted.node, reverted.set_aside
+        if reverted.lost:
+            raise OperationFailed(
+                f"version {node.version} was restored, with {' and '.join(reverted.lost)}",
+                node=str(server.address),
+                state="The server serves, with less than before",
+                advice="Raise the limits with which it is started, and restart it",
+                set_aside=list(renamed),
+            )
     return {**log, **_running(node, changed), "set_aside": list(renamed)}
 
 
@@ -109,7 +123,7 @@ def _with_old_service(request: SwitchRequest, node: NodeInfo | None) -> Instance
     The service is found by ``node`` if that runs from these files.
     """
     is_old = node is not None and (not request.files.config_file or is_same_file(node.config_file, request.files.config_file))
-    return with_service(request, node if is_old else None)
+    return with_service(with_process(request, node), node if is_old else None)
 
 
 def _require_replicas(server: Server, node: NodeInfo | None, request: SwitchRequest) -> None:

@@ -25,7 +25,9 @@ from .._server.data_files import configured_master, data_files, data_was_refused
 from .._server.info import NodeInfo
 from .._server.versions import can_downgrade
 from .._wait import Clock
+from .config_backup import back_up_configuration, configuration_was_refused, restore_configuration
 from .lifecycle import ensure_down, is_same_file, running_instance, start
+from .start_proof import StartProof
 from .stop_guards import master_of
 
 __all__ = ["Reverted", "VersionLookup", "revert", "running_with_files", "runs_previous", "switch_version"]
@@ -36,10 +38,13 @@ VersionLookup = Callable[[Address], "tuple[str, str] | None"]
 
 @dataclass(frozen=True)
 class Reverted:
-    """The node with the old version, and the new names of data files that it could not read."""
+    """The node with the old version, the new names of data files that it could not read, and what
+    it has less of than before (``maxclients 992 instead of 10000``).
+    """
 
     node: NodeInfo
     set_aside: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def running_with_files(server: Server, files: InstanceFiles, activation: Activation) -> tuple[NodeInfo | None, InstanceFiles]:
@@ -80,7 +85,8 @@ def switch_version(
     if not activated:
         activation.require_activatable(files)
     node, running = running_with_files(server, files, activation)
-    old_version = _old_version(node, files, activation, version)
+    old_version, proof = _old_version(node, files, activation, version), StartProof.of(server, node)
+    _back_up(node, version, files, activation)
     ensure_down(server, node, running, wait_s, clock)
     try:
         if files.sentinel:
@@ -93,9 +99,10 @@ def switch_version(
                 node=str(server.address),
                 advice=f"Correct the unit or command, which does not start {new.executable}",
             )
+        proof.require(server, started, new.service, new.config_file)
         return started
     except (SentinelOpsError, OSError) as error:
-        raise _revert_after_failure(old_version, server, files, activation, wait_s, clock, error) from error
+        raise _revert_after_failure(old_version, server, files, activation, wait_s, clock, error, proof) from error
 
 
 def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activation, version: str) -> str:
@@ -105,6 +112,12 @@ def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activa
     if not activation.runs_elsewhere(files.executable):
         return activation.installed_version()
     return node.version if node is not None and is_same_file(node.config_file, files.config_file) else binary_version(files.executable)
+
+
+def _back_up(node: NodeInfo | None, version: str, files: InstanceFiles, activation: Activation) -> None:
+    """Back up the configuration of a running old version, unless each version has its own copy."""
+    if node is not None and node.version != version and not activation.copies(files.config_file):
+        back_up_configuration(files.config_file)
 
 
 def _repair_sentinel_config(path: str) -> None:
@@ -123,11 +136,12 @@ def _revert_after_failure(
     wait_s: float,
     clock: Clock,
     error: Exception,
+    proof: StartProof,
 ) -> OperationFailed:
     """Restore and start the old version; return the error to raise."""
     facts = getattr(error, "facts", {})
     try:
-        reverted = revert(server, files, activation, old_version, wait_s, clock)
+        reverted = revert(server, files, activation, old_version, wait_s, clock, proof=proof)
     except (SentinelOpsError, OSError) as revert_error:
         return OperationFailed(
             f"the new version failed ({error}), and the old version {old_version} could not be started again ({revert_error})",
@@ -141,6 +155,7 @@ def _revert_after_failure(
         f"the new version failed: {error}",
         node=str(server.address),
         state=f"The old version {old_version} was restored and serves again"
+        + (f", with {' and '.join(reverted.lost)}" if reverted.lost else "")
         + (f"; data that {old_version} could not read was set aside: {names}" if names else ""),
         advice="Fix the cause and run again",
         **{**facts, "set_aside": list(reverted.set_aside)},
@@ -158,13 +173,15 @@ def revert(
     wait_s: float,
     clock: Clock,
     version_at: VersionLookup = lambda _address: None,
+    proof: StartProof | None = None,
 ) -> Reverted:
     """Undo switch_version: stop the new version, restore and start the kept one, unless that
     serves.
 
     Data files that the old version cannot read are set aside; the master sends the data again.
-    ``version_at`` looks up the master's version. Raises PreconditionFailed, with nothing touched,
-    if the old version could not replicate from that master.
+    ``version_at`` looks up the master's version. ``proof``: the numbers before the switch; by
+    default those of the running version. Raises PreconditionFailed, with nothing touched, if the
+    old version could not replicate from that master.
     """
     node, running = running_with_files(server, files, activation)
     if node is not None and runs_previous(node, files, activation, version):
@@ -172,17 +189,39 @@ def revert(
     old = ("valkey" if "valkey" in os.path.basename(files.executable) else "redis", version)
     if not files.sentinel:
         _refuse_format_barrier(server, node, files, old, version_at)
+    proof = proof or StartProof.of(server, node)
     ensure_down(server, node, running, wait_s, clock)
     files = activation.revert(files, version)
+    proof.repair(files.config_file)
     renamed = [] if files.sentinel else _prepare_data(server, node, files, old)
-    try:
-        return Reverted(start(server, files, wait_s, clock), tuple(renamed))
-    except OperationFailed as error:
-        refused = not files.sentinel and data_was_refused(error.facts.get("log_tail", []))
-        if not refused or not configured_master(files.config_file):
-            raise
-    renamed += set_aside(data_files(files.config_file).all())
-    return Reverted(start(server, files, wait_s, clock), tuple(renamed))
+    started = _start_old(server, node, files, renamed, wait_s, clock)
+    return Reverted(started, tuple(renamed), tuple(proof.lost(server, started, files.service, files.config_file)))
+
+
+def _start_old(server: Server, node: NodeInfo | None, files: InstanceFiles, renamed: list[str], wait_s: float, clock: Clock) -> NodeInfo:
+    """Start the old version; replace what that version cannot read, each thing once.
+
+    ``renamed`` gets the new names of data files.
+    """
+    while True:
+        try:
+            return start(server, files, wait_s, clock)
+        except OperationFailed as error:
+            if configuration_was_refused(error) and restore_configuration(files.config_file):
+                if not files.sentinel:
+                    _follow_master(node, files.config_file)
+                continue
+            data = [] if files.sentinel else data_files(files.config_file).all()
+            if not data or not data_was_refused(error.facts.get("log_tail", [])) or not configured_master(files.config_file):
+                raise
+            renamed += set_aside(data)
+
+
+def _follow_master(node: NodeInfo | None, config_file: str) -> None:
+    """Write the current master into a configuration file; ``node``: the data node as it ran."""
+    master = master_of(node) if node is not None else None
+    if master is not None:
+        set_configured_master(config_file, f"{master.host} {master.port}")
 
 
 def _refuse_format_barrier(
@@ -210,9 +249,7 @@ def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, o
     """Follow the current master, and set unreadable data aside; return the new names."""
     if not os.path.isfile(files.config_file):
         return []
-    master = master_of(node) if node is not None else None
-    if master is not None:
-        set_configured_master(files.config_file, f"{master.host} {master.port}")
+    _follow_master(node, files.config_file)
     paths = unreadable(data_files(files.config_file), old)
     if paths and not configured_master(files.config_file):
         raise OperationFailed(

@@ -20,7 +20,7 @@ __all__ = ["denied_on_node", "denied_on_sentinel", "missing_on_node", "missing_o
 SETTING: list[list[Any]] = [["CONFIG", "SET", "replica-priority", 100], ["CONFIG", "REWRITE"]]
 MOVING: list[list[Any]] = [["REPLICAOF", "NO", "ONE"], ["CLIENT", "KILL", "TYPE", "normal"]]
 PAUSING: list[list[Any]] = [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]]
-READING: list[list[Any]] = [["INFO"], ["PING"], ["CONFIG", "GET", "dir"]]
+READING: list[list[Any]] = [["INFO"], ["PING"], ["CONFIG", "GET", "dir"], ["COMMAND", "INFO", "ping"]]
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
 ASKING: list[list[Any]] = [
     ["INFO"],
@@ -87,7 +87,10 @@ def _denied(server: Server, commands: list[list[Any]]) -> dict[str, str]:
 
 
 def denied_on_node(node: Server) -> dict[str, str]:
-    """Return the rights that an upgrade in any mode lacks on a data node, with the replies."""
+    """Return the rights that an upgrade in any mode lacks on a data node, with the replies.
+
+    ``+command|info`` is among them, although an upgrade can do without.
+    """
     return {**_denied(node, [*READING, STOPPING]), **_denied_in_transactions(node, [*PAUSING, *MOVING, *SETTING])}
 
 
@@ -106,7 +109,7 @@ def missing_on_sentinel(sentinel: Server) -> list[str]:
 
 
 def _right(words: list[Any]) -> str:
-    container = words[0] in ("CLIENT", "CONFIG", "SENTINEL")
+    container = words[0] in ("CLIENT", "COMMAND", "CONFIG", "SENTINEL")
     return "+" + "|".join(str(word).lower() for word in words[: 2 if container else 1])
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import os
 import re
 
@@ -13,8 +15,10 @@ from .._atomic_write import FileIdentity, write_atomically
 __all__ = [
     "difference",
     "directives",
+    "included_directives",
     "is_mount_point",
     "mount_points",
+    "number_of",
     "quote_sentinel_secrets",
     "quoted",
     "read_text",
@@ -115,6 +119,24 @@ def directives(text: str) -> dict[str, list[list[str]]]:
     return found
 
 
+def included_directives(config_file: str, start_folder: str) -> dict[str, list[list[str]]]:
+    """Return the directives of a configuration file and of all files that it includes.
+
+    Relative names count from the start folder. A file that cannot be read counts as empty.
+    """
+    found: dict[str, list[list[str]]] = {}
+    unread, read = [config_file], set()
+    while unread:
+        path = unread.pop()
+        read.add(path)
+        with contextlib.suppress(OSError):
+            for name, lines in directives(read_text(path)).items():
+                found.setdefault(name, []).extend(lines)
+                named = [os.path.join(start_folder, words[0]) for words in lines if words] if name == "include" else []
+                unread += [file for pattern in named for file in (glob.glob(pattern) or [pattern]) if file not in read]
+    return found
+
+
 def difference(text: str, running: dict[str, str]) -> list[str]:
     """Return the directives of a file whose values differ from the running ones (CONFIG GET).
 
@@ -131,10 +153,16 @@ def difference(text: str, running: dict[str, str]) -> list[str]:
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 1000**2, "mb": 1024**2, "g": 1000**3, "gb": 1024**3}
 
 
-def _equal(written: str, running: str) -> bool:
+def number_of(written: str) -> int | None:
+    """Return a written number or size in full (``1gb``); None if the text is neither."""
     size = re.fullmatch(r"(\d+)([a-z]*)", written.lower())
-    if size and size.group(2) in _UNITS and running.isdigit():
-        return int(size.group(1)) * _UNITS[size.group(2)] == int(running)
+    return int(size.group(1)) * _UNITS[size.group(2)] if size and size.group(2) in _UNITS else None
+
+
+def _equal(written: str, running: str) -> bool:
+    number = number_of(written)
+    if number is not None and running.isdigit():
+        return number == int(running)
     return written == running or (running in ("yes", "no") and written.lower() == running)
 
 

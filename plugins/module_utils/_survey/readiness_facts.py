@@ -19,6 +19,8 @@ from typing import Any, Mapping
 from .._errors import AccessDenied, PreconditionFailed, SentinelOpsError
 from .._host.disk_space import file_system_of
 from .._host.facts import available_memory, lock_holder, may_write, programs_bytes
+from .._host.process_facts import process_facts_from
+from .._instance.start_losses import lost_commands, lost_modules
 from .._records.journal import read_journal
 from .._server.acl import denied_on_node, denied_on_sentinel
 from .._server.commands import Server
@@ -68,6 +70,8 @@ def readiness_facts(server: Server, record: Mapping[str, Any], journal_path: str
     refused = record.get("refused") or {}
     if record.get("answers") or refused.get("right"):
         found["rights"] = denied_on_sentinel(server) if record["kind"] == "sentinel" else denied_on_node(server)
+    if record.get("process"):
+        found["start"] = _start(server, record)
     if record.get("answers") and record["kind"] == "redis":
         # no finding: the instance has answered the survey, and the run itself checks again
         with contextlib.suppress(SentinelOpsError):
@@ -86,6 +90,22 @@ def _host(record: Mapping[str, Any]) -> dict[str, Any]:
         found["data"] = file_system_of(data)
     if record.get("pid") and record.get("config_identity"):
         found["writable"] = may_write(record["pid"], record["config_file"])
+    return found
+
+
+def _start(server: Server, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the restart of a plain process would lose: limits, output, commands, modules.
+
+    ``lost_output`` is empty if a log file is set, or the output can be opened again.
+    """
+    facts, config_file = process_facts_from(record["process"]), str(record.get("config_file", ""))
+    if facts is None or (record.get("service") or {}).get("manager", "process") != "process":
+        return {}
+    output = facts.stdout.path if facts.stdout and facts.stdout.is_lost and not record.get("log_file") else ""
+    found: dict[str, Any] = {"impossible": facts.impossible(config_file), "lost_output": output}
+    if record.get("answers") and record["kind"] == "redis":
+        asked = (server, str(record["version"]), config_file, facts.start_folder(config_file))
+        found.update(lost_commands=lost_commands(*asked), lost_modules=lost_modules(*asked))
     return found
 
 

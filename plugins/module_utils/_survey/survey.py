@@ -21,11 +21,11 @@ from .._host.process import (
     executable_of,
     is_replaced,
     machine_id,
-    owner_of,
     parent_of,
     servers_started_from,
     version_folder,
 )
+from .._host.process_facts import facts_of
 from .._host.systemd import service_of
 from .._host.unit_files import manager_when_stopped
 from .._install.activation import Neighbours, activation_from, choose_activation, restaged
@@ -141,7 +141,7 @@ def files_of(
         executable = os.path.join(activation.active, os.path.basename(executable))
     if isinstance(activation, PackageUpdate):
         executable = activation.program(_kept_path(executable, info))
-    owner = owner_of(node.pid)
+    process = facts_of(node.pid, config_file)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
         "executable": executable,
@@ -150,7 +150,7 @@ def files_of(
         "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not is_mount_point(config_file),
         "folder": record["folder"],
         "activation": record,
-        "process_owner": owner._asdict() if owner else None,
+        "process": process.as_dict() if process else None,
         "our_uid": os.geteuid(),
         "machine": machine_id(existing_folder(activation.changed_folders()[-1])),
         "neighbours": servers_started_from(version_folder(executable)),
@@ -224,7 +224,7 @@ def _stopped(error: ConnectionFailed, journal: dict[str, Any], request: SurveyRe
         "config_identity",
         "folder",
         "log_file",
-        "process_owner",
+        "process",
         "address",
         "shard",
         "server",

@@ -23,7 +23,7 @@ _RECORDED = (
     "folder",
     "activation",
     "log_file",
-    "process_owner",
+    "process",
     "service",
     "priority",
 )

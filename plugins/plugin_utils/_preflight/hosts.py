@@ -21,6 +21,7 @@ MAX_CLOCK_S = 3.0
 STOPPING = ("+shutdown",)
 PAUSING = ("+client|pause", "+client|unpause")
 USEFUL = {
+    "+command|info": "Commands that the server's arguments rename cannot be found, and a restart would make them available again",
     "+sentinel|set": "A failed handover ends later, since failover-timeout cannot be shortened for it",
     "+sentinel|debug": "A handover begins later, since Sentinel cannot be told to ask for INFO every second",
 }
@@ -69,7 +70,10 @@ def rights_findings(instance: Instance, pauses: bool) -> Iterator[Finding]:
             "rights",
         )
     for right, why in USEFUL.items():
-        if right in denied and not (right == "+sentinel|debug" and version_key(str(record.get("version", "7"))) < (7,)):
+        unused = (right == "+sentinel|debug" and version_key(str(record.get("version", "7"))) < (7,)) or (
+            right == "+command|info" and manager != "process"
+        )
+        if right in denied and not unused:
             yield Finding(
                 instance.host,
                 f"our user lacks the right {right} on the {noun} {record.get('login')}",

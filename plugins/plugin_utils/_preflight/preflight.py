@@ -30,6 +30,7 @@ from .leftovers import leftover_findings, other_run_findings
 from .packages import package_notes
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
+from .start import shared_config_findings, start_findings
 
 __all__ = ["preflight", "relocations"]
 
@@ -48,7 +49,7 @@ def preflight(
             findings += _instance_findings(instance, plan, handover_mode)
         staged = [instance for instance in instances if instance.key in plan.pending]
         findings += [*named("files", shared_place_findings(staged, instances)), *named("service-manager", _shared_units(staged))]
-        findings += named("files", stranger_findings(plan))
+        findings += [*named("files", stranger_findings(plan)), *shared_config_findings(staged)]
         findings += [*([] if plan.rollback else disk_findings(instances, plan)), *clock_findings(instances, now_s)]
         findings += named("one-machine", machine_findings(instances, plan))
         for shard in plan.shards.values():
@@ -68,6 +69,7 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
             if not plan.rollback:  # a version that was put in place can be reverted
                 yield from named("files", _folder_findings(instance))
             yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
+            yield from start_findings(instance)
             if record.get("config_writable"):
                 yield from rewrite_findings(instance)
     else:
@@ -114,7 +116,7 @@ def _pauses(node: Instance, handover_mode: str) -> bool:
 def _config_findings(instance: Instance) -> Iterator[Finding]:
     """Yield what is wrong with the owner and the configuration file of an instance."""
     record, host = instance.record, instance.host
-    owner, ours = record.get("process_owner") or {}, record.get("our_uid")
+    owner, ours = record.get("process") or {}, record.get("our_uid")
     if owner and ours not in (None, 0, owner["uid"]):
         yield Finding(
             host,
@@ -258,6 +260,9 @@ def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
         if instance.key in plan.pending and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
         elif instance.key in plan.pending and _starts_from_elsewhere(record):
-            by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
-            found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
+            by, then = "", "what starts it at boot must start it there"
+            if service.get("manager") == "systemd":
+                by, then = f", by a drop-in of {service['unit']}", "hold its package, if it has one: an upgrade of that restarts the unit"
+            moves = f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}"
+            found.append(f"{moves}; {then}")
     return [*found, *package_notes(instances, plan)]

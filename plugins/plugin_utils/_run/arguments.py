@@ -57,7 +57,7 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
             "config_identity": step["config_identity"],
             "log_file": origin["log_file"],
             "sentinel": sentinel,
-            "process_owner": origin["process_owner"],
+            "process": origin["process"],
             "service_manager": origin["service"]["manager"],
             "unit": origin["service"]["unit"],
         },
@@ -136,7 +136,7 @@ def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
         "version_folder": instance["folder"],
         "config_file": instance["config_file"],
         "sentinel": instance["kind"] == "sentinel",
-        "process_owner": instance["process_owner"],
+        "process": instance["process"],
         "unit": instance["service"]["unit"],
     }
 

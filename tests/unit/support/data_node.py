@@ -117,6 +117,9 @@ class DataNode(FakeServer):
 
     # -- commands
 
+    def do_command(self, *names: str) -> list[Any]:
+        return [[name.lower()] for name in names[1:]]
+
     def do_info(self, *sections: str) -> str:
         if sections == ("persistence",):
             return f"rdb_changes_since_last_save:{int(self.changes)}\r\nrdb_last_save_time:{self.saved_at}\r\n"

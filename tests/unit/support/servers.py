@@ -19,7 +19,17 @@ from ansible_collections.sentinelops.redis.tests.unit.support.clock import FakeC
 COMMAND_TAKES_S = 0.001
 PROBE = "SENTINEL FAILOVER no-such-master-of-sentinelops"
 READS = (
-    *("INFO", "PING", "CONFIG GET", "CLIENT LIST", "ACL DRYRUN", "SENTINEL MASTER", "SENTINEL REPLICAS", "SENTINEL SENTINELS"),
+    *(
+        "INFO",
+        "PING",
+        "COMMAND INFO",
+        "CONFIG GET",
+        "CLIENT LIST",
+        "ACL DRYRUN",
+        "SENTINEL MASTER",
+        "SENTINEL REPLICAS",
+        "SENTINEL SENTINELS",
+    ),
     *("SENTINEL CKQUORUM", "SENTINEL GET-MASTER-ADDR-BY-NAME"),
 )
 

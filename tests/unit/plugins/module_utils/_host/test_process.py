@@ -17,7 +17,6 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._host.process im
     binary_version,
     executable_of,
     machine_id,
-    owner_of,
     start_detached,
     version_folder,
 )
@@ -142,11 +141,6 @@ def test_a_started_program_is_ended_with_all_that_it_started(tmp_path: Path, scr
             assert time.monotonic() < deadline
             time.sleep(0.005)
         started.end()
-
-
-def test_the_owner_of_a_process() -> None:
-    assert owner_of(os.getpid()) == (os.geteuid(), os.getegid())
-    assert owner_of(NO_SUCH_PID) is None
 
 
 def test_aliases_of_one_machine_have_its_id_in_common() -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,7 @@ def test_killed_at_every_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     for number in itertools.count():
         base = Base(tmp_path / str(number))
         base.keep()
-        killed = kill_at(monkeypatch, number, lambda base=base: base.programs.activate(base.files, None))  # type: ignore[misc]
+        killed = kill_at(monkeypatch, number, partial(base.programs.activate, base.files, None))
         assert base.version() in (OLD, NEW), f"{number}: a server starts, whatever happens"
         assert (base.bin / "redis.conf").read_text() == "# ours\n"
         getattr(base, afterwards)()

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import Owner, alive
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.process_facts import ProcessFacts
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Host, Ran
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial import (
     Surroundings,
@@ -226,6 +227,6 @@ def test_the_surroundings_of_a_unit(output: str, folder: str, settings: dict[str
 def test_a_plain_process_has_ours_but_nothing_by_which_it_could_speak_to_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
     monkeypatch.setenv("LD_LIBRARY_PATH", "/opt/lib")
-    found = surroundings_of("/etc/redis/redis.conf", "", Owner(1, 2))
+    found = surroundings_of("/etc/redis/redis.conf", "", ProcessFacts(1, 2))
     assert (found.folder, found.owner, found.environment["LD_LIBRARY_PATH"]) == ("/etc/redis", Owner(1, 2), "/opt/lib")
     assert "NOTIFY_SOCKET" not in found.environment

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import Owner
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.process_facts import ProcessFacts
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Command, Process
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import Folders
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.symlink import Symlink
@@ -37,7 +37,7 @@ def test_options_that_are_not_given() -> None:
     request = instance_request(options(state="stopped", login_port=6380))
     assert (request.address, request.force, request.wait_s) == (Address("127.0.0.1", 6380), False, 60)
     assert (request.files.executable, request.files.config_file, request.files.log_file) == ("", "", "")
-    assert (request.service.manager, request.service.unit, request.service.process_owner) == ("auto", "", None)
+    assert (request.service.manager, request.service.unit, request.service.process) == ("auto", "", None)
 
 
 def test_the_log_file_is_the_given_one_or_that_of_the_configuration(tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_the_activation_is_a_swap_of_folders_by_default() -> None:
 
 
 def test_a_plain_process_is_started_as_its_owner() -> None:
-    request = instance_request(options(service_manager="process", executable="/opt/redis-server", process_owner={"uid": 1, "gid": 2}))
-    assert service_for(request, None) == Process(Owner(1, 2))
-    assert with_service(request, node(os.getpid())).service == Process(Owner(1, 2))
+    request = instance_request(options(service_manager="process", executable="/opt/redis-server", process={"uid": 1, "gid": 2}))
+    assert service_for(request, None) == Process(ProcessFacts(1, 2))
+    assert with_service(request, node(os.getpid())).service == Process(ProcessFacts(1, 2))
 
 
 def test_a_plain_process_that_is_only_stopped_needs_no_executable() -> None:

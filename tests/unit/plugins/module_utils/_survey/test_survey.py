@@ -69,7 +69,7 @@ def test_a_master(version: str, tmp_path: Path) -> None:
     assert (record["installed_version"], record["staged_version"], record["interrupted"]) == ("7.0.15", "", False)
     assert (record["config_writable"], record["folder_writable"]) == (True, True)
     assert set(record["config_identity"]) == {"uid", "gid", "mode"}
-    assert (record["process_owner"], record["our_uid"]) == (None, os.geteuid()), "the recorded process is gone"
+    assert (record["process"], record["our_uid"]) == (None, os.geteuid()), "the recorded process is gone"
     assert record["machine"]
     assert json.loads(json.dumps(record)) == record
 

@@ -408,7 +408,7 @@ def test_what_the_journal_of_a_data_node_notes() -> None:
         "config_identity": IDENTITY,
         "folder": "/opt/redis/redis",
         "log_file": "/var/log/redis.log",
-        "process_owner": {"uid": 100, "gid": 100},
+        "process": {"uid": 100, "gid": 100},
         "service": {"manager": "process", "unit": "", "doubts": []},
         "priority": 100,
         "shard": "mymaster",

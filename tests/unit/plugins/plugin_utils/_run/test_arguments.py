@@ -36,7 +36,7 @@ def test_the_switch_of_an_upgrade() -> None:
             "config_identity": IDENTITY,
             "log_file": "/var/log/redis.log",
             "sentinel": False,
-            "process_owner": {"uid": 100, "gid": 100},
+            "process": {"uid": 100, "gid": 100},
             "service_manager": "process",
             "unit": "",
         },
@@ -178,7 +178,7 @@ def test_the_configuration_is_tried_with_the_new_version(changes: dict[str, Any]
         "version_folder": "/opt/redis/redis",
         "config_file": "/opt/redis/redis/redis.conf",
         "sentinel": False,
-        "process_owner": {"uid": 100, "gid": 100},
+        "process": {"uid": 100, "gid": 100},
         "unit": "",
     }
 
