@@ -7,7 +7,7 @@ PYTHON ?= python3
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
-HOST_SCENARIOS := systemd packages releases outages
+HOST_SCENARIOS := systemd packages debian rpm releases outages
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
@@ -73,7 +73,7 @@ molecule: .venv/test $(COLLECTION) servers ## a whole upgrade of a sandbox with 
 
 hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots hosts with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
-	@.venv/bin/python scripts/sources.py 8.0.2 || { echo "not run: the source of Redis 8.0.2 cannot be downloaded"; exit 77; }
+	@.venv/bin/python scripts/sources.py 8.0.2 8.0.6 || { echo "not run: the sources of Redis 8.0.2 and 8.0.6 cannot be downloaded"; exit 77; }
 	@failed=; for scenario in $(HOST_SCENARIOS); do scripts/run molecule test --scenario-name $$scenario || failed="$$failed $$scenario"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 

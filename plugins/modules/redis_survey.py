@@ -56,6 +56,15 @@ options:
     type: str
     choices: [redis, valkey]
     default: redis
+  package_version:
+    description: With O(activation=package), the exact version of the new packages. By default any
+      whose upstream version is O(version).
+    type: str
+  package_hold:
+    description: With O(activation=package), whether held packages may be changed, and are held
+      again.
+    type: bool
+    default: false
   version:
     description: The version to stage, after which a release folder is named.
     type: str
@@ -141,6 +150,8 @@ SPEC: dict[str, Any] = {
     "folder": {"type": "path"},
     "activation": {"type": "str", "choices": ["auto", "folder", "files", "symlink", "package"], "default": "auto"},
     "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
+    "package_version": {"type": "str"},
+    "package_hold": {"type": "bool", "default": False},
     "version": {"type": "str"},
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
@@ -165,7 +176,8 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
     """Return the survey's record."""
     manager, folder = params["service_manager"], params["folder"] or ""
-    request = SurveyRequest(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
+    packages = (params["product"], params["package_version"] or "", params["package_hold"])
+    request = SurveyRequest(manager, folder, params["activation"], params["version"] or "", *packages, params["rollback"])
     return survey(server, params["kind"], journal, request, lambda running: read_rollback_record(params["journal"], running))
 
 

@@ -18,6 +18,8 @@ from .._host.process import version_folder
 from .copy_files import inside
 from .folders import Folders
 from .instance_files import InstanceFiles
+from .package_programs import programs_folder
+from .package_update import PackageUpdate, manager_named
 from .packages import Packages
 from .programs import Programs, program_folders
 from .symlink import Symlink, link_of, link_target, release_name
@@ -187,6 +189,9 @@ def _symlink_record(link: str, binary: str, running: str, wanted: str) -> dict[s
 
 def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, Any]:
     """Return the record with the staged release of another wanted version."""
+    if record["method"] == "package_update" and wanted:
+        server = os.path.basename(record["kept"]).partition("-")[0]
+        return {**record, "staged": programs_folder(server, wanted, os.path.dirname(record["kept"]))}
     if record["method"] != "symlink" or not wanted:
         return dict(record)
     name = os.path.basename(record["kept"]) or wanted
@@ -197,6 +202,9 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
     """Return the activation that a record describes."""
     if record["method"] == "package":
         return Packages(record["old_unit"], record["unit"], record["enabled"])
+    if record["method"] == "package_update":
+        manager = manager_named(str(record["manager"]))
+        return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("whole")))
     if record["method"] == "symlink":
         return Symlink(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
     if record["method"] == "files":

@@ -45,18 +45,21 @@ INSTANCE_SPEC: dict[str, Any] = {
     "activation": {
         "type": "dict",
         "options": {
-            "method": {"type": "str", "choices": ["folder", "files", "symlink", "package"], "required": True},
+            "method": {"type": "str", "choices": ["folder", "files", "symlink", "package", "package_update"], "required": True},
             "staged": {"type": "path"},
             "kept": {"type": "path"},
             "unit": {"type": "str"},
             "old_unit": {"type": "str"},
             "enabled": {"type": "bool", "default": True},
             "whole": {"type": "bool", "default": False},
+            "manager": {"type": "str", "choices": ["apt", "dnf"]},
+            "hold": {"type": "bool", "default": False},
         },
         "required_if": [
             ("method", "symlink", ["staged"]),
             ("method", "files", ["staged", "kept"]),
             ("method", "package", ["unit", "old_unit"]),
+            ("method", "package_update", ["staged", "kept", "manager"]),
         ],
     },
     "version": {"type": "str"},

@@ -60,7 +60,7 @@ def installations_of(instances: Sequence[Instance], steps: Mapping[str, Step]) -
         step = steps.get(instance.key)
         if step is not None and step.do != "skip":
             own.stager = own.stager or instance.key
-            own.keeper = own.keeper or (instance.key if own.method == "files" and step.running != step.wanted else "")
+            own.keeper = own.keeper or (instance.key if own.method in ("files", "package_update") and step.running != step.wanted else "")
         pids.setdefault((machine, folder), set()).update(record.get("neighbours") or [])
         pids[machine, folder].discard(int(record.get("pid") or 0))
     known = {int(instance.record.get("pid") or 0) for instance in instances}

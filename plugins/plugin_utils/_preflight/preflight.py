@@ -27,6 +27,7 @@ from .data_nodes import node_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
 from .installations import files_findings, machine_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
+from .packages import package_notes
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
 from .start import shared_config_findings, start_findings
@@ -249,7 +250,7 @@ def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
 
 
 def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
-    """Return notes for the plan about instances that will run from another folder or unit."""
+    """Return notes for the plan about instances that get another folder, unit or package."""
     found = []
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
@@ -264,4 +265,4 @@ def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
                 by, then = f", by a drop-in of {service['unit']}", "hold its package, if it has one: an upgrade of that restarts the unit"
             moves = f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}"
             found.append(f"{moves}; {then}")
-    return found
+    return [*found, *package_notes(instances, plan)]
