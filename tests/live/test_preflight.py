@@ -302,6 +302,7 @@ CASES = [
     Case("service-manager", "redis-3", "", circumstances=under(options={"redis-3": {"service_manager": "systemd"}})),
     Case("start", "redis-3", "does not rename (flushall, keys)", restarted("redis-3", RENAMED)),
     Case("start", "redis-3", "its limit of open files (512 instead of", circumstances=low_limits),
+    Case("commands", "redis-3", "is not command", circumstances=under(options={"redis-3": {"activate_command": ["true"]}})),
     Case("disk", "redis-3/redis", "for a data file", own_data_folder, severity="warning", circumstances=full_data_disk),
     Case("disk", "redis-3/redis", "for the programs of the new version", circumstances=full_version_disk),
     Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", circumstances=wrong_clock),
