@@ -26,7 +26,7 @@ from .instance_files import InstanceFiles
 from .package_apt import Apt
 from .package_dnf import Dnf
 from .package_manager import PackageManager
-from .package_programs import ARCHIVES, keep_programs, origin_of_programs, packages_locked, programs_version
+from .package_programs import ARCHIVES, keep_programs, origin_of_programs, packages_locked, program_in, programs_version
 from .restart_guard import RestartGuard, instances_of
 
 __all__ = ["PackageUpdate", "manager_named"]
@@ -63,11 +63,6 @@ class PackageUpdate:
         """The product, which the names of the folders begin with: ``redis`` or ``valkey``."""
         return os.path.basename(self.staged or self.kept).partition("-")[0]
 
-    @property
-    def _previous(self) -> str:
-        """The version that the name of the kept folder tells."""
-        return os.path.basename(self.kept).partition("-")[2]
-
     def changed_folders(self) -> list[str]:
         return [os.path.dirname(self.kept), self.archives, self.folder]
 
@@ -82,7 +77,8 @@ class PackageUpdate:
 
     def interrupted(self) -> bool:
         """Return whether a run was killed while it replaced packages."""
-        incomplete = self.in_place(self.staged_version()) and not self.manager.complete(self._packages())
+        staged = self.staged_version()
+        incomplete = bool(staged) and self.in_place(staged) and not self.manager.complete(self._packages())
         return incomplete or bool(self._guard(()).leftovers())
 
     def in_place(self, version: str) -> bool:
@@ -113,7 +109,7 @@ class PackageUpdate:
         return False  # both versions use the same file
 
     def new_server(self) -> str:
-        return server_in(self.staged) or ""
+        return (server_in(self.staged) if self.staged else None) or program_in(self.folder, self._server)
 
     def changes_server_path(self, executable: str) -> bool:
         return False
@@ -194,8 +190,7 @@ class PackageUpdate:
             return os.path.join(self.folder, os.path.basename(executable))
         if executable:
             return executable
-        names = [os.path.join(self.folder, f"{self._server}-{name}") for name in ("server", "sentinel")]
-        return next((path for path in names if os.path.isfile(path)), names[0])
+        return program_in(self.folder, self._server)
 
     def _install(self, folder: str, downgrade: bool) -> None:
         """Install the packages from which a folder's programs come."""

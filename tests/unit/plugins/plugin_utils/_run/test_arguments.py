@@ -21,6 +21,9 @@ def record_of(deployment: Surveyed, key: str, **changes: Any) -> dict[str, Any]:
     return {**record, "activation": FOLDERS, **changes}
 
 
+UPDATE = {"method": "package_update", "staged": "/usr/lib/x/redis-8"}
+
+
 # -- the switch of an instance
 
 
@@ -171,6 +174,8 @@ def test_staging_of_packages(method: str, packages: list[str], new: bool) -> Non
         ({"installed_version": NEW}, {"folder": "/opt/redis/redis"}),
         ({"installed_version": NEW, "interrupted": True}, {"folder": "/opt/redis/redis.new"}),
         ({"activation": {"method": "package", "server": "/usr/bin/valkey-server"}}, {"executable": "/usr/bin/valkey-server"}),
+        ({"activation": UPDATE}, {"folder": "/usr/lib/x/redis-8"}),
+        ({"activation": UPDATE, "installed_version": NEW}, {"executable": "/opt/redis/redis/redis-server"}),
     ],
 )
 def test_the_configuration_is_tried_with_the_new_version(changes: dict[str, Any], source: dict[str, str]) -> None:
