@@ -156,7 +156,8 @@ def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     activation = instance["activation"]
     server = {"executable": activation["server"]} if "server" in activation else {}
     if activation.get("method") == "package_update" and not _lacks(instance, version):
-        server = {"executable": instance["executable"]}  # a host may have the Sentinel's package only
+        # a host may have the Sentinel's package only
+        server = {"executable": instance["executable"]}
     folder = activation.get("staged") if _lacks(instance, version) else instance["folder"]
     return {
         **(server or {"folder": folder}),
