@@ -439,5 +439,6 @@ def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
 
 
 def test_no_check_is_left_out() -> None:
-    elsewhere = {"rights", "sentinels-known", "tilt", "one-machine", "operator"}  # test_control has the last one
+    # test_control has the last one
+    elsewhere = {"rights", "sentinels-known", "tilt", "one-machine", "operator"}
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)
