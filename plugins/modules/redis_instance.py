@@ -102,8 +102,11 @@ options:
           - V(package_update) installs a later version of the packages that the server belongs to,
             once for all instances of the host. The others go on running from the deleted files.
             Nothing is started, stopped or restarted by the scripts of the packages.
+          - V(command) runs O(activate_command), or O(deactivate_command) with O(state=previous),
+            while the server is down. O(executable), O(config_file) and O(folder) are not read, may
+            be those of a container, and O(folder) may be empty.
         type: str
-        choices: [folder, files, symlink, package, package_update]
+        choices: [folder, files, symlink, package, package_update, command]
         required: true
       staged:
         description: With V(symlink), the release folder with the new version. With V(files) and
@@ -136,6 +139,12 @@ options:
           again.
         type: bool
         default: false
+      new_version:
+        description: With V(command), the version of the upgrade, for C({version}) in both commands.
+        type: str
+      previous_version:
+        description: With V(command), the version before the upgrade, for C({previous}).
+        type: str
       whole:
         description: With V(files), V(symlink) and V(package_update), whether O(state=previous)
           restores the programs, the link or the packages for all instances that share them, and
@@ -189,6 +198,19 @@ options:
       - The command that stops the server. It must let the server save its data, and must prevent
         that the server is started again. The module waits for the end of the process.
       - Required with O(service_manager=command).
+    type: raw
+  activate_command:
+    description:
+      - With O(activation.method=command), the command that makes the next start start
+        O(activation.new_version), as a list of words or a line, run without a shell. The words may
+        have the placeholders C({version}) and C({previous}); the environment has
+        E(SENTINELOPS_VERSION) and E(SENTINELOPS_PREVIOUS).
+      - The command must be idempotent, since it runs again after an interruption.
+    type: raw
+  deactivate_command:
+    description:
+      - With O(activation.method=command), the command that makes the next start start
+        O(activation.previous_version), likewise.
     type: raw
   replicas:
     description:

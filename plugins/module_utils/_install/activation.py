@@ -18,6 +18,7 @@ from .._host.process import version_folder
 from .copy_files import inside
 from .folders import Folders
 from .instance_files import InstanceFiles
+from .own_commands import OwnCommands
 from .package_programs import programs_folder
 from .package_update import PackageUpdate, manager_named
 from .packages import Packages
@@ -205,6 +206,8 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
     if record["method"] == "package_update":
         manager = manager_named(str(record["manager"]))
         return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("whole")))
+    if record["method"] == "command":
+        return OwnCommands.of(record)
     if record["method"] == "symlink":
         return Symlink(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
     if record["method"] == "files":

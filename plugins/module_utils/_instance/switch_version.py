@@ -89,7 +89,7 @@ def switch_version(
     _back_up(node, version, files, activation)
     ensure_down(server, node, running, wait_s, clock)
     try:
-        if files.sentinel:
+        if files.sentinel and files.local:
             _repair_sentinel_config(activation.current_path(files.config_file))
         new = activation.files_after(files) if activation.activated(version) else activation.activate(files, identity)
         started = start(server, new, wait_s, clock)
@@ -97,9 +97,9 @@ def switch_version(
             raise OperationFailed(
                 f"the started server is version {started.version}, not {version}",
                 node=str(server.address),
-                advice=f"Correct the unit or command, which does not start {new.executable}",
+                advice=f"Correct the unit or command, which does not start {new.executable if new.local else 'that version'}",
             )
-        proof.require(server, started, new.service, new.config_file)
+        proof.require(server, started, new.service, new.local_config)
         return started
     except (SentinelOpsError, OSError) as error:
         raise _revert_after_failure(old_version, server, files, activation, wait_s, clock, error, proof) from error
@@ -192,10 +192,10 @@ def revert(
     proof = proof or StartProof.of(server, node)
     ensure_down(server, node, running, wait_s, clock)
     files = activation.revert(files, version)
-    proof.repair(files.config_file)
+    proof.repair(files.local_config)
     renamed = [] if files.sentinel else _prepare_data(server, node, files, old)
     started = _start_old(server, node, files, renamed, wait_s, clock)
-    return Reverted(started, tuple(renamed), tuple(proof.lost(server, started, files.service, files.config_file)))
+    return Reverted(started, tuple(renamed), tuple(proof.lost(server, started, files.service, files.local_config)))
 
 
 def _start_old(server: Server, node: NodeInfo | None, files: InstanceFiles, renamed: list[str], wait_s: float, clock: Clock) -> NodeInfo:
@@ -207,12 +207,12 @@ def _start_old(server: Server, node: NodeInfo | None, files: InstanceFiles, rena
         try:
             return start(server, files, wait_s, clock)
         except OperationFailed as error:
-            if configuration_was_refused(error) and restore_configuration(files.config_file):
+            if configuration_was_refused(error) and restore_configuration(files.local_config):
                 if not files.sentinel:
-                    _follow_master(node, files.config_file)
+                    _follow_master(node, files.local_config)
                 continue
-            data = [] if files.sentinel else data_files(files.config_file).all()
-            if not data or not data_was_refused(error.facts.get("log_tail", [])) or not configured_master(files.config_file):
+            data = [] if files.sentinel or not files.local_config else data_files(files.local_config).all()
+            if not data or not data_was_refused(error.facts.get("log_tail", [])) or not configured_master(files.local_config):
                 raise
             renamed += set_aside(data)
 
@@ -228,9 +228,7 @@ def _refuse_format_barrier(
     server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str], version_at: VersionLookup
 ) -> None:
     """Raise PreconditionFailed if the old version could read neither its data nor the master's."""
-    if not os.path.isfile(files.config_file):
-        return
-    named = configured_master(files.config_file).split()
+    named = configured_master(files.local_config).split() if files.local_config else []
     master = master_of(node) if node is not None else Address(named[0], int(named[1])) if len(named) == 2 else None
     if master is None or (node is None and not unreadable(data_files(files.config_file), old)):
         # readable data may allow a partial resynchronisation, which no format prevents
@@ -247,7 +245,7 @@ def _refuse_format_barrier(
 
 def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str]) -> list[str]:
     """Follow the current master, and set unreadable data aside; return the new names."""
-    if not os.path.isfile(files.config_file):
+    if not files.local_config:
         return []
     _follow_master(node, files.config_file)
     paths = unreadable(data_files(files.config_file), old)

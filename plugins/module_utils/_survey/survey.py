@@ -10,12 +10,13 @@ travels through Ansible facts to the plan.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from typing import Any, Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Callable, Mapping
 
 from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
 from .._host.disk_space import existing_folder
+from .._host.pid_namespace import isolation_of, visible_pid
 from .._host.process import (
     binary_version,
     executable_of,
@@ -42,6 +43,7 @@ from .._server.config_file import directives, is_mount_point, read_text
 from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
+from .own_commands import commands_of, files_elsewhere
 
 __all__ = ["SurveyRequest", "files_of", "survey"]
 
@@ -70,6 +72,7 @@ class SurveyRequest:
     ``version``: the version to stage. ``product``: the product of the packages to activate,
     ``redis`` or ``valkey``. ``package_version``: their exact version, if it is set. ``hold``:
     whether the packages are held. ``rollback``: whether to include the version before the upgrade.
+    ``commands``: the user's commands by name (``stage``, ``activate``, ...), as given.
     """
 
     manager: str = "auto"
@@ -80,6 +83,7 @@ class SurveyRequest:
     package_version: str = ""
     hold: bool = False
     rollback: bool = False
+    commands: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _activation_of(
@@ -258,7 +262,7 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     activation, executable = activation_from(before["activation"]), str(before["executable"])
     ran_elsewhere = activation.runs_elsewhere(executable)
     kept = executable if ran_elsewhere else str(before["activation"].get("kept", ""))
-    exists = (_version_of(executable) if ran_elsewhere else version_in(kept)) == before["version"]
+    exists = (_version_of(executable) if ran_elsewhere else (version_in(kept) if kept else "")) == before["version"]
     restorable = {"restorable": activation.restorable()} if isinstance(activation, PackageUpdate) else {}
     return {**before, **restorable, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
 
@@ -295,16 +299,21 @@ def survey(
     and PreconditionFailed for an instance of the other kind.
     """
     record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
+    record["commands"] = commands_of(request.commands, request.activation)
     try:
         info = parse_info(server.command("INFO"))
         _require_kind(server, info, kind)
-        node = node_info(info)
+        told = node_info(info)
+        node = replace(told, pid=visible_pid(told.pid, told.port))
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
-        record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
+        record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s, isolation=isolation_of(told.pid, node.pid))
         record.update(service=service_of(node.pid, request.manager))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
-        data = record["dir"] if kind == "redis" else ""
-        record.update(files_of(node, info, record["service"], request, data, journal))
+        if request.activation == "command":
+            record.update(files_elsewhere(info, node.pid, record["log_file"]))
+        else:
+            data = record["dir"] if kind == "redis" else ""
+            record.update(files_of(node, info, record["service"], request, data, journal))
         record.update(_staging(record["activation"]))
         if request.rollback:
             record.update(before=_before(journal, closed_journal_of(node.version) if closed_journal_of else None))

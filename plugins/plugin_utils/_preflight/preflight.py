@@ -27,6 +27,7 @@ from .data_nodes import node_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
 from .installations import files_findings, machine_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
+from .own_commands import by_commands, command_findings
 from .packages import package_notes
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
@@ -65,9 +66,11 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
     record = instance.record
     if record.get("answers") or record.get("stopped"):
         if instance.key in plan.pending:
-            yield from named("files", _config_findings(instance))
-            if not plan.rollback:  # a version that was put in place can be reverted
-                yield from named("files", _folder_findings(instance))
+            yield from command_findings(instance, plan)
+            local = not by_commands(record)
+            yield from named("files", _config_findings(instance) if local else ())
+            # a version that was put in place can be reverted
+            yield from named("files", _folder_findings(instance) if local and not plan.rollback else ())
             yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
             yield from start_findings(instance)
             if record.get("config_writable"):

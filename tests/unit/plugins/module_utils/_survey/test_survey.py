@@ -127,6 +127,36 @@ def test_an_instance_of_the_wrong_kind(kind: str, name: str, is_a: str) -> None:
     assert caught.value.advice
 
 
+@pytest.mark.parametrize("kind", ["redis", "sentinel"])
+def test_an_instance_that_commands_activate(kind: str, tmp_path: Path) -> None:
+    """Its files have the paths of unrelated files of this host."""
+    name = "redis-1" if kind == "redis" else "sentinel-1"
+    replies = here(recorded("7.0.15", "healthy")[f"{'nodes' if kind == 'redis' else 'sentinels'}"][name], tmp_path / "redis")
+    commands = {"stage": ["true", "{version}"], "activate": "/no/such/program", "deactivate": []}
+    request = SurveyRequest("command", activation="command", version="7.0.16", commands=commands)
+    server: Any = RecordedNode(replies) if kind == "redis" else RecordedSentinel(replies)
+    record = survey(server, kind, None, request)
+    assert (record["config_file"], record["executable"]) == (f"{tmp_path}/redis/redis.conf", f"{tmp_path}/redis/redis-server")
+    assert (record["config_identity"], record["process"], record["folder"], record["log_file"]) == (None, None, "", "")
+    assert (record["pid"], record["isolation"]) == (0, "hidden")
+    assert (record["installed_version"], record["staged_version"], record["interrupted"]) == ("", "", False)
+    assert record["activation"] == {"method": "command", "folder": "", "staged": "", "kept": "", "doubts": []}
+    assert record["commands"]["stage"] == {"words": ["true", "{version}"], "problem": ""}
+    assert "no program /no/such/program" in record["commands"]["activate"]["problem"]
+    assert record["commands"]["deactivate"] == {"words": [], "problem": ""}
+    assert json.dumps(record)
+
+
+def test_a_stopped_instance_that_commands_activate() -> None:
+    activation = {"method": "command", "folder": "", "staged": "", "kept": "", "doubts": []}
+    journal = {**JOURNAL, "folder": "", "activation": activation}
+    request = SurveyRequest("command", activation="command", version="7.0.15", rollback=True, commands={"activate": ["true"]})
+    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, request)
+    assert (record["stopped"], record["version"], record["activation"]) == (True, "7.0.5", activation)
+    assert record["commands"]["activate"]["words"] == ["true"]
+    assert record["before"]["there"], "the deactivate command leads there"
+
+
 def test_an_instance_that_does_not_answer() -> None:
     record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", None, SurveyRequest())
     assert (record["answers"], record["stopped"], record["role"]) == (False, False, "unreachable")
