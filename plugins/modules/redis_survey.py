@@ -57,6 +57,15 @@ options:
     type: str
     choices: [redis, valkey]
     default: redis
+  package_version:
+    description: With O(activation=package), the exact version of the new packages. By default any
+      whose upstream version is O(version).
+    type: str
+  package_hold:
+    description: With O(activation=package), whether held packages may be changed, and are held
+      again.
+    type: bool
+    default: false
   version:
     description: The version to stage, after which a release folder is named.
     type: str
@@ -153,6 +162,8 @@ SPEC: dict[str, Any] = {
     "folder": {"type": "path"},
     "activation": {"type": "str", "choices": ["auto", "folder", "files", "symlink", "package", "command"], "default": "auto"},
     "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
+    "package_version": {"type": "str"},
+    "package_hold": {"type": "bool", "default": False},
     "version": {"type": "str"},
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
@@ -187,6 +198,8 @@ def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | N
         params["activation"],
         params["version"] or "",
         params["product"],
+        params["package_version"] or "",
+        params["package_hold"],
         params["rollback"],
         {name: params[f"{name}_command"] for name in names},
     )

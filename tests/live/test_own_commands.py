@@ -117,7 +117,7 @@ def test_interrupted_and_run_again(deployment: ContainedDeployment) -> None:
             output = interrupt_when(deployment, moment)
             assert moment in output, output
             wait_until(lambda: settled(deployment), 60)
-        # as a module leaves it that is killed between stop and start: which image is active, it cannot know
+        # as a module leaves it that is killed between stop and start: nobody knows the active image
         stopped = next(name for name in deployment.nodes if name not in deployment.masters())
         deployment.stop(stopped)
         deployment.tool("activate", stopped, WANTED)
@@ -153,7 +153,7 @@ def test_what_is_missing_is_refused_before_anything_is_stopped(deployment: Conta
 
 
 def test_a_process_that_cannot_be_seen_is_awaited_by_its_port(deployment: ContainedDeployment) -> None:
-    """From another pid namespace, process 1 is another process than the one that the server names."""
+    """From another pid namespace, process 1 is not the process that the server names."""
     wrapper = (deployment.folder / "redis-2" / "pid").read_text(encoding="utf-8").strip()
     server = int(Path(f"/proc/{wrapper}/task/{wrapper}/children").read_text(encoding="utf-8"))
     deployment.command("redis-2", "CONFIG", "SET", "save", "")

@@ -134,6 +134,9 @@ class OwnCommands:
     def runs_elsewhere(self, executable: str) -> bool:
         return False
 
+    def copies(self, config_file: str) -> bool:
+        return True  # no file of the server is touched
+
     def current_path(self, path: str) -> str:
         return path
 

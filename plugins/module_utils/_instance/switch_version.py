@@ -25,6 +25,7 @@ from .._server.data_files import configured_master, data_files, data_was_refused
 from .._server.info import NodeInfo
 from .._server.versions import can_downgrade
 from .._wait import Clock
+from .config_backup import back_up_configuration, configuration_was_refused, restore_configuration
 from .lifecycle import ensure_down, is_same_file, running_instance, start
 from .start_proof import StartProof
 from .stop_guards import master_of
@@ -85,6 +86,7 @@ def switch_version(
         activation.require_activatable(files)
     node, running = running_with_files(server, files, activation)
     old_version, proof = _old_version(node, files, activation, version), StartProof.of(server, node)
+    _back_up(node, version, files, activation)
     ensure_down(server, node, running, wait_s, clock)
     try:
         if files.sentinel and files.local:
@@ -110,6 +112,12 @@ def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activa
     if not activation.runs_elsewhere(files.executable):
         return activation.installed_version()
     return node.version if node is not None and is_same_file(node.config_file, files.config_file) else binary_version(files.executable)
+
+
+def _back_up(node: NodeInfo | None, version: str, files: InstanceFiles, activation: Activation) -> None:
+    """Back up the configuration of a running old version, unless each version has its own copy."""
+    if node is not None and node.version != version and not activation.copies(files.config_file):
+        back_up_configuration(files.config_file)
 
 
 def _repair_sentinel_config(path: str) -> None:
@@ -186,15 +194,34 @@ def revert(
     files = activation.revert(files, version)
     proof.repair(files.local_config)
     renamed = [] if files.sentinel else _prepare_data(server, node, files, old)
-    try:
-        started = start(server, files, wait_s, clock)
-    except OperationFailed as error:
-        refused = not files.sentinel and data_was_refused(error.facts.get("log_tail", []))
-        if not refused or not files.local_config or not configured_master(files.local_config):
-            raise
-        renamed += set_aside(data_files(files.config_file).all())
-        started = start(server, files, wait_s, clock)
+    started = _start_old(server, node, files, renamed, wait_s, clock)
     return Reverted(started, tuple(renamed), tuple(proof.lost(server, started, files.service, files.local_config)))
+
+
+def _start_old(server: Server, node: NodeInfo | None, files: InstanceFiles, renamed: list[str], wait_s: float, clock: Clock) -> NodeInfo:
+    """Start the old version; replace what that version cannot read, each thing once.
+
+    ``renamed`` gets the new names of data files.
+    """
+    while True:
+        try:
+            return start(server, files, wait_s, clock)
+        except OperationFailed as error:
+            if configuration_was_refused(error) and restore_configuration(files.local_config):
+                if not files.sentinel:
+                    _follow_master(node, files.local_config)
+                continue
+            data = [] if files.sentinel or not files.local_config else data_files(files.local_config).all()
+            if not data or not data_was_refused(error.facts.get("log_tail", [])) or not configured_master(files.local_config):
+                raise
+            renamed += set_aside(data)
+
+
+def _follow_master(node: NodeInfo | None, config_file: str) -> None:
+    """Write the current master into a configuration file; ``node``: the data node as it ran."""
+    master = master_of(node) if node is not None else None
+    if master is not None:
+        set_configured_master(config_file, f"{master.host} {master.port}")
 
 
 def _refuse_format_barrier(
@@ -220,9 +247,7 @@ def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, o
     """Follow the current master, and set unreadable data aside; return the new names."""
     if not files.local_config:
         return []
-    master = master_of(node) if node is not None else None
-    if master is not None:
-        set_configured_master(files.config_file, f"{master.host} {master.port}")
+    _follow_master(node, files.config_file)
     paths = unreadable(data_files(files.config_file), old)
     if paths and not configured_master(files.config_file):
         raise OperationFailed(

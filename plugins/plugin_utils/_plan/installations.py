@@ -73,7 +73,7 @@ def installations_of(instances: Sequence[Instance], steps: Mapping[str, Step]) -
         step = steps.get(instance.key)
         if step is not None and step.do != "skip":
             own.stager = own.stager or instance.key
-            own.keeper = own.keeper or (instance.key if own.method == "files" and step.running != step.wanted else "")
+            own.keeper = own.keeper or (instance.key if own.method in ("files", "package_update") and step.running != step.wanted else "")
         pids.setdefault((machine, folder), set()).update(record.get("neighbours") or [])
         pids[machine, folder].discard(int(record.get("pid") or 0))
     known = {int(instance.record.get("pid") or 0) for instance in instances}
@@ -83,13 +83,17 @@ def installations_of(instances: Sequence[Instance], steps: Mapping[str, Step]) -
 
 
 def installation_lines(installations: Sequence[Mapping[str, object]], steps: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
-    """Yield a line for each installation that several instances share, if one is pending."""
+    """Yield a line for each installation that several pending instances share, and what that means.
+
+    The instance that is restarted first comes first.
+    """
+    found = False
     for own in installations:
         users = [str(key) for key in own["users"]]  # type: ignore[attr-defined]
         pending = [key for key in users if steps.get(key, {}).get("do", "skip") != "skip"]
-        if len(users) < 2 or not pending or own["method"] == "command":
-            continue
-        yield (
-            f"shared: {', '.join(users)} run from {own['folder']}. The new version is put there once, with the first of them. "
-            f"From then on, whatever restarts by itself comes up with the new version. The old one is kept in {own['kept']}"
-        )
+        if len(users) > 1 and pending and own["method"] != "command":
+            found = True
+            users.sort(key=lambda key: not key.endswith("/sentinel"))
+            yield f"shared: {own['folder']}, by {', '.join(users)}; the old version is kept in {own['kept']}"
+    if found:
+        yield "shared: each is replaced once, at the first restart; what restarts by itself after that comes up with the new version"

@@ -20,8 +20,8 @@ __all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_ar
 Record = Mapping[str, Any]
 
 # The fields of a record's activation that are options of redis_instance.
-_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled")
-_KEPT_OPTIONS = ("folder", "staged", "kept")
+_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled", "manager", "hold")
+_KEPT_OPTIONS = ("folder", "staged", "kept", "manager")
 _TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 # Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
 _SENTINEL_LOGIN = {
@@ -94,8 +94,10 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
     ``destinations``: the folder for the new version, by kind, unless that version is in place. What
     several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
-    likewise. ``commands``: the stage commands to run, likewise. ``trials``: the kinds whose
-    configuration the new version must accept, since they run.
+    likewise. ``packages``: the installed packages that get a later version, likewise.
+    ``new_packages``: whether packages are installed beside the running ones. ``commands``: the
+    stage commands to run, likewise. ``trials``: the kinds whose configuration the new version must
+    accept, since they run.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
     keepers = {own["keeper"] for own in plan["installations"]}
@@ -113,8 +115,10 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
             for kind in pending
             if f"{host}/{kind}" not in others and _by_command(instances[kind])
         ],
-        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers],
+        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers or _updated_packages(instances[kind])],
+        "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
+        "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
     }
 
 
@@ -130,11 +134,17 @@ def _stage_command(instance: Record, version: str) -> dict[str, Any]:
 def _keep_arguments(instance: Record) -> dict[str, Any]:
     """Return the arguments of redis_keep_version for an instance."""
     return {
-        **{name: instance["activation"][name] for name in _KEPT_OPTIONS},
+        **{name: instance["activation"][name] for name in _KEPT_OPTIONS if name in instance["activation"]},
         "version": instance["version"],
         "executable": instance["executable"],
         "pid": instance.get("pid") or 0,
     }
+
+
+def _updated_packages(instance: Record) -> list[str]:
+    """Return the packages of an instance that are replaced by later ones of the same names."""
+    activation = instance["activation"]
+    return list(activation["packages"]) if activation.get("method") == "package_update" else []
 
 
 def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
@@ -145,6 +155,9 @@ def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     """
     activation = instance["activation"]
     server = {"executable": activation["server"]} if "server" in activation else {}
+    if activation.get("method") == "package_update" and not _lacks(instance, version):
+        # a host may have the Sentinel's package only
+        server = {"executable": instance["executable"]}
     folder = activation.get("staged") if _lacks(instance, version) else instance["folder"]
     return {
         **(server or {"folder": folder}),

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import ConnectionFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import node_info, parse_info
+from ansible_collections.sentinelops.redis.plugins.module_utils._survey import survey as surveyed
 from ansible_collections.sentinelops.redis.plugins.module_utils._survey.survey import SurveyRequest, files_of, survey
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.sentinel import view_from_dict
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
@@ -226,3 +227,23 @@ def test_a_configuration_file_that_is_named_without_the_link(manager: str, throu
     record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": manager}, SurveyRequest(version="7.0.16"))
     assert len(record["activation"]["doubts"]) == doubts
     assert record["config_file"] == f"{link}/redis.conf"
+
+
+def test_a_later_version_of_the_same_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that was reverted runs a kept program; its files are those of the packages."""
+    asked = []
+
+    def record_of(*arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        place = {"folder": str(tmp_path / "bin"), "staged": f"{tmp_path}/kept/redis-8.0.6", "kept": f"{tmp_path}/kept/redis-8.0.2"}
+        return {"method": "package_update", **place, "manager": "apt", "hold": True, "doubts": []}
+
+    monkeypatch.setattr(surveyed, "package_update_record", record_of)
+    monkeypatch.setattr(surveyed, "PROGRAMS", str(tmp_path / "kept"))
+    place(tmp_path / "bin", "8.0.6")
+    folder = tmp_path / "kept" / "redis-8.0.2"
+    request = SurveyRequest(activation="package", version="8.0.6", product="redis", package_version="5:8.0.6-1", hold=True)
+    record = survey(RecordedNode(here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], folder)), "redis", None, request)
+    assert asked == [(f"{folder}/redis-server", "redis", ("7.0.15", "8.0.6"), "5:8.0.6-1", True)]
+    assert (record["executable"], record["folder"]) == (f"{tmp_path}/bin/redis-server", f"{tmp_path}/bin")
+    assert (record["installed_version"], record["activation"]["method"]) == ("8.0.6", "package_update")
