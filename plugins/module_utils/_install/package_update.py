@@ -163,6 +163,8 @@ class PackageUpdate:
 
         With ``whole`` the earlier packages are installed again, if they can still be had.
         """
+        if not self.manager.problem(self._packages())[0]:
+            self._guard(()).remove()  # what a killed installation has left
         if self.whole and not self.activated(version):
             with contextlib.suppress(SentinelOpsError):
                 self._install(self.kept, downgrade=True)

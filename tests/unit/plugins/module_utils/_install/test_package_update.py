@@ -29,6 +29,7 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self.root, self.host = root, DebianHost(root)
+        self.guarded: list[tuple[str, ...]] = []
         self.staged, self.kept = str(root / "programs" / f"redis-{NEW}"), str(root / "programs" / f"redis-{OLD}")
         self.manager = Apt(self.host, str(root))
         stage_programs(self.manager, WANTED, str(self.host.bin), NEW, self.staged, str(root / "cache"))
@@ -47,10 +48,12 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     class Guard(restart_guard.RestartGuard):
         def __init__(self, units: tuple[str, ...], host: Any) -> None:
-            super().__init__(units, host, str(tmp_path / "policy-rc.d"), str(tmp_path / "units"), str(tmp_path / "place"))
+            super().__init__(units, host, str(tmp_path / "policy-rc.d"), str(tmp_path / "place"))
+            machine.guarded.append(units)
 
+    machine = Machine(tmp_path)
     monkeypatch.setattr(package_update, "RestartGuard", Guard)
-    return Machine(tmp_path)
+    return machine
 
 
 def test_before_the_activation(machine: Machine) -> None:
@@ -84,15 +87,14 @@ def test_the_guard_stands_while_packages_are_installed(machine: Machine, monkeyp
     def observed(command: Callable[[list[str]], Ran]) -> Callable[[list[str]], Ran]:
         def run(words: list[str]) -> Ran:
             seen["policy"] = (machine.root / "policy-rc.d").exists()
-            seen["units"] = sorted(path.name for path in (machine.root / "units").iterdir())
+            seen["units"] = machine.guarded[-1]
             return command(words)
 
         return run
 
     monkeypatch.setattr(machine.host, "_apt_get", observed(machine.host._apt_get))
     machine.activation().activate(machine.files, None)
-    names = ["redis-sentinel.service.d", "redis-server.service.d", "redis-server@second.service.d"]
-    assert seen == {"policy": True, "units": names}
+    assert seen == {"policy": True, "units": ("redis-server.service", "redis-sentinel.service", "redis-server@second.service")}
     assert not (machine.root / "policy-rc.d").exists()
 
 
@@ -115,6 +117,14 @@ def test_nothing_is_to_be_reverted_if_the_packages_were_not_replaced(machine: Ma
     with pytest.raises(OperationFailed, match="it is broken"):
         activation.activate(machine.files, None)
     assert activation.revert(machine.files, OLD) == machine.files
+
+
+def test_the_leftover_of_a_killed_installation_ends_with_the_revert(machine: Machine) -> None:
+    policy = machine.root / "policy-rc.d"
+    policy.write_text("#!/bin/sh\n# Written by the Ansible collection sentinelops.redis while it replaces packages\n")
+    assert machine.activation().interrupted()
+    assert machine.activation().revert(machine.files, OLD) == machine.files
+    assert not policy.exists()
 
 
 def test_a_rollback_installs_the_earlier_packages(machine: Machine) -> None:
