@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Command, Ran
-from ansible_collections.sentinelops.redis.plugins.module_utils._install import package_update, restart_guard
+from ansible_collections.sentinelops.redis.plugins.module_utils._install import package_record, package_update, restart_guard
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.activation import activation_from, restaged
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import stage_programs
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs, stage_programs
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_record import package_update_record
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_update import PackageUpdate
 from ansible_collections.sentinelops.redis.tests.unit.support.packages import PACKAGES, DebianHost
@@ -53,6 +53,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
     machine = Machine(tmp_path)
     monkeypatch.setattr(package_update, "RestartGuard", Guard)
+    monkeypatch.setattr(package_record, "RestartGuard", Guard)
     return machine
 
 
@@ -267,3 +268,12 @@ def test_doubts(machine: Machine, change: dict[str, str], options: dict[str, Any
 def test_there_is_no_doubt_without_anything_to_do(machine: Machine, versions: tuple[str, str]) -> None:
     machine.host.state = "half-configured"
     assert record(machine, versions=versions)["doubts"] == []
+
+
+def test_packages_that_a_killed_run_has_left_incomplete_are_no_doubt(machine: Machine) -> None:
+    machine.host.state = "half-installed"
+    assert "is not complete" in record(machine)["doubts"][0]["seen"]
+    machine.root.joinpath("policy-rc.d").write_text("# Written by the Ansible collection sentinelops.redis while it replaces packages\n")
+    assert record(machine)["doubts"] == []
+    assert not machine.activation().keep(machine.files.executable, 0, OLD)
+    assert origin_of_programs(machine.kept)["packages"] == dict.fromkeys(PACKAGES, "5:8.0.2-1")
