@@ -16,7 +16,6 @@ from .package_apt import Apt
 from .package_dnf import Dnf
 from .package_manager import PackageManager, common_version, matches_version
 from .package_programs import ARCHIVES, PROGRAMS, origin_of_programs, programs_folder, programs_version
-from .restart_guard import RestartGuard
 
 __all__ = ["manager_of", "package_update_record", "wanted_packages"]
 
@@ -74,7 +73,7 @@ def package_update_record(
     elif wanted not in ("", running) and programs_version(folder, server) != wanted:
         record["wanted"] = wanted_packages(manager, record["packages"], package_version, wanted, record["staged"])
         versions_of = _version_doubts(record, package_version or wanted)
-        record["doubts"] = [*versions_of, *_state_doubts(manager, record, host), *_space_doubts(record, root, archives)]
+        record["doubts"] = [*versions_of, *_state_doubts(manager, record), *_space_doubts(record, root, archives)]
     return record
 
 
@@ -107,10 +106,10 @@ def _version_doubts(record: dict[str, Any], wanted: str) -> Doubts:
         }
 
 
-def _state_doubts(manager: PackageManager, record: dict[str, Any], host: Host) -> Doubts:
+def _state_doubts(manager: PackageManager, record: dict[str, Any]) -> Doubts:
     """Yield why nothing can be installed now."""
-    # what a killed run has not completed is completed by the next one
-    ours = record["packages"] if RestartGuard((), host).leftovers() else {}
+    # what an upgrade to this version has not completed is completed by the next one
+    ours = record["packages"] if origin_of_programs(record["staged"]) else {}
     problem, do = manager.problem(ours)
     if problem:
         yield {"seen": problem, "why": "No package could be installed", "do": do}
