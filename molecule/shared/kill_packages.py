@@ -21,7 +21,6 @@ until manager=$(pgrep -x -o {manager}) && pgrep -f '{pattern}' > /dev/null; do s
 sleep {after_s}
 sudo kill -KILL $(ps -o ppid= -p $manager) $manager
 sudo pkill -KILL -x {program}
-sleep 1
 test -e /usr/sbin/policy-rc.d
 """
 # ^By program: the package manager, its command that installs, and the time until it is in the

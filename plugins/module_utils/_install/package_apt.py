@@ -119,19 +119,19 @@ class Apt:
         checked(self.host, ["dpkg-deb", "--extract", archive, folder])
 
     def install(self, packages: Mapping[str, str], folder: str, within: Sequence[str], downgrade: bool, held: bool) -> None:
+        files = self.archives(packages, folder)
+        options = [*(["--allow-downgrades"] if downgrade else []), *(["--allow-change-held-packages"] if held else [])]
         if not self.complete(packages):
-            # what an interrupted run has unpacked; a failure shows below
-            self.host.run([*within, *_ENVIRONMENT, "dpkg", "--force-confdef", "--force-confold", "--configure", *packages], 600)
-        allowed = [*(["--allow-downgrades"] if downgrade else []), *(["--allow-change-held-packages"] if held else [])]
-        checked(self.host, [*within, *self._get(folder), "--no-download", *allowed, "install", *self._installable(packages, folder)], 900)
+            # apt does not unpack a package again whose unpacking was interrupted; dpkg does
+            options.append("--fix-broken")
+            dpkg = [*within, *_ENVIRONMENT, "dpkg", "--force-confdef", "--force-confold"]
+            self.host.run([*dpkg, *(["--install", *files.values()] if len(files) == len(packages) else ["--configure", *packages])], 900)
+        # files, since a repository may not have the packages any more
+        wanted = [files.get(name, f"{name}={version}") for name, version in packages.items()]
+        checked(self.host, [*within, *self._get(folder), "--no-download", *options, "install", *wanted], 900)
         found = {name: state[1] for name, state in self._states().items() if name in packages and state[3] == "installed"}
         if found != dict(packages):
             raise OperationFailed(f"apt-get has installed {found}, wanted were {dict(packages)}")
-
-    def _installable(self, packages: Mapping[str, str], folder: str) -> list[str]:
-        """Return the downloaded files: a repository may not have the packages any more."""
-        files = self.archives(packages, folder)
-        return [files.get(name, f"{name}={version}") for name, version in packages.items()]
 
     def _get(self, folder: str) -> list[str]:
         options = ["--quiet", "--assume-yes", "--no-install-recommends", "--no-remove", "-o", f"Dir::Cache::archives={folder}"]

@@ -131,7 +131,7 @@ class Dnf:
         options = ["--quiet", "--assumeyes", "--disablerepo=*", "--setopt=install_weak_deps=False"]
         plugins = ["--disableplugin=versionlock"] if held else []
         if self.siblings(next(iter(packages), "")) != dict(packages) or not self.complete(packages):
-            checked(self.host, [*within, "dnf", *options, *plugins, verb, *files, *self._dependencies(files, folder)], 900)
+            checked(self.host, [*within, "env", "dnf", *options, *plugins, verb, *files, *self._dependencies(files, folder)], 900)
         found = {name: version for name, (_source, version) in self._installed().items() if name in packages}
         if found != dict(packages):
             raise OperationFailed(f"dnf has installed {found}, wanted were {dict(packages)}")

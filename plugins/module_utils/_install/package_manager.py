@@ -97,7 +97,8 @@ def checked(host: Host, words: Sequence[str], timeout_s: float = 120, advice: st
     done = host.run(words, timeout_s)
     if done.code:
         said = " / ".join((done.errors or done.output).strip().splitlines()[-6:])
-        command = " ".join(word for word in words if "=" not in word or not word.isupper())
+        # without the words that only prepare the command
+        command = " ".join(words[words.index("env") if "env" in words else 0 :])
         raise OperationFailed(f"{command} ended with {done.code}: {said or 'no output'}", advice=advice)
     return done
 

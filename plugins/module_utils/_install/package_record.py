@@ -107,7 +107,10 @@ def _version_doubts(record: dict[str, Any], wanted: str) -> Doubts:
 
 
 def _state_doubts(manager: PackageManager, record: dict[str, Any]) -> Doubts:
-    problem, do = manager.problem([])
+    """Yield why nothing can be installed now."""
+    # what an upgrade to this version has not completed is completed by the next one
+    ours = record["packages"] if origin_of_programs(record["staged"]) else {}
+    problem, do = manager.problem(ours)
     if problem:
         yield {"seen": problem, "why": "No package could be installed", "do": do}
     held = [] if record["hold"] else manager.held(record["packages"])

@@ -139,7 +139,9 @@ class PackageUpdate:
         Returns whether anything was missing. A package that cannot be had any more is no error.
         """
         with packages_locked(os.path.dirname(self.kept)):
-            packages = self._packages() if self.in_place(version) else {}
+            packages = self._packages()
+            if not self.in_place(version) or not self.manager.complete(packages):
+                packages = {}
             changed = keep_programs(self.manager.name, packages, self.program(executable), pid, version, self.kept)
             with contextlib.suppress(SentinelOpsError):
                 if set(self.manager.archives(packages, self.archives)) != set(packages):
@@ -163,6 +165,8 @@ class PackageUpdate:
 
         With ``whole`` the earlier packages are installed again, if they can still be had.
         """
+        if not self.manager.problem(self._packages())[0]:
+            self._guard(()).remove()  # what a killed installation has left
         if self.whole and not self.activated(version):
             with contextlib.suppress(SentinelOpsError):
                 self._install(self.kept, downgrade=True)

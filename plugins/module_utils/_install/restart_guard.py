@@ -9,23 +9,23 @@ Scripts of packages act on services in several ways. Each has its own defence:
   what would start, stop, restart or disable a unit. Only the package manager and its children see
   the substitute, which is mounted in their own mount namespace and ends with them.
 - ``invoke-rc.d`` and ``deb-systemd-invoke`` (Debian) ask ``/usr/sbin/policy-rc.d``, which forbids.
-- systemd itself refuses to start and stop units by a request of others (``RefuseManualStart=`` and
-  ``RefuseManualStop=`` in a runtime drop-in). It would not refuse marked restarts (tried: 252).
 - needrestart is suspended by ``NEEDRESTART_SUSPEND`` (``package_apt``).
 
-Files of the guard are marked, so that the leftovers of a killed run are found.
+A drop-in with ``RefuseManualStop=`` would not do: systemd 252 restarts marked units nevertheless.
+And after a kill, neither this module nor an operator could start a stopped unit.
+
+The policy is marked, so that the leftovers of a killed run are found.
 """
 
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
 from .._atomic_write import write_atomically
-from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from .._errors import PreconditionFailed, SentinelOpsError
 from .._host.service import THIS_HOST, Host
 from .._server.config_file import read_text
 
@@ -34,8 +34,6 @@ __all__ = ["RestartGuard", "instances_of"]
 _MARK = "# Written by the Ansible collection sentinelops.redis while it replaces packages"
 _POLICY = f"#!/bin/sh\n{_MARK}\nexit 101\n"
 _ASIDE = ".before-sentinelops"
-_DROP_IN = "zz-sentinelops-redis-packages.conf"
-_REFUSE = f"{_MARK}\n[Unit]\nRefuseManualStart=yes\nRefuseManualStop=yes\n"
 # Runs the words after the first in a mount namespace with the substitute. A copy of systemctl is
 # kept there, since the substitute hides the original. $1: an existing folder.
 _NAMESPACE = f"""
@@ -71,7 +69,6 @@ class RestartGuard:
     units: tuple[str, ...]
     host: Host = THIS_HOST
     policy: str = "/usr/sbin/policy-rc.d"
-    runtime_units: str = "/run/systemd/system"
     place: str = "/run/sentinelops-redis"
 
     @property
@@ -111,23 +108,15 @@ class RestartGuard:
             self.remove()
 
     def leftovers(self) -> list[str]:
-        """Return the files of a killed run that still prevent restarts."""
-        found = glob.glob(os.path.join(glob.escape(self.runtime_units), "*.d", _DROP_IN))
-        return [*([self.policy] if self._is_ours() else []), *([self._aside] if os.path.lexists(self._aside) else []), *sorted(found)]
+        """Return the files of a killed run that still forbid scripts of packages to act."""
+        return [*([self.policy] if self._is_ours() else []), *([self._aside] if os.path.lexists(self._aside) else [])]
 
     def remove(self) -> None:
-        """Remove all files of the guard, and put back the policy that was there before."""
+        """Remove the policy of the guard, and put back the one that was there before."""
         if os.path.lexists(self._aside):
             os.replace(self._aside, self.policy)
         elif self._is_ours():
             os.remove(self.policy)
-        drop_ins = [path for path in self.leftovers() if path.endswith(_DROP_IN)]
-        for path in drop_ins:
-            os.remove(path)
-            with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(path))
-        if drop_ins:
-            self._reload()
 
     @property
     def _aside(self) -> str:
@@ -142,17 +131,6 @@ class RestartGuard:
         if os.path.lexists(self.policy) and not self._is_ours():
             os.rename(self.policy, self._aside)
         write_atomically(self.policy, _POLICY, mode=0o755)
-        for unit in self.units:
-            folder = os.path.join(self.runtime_units, f"{unit}.d")
-            os.makedirs(folder, mode=0o755, exist_ok=True)
-            write_atomically(os.path.join(folder, _DROP_IN), _REFUSE, mode=0o644, synced=False)
-        if self.units:
-            self._reload()
-
-    def _reload(self) -> None:
-        done = self.host.run(["systemctl", "daemon-reload"], 120)
-        if done.code:
-            raise OperationFailed(f"systemctl daemon-reload ended with {done.code}: {done.errors}")
 
     def _properties(self, name: str) -> dict[str, str]:
         """Return a property of each unit."""

@@ -113,8 +113,8 @@ def test_an_interrupted_installation_is_completed_first(host: DebianHost, tmp_pa
     apt.download(wanted, str(tmp_path))
     host.state = "unpacked"
     apt.install(wanted, str(tmp_path), [], downgrade=True, held=True)
-    assert host.ran("dpkg")[0][-4:] == ["--configure", *PACKAGES]
-    assert {"--allow-downgrades", "--allow-change-held-packages"} <= set(host.ran("apt-get")[-1])
+    assert host.ran("dpkg")[0][-4:] == ["--install", *apt.archives(wanted, str(tmp_path)).values()]
+    assert {"--allow-downgrades", "--allow-change-held-packages", "--fix-broken"} <= set(host.ran("apt-get")[-1])
 
 
 def test_a_failure_names_the_command_and_its_last_words(host: DebianHost, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_downloaded_files_are_installed_without_repositories(host: RpmHost, tmp_
     Dnf(Installing()).install(wanted, str(tmp_path), ["unshare"], downgrade, held)
     command = next(command for command in host.commands if " dnf " in command)
     files = f"{tmp_path}/redis-8.0.6-1.x86_64.rpm {tmp_path}/redis-doc-8.0.6-1.noarch.rpm {tmp_path}/dependency-1-1.noarch.rpm"
-    assert command.startswith("unshare dnf ")
+    assert command.startswith("unshare env dnf ")
     assert "--disablerepo=*" in command
     assert command.endswith(f" {'downgrade' if downgrade else 'install'} {files}")
     assert ("--disableplugin=versionlock" in command) is held

@@ -15,7 +15,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._install import 
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.activation import activation_from, restaged
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.instance_files import InstanceFiles
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import stage_programs
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs, stage_programs
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_record import package_update_record
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_update import PackageUpdate
 from ansible_collections.sentinelops.redis.tests.unit.support.packages import PACKAGES, DebianHost
@@ -29,6 +29,7 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self.root, self.host = root, DebianHost(root)
+        self.guarded: list[tuple[str, ...]] = []
         self.staged, self.kept = str(root / "programs" / f"redis-{NEW}"), str(root / "programs" / f"redis-{OLD}")
         self.manager = Apt(self.host, str(root))
         stage_programs(self.manager, WANTED, str(self.host.bin), NEW, self.staged, str(root / "cache"))
@@ -47,10 +48,12 @@ class Machine:
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     class Guard(restart_guard.RestartGuard):
         def __init__(self, units: tuple[str, ...], host: Any) -> None:
-            super().__init__(units, host, str(tmp_path / "policy-rc.d"), str(tmp_path / "units"), str(tmp_path / "place"))
+            super().__init__(units, host, str(tmp_path / "policy-rc.d"), str(tmp_path / "place"))
+            machine.guarded.append(units)
 
+    machine = Machine(tmp_path)
     monkeypatch.setattr(package_update, "RestartGuard", Guard)
-    return Machine(tmp_path)
+    return machine
 
 
 def test_before_the_activation(machine: Machine) -> None:
@@ -84,15 +87,14 @@ def test_the_guard_stands_while_packages_are_installed(machine: Machine, monkeyp
     def observed(command: Callable[[list[str]], Ran]) -> Callable[[list[str]], Ran]:
         def run(words: list[str]) -> Ran:
             seen["policy"] = (machine.root / "policy-rc.d").exists()
-            seen["units"] = sorted(path.name for path in (machine.root / "units").iterdir())
+            seen["units"] = machine.guarded[-1]
             return command(words)
 
         return run
 
     monkeypatch.setattr(machine.host, "_apt_get", observed(machine.host._apt_get))
     machine.activation().activate(machine.files, None)
-    names = ["redis-sentinel.service.d", "redis-server.service.d", "redis-server@second.service.d"]
-    assert seen == {"policy": True, "units": names}
+    assert seen == {"policy": True, "units": ("redis-server.service", "redis-sentinel.service", "redis-server@second.service")}
     assert not (machine.root / "policy-rc.d").exists()
 
 
@@ -115,6 +117,14 @@ def test_nothing_is_to_be_reverted_if_the_packages_were_not_replaced(machine: Ma
     with pytest.raises(OperationFailed, match="it is broken"):
         activation.activate(machine.files, None)
     assert activation.revert(machine.files, OLD) == machine.files
+
+
+def test_the_leftover_of_a_killed_installation_ends_with_the_revert(machine: Machine) -> None:
+    policy = machine.root / "policy-rc.d"
+    policy.write_text("#!/bin/sh\n# Written by the Ansible collection sentinelops.redis while it replaces packages\n")
+    assert machine.activation().interrupted()
+    assert machine.activation().revert(machine.files, OLD) == machine.files
+    assert not policy.exists()
 
 
 def test_a_rollback_installs_the_earlier_packages(machine: Machine) -> None:
@@ -243,7 +253,6 @@ def test_the_record_of_an_instance_that_runs_from_a_kept_program(machine: Machin
         ({}, {"versions": (OLD, "8.0.7")}, "no version 8.0.7 of redis-sentinel, redis-server, redis-tools"),
         ({}, {"exact": "5:8.0.6-9"}, "no version 5:8.0.6-9 of"),
         ({"want": "hold"}, {}, "redis-sentinel, redis-server, redis-tools is held"),
-        ({"state": "half-configured"}, {}, "the installation of redis-sentinel (half-configured)"),
     ],
 )
 def test_doubts(machine: Machine, change: dict[str, str], options: dict[str, Any], seen: str) -> None:
@@ -257,3 +266,13 @@ def test_doubts(machine: Machine, change: dict[str, str], options: dict[str, Any
 def test_there_is_no_doubt_without_anything_to_do(machine: Machine, versions: tuple[str, str]) -> None:
     machine.host.state = "half-configured"
     assert record(machine, versions=versions)["doubts"] == []
+
+
+def test_packages_that_an_upgrade_has_left_incomplete_are_no_doubt(machine: Machine) -> None:
+    machine.host.state = "half-installed"
+    assert record(machine)["doubts"] == []
+    assert "is not complete" in record(machine, versions=(OLD, "8.0.7"))["doubts"][-1]["seen"], "of another upgrade"
+    assert not machine.activation().keep(machine.files.executable, 0, OLD)
+    assert origin_of_programs(machine.kept)["packages"] == dict.fromkeys(PACKAGES, "5:8.0.2-1")
+    shutil.rmtree(machine.staged)
+    assert "is not complete" in record(machine)["doubts"][0]["seen"], "of somebody else"

@@ -14,21 +14,18 @@ UNITS = ("redis-server.service", "redis-sentinel.service")
 
 
 class Units(Host):
-    """A host with units; remembers which are enabled, marked and reloaded."""
+    """A host with units; remembers which are enabled and marked."""
 
     def __init__(self) -> None:
         self.enabled = dict.fromkeys(UNITS, "enabled")
         self.marked: set[str] = set()
-        self.reloads = 0
         self.namespaces = True
 
     def run(self, words: Sequence[str], timeout_s: float) -> Ran:
         if words[0] == "unshare":
             return Ran(0, "") if self.namespaces else Ran(1, "", "unshare: unshare failed: Operation not permitted")
         unit = words[-1]
-        if words[1] == "daemon-reload":
-            self.reloads += 1
-        elif words[1] in ("enable", "disable"):
+        if words[1] in ("enable", "disable"):
             self.enabled[unit] = words[1] + "d"
         elif words[1] == "set-property":
             self.marked.remove(words[-2])
@@ -45,25 +42,18 @@ def host() -> Units:
 
 
 def guard(host: Units, root: Path, units: tuple[str, ...] = UNITS) -> RestartGuard:
-    (root / "units").mkdir(exist_ok=True)
-    return RestartGuard(units, host, str(root / "policy-rc.d"), str(root / "units"), str(root / "place"))
+    return RestartGuard(units, host, str(root / "policy-rc.d"), str(root / "place"))
 
 
-def test_inside_all_is_refused_and_outside_nothing_is_left(host: Units, tmp_path: Path) -> None:
+def test_inside_all_is_forbidden_and_outside_nothing_is_left(host: Units, tmp_path: Path) -> None:
     ours = guard(host, tmp_path)
     with ours.active() as within:
         assert (tmp_path / "policy-rc.d").read_text().endswith("exit 101\n")
         assert (tmp_path / "policy-rc.d").stat().st_mode & 0o111
-        for unit in UNITS:
-            text = (tmp_path / "units" / f"{unit}.d" / "zz-sentinelops-redis-packages.conf").read_text()
-            assert "RefuseManualStop=yes" in text
-            assert "RefuseManualStart=yes" in text
-        assert host.reloads == 1
         assert within[:2] == ["unshare", "--mount"]
-    assert host.reloads == 2
+        assert ours.leftovers() == [str(tmp_path / "policy-rc.d")]
     assert ours.leftovers() == []
     assert not (tmp_path / "policy-rc.d").exists()
-    assert list((tmp_path / "units").iterdir()) == []
 
 
 def test_a_policy_that_was_there_is_put_back(host: Units, tmp_path: Path) -> None:
@@ -84,7 +74,7 @@ def test_the_leftovers_of_a_killed_run_are_found_and_removed(host: Units, tmp_pa
     killed = guard(host, tmp_path).active()
     killed.__enter__()  # and never left
     left = guard(host, tmp_path, ()).leftovers()
-    assert len(left) == (4 if theirs else 3)
+    assert len(left) == (2 if theirs else 1)
     with guard(host, tmp_path).active():
         pass
     assert guard(host, tmp_path, ()).leftovers() == []
@@ -123,7 +113,6 @@ def test_a_host_without_systemd_needs_the_policy_only(host: Units, tmp_path: Pat
     with guard(host, tmp_path, ()).active() as within:
         assert within == []
         assert (tmp_path / "policy-rc.d").exists()
-    assert host.reloads == 0
 
 
 def test_instances_of_templates() -> None:
