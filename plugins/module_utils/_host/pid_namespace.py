@@ -39,15 +39,25 @@ def _is_server(proc: str, pid: int, reported: int, port: int) -> bool:
     if not ids or ids[-1] != reported:
         return False
     sockets = set(_listening(proc, pid, port))
-    try:
-        names = os.listdir(f"{proc}/{pid}/fd")
-    except OSError:  # a process of another user
+    held = _held(proc, pid)
+    if held is None:
         return bool(sockets) and pid == reported and _is_named_like_a_server(proc, pid)
-    for name in names:
-        with contextlib.suppress(OSError):
-            if os.readlink(f"{proc}/{pid}/fd/{name}") in sockets:
-                return True
-    return False
+    return bool(held & sockets)
+
+
+def _held(proc: str, pid: int) -> set[str] | None:
+    """Return the open files and sockets of a process, as links name them.
+
+    None if they may not be read: the process has another user, or a user namespace above ours.
+    """
+    found = set()
+    try:
+        for name in os.listdir(f"{proc}/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found.add(os.readlink(f"{proc}/{pid}/fd/{name}"))
+    except OSError:
+        return None
+    return found
 
 
 def _namespace_ids(proc: str, pid: int) -> list[int]:
