@@ -7,7 +7,7 @@ PYTHON ?= python3
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
-HOST_SCENARIOS := systemd packages debian rpm releases outages
+HOST_SCENARIOS := systemd packages debian rpm releases outages runbook opt_bin make_install already_replaced
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip

@@ -141,8 +141,11 @@ class Programs:
         require_version_in(self.staged, version)
 
     def require_activatable(self, files: InstanceFiles) -> None:
-        """Raise PreconditionFailed unless the version in use is kept."""
-        if not self.kept_version():
+        """Raise PreconditionFailed unless the version in use is kept.
+
+        A rollback that has restored the kept programs may activate the new ones again.
+        """
+        if not self.kept_version() and not self.whole:
             raise PreconditionFailed(
                 f"{self.kept} does not hold the version in use, so that version could not be restored",
                 state="The version in use was not touched",
@@ -164,12 +167,9 @@ class Programs:
         """
         if self.kept_version() == version:
             return False
-        partial = self.kept + ".partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        os.makedirs(partial, mode=0o755)
+        partial = self._new_partial()
         if _version_of(os.path.join(self.active, os.path.basename(executable))) == version:
-            for name in _shipped(self.active):
-                _put(os.path.join(self.active, name), os.path.join(partial, name))
+            self._link_active(partial)
         else:
             self._copy_running(os.path.basename(executable), pid, partial)
         found = version_in(partial)
@@ -184,6 +184,26 @@ class Programs:
         rename_earlier_kept(self.kept)
         os.rename(partial, self.kept)
         return True
+
+    def _new_partial(self) -> str:
+        """Return a new and empty folder, which is to become the kept one."""
+        partial = self.kept + ".partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        os.makedirs(partial, mode=0o755)
+        return partial
+
+    def _link_active(self, target: str) -> None:
+        for name in _shipped(self.active):
+            _put(os.path.join(self.active, name), os.path.join(target, name))
+
+    def _keep_again(self) -> None:
+        """Keep the programs that a rollback has restored, and without which the rollback of other
+        instances could not go on.
+        """
+        partial = self._new_partial()
+        self._link_active(partial)
+        rename_earlier_kept(self.kept)
+        os.rename(partial, self.kept)
 
     def _copy_running(self, name: str, pid: int, target: str) -> None:
         """Copy the running file of a process, by the name of the server; other roles are links."""
@@ -206,6 +226,8 @@ class Programs:
         server = server_in(self.staged)
         if server is None:
             raise OperationFailed(f"{self.staged} holds no server any more", state=f"{self.active} was not changed")
+        if self.whole and not self.kept_version():
+            self._keep_again()
         self._copy_configuration(files)
         source = os.path.dirname(server)
         self._add_missing_names(source)

@@ -93,7 +93,8 @@ def _isolation_findings(instance: Instance) -> Iterator[Finding]:
     """Yield why a server in other namespaces cannot be upgraded by its files."""
     isolation = str(instance.record.get("isolation") or "")
     manager = (instance.record.get("service") or {}).get("manager", "process")
-    if not isolation or (isolation == OTHER_PIDS and manager != "process"):
+    has_local_files = isolation == OTHER_PIDS and instance.record.get("config_identity")
+    if not isolation or (has_local_files and manager != "process"):
         return
     seen = "its process is not to be found on this host" if isolation == HIDDEN else "it runs in namespaces of its own, as in a container"
     become = "run with become, if it is a process of this host; else " if isolation == HIDDEN else ""

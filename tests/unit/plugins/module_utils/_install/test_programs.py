@@ -196,6 +196,18 @@ def test_a_rollback_of_all_restores_the_programs(base: Base) -> None:
     assert base.version() == OLD
 
 
+def test_a_rollback_whose_old_version_fails_activates_the_new_one_again(base: Base) -> None:
+    """The rollback can then be run again."""
+    base.upgrade()
+    whole = Programs(base.programs.active, base.programs.staged, base.programs.kept, whole=True)
+    for _attempt in range(2):
+        whole.revert(base.files, OLD)
+        assert (base.version(), whole.kept_version()) == (OLD, "")
+        whole.require_activatable(base.files)
+        assert whole.activate(base.files, None) == base.files
+        assert (base.version(), whole.kept_version()) == (NEW, OLD)
+
+
 def test_a_version_that_is_not_kept_cannot_be_restored(base: Base) -> None:
     with pytest.raises(OperationFailed, match=r"does not hold the version 7\.0\.1 to restore"):
         base.programs.revert(base.files, "7.0.1")

@@ -115,6 +115,14 @@ def test_a_process_with_ids_of_its_own(manager: str, expected: int) -> None:
     assert len(findings(deployment)) == expected
 
 
+def test_a_process_with_ids_of_its_own_and_a_file_that_is_not_here() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-2").record.update(
+        isolation="pids", service={"manager": "command", "unit": "", "doubts": []}, config_identity=None
+    )
+    assert any("in namespaces of its own" in one.seen for one in findings(deployment))
+
+
 def test_data_files_that_the_previous_version_cannot_read() -> None:
     deployment = contained()
     found = [one for one in findings(deployment, version="7.2.6", accept_no_way_back=True) if one.check == "commands"]
