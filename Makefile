@@ -7,7 +7,7 @@ PYTHON ?= python3
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
-HOST_SCENARIOS := systemd packages releases outages runbook opt_bin make_install already_replaced
+HOST_SCENARIOS := systemd packages debian rpm releases outages runbook opt_bin make_install already_replaced
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
@@ -20,8 +20,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
 
-demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment under load (FROM=, TO= choose the versions)
-	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)")
+demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment under load (FROM=, TO= choose the versions, LAYOUT=runbook one folder per machine)
+	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(LAYOUT),--layout $(LAYOUT))
 
 # The suites run in two lanes side by side. Their common prerequisites are made before; if one is
 # missing, the suites that need it fail.
@@ -73,7 +73,7 @@ molecule: .venv/test $(COLLECTION) servers ## a whole upgrade of a sandbox with 
 
 hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots hosts with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
-	@.venv/bin/python scripts/sources.py 8.0.2 || { echo "not run: the source of Redis 8.0.2 cannot be downloaded"; exit 77; }
+	@.venv/bin/python scripts/sources.py 8.0.2 8.0.6 || { echo "not run: the sources of Redis 8.0.2 and 8.0.6 cannot be downloaded"; exit 77; }
 	@failed=; for scenario in $(HOST_SCENARIOS); do scripts/run molecule test --scenario-name $$scenario || failed="$$failed $$scenario"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 

@@ -1,6 +1,6 @@
 """Run a whole upgrade on a throw-away deployment under load, and print what it did.
 
-usage: demo.py [--from VERSION_OR_FOLDER] [--to VERSION_OR_FOLDER]
+usage: demo.py [--from VERSION_OR_FOLDER] [--to VERSION_OR_FOLDER] [--layout LAYOUT]
 """
 
 from __future__ import annotations
@@ -31,13 +31,18 @@ class Failed(Exception):
 class Demo:
     """One sandbox in a temporary folder."""
 
-    def __init__(self, old: Path, new: Path) -> None:
+    def __init__(self, old: Path, new: Path, layout: str) -> None:
         self.old, self.new = old, new
         self.folder = Path(tempfile.mkdtemp(prefix="redis-upgrade-demo-"))
         self.inventory = self.folder / "inventory.yml"
         self.stop_file, self.audit_file = self.folder / "stop", self.folder / "audit.json"
         self.report_file, self.times_file = self.folder / "report.json", self.folder / "times.json"
-        self.sandbox = {"redis_sandbox_folder": str(self.folder), "redis_sandbox_version_folder": str(old)}
+        self.sandbox = {
+            "redis_sandbox_folder": str(self.folder),
+            "redis_sandbox_version_folder": str(old),
+            "redis_sandbox_layout": layout,
+        }
+        self.writing_host = "machine-1" if layout == "runbook" else "sentinel-1"
         self.audit: subprocess.Popen[str] | None = None
         # Processes of the demo inherit this mark, by which they are found.
         self.mark = f"REDIS_UPGRADE_DEMO={self.folder}"
@@ -79,7 +84,16 @@ class Demo:
             "duration_s": 600,
             "writes_per_second": 100,
         }
-        command = ["ansible", "sentinel-1", "-i", str(self.inventory), "-m", f"{COLLECTION}.redis_write_audit", "-a", json.dumps(options)]
+        command = [
+            "ansible",
+            self.writing_host,
+            "-i",
+            str(self.inventory),
+            "-m",
+            f"{COLLECTION}.redis_write_audit",
+            "-a",
+            json.dumps(options),
+        ]
         # A session of its own: Ctrl-C is for the upgrade; the writers are told to stop afterwards.
         self.audit = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
@@ -177,10 +191,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="old", default="6.2.9", help="the version to begin with (a known version, or a folder)")
     parser.add_argument("--to", dest="new", default="6.2.14", help="the version to upgrade to")
+    parser.add_argument(
+        "--layout",
+        choices=["version_folders", "runbook"],
+        default="version_folders",
+        help="a version folder per instance, or one folder per machine with everything in it",
+    )
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        demo = Demo(folder_for(arguments.old), folder_for(arguments.new))
+        demo = Demo(folder_for(arguments.old), folder_for(arguments.new), arguments.layout)
     except CannotFetch as error:
         print(error, file=sys.stderr)
         return 2

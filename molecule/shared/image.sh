@@ -11,6 +11,7 @@ set -euo pipefail
 
 ADDRESSES='192.0.2.*' # reserved for documentation (RFC 5737)
 KEPT_PACKAGES=(redis-server redis-sentinel valkey-server valkey-sentinel)
+KEPT_TOOLS=(rpm dnf createrepo-c needrestart) # without what they recommend
 MIRROR=http://deb.debian.org/debian
 SECURITY=http://deb.debian.org/debian-security
 
@@ -67,6 +68,7 @@ keep_packages() {
     for package in "${KEPT_PACKAGES[@]}"; do
         chroot "$image" apt-get install -qq -y --download-only "$package"
     done
+    chroot "$image" apt-get install -qq -y --no-install-recommends --download-only "${KEPT_TOOLS[@]}"
 } >"$folder/packages.log" 2>&1
 
 mkdir -p "$1"

@@ -20,6 +20,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan impor
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import play_options
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.own_commands import command_notes
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import operator_findings
@@ -75,7 +76,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     plan = make_plan(instances, _settings(settings))
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
     findings = preflight(instances, plan, max_lag_bytes, mode, time.time())
-    plan.warnings += relocations(instances, plan)
+    plan.warnings += relocations(instances, plan) + command_notes(instances, plan)
     deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
     if deadline is not None:
         plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")

@@ -21,6 +21,14 @@ author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
+options:
+  local_file:
+    description:
+      - Whether the configuration file is a file of this host. If not, as for a server in a
+        container, only the answer of the server counts. Its file is neither read nor given its
+        owner and mode again, and no change is reported.
+    type: bool
+    default: true
 attributes:
   check_mode:
     support: partial
@@ -113,21 +121,30 @@ def running_values(server: Server) -> dict[str, str]:
     return dict(zip(reply[::2], reply[1::2]))
 
 
+def order_rewrite(server: Server, info: dict[str, str], path: str) -> None:
+    """Have the server write its file. Raises PreconditionFailed if the server cannot."""
+    try:
+        server.command(*(["SENTINEL", "FLUSHCONFIG"] if is_sentinel(info) else ["CONFIG", "REWRITE"]))
+    except CommandRefused as refused:
+        raise explained(refused, path) from refused
+
+
 def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Rewrite the configuration file, and return the module's result."""
     server = server_from(params)
     info = parse_info(server.command("INFO", "server"))
     path = info.get("config_file", "")
+    if not params["local_file"]:
+        if not check_mode:
+            order_rewrite(server, info, path)
+        return {"config_file": path, "restored": False, "changed": False}
     require_rewritable(path, str(server.address))
     before, identity = read_text(path), FileIdentity.of(path)
     result: dict[str, Any] = {"config_file": path, "restored": False}
     if check_mode:
         differing = [] if is_sentinel(info) else difference(before, running_values(server))
         return {**result, "changed": bool(differing), "differing": differing}
-    try:
-        server.command(*(["SENTINEL", "FLUSHCONFIG"] if is_sentinel(info) else ["CONFIG", "REWRITE"]))
-    except CommandRefused as refused:
-        raise explained(refused, path) from refused
+    order_rewrite(server, info, path)
     result["restored"] = identity.apply_to(path)
     after = read_text(path)
     result["changed"] = after != before
@@ -142,7 +159,7 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     run_module(
-        CONNECTION_SPEC,
+        {**CONNECTION_SPEC, "local_file": {"type": "bool", "default": True}},
         rewrite,
         os_error="the configuration file cannot be read, or its owner cannot be restored: {error}. Run the task with become.",
     )

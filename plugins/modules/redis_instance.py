@@ -99,17 +99,24 @@ options:
           - V(package) copies configuration and data from the paths of Redis's package to those of
             Valkey's, which is installed beside it, and starts the unit of Valkey's package. The
             files of the old unit stay, for O(state=previous).
+          - V(package_update) installs a later version of the packages that the server belongs to,
+            once for all instances of the host. The others go on running from the deleted files.
+            Nothing is started, stopped or restarted by the scripts of the packages.
+          - V(command) runs O(activate_command), or O(deactivate_command) with O(state=previous),
+            while the server is down. O(executable), O(config_file) and O(folder) are not read, may
+            be those of a container, and O(folder) may be empty.
         type: str
-        choices: [folder, files, symlink, package]
+        choices: [folder, files, symlink, package, package_update, command]
         required: true
       staged:
-        description: With V(symlink), the release folder with the new version. With V(files), the
-          folder with the new programs.
+        description: With V(symlink), the release folder with the new version. With V(files) and
+          V(package_update), the folder with the new programs.
         type: path
       kept:
         description: With V(symlink), the release that runs now, to which O(state=previous) points
           the link. Without it, the instance ran from elsewhere, and there was no link. With
-          V(files), the folder in which M(sentinelops.redis.redis_keep_version) keeps the programs.
+          V(files) and V(package_update), the folder in which
+          M(sentinelops.redis.redis_keep_version) keeps the programs.
         type: path
       unit:
         description: With V(package), the unit of the new package, for example
@@ -123,10 +130,26 @@ options:
           disabled.
         type: bool
         default: true
+      manager:
+        description: With V(package_update), the package manager.
+        type: str
+        choices: [apt, dnf]
+      hold:
+        description: With V(package_update), whether held packages may be changed, and are held
+          again.
+        type: bool
+        default: false
+      new_version:
+        description: With V(command), the version of the upgrade, for C({version}) in both commands.
+        type: str
+      previous_version:
+        description: With V(command), the version before the upgrade, for C({previous}).
+        type: str
       whole:
-        description: With V(files) and V(symlink), whether O(state=previous) restores the programs
-          or the link for all instances that share them, and starts none from O(activation.kept)
-          alone.
+        description: With V(files), V(symlink) and V(package_update), whether O(state=previous)
+          restores the programs, the link or the packages for all instances that share them, and
+          starts none from O(activation.kept) alone. Packages that cannot be had any more are not
+          restored.
         type: bool
         default: false
   version:
@@ -175,6 +198,19 @@ options:
       - The command that stops the server. It must let the server save its data, and must prevent
         that the server is started again. The module waits for the end of the process.
       - Required with O(service_manager=command).
+    type: raw
+  activate_command:
+    description:
+      - With O(activation.method=command), the command that makes the next start start
+        O(activation.new_version), as a list of words or a line, run without a shell. The words may
+        have the placeholders C({version}) and C({previous}); the environment has
+        E(SENTINELOPS_VERSION) and E(SENTINELOPS_PREVIOUS).
+      - The command must be idempotent, since it runs again after an interruption.
+    type: raw
+  deactivate_command:
+    description:
+      - With O(activation.method=command), the command that makes the next start start
+        O(activation.previous_version), likewise.
     type: raw
   replicas:
     description:

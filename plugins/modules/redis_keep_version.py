@@ -16,6 +16,8 @@ description:
   - If the file on disk was replaced already, and the server still runs the old one, the old one is
     copied from the running process.
   - Kept programs of another version are renamed to C(<kept>.<version>) first, never overwritten.
+  - With O(manager), the server of a package is copied instead, with the record of its packages,
+    which are downloaded for a rollback if they can still be had.
   - Touches no server.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
@@ -40,7 +42,8 @@ options:
     type: path
     required: true
   kept:
-    description: The folder for the kept programs, on the same file system as O(folder).
+    description: The folder for the kept programs, on the same file system as O(folder) unless
+      O(manager) is given.
     type: path
     required: true
   version:
@@ -55,6 +58,10 @@ options:
     description: The id of a process that runs O(version); V(0) if there is none.
     type: int
     default: 0
+  manager:
+    description: The package manager, for programs that belong to packages.
+    type: str
+    choices: [apt, dnf]
 """
 
 EXAMPLES = r"""
@@ -78,6 +85,7 @@ kept:
 
 from typing import Any
 
+from ..module_utils._install.package_update import PackageUpdate, manager_named
 from ..module_utils._install.programs import Programs
 from ..module_utils._module import run_module
 
@@ -88,15 +96,27 @@ SPEC: dict[str, Any] = {
     "version": {"type": "str", "required": True},
     "executable": {"type": "path", "required": True},
     "pid": {"type": "int", "default": 0},
+    "manager": {"type": "str", "choices": ["apt", "dnf"]},
 }
 
 
 def keep(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Keep the programs unless they are kept already; return the module's result."""
+    if params["manager"]:
+        return keep_package(params, check_mode)
     programs = Programs(params["folder"], params["staged"], params["kept"])
     changed = programs.kept_version() != params["version"]
     if changed and not check_mode:
         programs.keep(params["executable"], params["pid"], params["version"])
+    return {"changed": changed, "kept": params["kept"]}
+
+
+def keep_package(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Keep the server of a package; return the module's result."""
+    update = PackageUpdate(params["folder"], params["staged"], params["kept"], manager_named(params["manager"]))
+    changed = update.kept_version() != params["version"]
+    if not check_mode:
+        changed = update.keep(params["executable"], params["pid"], params["version"])
     return {"changed": changed, "kept": params["kept"]}
 
 

@@ -47,15 +47,25 @@ options:
   activation:
     description: How a new version takes the place of the running one. V(auto) is V(symlink) if the
       server runs through a symbolic link to the folder of its version, V(files) if other instances,
-      other programs or data are in the folder of its programs, else V(folder).
+      other programs or data are in the folder of its programs, else V(folder). With V(command),
+      nothing is read from the files of the server, which may be those of a container.
     type: str
-    choices: [auto, folder, files, symlink, package]
+    choices: [auto, folder, files, symlink, package, command]
     default: auto
   product:
     description: With O(activation=package), the product of the new packages.
     type: str
     choices: [redis, valkey]
     default: redis
+  package_version:
+    description: With O(activation=package), the exact version of the new packages. By default any
+      whose upstream version is O(version).
+    type: str
+  package_hold:
+    description: With O(activation=package), whether held packages may be changed, and are held
+      again.
+    type: bool
+    default: false
   version:
     description: The version to stage, after which a release folder is named.
     type: str
@@ -71,6 +81,16 @@ options:
     type: raw
   stop_command:
     description: The stop command, checked likewise. Required with O(service_manager=command).
+    type: raw
+  stage_command:
+    description: With O(activation=command), the command that stages a version. The module only
+      checks that its program exists, and returns the result under C(commands).
+    type: raw
+  activate_command:
+    description: The command that activates a version, checked likewise.
+    type: raw
+  deactivate_command:
+    description: The command that puts the previous version back, checked likewise.
     type: raw
   examine:
     description:
@@ -125,6 +145,7 @@ from typing import Any
 
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
+from ..module_utils._install.own_commands import COMMAND_NAMES
 from ..module_utils._module import run_module
 from ..module_utils._records.journal import read_journal, read_rollback_record
 from ..module_utils._server.commands import Server
@@ -139,12 +160,17 @@ SPEC: dict[str, Any] = {
     "kind": {"type": "str", "choices": ["redis", "sentinel"], "required": True},
     "journal": {"type": "path", "required": True},
     "folder": {"type": "path"},
-    "activation": {"type": "str", "choices": ["auto", "folder", "files", "symlink", "package"], "default": "auto"},
+    "activation": {"type": "str", "choices": ["auto", "folder", "files", "symlink", "package", "command"], "default": "auto"},
     "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
+    "package_version": {"type": "str"},
+    "package_hold": {"type": "bool", "default": False},
     "version": {"type": "str"},
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
+    "stage_command": {"type": "raw"},
+    "activate_command": {"type": "raw"},
+    "deactivate_command": {"type": "raw"},
     "examine": {"type": "bool", "default": False},
     "rollback": {"type": "bool", "default": False},
     "asked_at_s": {"type": "float", "default": 0},
@@ -165,7 +191,18 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
     """Return the survey's record."""
     manager, folder = params["service_manager"], params["folder"] or ""
-    request = SurveyRequest(manager, folder, params["activation"], params["version"] or "", params["product"], params["rollback"])
+    names = [*COMMAND_NAMES, *(["start", "stop"] if manager == "command" else [])]
+    request = SurveyRequest(
+        manager,
+        folder,
+        params["activation"],
+        params["version"] or "",
+        params["product"],
+        params["package_version"] or "",
+        params["package_hold"],
+        params["rollback"],
+        {name: params[f"{name}_command"] for name in names},
+    )
     return survey(server, params["kind"], journal, request, lambda running: read_rollback_record(params["journal"], running))
 
 

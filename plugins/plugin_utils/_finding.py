@@ -60,6 +60,7 @@ CHECKS = (
     "config-rewrite",
     "service-manager",
     "start",
+    "commands",
     "disk",
     "clock",
     # leftovers of an earlier run, and other runs

@@ -295,13 +295,20 @@ CASES = [
         circumstances=scarce_memory,
         besides="full-sync",
     ),
-    Case("files", "redis-3", "lies inside the version folder", lambda d: config("redis-3", dir=str(d.folder / "redis-3" / "redis"))(d)),
+    Case(
+        "files",
+        "redis-3",
+        "lies inside the version folder",
+        lambda d: config("redis-3", dir=str(d.folder / "redis-3" / "redis"))(d),
+        circumstances=under(options={"redis-3": {"activation": "folder"}}),
+    ),
     Case("config-rewrite", "redis-3", "may not write the folder", restarted("redis-3", READ_ONLY)),
     Case("config-rewrite", "redis-3", "is a mount", restarted("redis-3", MOUNTED)),
     Case("files", "redis-3", "without a configuration file", restarted("redis-3", NO_FILE)),
     Case("service-manager", "redis-3", "", circumstances=under(options={"redis-3": {"service_manager": "systemd"}})),
     Case("start", "redis-3", "does not rename (flushall, keys)", restarted("redis-3", RENAMED)),
     Case("start", "redis-3", "its limit of open files (512 instead of", circumstances=low_limits),
+    Case("commands", "redis-3", "is not command", circumstances=under(options={"redis-3": {"activate_command": ["true"]}})),
     Case("disk", "redis-3/redis", "for a data file", own_data_folder, severity="warning", circumstances=full_data_disk),
     Case("disk", "redis-3/redis", "for the programs of the new version", circumstances=full_version_disk),
     Case("clock", "redis-3", "s or more ahead of the controller's", severity="warning", circumstances=wrong_clock),
@@ -316,6 +323,11 @@ CASES = [
 ]
 
 
+def besides_the_machine(findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the findings but the one that these deployments always have: one machine is all."""
+    return [one for one in findings if one["check"] != "one-machine"]
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) -> None:
     circumstances = case.circumstances(deployment)
@@ -323,7 +335,7 @@ def test_it_is_found_and_nothing_is_touched(deployment: Deployment, case: Case) 
     last: list[dict[str, Any]] = []
 
     def found() -> bool:
-        last[:] = preflight(deployment, circumstances)["findings"]
+        last[:] = besides_the_machine(preflight(deployment, circumstances)["findings"])
         mine = [one for one in last if one["check"] == case.check and case.seen in one["seen"] and one["node"].startswith(case.node)]
         return bool(mine) and {one["severity"] for one in mine} == {case.severity} and {one["check"] for one in last} <= allowed
 
@@ -364,8 +376,15 @@ def test_each_right_that_is_missing(deployment: Deployment, name: str) -> None:
 
 def test_a_deployment_in_order(deployment: Deployment) -> None:
     before = untouched(deployment)
-    wait_until(lambda: not preflight(deployment, Circumstances())["findings"])
+    wait_until(lambda: not besides_the_machine(preflight(deployment, Circumstances())["findings"]))
     assert untouched(deployment) == before
+
+
+def test_all_data_nodes_on_one_machine(deployment: Deployment) -> None:
+    found = [one for one in preflight(deployment, Circumstances())["findings"] if one["check"] == "one-machine"]
+    assert [(one["severity"], one["node"], one["seen"]) for one in found] == [
+        ("warning", "shard mymaster", "its 3 data nodes are on one machine")
+    ]
 
 
 def test_a_ghost(deployment: Deployment) -> None:
@@ -426,5 +445,6 @@ def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
 
 
 def test_no_check_is_left_out() -> None:
-    elsewhere = {"rights", "sentinels-known", "tilt", "operator"}  # test_control has the last one
+    # test_control has the last one
+    elsewhere = {"rights", "sentinels-known", "tilt", "one-machine", "operator"}
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

@@ -46,14 +46,24 @@ def runs_from(pid: int) -> str:
     return os.readlink(f"/proc/{pid}/exe")
 
 
+@pytest.fixture
+def build_shared(tmp_path: Path, next_port: Callable[[], int]) -> Iterator[Callable[..., RunbookDeployment]]:
+    """Return ``build_shared(version, machines=3)``, which starts a deployment."""
+    made: list[RunbookDeployment] = []
+
+    def build(version: str, *, machines: int) -> RunbookDeployment:
+        made.append(RunbookDeployment(tmp_path / f"deployment-{len(made)}", version, next_port(), machines=machines))
+        made[-1].build()
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.remove()
+
+
 @pytest.fixture(params=[3, 1], ids=["three machines", "one machine"])
-def deployment(request: pytest.FixtureRequest, tmp_path: Path, next_port: Callable[[], int]) -> Iterator[RunbookDeployment]:
-    found = RunbookDeployment(tmp_path / "deployment", OLD, next_port(), machines=request.param)
-    try:
-        found.build()
-        yield found
-    finally:
-        found.remove()
+def deployment(request: pytest.FixtureRequest, build_shared: Callable[..., RunbookDeployment]) -> RunbookDeployment:
+    return build_shared(OLD, machines=request.param)
 
 
 def test_upgraded_again_and_rolled_back(deployment: RunbookDeployment) -> None:
@@ -83,6 +93,26 @@ def test_upgraded_again_and_rolled_back(deployment: RunbookDeployment) -> None:
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
 
 
+def test_back_from_a_version_whose_configuration_the_old_one_refuses(build_shared: Callable[..., RunbookDeployment]) -> None:
+    """7.0 writes into the files that both versions use what 6.2 does not know."""
+    deployment = build_shared("6.2.14", machines=3)
+    with Writers(deployment) as writers:
+        done = run(deployment, "upgrade", wanted="7.0.15", redis_upgrade_accept_no_way_back=True, redis_upgrade_canary=1)
+        assert done.returncode == 0, done.stdout
+        assert sorted(deployment.versions().values()) == ["6.2.14"] * 2 + ["7.0.15"] * 4
+        canary = next(name for name in deployment.nodes if deployment.info(name)["redis_version"] == "7.0.15")
+        deployment.command(canary, "CONFIG", "REWRITE")
+        for name in deployment.sentinels:
+            deployment.command(name, "SENTINEL", "FLUSHCONFIG")
+        for name in ("sentinel-1", canary):
+            assert "latency-tracking" in deployment.config(name).read_text(encoding="utf-8"), "else this test proves nothing"
+        done = run(deployment, "rollback", wanted="7.0.15", redis_upgrade_rollback_from="7.0.15")
+        assert done.returncode == 0, done.stdout
+        verdict = writers.verdict()
+    assert set(deployment.versions().values()) == {"6.2.14"}
+    assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+
+
 def test_one_instance_that_fails_is_put_back_alone(deployment: RunbookDeployment, tmp_path: Path) -> None:
     """The Sentinels run the new version already when a data node of the same folder fails."""
     node = deployment.config("redis-2").name if deployment.machines == 1 else "redis.conf"
@@ -104,7 +134,9 @@ def test_one_instance_that_fails_is_put_back_alone(deployment: RunbookDeployment
         assert done.returncode == 0, done.stdout
         verdict = writers.verdict()
     assert set(deployment.versions().values()) == {WANTED}
-    assert {runs_from(pid) for pid in deployment.pids().values()} == {str(home / "redis-server") for home in homes(deployment)}
+    # the Sentinels were not restarted: they run the program that the script has started
+    pids = deployment.pids()
+    assert {runs_from(pids[name]) for name in deployment.nodes} == {str(home / "redis-server") for home in homes(deployment)}
     assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
 
 

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import IO, Any, Callable, ContextManager, NamedTuple, Protocol, Sequence
+from typing import IO, Any, Callable, ContextManager, Mapping, NamedTuple, Protocol, Sequence
 
 from .._errors import OperationFailed, PreconditionFailed
 from .._server.commands import Server
@@ -51,12 +51,13 @@ class Host:
     def parent(self, pid: int) -> int:
         return parent_of(pid)
 
-    def run(self, words: Sequence[str], timeout_s: float) -> Ran:
+    def run(self, words: Sequence[str], timeout_s: float, variables: Mapping[str, str] | None = None) -> Ran:
         """Run a command without a shell, in a session of its own, out of reach of Ctrl-C.
 
-        Exit code 124: the command did not end in time; 127: the command could not be run.
+        ``variables`` are added to the environment. Exit code 124: the command did not end in time;
+        127: the command could not be run.
         """
-        environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
+        environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0", **(variables or {})}
         try:
             done = subprocess.run(
                 list(words),

@@ -111,7 +111,7 @@ class Systemd:
 
     def require_startable(self, binary: str, path_changes: bool) -> None:
         unit, why, advice = self.unit(), "", ""
-        if unit.type.startswith("notify") and _lacks_libsystemd(binary):
+        if binary and unit.type.startswith("notify") and _lacks_libsystemd(binary):
             why = f"{binary} is built without libsystemd: its unit {unit.name} (Type={unit.type}) would wait for its ready message in vain"
             advice = "Build it with USE_SYSTEMD=yes, or give the unit Type=simple"
         elif path_changes and not is_plain(binary):

@@ -18,6 +18,9 @@ from .._host.process import version_folder
 from .copy_files import inside
 from .folders import Folders
 from .instance_files import InstanceFiles
+from .own_commands import OwnCommands
+from .package_programs import programs_folder
+from .package_update import PackageUpdate, manager_named
 from .packages import Packages
 from .programs import Programs, program_folders
 from .symlink import Symlink, link_of, link_target, release_name
@@ -63,6 +66,9 @@ class Activation(Protocol):
 
     def runs_elsewhere(self, executable: str) -> bool:
         """Return whether an executable is outside the place that the activation changes."""
+
+    def copies(self, config_file: str) -> bool:
+        """Return whether each version has its own copy of this configuration file."""
 
     def current_path(self, path: str) -> str:
         """Return the path at which a file is now, also after an interrupted activation."""
@@ -184,6 +190,9 @@ def _symlink_record(link: str, binary: str, running: str, wanted: str) -> dict[s
 
 def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, Any]:
     """Return the record with the staged release of another wanted version."""
+    if record["method"] == "package_update" and wanted:
+        server = os.path.basename(record["kept"]).partition("-")[0]
+        return {**record, "staged": programs_folder(server, wanted, os.path.dirname(record["kept"]))}
     if record["method"] != "symlink" or not wanted:
         return dict(record)
     name = os.path.basename(record["kept"]) or wanted
@@ -194,6 +203,11 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
     """Return the activation that a record describes."""
     if record["method"] == "package":
         return Packages(record["old_unit"], record["unit"], record["enabled"])
+    if record["method"] == "package_update":
+        manager = manager_named(str(record["manager"]))
+        return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("whole")))
+    if record["method"] == "command":
+        return OwnCommands.of(record)
     if record["method"] == "symlink":
         return Symlink(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
     if record["method"] == "files":

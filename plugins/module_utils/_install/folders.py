@@ -198,6 +198,9 @@ class Folders:
     def copier(self) -> ConfigCopier:
         return ConfigCopier(self.active, self.in_use(), self.staged)
 
+    def copies(self, config_file: str) -> bool:
+        return bool(config_file) and inside(config_file, self.active)
+
     def current_path(self, path: str) -> str:
         """Return the path at which a file is now, also if the folder has another name meanwhile."""
         return self.copier.current_path(path)

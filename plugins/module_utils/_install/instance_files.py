@@ -16,13 +16,23 @@ __all__ = ["InstanceFiles", "log_file_of"]
 
 @dataclass(frozen=True)
 class InstanceFiles:
-    """The files that an instance is started from, its log (empty: no log file), and its manager."""
+    """The files that an instance is started from, its log (empty: no log file), and its manager.
+
+    ``local`` is false if executable and configuration may not be files of this host, as those of a
+    container.
+    """
 
     executable: str
     config_file: str
     sentinel: bool
     log_file: str
     service: Service = field(default_factory=Process)
+    local: bool = True
+
+    @property
+    def local_config(self) -> str:
+        """The configuration file if that is a file of this host, else empty."""
+        return self.config_file if self.local and os.path.isfile(self.config_file) else ""
 
 
 def log_file_of(config_file: str) -> str:

@@ -125,6 +125,9 @@ class Packages:
     def changes_server_path(self, executable: str) -> bool:
         return False  # the new unit names its own server
 
+    def copies(self, config_file: str) -> bool:
+        return True
+
     def current_path(self, path: str) -> str:
         return path
 

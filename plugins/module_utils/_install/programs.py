@@ -125,6 +125,9 @@ class Programs:
             return not self.whole
         return self.in_place(version)
 
+    def copies(self, config_file: str) -> bool:
+        return False
+
     def current_path(self, path: str) -> str:
         return path
 

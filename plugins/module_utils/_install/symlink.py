@@ -135,6 +135,9 @@ class Symlink:
         """Return whether an executable is outside the releases, as a package's server is."""
         return bool(executable) and not any(inside(executable, folder) for folder in (self.link, self.kept) if folder)
 
+    def copies(self, config_file: str) -> bool:
+        return bool(config_file) and any(inside(config_file, folder) for folder in (self.link, self.kept) if folder)
+
     def current_path(self, path: str) -> str:
         return self.copier.current_path(path)
 

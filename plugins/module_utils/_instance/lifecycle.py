@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
-from .._errors import CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed
+from .._errors import AccessDenied, CommandRefused, ConnectionFailed, OperationFailed, PreconditionFailed
+from .._host.pid_namespace import visible_pid
 from .._host.process import alive
 from .._host.service import Start, StartAttempt
 from .._install.instance_files import InstanceFiles
@@ -17,7 +19,7 @@ from .._server.log import judge_log, size_of, tail
 from .._wait import Clock, until
 from .stop_guards import refuse_unsafe_stop
 
-__all__ = ["ensure_down", "is_same_file", "restart", "running_instance", "start", "stop"]
+__all__ = ["ensure_down", "is_same_file", "located", "restart", "running_instance", "start", "stop"]
 
 _NO_ADDRESS = "Cannot assign requested address"  # EADDRNOTAVAIL of bind(2), as servers log it
 _RETRY_S = 1.0
@@ -26,6 +28,11 @@ _RETRY_S = 1.0
 def is_same_file(running: str, path: str) -> bool:
     """Return whether a running server's path is this file, also through links."""
     return bool(running) and os.path.realpath(running) == os.path.realpath(path)
+
+
+def located(node: NodeInfo) -> NodeInfo:
+    """Return the node with its process id as this host counts; 0 if its process is not visible."""
+    return replace(node, pid=visible_pid(node.pid, node.port))
 
 
 def running_instance(server: Server, *config_files: str) -> NodeInfo | None:
@@ -51,7 +58,7 @@ def running_instance(server: Server, *config_files: str) -> NodeInfo | None:
             node=str(server.address),
             state="The server was left alone",
         ) from refused
-    node = node_info(info)
+    node = located(node_info(info))
     expected = list(dict.fromkeys(filter(None, config_files)))
     if expected and not any(is_same_file(node.config_file, path) for path in expected):
         raise PreconditionFailed(
@@ -86,10 +93,10 @@ def start(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> 
 
 def _start_once(server: Server, files: InstanceFiles, wait_s: float, clock: Clock) -> NodeInfo:
     for kind, path in (("executable", files.executable), ("configuration file", files.config_file)):
-        if path and not os.path.isfile(path):
+        if files.local and path and not os.path.isfile(path):
             raise PreconditionFailed(f"the {kind} {path} does not exist", node=str(server.address), state="Nothing was started")
     offset = size_of(files.log_file)
-    attempt = files.service.start(Start(files.executable, files.config_file, files.sentinel))
+    attempt = files.service.start(Start(files.executable if files.local else "", files.config_file, files.sentinel))
 
     def observe() -> NodeInfo | None:
         failure = attempt.failure()
@@ -108,7 +115,8 @@ def _start_once(server: Server, files: InstanceFiles, wait_s: float, clock: Cloc
     if not waited.satisfied or node is None:
         last = "it does not answer" if node is None else "it still loads its data" if node.loading else attempt.pending()
         raise _not_started(f"it does not serve after {wait_s:g} s, {last}", server, attempt, files.log_file, offset)
-    if not attempt.owns(node.pid):
+    node = located(node)
+    if (node.pid or files.local) and not attempt.owns(node.pid):
         raise _not_started(f"another server (pid {node.pid}) answers on this port", server, attempt, files.log_file, offset)
     return node
 
@@ -157,15 +165,27 @@ def _shut_down(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: flo
             advice="Its log says why; often it cannot save its data (disk full, folder not writable)",
             log_tail=tail(files.log_file, offset),
         ) from refused
-    waited = until(lambda: alive(node.pid), lambda lives: not lives, deadline_s=wait_s, interval_s=0.01, clock=clock)
+    serving = (lambda: alive(node.pid)) if node.pid else (lambda: _listens(server))
+    waited = until(serving, lambda lives: not lives, deadline_s=wait_s, interval_s=0.01 if node.pid else 0.1, clock=clock)
     if not waited.satisfied:
         raise OperationFailed(
-            f"its process {node.pid} is still there {wait_s:g} s after SHUTDOWN",
+            f"{f'its process {node.pid} is' if node.pid else 'it is'} still there {wait_s:g} s after SHUTDOWN",
             node=str(server.address),
             state="The server may be saving its data",
             advice="Look at the server's log, and run again when the process is gone",
             log_tail=tail(files.log_file, offset),
         )
+
+
+def _listens(server: Server) -> bool:
+    """Return whether anything accepts connections on the port, for want of a visible process."""
+    try:
+        server.command("PING")
+    except ConnectionFailed as error:
+        return not error.refused
+    except (AccessDenied, CommandRefused):
+        pass
+    return True
 
 
 def ensure_down(server: Server, node: NodeInfo | None, files: InstanceFiles, wait_s: float, clock: Clock) -> None:

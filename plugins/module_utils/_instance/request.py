@@ -17,6 +17,7 @@ from .._host.systemd import Systemd, service_of, systemd_for
 from .._install.activation import Activation, activation_from
 from .._install.folders import Folders
 from .._install.instance_files import InstanceFiles, log_file_of
+from .._install.own_commands import own_words
 from .._server.address import Address
 from .._server.info import NodeInfo
 from .._server.login import CONNECTION_SPEC, Login, login_from
@@ -45,18 +46,24 @@ INSTANCE_SPEC: dict[str, Any] = {
     "activation": {
         "type": "dict",
         "options": {
-            "method": {"type": "str", "choices": ["folder", "files", "symlink", "package"], "required": True},
+            "method": {"type": "str", "choices": ["folder", "files", "symlink", "package", "package_update", "command"], "required": True},
             "staged": {"type": "path"},
             "kept": {"type": "path"},
             "unit": {"type": "str"},
             "old_unit": {"type": "str"},
             "enabled": {"type": "bool", "default": True},
             "whole": {"type": "bool", "default": False},
+            "manager": {"type": "str", "choices": ["apt", "dnf"]},
+            "hold": {"type": "bool", "default": False},
+            "new_version": {"type": "str"},
+            "previous_version": {"type": "str"},
         },
         "required_if": [
             ("method", "symlink", ["staged"]),
             ("method", "files", ["staged", "kept"]),
             ("method", "package", ["unit", "old_unit"]),
+            ("method", "package_update", ["staged", "kept", "manager"]),
+            ("method", "command", ["new_version", "previous_version"]),
         ],
     },
     "version": {"type": "str"},
@@ -69,6 +76,8 @@ INSTANCE_SPEC: dict[str, Any] = {
     "unit": {"type": "str"},
     "start_command": {"type": "raw"},
     "stop_command": {"type": "raw"},
+    "activate_command": {"type": "raw"},
+    "deactivate_command": {"type": "raw"},
     "replicas": {"type": "int"},
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
@@ -121,14 +130,25 @@ def instance_request(params: Mapping[str, Any]) -> InstanceRequest:
 
 def switch_request(params: Mapping[str, Any]) -> SwitchRequest:
     """Return the typed options of the states ``switched`` and ``previous``."""
-    activation, identity = params["activation"], params["config_identity"]
+    identity = params["config_identity"]
     return SwitchRequest(
         **_common(params),
         version=params["version"],
-        activation=activation_from({**activation, "folder": params["folder"]}) if activation else Folders(params["folder"]),
+        activation=_activation(params),
         config_identity=FileIdentity(**identity) if identity else None,
         replicas=params["replicas"] or 0,
     )
+
+
+def _activation(params: Mapping[str, Any]) -> Activation:
+    given = params["activation"]
+    if not given:
+        return Folders(params["folder"])
+    commands = {}
+    if given["method"] == "command":
+        for name in ("activate", "deactivate"):
+            commands[name] = own_words(params[f"{name}_command"], f"{name}_command")
+    return activation_from({**given, **commands, "folder": params["folder"], "wait_s": params["wait_s"]})
 
 
 def _common(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,10 +169,10 @@ def _common(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _files(params: Mapping[str, Any]) -> InstanceFiles:
-    config_file = params["config_file"] or ""
-    readable = bool(config_file) and os.path.isfile(config_file)
+    config_file, local = params["config_file"] or "", (params["activation"] or {}).get("method") != "command"
+    readable = local and bool(config_file) and os.path.isfile(config_file)
     log_file = params["log_file"] or (log_file_of(config_file) if readable else "")
-    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file)
+    return InstanceFiles(params["executable"] or "", config_file, params["sentinel"], log_file, local=local)
 
 
 def with_service(request: InstanceRequest, node: NodeInfo | None) -> InstanceFiles:
@@ -172,7 +192,7 @@ def service_for(request: InstanceRequest, node: NodeInfo | None) -> Service:
 
     Raises PreconditionFailed, with nothing touched, if the service manager is unclear.
     """
-    settings, address, pid = request.service, str(request.address), node.pid if node else None
+    settings, address, pid = request.service, str(request.address), (node.pid or None) if node else None
     if settings.manager == "command":
         start, stop = command_words(settings.start_command, "start_command"), command_words(settings.stop_command, "stop_command")
         return Command(tuple(start), tuple(stop))
@@ -185,6 +205,13 @@ def service_for(request: InstanceRequest, node: NodeInfo | None) -> Service:
         raise PreconditionFailed(f"{doubt['seen']}. {doubt['why']}", node=address, state="The server was left alone", advice=doubt["do"])
     if found["manager"] == "systemd":
         return Systemd(found["unit"])
+    if node is not None and node.port and not node.pid:
+        raise PreconditionFailed(
+            "its process is not visible on this host, as that of a container, so it cannot be started again as a plain process",
+            node=address,
+            state="The server was left alone",
+            advice="Give the commands that stop and start it (service_manager: command), or run with become",
+        )
     if node is None and not request.files.executable:
         raise PreconditionFailed("it is started as a plain process, and the option executable is missing", node=address)
     return Process(settings.process)

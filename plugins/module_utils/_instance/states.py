@@ -79,7 +79,7 @@ def _switch(server: Server, node: NodeInfo | None, files: InstanceFiles, request
         # an interrupted run has activated the version, and nothing is kept to revert to
         new, proof = activation.files_after(files), StartProof.of(server, node)
         started = restart(server, new, request.wait_s, clock)
-        proof.require(server, started, new.service, new.config_file)
+        proof.require(server, started, new.service, new.local_config)
         return started
     return switch_version(server, files, activation, request.version, request.config_identity, request.wait_s, clock)
 

@@ -25,6 +25,7 @@ from .._server.data_files import configured_master, data_files, data_was_refused
 from .._server.info import NodeInfo
 from .._server.versions import can_downgrade
 from .._wait import Clock
+from .config_backup import back_up_configuration, configuration_was_refused, restore_configuration
 from .lifecycle import ensure_down, is_same_file, running_instance, start
 from .start_proof import StartProof
 from .stop_guards import master_of
@@ -85,9 +86,10 @@ def switch_version(
         activation.require_activatable(files)
     node, running = running_with_files(server, files, activation)
     old_version, proof = _old_version(node, files, activation, version), StartProof.of(server, node)
+    _back_up(node, version, files, activation)
     ensure_down(server, node, running, wait_s, clock)
     try:
-        if files.sentinel:
+        if files.sentinel and files.local:
             _repair_sentinel_config(activation.current_path(files.config_file))
         new = activation.files_after(files) if activation.activated(version) else activation.activate(files, identity)
         started = start(server, new, wait_s, clock)
@@ -95,9 +97,9 @@ def switch_version(
             raise OperationFailed(
                 f"the started server is version {started.version}, not {version}",
                 node=str(server.address),
-                advice=f"Correct the unit or command, which does not start {new.executable}",
+                advice=f"Correct the unit or command, which does not start {new.executable if new.local else 'that version'}",
             )
-        proof.require(server, started, new.service, new.config_file)
+        proof.require(server, started, new.service, new.local_config)
         return started
     except (SentinelOpsError, OSError) as error:
         raise _revert_after_failure(old_version, server, files, activation, wait_s, clock, error, proof) from error
@@ -110,6 +112,12 @@ def _old_version(node: NodeInfo | None, files: InstanceFiles, activation: Activa
     if not activation.runs_elsewhere(files.executable):
         return activation.installed_version()
     return node.version if node is not None and is_same_file(node.config_file, files.config_file) else binary_version(files.executable)
+
+
+def _back_up(node: NodeInfo | None, version: str, files: InstanceFiles, activation: Activation) -> None:
+    """Back up the configuration of a running old version, unless each version has its own copy."""
+    if node is not None and node.version != version and not activation.copies(files.config_file):
+        back_up_configuration(files.config_file)
 
 
 def _repair_sentinel_config(path: str) -> None:
@@ -184,26 +192,43 @@ def revert(
     proof = proof or StartProof.of(server, node)
     ensure_down(server, node, running, wait_s, clock)
     files = activation.revert(files, version)
-    proof.repair(files.config_file)
+    proof.repair(files.local_config)
     renamed = [] if files.sentinel else _prepare_data(server, node, files, old)
-    try:
-        started = start(server, files, wait_s, clock)
-    except OperationFailed as error:
-        refused = not files.sentinel and data_was_refused(error.facts.get("log_tail", []))
-        if not refused or not configured_master(files.config_file):
-            raise
-        renamed += set_aside(data_files(files.config_file).all())
-        started = start(server, files, wait_s, clock)
-    return Reverted(started, tuple(renamed), tuple(proof.lost(server, started, files.service, files.config_file)))
+    started = _start_old(server, node, files, renamed, wait_s, clock)
+    return Reverted(started, tuple(renamed), tuple(proof.lost(server, started, files.service, files.local_config)))
+
+
+def _start_old(server: Server, node: NodeInfo | None, files: InstanceFiles, renamed: list[str], wait_s: float, clock: Clock) -> NodeInfo:
+    """Start the old version; replace what that version cannot read, each thing once.
+
+    ``renamed`` gets the new names of data files.
+    """
+    while True:
+        try:
+            return start(server, files, wait_s, clock)
+        except OperationFailed as error:
+            if configuration_was_refused(error) and restore_configuration(files.local_config):
+                if not files.sentinel:
+                    _follow_master(node, files.local_config)
+                continue
+            data = [] if files.sentinel or not files.local_config else data_files(files.local_config).all()
+            if not data or not data_was_refused(error.facts.get("log_tail", [])) or not configured_master(files.local_config):
+                raise
+            renamed += set_aside(data)
+
+
+def _follow_master(node: NodeInfo | None, config_file: str) -> None:
+    """Write the current master into a configuration file; ``node``: the data node as it ran."""
+    master = master_of(node) if node is not None else None
+    if master is not None:
+        set_configured_master(config_file, f"{master.host} {master.port}")
 
 
 def _refuse_format_barrier(
     server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str], version_at: VersionLookup
 ) -> None:
     """Raise PreconditionFailed if the old version could read neither its data nor the master's."""
-    if not os.path.isfile(files.config_file):
-        return
-    named = configured_master(files.config_file).split()
+    named = configured_master(files.local_config).split() if files.local_config else []
     master = master_of(node) if node is not None else Address(named[0], int(named[1])) if len(named) == 2 else None
     if master is None or (node is None and not unreadable(data_files(files.config_file), old)):
         # readable data may allow a partial resynchronisation, which no format prevents
@@ -220,11 +245,9 @@ def _refuse_format_barrier(
 
 def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, old: tuple[str, str]) -> list[str]:
     """Follow the current master, and set unreadable data aside; return the new names."""
-    if not os.path.isfile(files.config_file):
+    if not files.local_config:
         return []
-    master = master_of(node) if node is not None else None
-    if master is not None:
-        set_configured_master(files.config_file, f"{master.host} {master.port}")
+    _follow_master(node, files.config_file)
     paths = unreadable(data_files(files.config_file), old)
     if paths and not configured_master(files.config_file):
         raise OperationFailed(

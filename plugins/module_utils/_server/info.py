@@ -48,7 +48,8 @@ class NodeInfo:
 
     ``role`` is ``master`` or ``replica`` (INFO says ``slave``). ``offset`` counts bytes of the
     replication stream: master_repl_offset on a master, slave_repl_offset on a replica. ``link_up``
-    is true on a master.
+    is true on a master. ``pid`` is what the server itself says, and ``port`` its ``tcp_port`` (0 if
+    unknown); see _host/pid_namespace.
     """
 
     server: str
@@ -65,6 +66,7 @@ class NodeInfo:
     replicas: tuple[ReplicaLine, ...]
     sync_full: int
     config_file: str = ""
+    port: int = 0
 
     @property
     def is_master(self) -> bool:
@@ -115,4 +117,5 @@ def node_info(info: Mapping[str, str]) -> NodeInfo:
         replicas=tuple(_replica_line(line) for line in lines),
         sync_full=_number(info, "sync_full"),
         config_file=info.get("config_file", ""),
+        port=_number(info, "tcp_port"),
     )

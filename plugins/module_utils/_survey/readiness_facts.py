@@ -86,11 +86,16 @@ def _host(record: Mapping[str, Any]) -> dict[str, Any]:
         staged = str((record.get("activation") or {}).get("staged") or folder + ".new")
         needed = programs_bytes(folder, str(record.get("executable", "")))
         found["versions"] = {**file_system_of(os.path.dirname(staged)), "needed": needed, "left": os.path.isdir(staged)}
-    if data:
+    if data and _files_are_local(record):
         found["data"] = file_system_of(data)
-    if record.get("pid") and record.get("config_identity"):
+    if record.get("pid") and (record.get("config_identity") or not _files_are_local(record)):
         found["writable"] = may_write(record["pid"], record["config_file"])
     return found
+
+
+def _files_are_local(record: Mapping[str, Any]) -> bool:
+    """Return whether the paths that the server tells are paths of this host."""
+    return (record.get("activation") or {}).get("method") != "command"
 
 
 def _start(server: Server, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,7 +149,7 @@ def _data_node(server: Server, record: Mapping[str, Any], clock: Clock) -> dict[
         "maxmemory_policy": config.get("maxmemory-policy", ""),
         "backlog_bytes": _number(config, "repl-backlog-size"),
         "output_buffer": replica_limit(config.get("client-output-buffer-limit", "")),
-        "rdb_bytes": os.path.getsize(dump) if os.path.isfile(dump) else 0,
+        "rdb_bytes": os.path.getsize(dump) if _files_are_local(record) and os.path.isfile(dump) else 0,
         "save_failed": info.get("rdb_last_bgsave_status", "ok") != "ok",
         "aof_failed": info.get("aof_last_write_status", "ok") != "ok",
         "failover_state": info.get("master_failover_state", "no-failover"),

@@ -10,12 +10,13 @@ travels through Ansible facts to the plan.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
-from typing import Any, Callable
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Callable, Mapping
 
 from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
 from .._host.disk_space import existing_folder
+from .._host.pid_namespace import isolation_of, visible_pid
 from .._host.process import (
     binary_version,
     executable_of,
@@ -31,6 +32,9 @@ from .._host.unit_files import manager_when_stopped
 from .._install.activation import Neighbours, activation_from, choose_activation, restaged
 from .._install.copy_files import inside
 from .._install.folders import version_in
+from .._install.package_programs import PROGRAMS
+from .._install.package_record import package_update_record
+from .._install.package_update import PackageUpdate
 from .._install.packages import package_record
 from .._install.programs import Programs
 from .._install.symlink import Symlink
@@ -39,6 +43,7 @@ from .._server.config_file import directives, is_mount_point, read_text
 from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
+from .own_commands import commands_of, files_elsewhere
 
 __all__ = ["SurveyRequest", "files_of", "survey"]
 
@@ -65,7 +70,9 @@ class SurveyRequest:
     """The user's settings for an instance: its service manager, version folder and activation.
 
     ``version``: the version to stage. ``product``: the product of the packages to activate,
-    ``redis`` or ``valkey``. ``rollback``: whether to include the version before the upgrade.
+    ``redis`` or ``valkey``. ``package_version``: their exact version, if it is set. ``hold``:
+    whether the packages are held. ``rollback``: whether to include the version before the upgrade.
+    ``commands``: the user's commands by name (``stage``, ``activate``, ...), as given.
     """
 
     manager: str = "auto"
@@ -73,13 +80,19 @@ class SurveyRequest:
     activation: str = "auto"
     version: str = ""
     product: str = ""
+    package_version: str = ""
+    hold: bool = False
     rollback: bool = False
+    commands: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _activation_of(
     node: NodeInfo, executable: str, info: dict[str, str], service: dict[str, Any], request: SurveyRequest, data: str
 ) -> dict[str, Any]:
     """Return the record of the instance's activation."""
+    if request.activation == "package" and node.server == request.product:
+        path = _kept_path(executable, info)
+        return package_update_record(path, node.server, (node.version, request.version), request.package_version, request.hold)
     if request.activation == "package":
         return package_record(service, executable, node.server, request.product)
     claims = [info.get("executable", ""), str(service.get("program", ""))]
@@ -87,6 +100,12 @@ def _activation_of(
     versions = (node.version, request.version)
     neighbours = Neighbours(bool(others), data, is_replaced(node.pid, executable))
     return choose_activation(request.activation, request.folder, executable, claims, info.get("config_file", ""), versions, neighbours)
+
+
+def _kept_path(executable: str, info: dict[str, str]) -> str:
+    """Return the executable; by the name that it was started with, if it is a kept program."""
+    claimed = info.get("executable", "")
+    return claimed if claimed and inside(executable, PROGRAMS) else executable
 
 
 def _recorded_activation(executable: str, journal: dict[str, Any] | None, request: SurveyRequest) -> dict[str, Any] | None:
@@ -124,6 +143,8 @@ def files_of(
         executable, config_file = activation.through_link(executable), activation.through_link(config_file)
     if isinstance(activation, Programs) and activation.runs_kept(executable):
         executable = os.path.join(activation.active, os.path.basename(executable))
+    if isinstance(activation, PackageUpdate):
+        executable = activation.program(_kept_path(executable, info))
     process = facts_of(node.pid, config_file)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
@@ -232,7 +253,8 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     """Return the journal of the version before the upgrade, with ``kept`` and ``there``.
 
     ``closed_journal``: what a finished upgrade left of its journal. ``kept``: the folder, or the
-    executable, of the version before; ``there``: whether that still exists.
+    executable, of the version before; ``there``: whether that still exists. Packages have
+    ``restorable``: whether they can still be had.
     """
     before = journal or closed_journal
     if before is None or not {"version", "executable", "activation"} <= set(before):
@@ -240,8 +262,9 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     activation, executable = activation_from(before["activation"]), str(before["executable"])
     ran_elsewhere = activation.runs_elsewhere(executable)
     kept = executable if ran_elsewhere else str(before["activation"].get("kept", ""))
-    exists = (_version_of(executable) if ran_elsewhere else version_in(kept)) == before["version"]
-    return {**before, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
+    exists = (_version_of(executable) if ran_elsewhere else (version_in(kept) if kept else "")) == before["version"]
+    restorable = {"restorable": activation.restorable()} if isinstance(activation, PackageUpdate) else {}
+    return {**before, **restorable, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
 
 
 def _version_of(executable: str) -> str:
@@ -276,16 +299,21 @@ def survey(
     and PreconditionFailed for an instance of the other kind.
     """
     record: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal}
+    record["commands"] = commands_of(request.commands, request.activation)
     try:
         info = parse_info(server.command("INFO"))
         _require_kind(server, info, kind)
-        node = node_info(info)
+        told = node_info(info)
+        node = replace(told, pid=visible_pid(told.pid, told.port))
         record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
-        record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s)
+        record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s, isolation=isolation_of(told.pid, node.pid))
         record.update(service=service_of(node.pid, request.manager))
         record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
-        data = record["dir"] if kind == "redis" else ""
-        record.update(files_of(node, info, record["service"], request, data, journal))
+        if request.activation == "command":
+            record.update(files_elsewhere(info, node.pid, record["log_file"]))
+        else:
+            data = record["dir"] if kind == "redis" else ""
+            record.update(files_of(node, info, record["service"], request, data, journal))
         record.update(_staging(record["activation"]))
         if request.rollback:
             record.update(before=_before(journal, closed_journal_of(node.version) if closed_journal_of else None))

@@ -27,6 +27,8 @@ from .data_nodes import node_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
 from .installations import files_findings, machine_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
+from .own_commands import by_commands, command_findings
+from .packages import package_notes
 from .restart_cost import restart_findings
 from .sentinels import Expected, time_limit_findings, view_findings
 from .start import shared_config_findings, start_findings
@@ -64,9 +66,11 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
     record = instance.record
     if record.get("answers") or record.get("stopped"):
         if instance.key in plan.pending:
-            yield from named("files", _config_findings(instance))
-            if not plan.rollback:  # a version that was put in place can be reverted
-                yield from named("files", _folder_findings(instance))
+            yield from command_findings(instance, plan)
+            local = not by_commands(record)
+            yield from named("files", _config_findings(instance) if local else ())
+            # a version that was put in place can be reverted
+            yield from named("files", _folder_findings(instance) if local and not plan.rollback else ())
             yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
             yield from start_findings(instance)
             if record.get("config_writable"):
@@ -249,7 +253,7 @@ def _shared_units(instances: Sequence[Instance]) -> Iterator[Finding]:
 
 
 def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
-    """Return notes for the plan about instances that will run from another folder or unit."""
+    """Return notes for the plan about instances that get another folder, unit or package."""
     found = []
     for instance in instances:
         record, service = instance.record, instance.record.get("service") or {}
@@ -259,6 +263,9 @@ def relocations(instances: Sequence[Instance], plan: Plan) -> list[str]:
         if instance.key in plan.pending and activation.get("method") == "package":
             found.append(f"{instance.host} ({instance.kind}) will be run by {activation['unit']} instead of {activation['old_unit']}")
         elif instance.key in plan.pending and _starts_from_elsewhere(record):
-            by = f", by a drop-in of {service['unit']}" if service.get("manager") == "systemd" else ""
-            found.append(f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}")
-    return found
+            by, then = "", "what starts it at boot must start it there"
+            if service.get("manager") == "systemd":
+                by, then = f", by a drop-in of {service['unit']}", "hold its package, if it has one: an upgrade of that restarts the unit"
+            moves = f"{instance.host} ({instance.kind}) runs from {record['executable']} and will run from {record['folder']}{by}"
+            found.append(f"{moves}; {then}")
+    return [*found, *package_notes(instances, plan)]

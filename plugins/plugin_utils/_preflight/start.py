@@ -13,6 +13,7 @@ from typing import Any
 
 from .._finding import WARNING, Finding
 from .._plan.model import Instance
+from .own_commands import by_commands
 
 __all__ = ["shared_config_findings", "start_findings"]
 
@@ -84,6 +85,8 @@ def shared_config_findings(instances: Sequence[Instance]) -> Iterator[Finding]:
     """
     users: dict[tuple[str, str], list[str]] = {}
     for instance in instances:
+        if by_commands(instance.record):
+            continue  # each container has a file of that name
         path = str(instance.record.get("config_file") or "")
         if path:
             users.setdefault((instance.host_address or instance.host, path), []).append(instance.key)

@@ -11,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...module_utils._install.own_commands import command_environment
 from ...module_utils._server.address import Address
+from .._plan.installations import stage_words
 
 __all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_arguments"]
 
 Record = Mapping[str, Any]
 
 # The fields of a record's activation that are options of redis_instance.
-_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled")
-_KEPT_OPTIONS = ("folder", "staged", "kept")
+_ACTIVATION_OPTIONS = ("method", "staged", "kept", "unit", "old_unit", "enabled", "manager", "hold")
+_KEPT_OPTIONS = ("folder", "staged", "kept", "manager")
 _TLS = ("tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file")
 # Options of redis_sentinel_failover for the Sentinel, with the role's variables without prefix.
 _SENTINEL_LOGIN = {
@@ -49,6 +51,7 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
         "files": {
             "folder": origin["folder"],
             "activation": {
+                **_versions(plan, origin),
                 **{name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
                 "whole": rollback,
             },
@@ -73,6 +76,13 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     }
 
 
+def _versions(plan: Record, origin: Record) -> dict[str, str]:
+    """Return the versions that the user's commands need; ``origin``: before the upgrade."""
+    if origin["activation"]["method"] != "command":
+        return {}
+    return {"new_version": plan["version"], "previous_version": origin["version"]}
+
+
 def _lacks(instance: Record, version: str) -> bool:
     """Return whether the version folder of an instance does not hold the whole version."""
     return bool(instance["interrupted"] or instance["installed_version"] != version)
@@ -84,7 +94,10 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
     ``destinations``: the folder for the new version, by kind, unless that version is in place. What
     several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
-    likewise. ``trials``: the kinds whose configuration the new version must accept, since they run.
+    likewise. ``packages``: the installed packages that get a later version, likewise.
+    ``new_packages``: whether packages are installed beside the running ones. ``commands``: the
+    stage commands to run, likewise. ``trials``: the kinds whose configuration the new version must
+    accept, since they run.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
     keepers = {own["keeper"] for own in plan["installations"]}
@@ -95,21 +108,43 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
         "destinations": {
             kind: instances[kind]["activation"]["staged"]
             for kind in pending
-            if f"{host}/{kind}" not in others and _lacks(instances[kind], plan["version"])
+            if f"{host}/{kind}" not in others and not _by_command(instances[kind]) and _lacks(instances[kind], plan["version"])
         },
-        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers],
+        "commands": [
+            _stage_command(instances[kind], plan["version"])
+            for kind in pending
+            if f"{host}/{kind}" not in others and _by_command(instances[kind])
+        ],
+        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers or _updated_packages(instances[kind])],
+        "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
+        "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
     }
+
+
+def _by_command(instance: Record) -> bool:
+    return bool(instance["activation"]["method"] == "command")
+
+
+def _stage_command(instance: Record, version: str) -> dict[str, Any]:
+    """Return the words and the environment of an instance's stage command."""
+    return {"words": stage_words(instance, version), "environment": command_environment(version, instance["version"])}
 
 
 def _keep_arguments(instance: Record) -> dict[str, Any]:
     """Return the arguments of redis_keep_version for an instance."""
     return {
-        **{name: instance["activation"][name] for name in _KEPT_OPTIONS},
+        **{name: instance["activation"][name] for name in _KEPT_OPTIONS if name in instance["activation"]},
         "version": instance["version"],
         "executable": instance["executable"],
         "pid": instance.get("pid") or 0,
     }
+
+
+def _updated_packages(instance: Record) -> list[str]:
+    """Return the packages of an instance that are replaced by later ones of the same names."""
+    activation = instance["activation"]
+    return list(activation["packages"]) if activation.get("method") == "package_update" else []
 
 
 def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
@@ -120,6 +155,9 @@ def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     """
     activation = instance["activation"]
     server = {"executable": activation["server"]} if "server" in activation else {}
+    if activation.get("method") == "package_update" and not _lacks(instance, version):
+        # a host may have the Sentinel's package only
+        server = {"executable": instance["executable"]}
     folder = activation.get("staged") if _lacks(instance, version) else instance["folder"]
     return {
         **(server or {"folder": folder}),

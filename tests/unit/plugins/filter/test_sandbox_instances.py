@@ -8,7 +8,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sentinelops.redis.plugins.filter.sandbox_instances import FilterModule, sandbox_instances
 
-SETTINGS = {"folder": "/srv/sandbox", "replicas": 2, "sentinels": 3, "redis_port": 7100, "sentinel_port": 7200}
+SETTINGS = {"folder": "/srv/sandbox", "replicas": 2, "sentinels": 3, "redis_port": 7100, "sentinel_port": 7200, "layout": "version_folders"}
 
 
 def ports(**changes: Any) -> dict[str, int]:
@@ -23,6 +23,7 @@ def test_an_instance() -> None:
     instance = sandbox_instances(SETTINGS)[3]
     assert instance == {
         "name": "sentinel-1",
+        "host": "sentinel-1",
         "kind": "sentinel",
         "first": False,
         "port": 7200,
@@ -32,6 +33,17 @@ def test_an_instance() -> None:
         "config_file": "/srv/sandbox/sentinel-1/redis/sentinel.conf",
         "log_file": "/srv/sandbox/sentinel-1/sentinel.log",
     }
+
+
+def test_the_layout_of_the_runbook() -> None:
+    found = {instance["name"]: instance for instance in sandbox_instances({**SETTINGS, "layout": "runbook"})}
+    node, sentinel = found["redis-2"], found["sentinel-2"]
+    assert {node["host"], sentinel["host"]} == {"machine-2"}
+    assert {node["folder"], node["base"], sentinel["folder"]} == {"/srv/sandbox/machine-2/redis"}
+    assert (node["config_file"], sentinel["config_file"]) == (
+        "/srv/sandbox/machine-2/redis/redis.conf",
+        "/srv/sandbox/machine-2/redis/sentinel.conf",
+    )
 
 
 def test_the_first_data_node_is_the_master() -> None:

@@ -115,6 +115,19 @@ def test_a_file_that_is_not_there(
     assert result["advice"]
 
 
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_a_file_that_is_not_on_this_host(runner: Runner, rewriting: Rewriting, server: Listening, check_mode: bool) -> None:
+    rewriting.config_file = "/no/such/redis.conf"
+    result = runner.run(NAME, check_mode=check_mode, local_file=False, **server.params)
+    assert (result["changed"], result["config_file"]) == (False, "/no/such/redis.conf")
+    assert (["CONFIG", "REWRITE"] in server.said) is not check_mode
+
+
+def test_a_server_that_cannot_write_a_file_that_is_not_on_this_host(runner: Runner, rewriting: Rewriting, server: Listening) -> None:
+    rewriting.refusal = "ERR Rewriting config file: Device or resource busy"
+    assert "Device or resource busy" in runner.run(NAME, local_file=False, **server.params)["msg"]
+
+
 def test_a_mount_cannot_be_replaced() -> None:
     with pytest.raises(PreconditionFailed, match="is itself a mount"):
         require_rewritable("/proc", "10.0.0.1:6379")

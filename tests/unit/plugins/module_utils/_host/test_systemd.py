@@ -280,6 +280,11 @@ def test_a_new_server_that_would_not_tell_systemd_that_it_is_ready(packaged: Ins
     refused(packaged, "is built without libsystemd")
 
 
+def test_a_new_server_that_is_not_visible_is_left_to_the_unit(packaged: Instance) -> None:
+    """As with commands of the user: the unit starts what they have chosen."""
+    packaged.files.service.require_startable("", path_changes=False)
+
+
 def test_a_script_cannot_be_made_to_start_another_executable(packaged: Instance) -> None:
     script = packaged.own / "start-redis.sh"
     script.write_text(f'#!/bin/sh\nexec {packaged.own}/redis-server "$@"\n')

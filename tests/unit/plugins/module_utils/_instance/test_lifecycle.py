@@ -163,6 +163,25 @@ def test_a_server_that_does_not_go_away(instance: Instance) -> None:
         instance.stop(wait_s=0.1)
 
 
+def test_a_server_whose_process_is_not_visible_is_awaited_by_its_port(instance: Instance) -> None:
+    """No process of this host listens on the port that the server tells."""
+    instance.start()
+    instance.server.info["tcp_port"] = "1"
+    node = instance.running_instance()
+    assert node is not None
+    assert node.pid == 0
+    instance.stop()
+    assert instance.running() == ""
+
+
+def test_a_server_whose_process_is_not_visible_and_that_does_not_end(instance: Instance) -> None:
+    instance.start()
+    instance.server.info["tcp_port"], instance.server.stays = "1", True
+    with pytest.raises(OperationFailed, match=r"it is still there 0\.3 s after SHUTDOWN"):
+        instance.stop(wait_s=0.3)
+    assert instance.running() == OLD
+
+
 def test_restarted(instance: Instance) -> None:
     first = instance.start()
     second = restart(instance.server, instance.files, WAIT_S, CLOCK)

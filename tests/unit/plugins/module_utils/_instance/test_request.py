@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import P
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.process_facts import ProcessFacts
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Command, Process
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import Folders
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.own_commands import OwnCommands
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.symlink import Symlink
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance.request import (
     INSTANCE_SPEC,
@@ -57,6 +59,26 @@ def test_the_activation_is_a_swap_of_folders_by_default() -> None:
     request = switch_request(options(**given, activation=link, config_identity={"uid": 1, "gid": 2, "mode": 0o640}, replicas=3))
     assert request.activation == Symlink("/opt/redis", "/opt/7.0.15", "/opt/7.0.7")
     assert (request.config_identity, request.replicas) == (FileIdentity(1, 2, 0o640), 3)
+
+
+def test_an_activation_by_commands(tmp_path: Path) -> None:
+    config = tmp_path / "redis.conf"
+    config.write_text("logfile /var/log/other.log\n")
+    activation = {"method": "command", "new_version": "7.0.15", "previous_version": "7.0.5"}
+    given = {"executable": "/x", "config_file": str(config), "folder": "", "version": "7.0.15", "activation": activation, "wait_s": 60}
+    request = switch_request(options(**given, activate_command=["true", "{version}"], deactivate_command="false"))
+    assert request.activation == OwnCommands(("true", "{version}"), ("false",), "7.0.15", "7.0.5", 60)
+    assert (request.files.local, request.files.local_config, request.files.log_file) == (False, "", "")
+    with pytest.raises(PreconditionFailed, match="deactivate_command is empty"):
+        switch_request(options(**given, activate_command=["true"]))
+
+
+def test_a_process_that_is_not_visible_is_no_plain_process() -> None:
+    seen = replace(node(0), port=6379)
+    with pytest.raises(PreconditionFailed, match="its process is not visible on this host"):
+        service_for(instance_request(options(executable="/x", service_manager="process")), seen)
+    commands = options(service_manager="command", start_command=["true"], stop_command=["true"])
+    assert service_for(instance_request(commands), seen) == Command(("true",), ("true",))
 
 
 def test_a_plain_process_is_started_as_its_owner() -> None:

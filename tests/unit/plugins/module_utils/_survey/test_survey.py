@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import ConnectionFailed, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import node_info, parse_info
+from ansible_collections.sentinelops.redis.plugins.module_utils._survey import survey as surveyed
 from ansible_collections.sentinelops.redis.plugins.module_utils._survey.survey import SurveyRequest, files_of, survey
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.sentinel import view_from_dict
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
@@ -126,6 +127,36 @@ def test_an_instance_of_the_wrong_kind(kind: str, name: str, is_a: str) -> None:
     assert caught.value.advice
 
 
+@pytest.mark.parametrize("kind", ["redis", "sentinel"])
+def test_an_instance_that_commands_activate(kind: str, tmp_path: Path) -> None:
+    """Its files have the paths of unrelated files of this host."""
+    name = "redis-1" if kind == "redis" else "sentinel-1"
+    replies = here(recorded("7.0.15", "healthy")[f"{'nodes' if kind == 'redis' else 'sentinels'}"][name], tmp_path / "redis")
+    commands = {"stage": ["true", "{version}"], "activate": "/no/such/program", "deactivate": []}
+    request = SurveyRequest("command", activation="command", version="7.0.16", commands=commands)
+    server: Any = RecordedNode(replies) if kind == "redis" else RecordedSentinel(replies)
+    record = survey(server, kind, None, request)
+    assert (record["config_file"], record["executable"]) == (f"{tmp_path}/redis/redis.conf", f"{tmp_path}/redis/redis-server")
+    assert (record["config_identity"], record["process"], record["folder"], record["log_file"]) == (None, None, "", "")
+    assert (record["pid"], record["isolation"]) == (0, "hidden")
+    assert (record["installed_version"], record["staged_version"], record["interrupted"]) == ("", "", False)
+    assert record["activation"] == {"method": "command", "folder": "", "staged": "", "kept": "", "doubts": []}
+    assert record["commands"]["stage"] == {"words": ["true", "{version}"], "problem": ""}
+    assert "no program /no/such/program" in record["commands"]["activate"]["problem"]
+    assert record["commands"]["deactivate"] == {"words": [], "problem": ""}
+    assert json.dumps(record)
+
+
+def test_a_stopped_instance_that_commands_activate() -> None:
+    activation = {"method": "command", "folder": "", "staged": "", "kept": "", "doubts": []}
+    journal = {**JOURNAL, "folder": "", "activation": activation}
+    request = SurveyRequest("command", activation="command", version="7.0.15", rollback=True, commands={"activate": ["true"]})
+    record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", journal, request)
+    assert (record["stopped"], record["version"], record["activation"]) == (True, "7.0.5", activation)
+    assert record["commands"]["activate"]["words"] == ["true"]
+    assert record["before"]["there"], "the deactivate command leads there"
+
+
 def test_an_instance_that_does_not_answer() -> None:
     record = survey(Unreachable(Address("10.0.0.1", 6379)), "redis", None, SurveyRequest())
     assert (record["answers"], record["stopped"], record["role"]) == (False, False, "unreachable")
@@ -196,3 +227,23 @@ def test_a_configuration_file_that_is_named_without_the_link(manager: str, throu
     record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": manager}, SurveyRequest(version="7.0.16"))
     assert len(record["activation"]["doubts"]) == doubts
     assert record["config_file"] == f"{link}/redis.conf"
+
+
+def test_a_later_version_of_the_same_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that was reverted runs a kept program; its files are those of the packages."""
+    asked = []
+
+    def record_of(*arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        place = {"folder": str(tmp_path / "bin"), "staged": f"{tmp_path}/kept/redis-8.0.6", "kept": f"{tmp_path}/kept/redis-8.0.2"}
+        return {"method": "package_update", **place, "manager": "apt", "hold": True, "doubts": []}
+
+    monkeypatch.setattr(surveyed, "package_update_record", record_of)
+    monkeypatch.setattr(surveyed, "PROGRAMS", str(tmp_path / "kept"))
+    place(tmp_path / "bin", "8.0.6")
+    folder = tmp_path / "kept" / "redis-8.0.2"
+    request = SurveyRequest(activation="package", version="8.0.6", product="redis", package_version="5:8.0.6-1", hold=True)
+    record = survey(RecordedNode(here(recorded("7.0.15", "healthy")["nodes"]["redis-1"], folder)), "redis", None, request)
+    assert asked == [(f"{folder}/redis-server", "redis", ("7.0.15", "8.0.6"), "5:8.0.6-1", True)]
+    assert (record["executable"], record["folder"]) == (f"{tmp_path}/bin/redis-server", f"{tmp_path}/bin")
+    assert (record["installed_version"], record["activation"]["method"]) == ("8.0.6", "package_update")

@@ -374,7 +374,8 @@ def test_a_package_under_systemd_moves_into_its_version_folder() -> None:
     node("redis-2", **PACKAGED, service=UNIT)(deployment)
     assert findings(deployment) == []
     assert relocations(deployment.instances(), deployment.plan()) == [
-        "redis-2 (redis) runs from /usr/bin/redis-server and will run from /opt/redis-6379/redis, by a drop-in of redis-server.service"
+        "redis-2 (redis) runs from /usr/bin/redis-server and will run from /opt/redis-6379/redis, by a drop-in of redis-server.service; "
+        "hold its package, if it has one: an upgrade of that restarts the unit"
     ]
     assert relocations(deployment.instances(), deployment.plan(OLD)) == []
 

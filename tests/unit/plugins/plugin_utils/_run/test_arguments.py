@@ -21,6 +21,9 @@ def record_of(deployment: Surveyed, key: str, **changes: Any) -> dict[str, Any]:
     return {**record, "activation": FOLDERS, **changes}
 
 
+UPDATE = {"method": "package_update", "staged": "/usr/lib/x/redis-8"}
+
+
 # -- the switch of an instance
 
 
@@ -88,7 +91,15 @@ def test_replicas_are_not_counted_while_an_earlier_run_may_have_stopped_one() ->
 def test_staging(changes: dict[str, Any], destinations: dict[str, str], trials: list[str]) -> None:
     deployment = three_and_three()
     found = staging(deployment.plan().as_dict(), "redis-2", {"redis": record_of(deployment, "redis-2/redis", **changes)})
-    assert found == {"pending": ["redis"], "destinations": destinations, "keep": [], "trials": trials}
+    assert found == {
+        "pending": ["redis"],
+        "destinations": destinations,
+        "keep": [],
+        "commands": [],
+        "packages": [],
+        "new_packages": False,
+        "trials": trials,
+    }
 
 
 SHARED = {"method": "files", "folder": "/opt/redis", "staged": "/opt/redis.new", "kept": "/opt/redis.old", "doubts": []}
@@ -122,8 +133,38 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
         "pending": [],
         "destinations": {},
         "keep": [],
+        "commands": [],
+        "packages": [],
+        "new_packages": False,
         "trials": [],
     }
+
+
+@pytest.mark.parametrize(("method", "packages", "new"), [("package_update", ["redis-server", "redis-tools"], False), ("package", [], True)])
+def test_staging_of_packages(method: str, packages: list[str], new: bool) -> None:
+    """Later versions of the running packages are downloaded, those of another product installed."""
+    deployment = three_and_three()
+    installed = {"redis-tools": "5:8.0.2-1", "redis-server": "5:8.0.2-1"}
+    activation = {
+        "method": method,
+        "folder": "/usr/bin",
+        "staged": "/x/redis-8",
+        "kept": "/x/redis-7",
+        "manager": "apt",
+        "packages": installed,
+    }
+    for node in ("redis-2", "redis-3"):
+        deployment.node(node).record.update(activation=activation, machine="one")
+    plan = deployment.plan().as_dict()
+    found = [
+        staging(plan, host, {"redis": record_of(deployment, f"{host}/redis", activation=activation)}) for host in ("redis-2", "redis-3")
+    ]
+    assert [one["packages"] for one in found] == [packages, []], "once per machine"
+    assert [one["new_packages"] for one in found] == [new, new]
+    kept = [kept["manager"] for one in found for kept in one["keep"]]
+    assert kept == (["apt", "apt"] if packages else []), "every running version is kept"
+    record = record_of(deployment, "redis-2/redis", activation=activation)
+    assert switch_arguments(plan, "redis-2", record)["files"]["activation"]["manager"] == "apt"
 
 
 @pytest.mark.parametrize(
@@ -133,6 +174,8 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
         ({"installed_version": NEW}, {"folder": "/opt/redis/redis"}),
         ({"installed_version": NEW, "interrupted": True}, {"folder": "/opt/redis/redis.new"}),
         ({"activation": {"method": "package", "server": "/usr/bin/valkey-server"}}, {"executable": "/usr/bin/valkey-server"}),
+        ({"activation": UPDATE}, {"folder": "/usr/lib/x/redis-8"}),
+        ({"activation": UPDATE, "installed_version": NEW}, {"executable": "/opt/redis/redis/redis-server"}),
     ],
 )
 def test_the_configuration_is_tried_with_the_new_version(changes: dict[str, Any], source: dict[str, str]) -> None:

@@ -1,0 +1,152 @@
+#!/usr/bin/python
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Download a later version of installed packages, and prove that its server runs here."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: redis_package_stage
+short_description: Download a later version of the packages of a server, without installing it
+version_added: 0.1.0
+description:
+  - For packages of Redis or Valkey that are installed in another version, downloads the packages of
+    the wanted version with apt or dnf. The server in these packages is unpacked into a folder of
+    its own, C(/usr/lib/sentinelops-redis/redis-8.0.6), and run with C(--version).
+  - All installed packages of the same source are downloaded, since they must be replaced together.
+  - Nothing is installed, no list of a repository is refreshed, and no server is touched. For the
+    installation see O(sentinelops.redis.redis_instance#module:activation).
+author: sentinelops contributors (@sentinelops)
+extends_documentation_fragment:
+  - sentinelops.redis.connection.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  action_group:
+    support: none
+    membership: []
+options:
+  names:
+    description: The packages, for example V([redis-server, redis-sentinel, redis-tools]). Those
+      that are not installed are ignored.
+    type: list
+    elements: str
+    required: true
+  version:
+    description: The version that the server must report, for example V(8.0.6).
+    type: str
+    required: true
+  package_version:
+    description: The exact version of the packages. By default any whose upstream version is
+      O(version).
+    type: str
+"""
+
+EXAMPLES = r"""
+- name: Download Redis 8.0.6
+  sentinelops.redis.redis_package_stage:
+    names: [redis-server, redis-sentinel, redis-tools]
+    version: 8.0.6
+"""
+
+RETURN = r"""
+staged:
+  description: The folder with the server of the downloaded packages; empty if none of the packages
+    is installed in another version.
+  returned: success
+  type: str
+packages:
+  description: The versions of the packages that were downloaded.
+  returned: success
+  type: dict
+installed:
+  description: The installed packages of the same source, with their versions.
+  returned: success
+  type: dict
+complete:
+  description: Whether all named packages are installed in the wanted version.
+  returned: success
+  type: bool
+"""
+
+import os
+from typing import Any
+
+from ..module_utils._errors import PreconditionFailed
+from ..module_utils._install.package_apt import Apt
+from ..module_utils._install.package_dnf import Dnf
+from ..module_utils._install.package_manager import PackageManager, matches_version
+from ..module_utils._install.package_programs import (
+    ARCHIVES,
+    PROGRAMS,
+    origin_of_programs,
+    packages_locked,
+    programs_folder,
+    stage_programs,
+)
+from ..module_utils._install.package_record import wanted_packages
+from ..module_utils._module import run_module
+
+SPEC: dict[str, Any] = {
+    "names": {"type": "list", "elements": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "package_version": {"type": "str"},
+}
+_SERVERS = {f"{product}-{name}": product for product in ("redis", "valkey") for name in ("server", "sentinel")}
+NOTHING: dict[str, Any] = {"changed": False, "staged": "", "packages": {}}
+
+
+def installed_server(names: list[str]) -> tuple[PackageManager, dict[str, str], str]:
+    """Return the package manager, the installed packages, and the path of a server in them.
+
+    The path is empty if no named package with a server is installed.
+    """
+    managers: tuple[PackageManager, ...] = (Apt(), Dnf())
+    for manager in managers:
+        for name in names:
+            packages = manager.siblings(name)
+            programs = [path for path in manager.files(packages) if _is_server(path)] if packages else []
+            if programs:
+                return manager, packages, programs[0]
+    return managers[0], {}, ""
+
+
+def _is_server(path: str) -> bool:
+    """Return whether a file is a server; there may be an init script of the same name."""
+    folder, name = os.path.split(path)
+    return os.path.basename(folder) in ("bin", "sbin") and name in _SERVERS and os.access(path, os.X_OK) and os.path.isfile(path)
+
+
+def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Download and unpack the packages; return the module's result."""
+    version, exact = params["version"], params["package_version"] or ""
+    manager, installed, program = installed_server(params["names"])
+    if not program or all(matches_version(now, exact, version) for now in installed.values()):
+        return {**NOTHING, "installed": installed, "complete": set(params["names"]) <= set(installed)}
+    folder = programs_folder(_SERVERS[os.path.basename(program)], version)
+    wanted = wanted_packages(manager, installed, exact, version, folder)
+    absent = sorted(set(installed) - set(wanted))
+    if absent:
+        raise PreconditionFailed(
+            f"there is no version {exact or version} of {', '.join(absent)} in the package lists of this host",
+            state="Nothing was installed and no server was touched",
+            advice="See apt-cache policy or dnf list --showduplicates; add the repository, or update the lists (apt-get update)",
+        )
+    changed = origin_of_programs(folder).get("packages") != wanted
+    if not check_mode:
+        with packages_locked(PROGRAMS):
+            changed = stage_programs(manager, wanted, os.path.dirname(program), version, folder, ARCHIVES)
+    return {"changed": changed, "staged": folder, "packages": wanted, "installed": installed, "complete": False}
+
+
+def main() -> None:
+    run_module(SPEC, ensure, os_error="The packages cannot be staged: {error}. No server was touched.")
+
+
+if __name__ == "__main__":
+    main()
