@@ -70,6 +70,11 @@ options:
     description: The version folder in use, which O(folder) will replace. A module in that folder is
       tried with the file that O(folder) ships, if any.
     type: path
+  version:
+    description: The new version. If O(folder) does not hold a server any more, but
+      O(version_folder) holds this version, the server there is tried. Another instance that shares
+      the programs may have put them in use.
+    type: str
   unit:
     description: The unit of systemd that starts the server, if any. Its C(WorkingDirectory) and
       C(Environment) are used.
@@ -139,7 +144,7 @@ from typing import Any
 
 from ..module_utils._errors import PreconditionFailed
 from ..module_utils._host.process_facts import PROCESS_OPTIONS, process_facts_from
-from ..module_utils._install.folders import server_in
+from ..module_utils._install.folders import server_in, version_in
 from ..module_utils._instance.config_trial import Trial, surroundings_of, try_config
 from ..module_utils._module import run_module
 from ..module_utils._wait import Clock
@@ -150,29 +155,35 @@ SPEC: dict[str, Any] = {
     "config_file": {"type": "path", "required": True},
     "sentinel": {"type": "bool", "default": False},
     "version_folder": {"type": "path"},
+    "version": {"type": "str"},
     "process": PROCESS_OPTIONS,
     "unit": {"type": "str"},
     "wait_s": {"type": "int", "default": 30},
 }
 
 
-def new_server(params: dict[str, Any]) -> str:
-    """Return the executable to try. Raises PreconditionFailed if there is none."""
-    folder, executable = params["folder"], params["executable"]
-    found = str(server_in(folder) or "") if folder else str(executable)
+def new_server(params: dict[str, Any]) -> tuple[str, str]:
+    """Return the executable to try, and its version folder (empty: none).
+
+    Raises PreconditionFailed if there is no executable.
+    """
+    folder, in_use, executable = params["folder"] or "", params["version_folder"] or "", str(params["executable"])
+    if folder and not server_in(folder) and params["version"] and version_in(in_use) == params["version"]:
+        folder = in_use
+    found = str(server_in(folder) or "") if folder else executable
     if not os.path.isfile(found):
         raise PreconditionFailed(
             f"{folder} holds no redis-server or valkey-server (at its top, in bin or in src)" if folder else f"{found} does not exist",
             state="Nothing was stopped, and the running server was not touched",
             advice="Place the new version there (redis_binaries)",
         )
-    return found
+    return found, folder
 
 
 def attempt(params: dict[str, Any]) -> dict[str, Any]:
     """Try the configuration; return the module's result."""
-    executable = new_server(params)
-    trial = Trial(executable, params["folder"] or "", params["config_file"], params["sentinel"], params["version_folder"] or "")
+    executable, folder = new_server(params)
+    trial = Trial(executable, folder, params["config_file"], params["sentinel"], params["version_folder"] or "")
     surroundings = surroundings_of(params["config_file"], params["unit"] or "", process_facts_from(params["process"]))
     return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock())}
 

@@ -151,7 +151,7 @@ def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     """Return the arguments of redis_config_try for an instance and the new version.
 
     The new version is a package's server, or in the folder where it is staged. An interrupted run
-    may have put it in the version folder already.
+    may have put it in the version folder already, or another instance that shares the programs.
     """
     activation = instance["activation"]
     server = {"executable": activation["server"]} if "server" in activation else {}
@@ -162,6 +162,7 @@ def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     return {
         **(server or {"folder": folder}),
         "version_folder": instance["folder"],
+        "version": version,
         "config_file": instance["config_file"],
         "sentinel": instance["kind"] == "sentinel",
         "process": instance["process"],

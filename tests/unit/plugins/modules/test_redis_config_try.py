@@ -55,6 +55,16 @@ def test_there_is_no_new_version(runner: Runner, tmp_path: Path, config: Path) -
     assert "Nothing was stopped" in result["msg"]
 
 
+@pytest.mark.parametrize(("in_use", "tried"), [("8.0.2", True), ("7.0.15", False)])
+def test_another_instance_has_activated_the_new_version(runner: Runner, tmp_path: Path, config: Path, in_use: str, tried: bool) -> None:
+    folder = place(tmp_path / "redis", in_use, serve=FAILS)
+    staged = tmp_path / "redis.new"
+    result = runner.run(NAME, folder=str(staged), version_folder=str(folder), version="8.0.2", config_file=str(config))
+    assert result["failed"]
+    assert ("*** FATAL CONFIG FILE ERROR ***" in result.get("output", [])) is tried, "the server in use has read it"
+    assert (f"{staged} holds no redis-server or valkey-server" in result["msg"]) is not tried
+
+
 def test_no_temporary_folder(runner: Runner, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_server(tmp_path, tmp_path / "seen", ANSWERS.format(reply=b"+PONG"))
     monkeypatch.setattr(config_trial, "_TEMPORARY", str(tmp_path / "gone"))

@@ -183,6 +183,7 @@ def test_the_configuration_is_tried_with_the_new_version(changes: dict[str, Any]
     assert found == {
         **source,
         "version_folder": "/opt/redis/redis",
+        "version": NEW,
         "config_file": "/opt/redis/redis/redis.conf",
         "sentinel": False,
         "process": {"uid": 100, "gid": 100},
