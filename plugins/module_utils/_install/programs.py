@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 from .._atomic_write import FileIdentity, write_atomically
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
-from .._host.process import binary_version, executed_file, is_shipped_program, processes_running
+from .._host.process import binary_version, executed_file, is_shipped_program, processes_running, servers_started_from
 from .._server.config_file import read_text
 from .copy_files import copy_file, inside
 from .folders import rename_earlier_kept, require_version_in, server_in, version_in
@@ -299,7 +299,10 @@ class Programs:
         return bool(processes_running([os.path.join(self.active, name) for name in _shipped(self.active)]))
 
     def restore(self) -> None:
-        """Put the kept programs in use again; the new ones are staged again."""
+        """Put the kept programs in use again; the new ones are staged again.
+
+        The kept folder stays as long as an instance runs from it alone.
+        """
         os.makedirs(self.staged, exist_ok=True)
         for name in _shipped(self.active):
             old, new = os.path.join(self.kept, name), os.path.join(self.active, name)
@@ -311,7 +314,8 @@ class Programs:
         for name in read_text(self._added_file).split() if os.path.exists(self._added_file) else []:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(os.path.join(self.active, name))
-        shutil.rmtree(self.kept)
+        if not servers_started_from(self.kept):
+            shutil.rmtree(self.kept)
 
 
 def _version_of(executable: str) -> str:

@@ -132,7 +132,8 @@ def files_of(
 ) -> dict[str, Any]:
     """Return the instance's files; ``config_identity`` is None if the file is not visible.
 
-    ``data``: the data folder. ``journal``: what an interrupted upgrade has recorded.
+    ``data``: the data folder. ``journal``: what an interrupted upgrade has recorded. In the result,
+    ``runs_kept`` says whether the instance runs from the kept programs alone.
     """
     config_file = info.get("config_file", "")
     executable = executable_of(node.pid, info.get("executable", ""))
@@ -141,7 +142,8 @@ def files_of(
     if isinstance(activation, Symlink):
         record["doubts"] += _link_doubts(activation, config_file, str(service.get("manager")))
         executable, config_file = activation.through_link(executable), activation.through_link(config_file)
-    if isinstance(activation, Programs) and activation.runs_kept(executable):
+    runs_kept = isinstance(activation, Programs) and activation.runs_kept(executable)
+    if isinstance(activation, Programs) and runs_kept:
         executable = os.path.join(activation.active, os.path.basename(executable))
     if isinstance(activation, PackageUpdate):
         executable = activation.program(_kept_path(executable, info))
@@ -154,6 +156,7 @@ def files_of(
         "config_writable": exists and os.access(os.path.dirname(config_file), os.W_OK) and not is_mount_point(config_file),
         "folder": record["folder"],
         "activation": record,
+        "runs_kept": runs_kept,
         "process": process.as_dict() if process else None,
         "our_uid": os.geteuid(),
         "machine": machine_id(existing_folder(activation.changed_folders()[-1])),

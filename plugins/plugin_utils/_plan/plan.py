@@ -19,7 +19,7 @@ from .._finding import Finding
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
-from .rollback import missing_previous, previous_version, rollback_barriers, version_to_run
+from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 from .versions import version_problems
 
 __all__ = ["make_plan"]
@@ -89,8 +89,10 @@ def _step(instance: Instance, settings: Settings, shard: str = "", address: str 
     elif settings.rollback and running == settings.version == wanted:
         known = "" if previous_version(record)[1] else ", as far as is known"
         do, why = "skip", f"it runs {running}, and ran nothing else before{known}"
-    elif running == wanted:
+    elif running == wanted and not (settings.rollback and rolls_back(record, settings.version)):
         do, why = "skip", f"it runs {wanted} already"
+    elif running == wanted:
+        do, why = "rollback", f"it runs {wanted} from the kept programs alone"
     else:
         do, why = "rollback" if settings.rollback else "upgrade", f"it runs {running}"
     before = record.get("journal") or record

@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rollback: which instances can return to their previous version, and what forbids that.
 
-Pure functions of the survey. An instance rolls back if it runs the version to leave, and ``before``
-of its record (see _survey/survey) names another version. A data node rolls back as a replica of the
-current master. If the master runs the previous version, every node can replicate from it, as
-before. If the master still runs the version to leave, the previous version must be able to read its
-data.
+Pure functions of the survey. An instance rolls back if it runs the version to leave, or its
+previous version from the kept programs alone, and ``before`` of its record (see _survey/survey)
+names another version than the one to leave. A data node rolls back as a replica of the current
+master. If the master runs the previous version, every node can replicate from it, as before. If the
+master still runs the version to leave, the previous version must be able to read its data.
 """
 
 from __future__ import annotations
@@ -36,8 +36,13 @@ def previous_version(record: Record) -> tuple[str, str]:
 
 
 def rolls_back(record: Record, leaving: str) -> bool:
-    """Return whether the instance runs the version to leave, and ran another one before."""
-    return bool(record.get("answers")) and record.get("version") == leaving and previous_version(record)[1] not in ("", leaving)
+    """Return whether the instance runs the version to leave, and ran another one before.
+
+    An instance that was put back alone runs its previous version from the kept programs, which the
+    rollback puts in use again and removes. So that instance is restarted, too.
+    """
+    leaves = record.get("version") == leaving or bool(record.get("runs_kept"))
+    return bool(record.get("answers")) and leaves and previous_version(record)[1] not in ("", leaving)
 
 
 def version_to_run(record: Record, leaving: str) -> str:
@@ -98,7 +103,7 @@ def missing_previous(host: str, kind: str, record: Record, leaving: str) -> Iter
 def set_aside_warning(host: str, record: Record, leaving: str, master_host: str) -> Iterator[Finding]:
     """Yield a warning if the previous version cannot read the data file of the version to leave."""
     old, new = previous_version(record), (str(record.get("server", "redis")), leaving)
-    if rolls_back(record, leaving) and rdb_version(*new) > rdb_version(*old):
+    if record.get("version") == leaving and rolls_back(record, leaving) and rdb_version(*new) > rdb_version(*old):
         yield Finding(
             host,
             f"{old[1]} cannot read the data file that {leaving} writes when it is stopped",

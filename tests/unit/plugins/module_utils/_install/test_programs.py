@@ -196,6 +196,15 @@ def test_a_rollback_of_all_restores_the_programs(base: Base) -> None:
     assert base.version() == OLD
 
 
+def test_programs_from_which_an_instance_runs_alone_stay(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    base.upgrade()
+    monkeypatch.setattr(module, "servers_started_from", lambda folder: [4711] if folder == base.programs.kept else [])
+    base.programs.restore()
+    assert (base.version(), base.programs.kept_version()) == (OLD, OLD)
+    base.upgrade()
+    assert (base.version(), base.programs.kept_version()) == (NEW, OLD)
+
+
 def test_a_rollback_whose_old_version_fails_activates_the_new_one_again(base: Base) -> None:
     """The rollback can then be run again."""
     base.upgrade()

@@ -194,6 +194,7 @@ def test_what_is_not_kept_cannot_roll_back(record: dict[str, Any], seen: str) ->
     [
         ({"answers": True, "version": NEW, **ran()}, True, OLD),
         ({"answers": True, "version": OLD, **ran("6.2.9")}, False, OLD),  # of an earlier upgrade
+        ({"answers": True, "version": OLD, "runs_kept": True, **ran()}, True, OLD),
         ({"answers": True, "version": NEW, **ran(NEW)}, False, NEW),
         ({"answers": True, "version": NEW}, False, NEW),
         ({"answers": False, "stopped": True, "version": OLD, **ran()}, False, OLD),
@@ -201,6 +202,16 @@ def test_what_is_not_kept_cannot_roll_back(record: dict[str, Any], seen: str) ->
 )
 def test_which_instance_rolls_back(record: dict[str, Any], goes: bool, runs: str) -> None:
     assert (rolls_back(record, NEW), version_to_run(record, NEW)) == (goes, runs)
+
+
+def test_an_instance_that_was_put_back_alone_is_restarted() -> None:
+    deployment = half()
+    put_back = deployment.node("redis-2")
+    put_back.version, put_back.record = OLD, {**ran(), "runs_kept": True}
+    plan = rolled_back(deployment)
+    step = plan.steps["redis-2/redis"]
+    assert (step.do, step.wanted, step.why) == ("rollback", OLD, f"it runs {OLD} from the kept programs alone")
+    assert plan.problems == []
 
 
 def test_the_journal_is_opened_again_as_the_upgrade_had_it() -> None:
