@@ -18,6 +18,7 @@ shift 3
 inside() { # FOLDER COMMAND...: run a command in the image, which is not changed, with a folder at /mnt
     local shared=$1
     shift
+    # shellcheck disable=SC2016 # the inner shell expands its arguments
     unshare --mount bash -ec 'mount --bind "$1" "$2/mnt" && shift && exec chroot "$@"' bash "$shared" "$image" "$@"
 }
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable, Iterator
+from typing import Any, Dict, Iterable, Iterator
 
 from .._host.disk_space import existing_folder, free_bytes
 from .._host.service import THIS_HOST, Host
@@ -20,7 +20,7 @@ from .package_programs import ARCHIVES, PROGRAMS, origin_of_programs, programs_f
 __all__ = ["manager_of", "package_update_record", "wanted_packages"]
 
 _SPARE_BYTES = 2**25
-Doubts = Iterator[dict[str, str]]
+Doubts = Iterator[Dict[str, str]]
 
 
 def manager_of(path: str, host: Host = THIS_HOST) -> tuple[PackageManager, str]:
