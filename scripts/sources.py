@@ -16,6 +16,7 @@ POOL = "http://deb.debian.org/debian/pool/main/r/redis"
 CHECKSUMS = {
     "6.0.16": "8bea58a468bb67bedc92d8c2e44c170e42e6ea02527cbc5d233e92e8d78d1b99",
     "8.0.2": "caf3c0069f06fc84c5153bd2a348b204c578de80490c73857bee01d9b5d7401f",
+    "8.0.6": "763bf3005bcbf77c1d8145016a9627e45219665f99cf5a736bc73ec70faf0c8e",
 }
 
 
