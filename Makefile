@@ -7,7 +7,7 @@ PYTHON ?= python3
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
-HOST_SCENARIOS := systemd packages debian rpm releases outages runbook opt_bin make_install already_replaced
+SCENARIOS := systemd packages debian rpm releases outages runbook opt_bin make_install already_replaced
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
@@ -71,10 +71,10 @@ random-kills: .venv/test $(COLLECTION) servers ## kill upgrades under load at ra
 molecule: .venv/test $(COLLECTION) servers ## a whole upgrade of a sandbox with molecule
 	scripts/run molecule test --scenario-name default
 
-hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (as root; boots hosts with systemd-nspawn)
+hosts: .venv/test $(COLLECTION) servers ## the playbooks on hosts with systemd, over SSH (SCENARIOS= chooses some; as root; boots hosts with systemd-nspawn)
 	@molecule/shared/image.sh .cache/hosts
 	@.venv/bin/python scripts/sources.py 8.0.2 8.0.6 || { echo "not run: the sources of Redis 8.0.2 and 8.0.6 cannot be downloaded"; exit 77; }
-	@failed=; for scenario in $(HOST_SCENARIOS); do scripts/run molecule test --scenario-name $$scenario || failed="$$failed $$scenario"; done; \
+	@failed=; for scenario in $(SCENARIOS); do scripts/run molecule test --scenario-name $$scenario || failed="$$failed $$scenario"; done; \
 		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 servers: .venv/run ## fetch the server versions that the tests use
