@@ -136,7 +136,7 @@ def test_it_is_installed_once(host: Host) -> None:
     checked = host.play(OLDEST, "--check")
     assert (checked.returncode, "changed=1" in checked.stdout) == (0, True)
     first, second = host.play(OLDEST), host.play(OLDEST)
-    assert f"redis-py {OLDEST} is there." in first.stdout
+    assert f"This host has redis-py {OLDEST}." in first.stdout
     assert (first.returncode, second.returncode) == (0, 0)
     assert ("changed=1" in first.stdout, "changed=1" in second.stdout) == (True, False)
 

@@ -125,15 +125,19 @@ class Deployment:
     def inventory(self) -> Path:
         return self.folder / "inventory.yml"
 
+    def listens(self, name: str) -> Address:
+        """Return where an instance is reached."""
+        return Address(self.access.host, self.ports[name])
+
     def address(self, name: str) -> str:
-        return str(Address(self.access.host, self.ports[name]))
+        return str(self.listens(name))
 
     def config(self, name: str) -> Path:
         return self.folder / name / "redis" / ("sentinel.conf" if name.startswith("sentinel") else "redis.conf")
 
     def connect(self, name: str) -> Server:
         login = self.access.sentinels if name in self.sentinels else self.access.nodes
-        return connect(Address(self.access.host, self.ports[name]), Login(**login, timeout_ms=2000))
+        return connect(self.listens(name), Login(**login, timeout_ms=2000))
 
     def command(self, name: str, *words: Any) -> Any:
         server = self.connect(name)
@@ -146,7 +150,7 @@ class Deployment:
         """Return a connection with all rights, even if a test has revoked some of ours."""
         kind = self.access.sentinels if name.startswith("sentinel") else self.access.nodes
         login = {**kind, **(self.access.administrator if kind.get("user") else {})}
-        return connect(Address(self.access.host, self.ports[name]), Login(**login, timeout_ms=5000))
+        return connect(self.listens(name), Login(**login, timeout_ms=5000))
 
     def administer(self, name: str, *words: Any) -> Any:
         server = self.administrator(name)

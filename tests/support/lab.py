@@ -20,9 +20,6 @@ from typing import Any
 
 from access import Access
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
 from deployment import Deployment, server_in
 
 NEW_NETWORK = 0x40000000  # CLONE_NEWNET
@@ -153,18 +150,8 @@ class LabDeployment(Deployment):
         """Return the host of an instance: that of redis-2 and sentinel-2 is the second one."""
         return self._hosts[int(name.rpartition("-")[2])]
 
-    def address(self, name: str) -> str:
-        return str(self._address(name))
-
-    def _address(self, name: str) -> Address:
+    def listens(self, name: str) -> Address:
         return Address(self.host(name).ip, self.ports[name])
-
-    def connect(self, name: str) -> Server:
-        login = self.access.sentinels if name in self.sentinels else self.access.nodes
-        return connect(self._address(name), Login(**login, timeout_ms=2000))
-
-    def administrator(self, name: str) -> Server:
-        return connect(self._address(name), Login(timeout_ms=5000))
 
     def start(self, name: str) -> None:
         """Start an instance on its host, with the words of ``prefixes`` in front of it."""

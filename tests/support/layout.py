@@ -21,9 +21,6 @@ from typing import Any
 import yaml
 from access import Access, quoted
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
 from deployment import ROOT, SERVERS, Deployment, server_in
 
 INVENTORY_PAGES = (ROOT / "README.md", ROOT / "docs" / "inventories.md")
@@ -77,12 +74,8 @@ class Shop(Deployment):
         user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
         self.owner = (user.pw_uid, user.pw_gid)
 
-    def address(self, name: str) -> str:
-        return str(Address(self.hosts[name], self.ports[name]))
-
-    def connect(self, name: str) -> Server:
-        login = self.access.sentinels if name in self.sentinels else self.access.nodes
-        return connect(Address(self.hosts[name], self.ports[name]), Login(**login, timeout_ms=2000))
+    def listens(self, name: str) -> Address:
+        return Address(self.hosts[name], self.ports[name])
 
     def reach(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
         return {**super().reach(nodes), "login_host": self.hosts["sentinel-1"]}

@@ -182,12 +182,20 @@ def binary_version(executable: str) -> str:
     try:
         done = subprocess.run([executable, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise OperationFailed(f"{executable} cannot be run: {error}", advice="Check that it is built for this machine") from error
+        raise OperationFailed(f"{executable} cannot be run: {error}", advice=_remedy(executable)) from error
     text = done.stdout.decode(errors="replace")
     found = _VERSION.search(text)
     if done.returncode or not found:
         raise OperationFailed(f"{executable} --version ended with {done.returncode} and printed: {text.strip()[:500]}")
     return found.group(1)
+
+
+def _remedy(executable: str) -> str:
+    """Return what to do about an executable that cannot be run."""
+    with contextlib.suppress(OSError):
+        if os.statvfs(executable).f_flag & os.ST_NOEXEC:
+            return "Its file system is mounted with noexec; mount it with exec"
+    return "Check that it is built for this machine"
 
 
 @dataclass

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import OperationFailed
@@ -95,6 +96,14 @@ def test_an_executable_that_does_not_tell_its_version(tmp_path: Path, script: st
     program.write_text(script)
     program.chmod(0o755)
     with pytest.raises(OperationFailed, match=reason):
+        binary_version(str(program))
+
+
+def test_an_executable_that_must_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "redis-server"
+    program.touch(mode=0o644)  # as where the file system is mounted with noexec: permission denied
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_flag=os.ST_NOEXEC))
+    with pytest.raises(OperationFailed, match=r"cannot be run.*mounted with noexec; mount it with exec"):
         binary_version(str(program))
 
 
