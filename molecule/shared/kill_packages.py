@@ -17,21 +17,29 @@ import time
 SECONDS = 600
 # The module is the parent of the package manager. Brackets keep patterns from matching this script.
 KILL = """
+before=$(stat --dereference --format %i /usr/bin/redis-server)
 until manager=$(pgrep -x -o {manager}) && pgrep -f '{pattern}' > /dev/null; do sleep 0.02; done
-sleep {after_s}
+{middle}
 sudo kill -KILL $(ps -o ppid= -p $manager) $manager
 sudo pkill -KILL -x {program}
 test -e /usr/sbin/policy-rc.d
 """
-# ^By program: the package manager, its command that installs, and the time until it is in the
-# middle of that; dnf loads its metadata first.
-KILLS = {"dpkg": ("apt-get", "[d]pkg .*--unpack", 0.1), "dnf": ("dnf", "[d]nf .*--disablerepo", 0.8)}
+# ^By program: the package manager, its command that installs, and what waits for the middle of that;
+# dnf first loads its metadata, for some time.
+KILLS = {
+    "dpkg": ("apt-get", "[d]pkg .*--unpack", "sleep 0.1"),
+    "dnf": (
+        "dnf",
+        "[d]nf .*--disablerepo",
+        'while test "$(stat --dereference --format %i /usr/bin/redis-server)" = $before; do sleep 0.01; done',
+    ),
+}
 
 
 def main() -> int:
     host, program, ssh_config, *command = sys.argv[1:]
-    manager, pattern, after_s = KILLS[program]
-    script = KILL.format(manager=manager, pattern=pattern, after_s=after_s, program=program)
+    manager, pattern, middle = KILLS[program]
+    script = KILL.format(manager=manager, pattern=pattern, middle=middle, program=program)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         upgrade = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
         killer = subprocess.Popen(["ssh", "-F", ssh_config, host, script], stdin=subprocess.DEVNULL)
