@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Make a repository for dnf with packages of Redis like those of Fedora (redis.spec), once, from the
-# servers that the scenario "debian" has built.
+# Make a repository for dnf with packages of Redis and Valkey like those of Fedora (server.spec),
+# once: from the servers that the scenario "debian" has built, and from Debian's packages.
 #
-# usage: repository.sh HOSTS BUILT FOLDER VERSION...
+# usage: repository.sh HOSTS BUILT FOLDER PRODUCT-VERSION...
 #
-# HOSTS is the folder of image.sh. BUILT/VERSION holds the programs of a version. The tools come
-# from the image's packages, and are installed in a copy of it in memory.
+# HOSTS is the folder of image.sh. BUILT/VERSION holds the programs of a version; those of other
+# versions are taken from the packages in the image. The tools come from there, too, and are
+# installed in a copy of the image in memory.
 set -euo pipefail
 
 image=$(realpath "$1/image")
@@ -40,8 +41,18 @@ unshare --mount bash -euc '
             --define "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" "$@"
     }
     make /spec/system.spec
-    for version in "$@"; do
-        make --define "server_version $version" --define "built_programs /built/$version" --define "package_files /spec/files" /spec/redis.spec
+    for package in "$@"; do
+        product=${package%%-*} version=${package#*-}
+        if [[ -d $built/$version ]]; then
+            programs=/built/$version
+        else
+            inside sh -euc "dpkg-deb --extract /var/cache/apt/archives/${product}-tools_*${version}*.deb /$package"
+            programs=/$package/usr/bin
+            # the server of Debian, which runs as either by its name
+            inside mv "$programs/$product-check-rdb" "$programs/$product-server"
+        fi
+        make --define "product $product" --define "server_version $version" --define "programs $programs" \
+            --define "package_files /spec/files" /spec/server.spec
     done
     inside createrepo_c --quiet /repository
 ' bash "$image" "$built" "$here" "$folder" "$@" >"$folder/build.log" 2>&1

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: redis_package_stage
-short_description: Download a later version of the packages of a server, without installing it
+short_description: Find the packages of a version, and download a later version of installed ones
 version_added: 0.1.0
 description:
   - For packages of Redis or Valkey that are installed in another version, downloads the packages of
     the wanted version with apt or dnf. The server in these packages is unpacked into a folder of
     its own, C(/usr/lib/sentinelops-redis/redis-8.0.6), and run with C(--version).
   - All installed packages of the same source are downloaded, since they must be replaced together.
+  - Of packages that are not installed, such as those of Valkey beside those of Redis, the version
+    is only looked up. They can be installed without touching a server.
   - Nothing is installed, no list of a repository is refreshed, and no server is touched. For the
     installation see O(sentinelops.redis.redis_instance#module:activation).
 author: sentinelops contributors (@sentinelops)
@@ -32,8 +34,7 @@ attributes:
     membership: []
 options:
   names:
-    description: The packages, for example V([redis-server, redis-sentinel, redis-tools]). Those
-      that are not installed are ignored.
+    description: The packages, for example V([redis-server, redis-sentinel, redis-tools]).
     type: list
     elements: str
     required: true
@@ -60,8 +61,13 @@ staged:
     is installed in another version.
   returned: success
   type: str
+manager:
+  description: V(apt) or V(dnf), whichever has installed a server on this host, or is there.
+  returned: success
+  type: str
 packages:
-  description: The versions of the packages that were downloaded.
+  description: The versions of the packages that were downloaded; if RV(staged) is empty, of those
+    that are still to be installed.
   returned: success
   type: dict
 installed:
@@ -75,12 +81,13 @@ complete:
 """
 
 import os
-from typing import Any
+import shutil
+from typing import Any, Iterable, Mapping
 
 from ..module_utils._errors import PreconditionFailed
 from ..module_utils._install.package_apt import Apt
 from ..module_utils._install.package_dnf import Dnf
-from ..module_utils._install.package_manager import PackageManager, matches_version
+from ..module_utils._install.package_manager import PackageManager, common_version, matches_version
 from ..module_utils._install.package_programs import (
     ARCHIVES,
     PROGRAMS,
@@ -98,22 +105,37 @@ SPEC: dict[str, Any] = {
     "package_version": {"type": "str"},
 }
 _SERVERS = {f"{product}-{name}": product for product in ("redis", "valkey") for name in ("server", "sentinel")}
-NOTHING: dict[str, Any] = {"changed": False, "staged": "", "packages": {}}
+BIN = "/usr/bin"
+UNTOUCHED = "Nothing was installed and no server was touched"
 
 
-def installed_server(names: list[str]) -> tuple[PackageManager, dict[str, str], str]:
-    """Return the package manager, the installed packages, and the path of a server in them.
+def manager_here() -> PackageManager:
+    """Return the package manager that has installed a server, or else one that is there.
+
+    A host may have the tools of both. Raises PreconditionFailed if it has neither.
+    """
+    managers: tuple[PackageManager, ...] = (Apt(), Dnf())
+    for name in _SERVERS:
+        for manager in managers:
+            if manager.owner(os.path.join(BIN, name)):
+                return manager
+    for manager in managers:
+        if shutil.which({"apt": "apt-get", "dnf": "dnf"}[manager.name]):
+            return manager
+    raise PreconditionFailed("this host has neither apt nor dnf", state=UNTOUCHED, advice="Use another redis_binaries_method")
+
+
+def installed_server(manager: PackageManager, names: list[str]) -> tuple[dict[str, str], str]:
+    """Return the installed packages, and the path of a server in them.
 
     The path is empty if no named package with a server is installed.
     """
-    managers: tuple[PackageManager, ...] = (Apt(), Dnf())
-    for manager in managers:
-        for name in names:
-            packages = manager.siblings(name)
-            programs = [path for path in manager.files(packages) if _is_server(path)] if packages else []
-            if programs:
-                return manager, packages, programs[0]
-    return managers[0], {}, ""
+    for name in names:
+        packages = manager.siblings(name)
+        programs = [path for path in manager.files(packages) if _is_server(path)] if packages else []
+        if programs:
+            return packages, programs[0]
+    return {}, ""
 
 
 def _is_server(path: str) -> bool:
@@ -124,24 +146,35 @@ def _is_server(path: str) -> bool:
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Download and unpack the packages; return the module's result."""
-    version, exact = params["version"], params["package_version"] or ""
-    manager, installed, program = installed_server(params["names"])
+    names, version, exact = params["names"], params["version"], params["package_version"] or ""
+    manager = manager_here()
+    installed, program = installed_server(manager, names)
+    result = {"manager": manager.name, "installed": installed, "complete": False}
     if not program or all(matches_version(now, exact, version) for now in installed.values()):
-        return {**NOTHING, "installed": installed, "complete": set(params["names"]) <= set(installed)}
+        new = [name for name in names if name not in installed]
+        wanted = common_version(manager.available(new), exact, version) if new else {}
+        _require_all(new, wanted, exact or version)
+        return {**result, "changed": False, "staged": "", "packages": wanted, "complete": not new}
     folder = programs_folder(_SERVERS[os.path.basename(program)], version)
     wanted = wanted_packages(manager, installed, exact, version, folder)
-    absent = sorted(set(installed) - set(wanted))
-    if absent:
-        raise PreconditionFailed(
-            f"there is no version {exact or version} of {', '.join(absent)} in the package lists of this host",
-            state="Nothing was installed and no server was touched",
-            advice="See apt-cache policy or dnf list --showduplicates; add the repository, or update the lists (apt-get update)",
-        )
+    _require_all(installed, wanted, exact or version)
     changed = origin_of_programs(folder).get("packages") != wanted
     if not check_mode:
         with packages_locked(PROGRAMS):
             changed = stage_programs(manager, wanted, os.path.dirname(program), version, folder, ARCHIVES)
-    return {"changed": changed, "staged": folder, "packages": wanted, "installed": installed, "complete": False}
+    return {**result, "changed": changed, "staged": folder, "packages": wanted}
+
+
+def _require_all(names: Iterable[str], found: Mapping[str, str], version: str) -> None:
+    """Raise PreconditionFailed unless a version of each package was found."""
+    absent = sorted(set(names) - set(found))
+    if absent:
+        raise PreconditionFailed(
+            f"there is no version {version} of {', '.join(absent)} in the package lists of this host",
+            state=UNTOUCHED,
+            advice="See apt-cache policy or dnf list --showduplicates; add the repository (for example backports), or update the lists "
+            "(apt-get update)",
+        )
 
 
 def main() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_dnf import Dnf
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs, programs_folder
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner, module
 from ansible_collections.sentinelops.redis.tests.unit.support.packages import PACKAGES, DebianHost
@@ -20,6 +22,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DebianHost:
     root = str(tmp_path / "programs")
     monkeypatch.setattr(replaced, "Apt", lambda: Apt(host))
     monkeypatch.setattr(replaced, "Dnf", lambda: Apt(host))
+    monkeypatch.setattr(replaced, "BIN", str(host.bin))
     monkeypatch.setattr(replaced, "PROGRAMS", root)
     monkeypatch.setattr(replaced, "ARCHIVES", str(tmp_path / "cache"))
     monkeypatch.setattr(replaced, "programs_folder", lambda server, version: programs_folder(server, version, root))
@@ -42,10 +45,33 @@ def test_a_later_version_is_downloaded_once(runner: Runner, host: DebianHost, tm
     assert [command for command in host.ran("apt-get") if "--download-only" not in command] == []
 
 
-@pytest.mark.parametrize(("names", "complete"), [(NAMES, True), ([*NAMES, "redis-other"], False), (["valkey-server"], False)])
-def test_nothing_is_staged(runner: Runner, host: DebianHost, names: list[str], complete: bool) -> None:
+@pytest.mark.parametrize(
+    ("names", "new"), [(NAMES, []), ([*NAMES, "redis-other"], ["redis-other"]), (["valkey-server"], ["valkey-server"])]
+)
+def test_nothing_is_staged(runner: Runner, host: DebianHost, names: list[str], new: list[str]) -> None:
     result = runner.run(NAME, names=names, version="8.0.2")
-    assert (result["changed"], result["staged"], result["complete"]) == (False, "", complete)
+    assert (result["changed"], result["staged"], result["complete"], result["manager"]) == (False, "", not new, "apt")
+    assert result["packages"] == dict.fromkeys(new, "5:8.0.2-1")
+
+
+def test_a_new_package_that_cannot_be_had(runner: Runner, host: DebianHost) -> None:
+    host.missing.add("valkey-server")
+    result = runner.run(NAME, names=["valkey-server", "valkey-tools"], version="8.0.6")
+    assert "there is no version 8.0.6 of valkey-server in the package lists of this host" in result["msg"]
+
+
+@pytest.mark.parametrize(("there", "found"), [(["dnf"], "dnf"), (["apt-get", "dnf"], "apt"), ([], "")])
+def test_the_package_manager_of_a_host_without_a_server(
+    runner: Runner, host: DebianHost, monkeypatch: pytest.MonkeyPatch, there: list[str], found: str
+) -> None:
+    replaced = module(NAME)
+    monkeypatch.setattr(replaced, "BIN", "/nonexistent")
+    monkeypatch.setattr(replaced, "Dnf", lambda: Dnf(host))
+    monkeypatch.setattr(shutil, "which", lambda command: command if command in there else None)
+    if found:
+        assert replaced.manager_here().name == found
+    else:
+        assert "has neither apt nor dnf" in runner.run(NAME, names=NAMES, version="8.0.2")["msg"]
 
 
 @pytest.mark.parametrize(("version", "exact"), [("8.0.7", None), ("8.0.6", "5:8.0.6-9")])
