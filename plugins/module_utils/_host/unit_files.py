@@ -14,6 +14,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 __all__ = [
     "PROPERTIES",
+    "UNREAD",
     "CgroupUnit",
     "ExecStart",
     "Unit",
@@ -48,6 +49,7 @@ PROPERTIES = (
     "NeedDaemonReload",
     "NoExecPaths",
 )
+UNREAD = "has changed on disk since systemd read it"
 _SERVERS = ("redis-server", "valkey-server", "redis-sentinel", "valkey-sentinel")
 _PATH = re.compile(r"\{ path=(.*?) ; argv\[\]=")
 _EXEC = re.compile(r"(?P<prefix>[@\-:+!|]*)(?P<program>[^\s\"']+)(?P<arguments>(?:\s.*)?)$", re.DOTALL)
@@ -228,7 +230,7 @@ def _doubts(unit: Unit) -> Sequence[Mapping[str, str]]:
         found.append(("is masked", "systemd does not start a masked unit", f"systemctl unmask {unit.name}"))
     if unit.needs_reload:
         why = "The next start would use settings that the server has never run with"
-        found.append(("has changed on disk since systemd read it", why, "Review the change, then run systemctl daemon-reload"))
+        found.append((UNREAD, why, "Review the change, then run systemctl daemon-reload"))
     return [{"seen": f"its unit {unit.name} {seen}", "why": why, "do": do} for seen, why, do in found]
 
 

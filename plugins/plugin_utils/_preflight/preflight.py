@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._handover.modes import chosen_mode
-from ...module_utils._host.unit_files import is_server_program
+from ...module_utils._host.unit_files import UNREAD, is_server_program
 from ...module_utils._install.copy_files import inside
 from ...module_utils._install.package_paths import DATA_FOLDER, new_name
 from ...module_utils._server.versions import can_downgrade
@@ -207,8 +207,11 @@ def _service_findings(instance: Instance, folder: str) -> Iterator[Finding]:
     """Yield why the service manager cannot start the instance from its version folder."""
     record, service = instance.record, instance.record.get("service") or {}
     manager, program = service.get("manager", "process"), str(service.get("program", ""))
+    # a killed installation of packages has left their units unread, and this run completes it
+    completes = record.get("interrupted") and (record.get("activation") or {}).get("method") == "package_update"
     for doubt in service.get("doubts", []):
-        yield Finding(instance.host, **doubt)
+        if not (completes and UNREAD in doubt["seen"]):
+            yield Finding(instance.host, **doubt)
     if manager == "systemd" and record.get("our_uid") not in (None, 0):
         yield Finding(
             instance.host,

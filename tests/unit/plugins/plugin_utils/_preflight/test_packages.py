@@ -1,9 +1,10 @@
-"""Notes about packages in the plan."""
+"""Packages in the plan and in the preflight."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import relocations
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.unit_files import UNREAD
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, three_and_three
 
 WANTED = {"redis-tools": "5:8.0.6-1", "redis-server": "5:8.0.6-1"}
@@ -37,3 +38,18 @@ def test_a_rollback_says_whether_the_packages_can_be_had(restorable: bool, said:
     notes = relocations(deployment.instances(), deployment.plan(NEW, rollback=True))
     assert len(notes) == 1
     assert said in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "interrupted", "refused"), [("package_update", True, False), ("package_update", False, True), ("files", True, True)]
+)
+def test_units_that_a_killed_installation_has_left(method: str, interrupted: bool, refused: bool) -> None:
+    deployment = three_and_three()
+    doubts = [
+        {"seen": f"its unit redis.service {UNREAD}", "why": "", "do": ""},
+        {"seen": "its unit redis.service is masked", "why": "", "do": ""},
+    ]
+    service = {"manager": "systemd", "unit": "redis.service", "program": "/usr/bin/redis-server", "doubts": doubts}
+    deployment.node("redis-2").record.update(activation={**UPDATE, "method": method}, service=service, interrupted=interrupted, our_uid=0)
+    seen = [finding.seen for finding in preflight(deployment.instances(), deployment.plan(), 1048576) if finding.node == "redis-2"]
+    assert (doubts[0]["seen"] in seen, doubts[1]["seen"] in seen) == (refused, True)
