@@ -24,7 +24,7 @@ sudo kill -KILL $(ps -o ppid= -p $manager) $manager
 sudo pkill -KILL -x {program}
 test -e /usr/sbin/policy-rc.d
 """
-# ^By program: the package manager, its command that installs, and what waits for the middle of that;
+# By program: the package manager, its command that installs, and what waits for the middle of it;
 # dnf first loads its metadata, for some time.
 KILLS = {
     "dpkg": ("apt-get", "[d]pkg .*--unpack", "sleep 0.1"),
