@@ -132,9 +132,25 @@ class Dnf:
         plugins = ["--disableplugin=versionlock"] if held else []
         if self.siblings(next(iter(packages), "")) != dict(packages) or not self.complete(packages):
             checked(self.host, [*within, "env", "dnf", *options, *plugins, verb, *files, *self._dependencies(files, folder)], 900)
+        self._erase_others(packages, within)
         found = {name: version for name, (_source, version) in self._installed().items() if name in packages}
         if found != dict(packages):
             raise OperationFailed(f"dnf has installed {found}, wanted were {dict(packages)}")
+
+    def _erase_others(self, packages: Mapping[str, str], within: Sequence[str]) -> None:
+        """Erase other versions, which a killed transaction has left beside the wanted ones.
+
+        rpm leaves those files alone that the wanted version owns, too.
+        """
+        done = self.host.run(["rpm", "--query", "--queryformat", f"%{{NAME}}\\t{_VERSION}\\n", *packages], 30)
+        known = [(name, version) for name, _tab, version in (line.partition("\t") for line in done.output.splitlines()) if name in packages]
+        others = [
+            f"{name}-{version.partition(':')[2]}"
+            for name, version in known
+            if version != packages[name] and (name, packages[name]) in known
+        ]
+        if others:
+            checked(self.host, [*within, "rpm", "--erase", "--nodeps", "--noscripts", *others])
 
     def _dependencies(self, files: Sequence[str], folder: str) -> list[str]:
         """Return the downloaded dependencies, which are not installed yet."""

@@ -145,6 +145,16 @@ def test_downloaded_files_are_installed_without_repositories(host: RpmHost, tmp_
     assert ("--disableplugin=versionlock" in command) is held
 
 
+@pytest.mark.parametrize(("listed", "erased"), [([NEW, OLD], ["redis-8.0.2-1"]), ([OLD, NEW], ["redis-8.0.2-1"]), ([NEW], []), ([OLD], [])])
+def test_what_a_killed_transaction_has_left_is_erased(host: RpmHost, tmp_path: Path, listed: list[str], erased: list[str]) -> None:
+    host.version = "8.0.6-1"
+    host.answers["rpm --query --queryformat %{NAME}\\t"] = "".join(f"redis\t{version}\n" for version in listed)
+    host.answers["rpm --query --queryformat %{NAME}\\n"] = "redis\n" * len(listed)
+    Dnf(host).install({"redis": NEW, "redis-doc": NEW}, str(tmp_path), [], False, False)
+    commands = [command.split() for command in host.commands if "--erase" in command]
+    assert [command[4:] for command in commands] == ([erased] if erased else [])
+
+
 def test_an_installation_that_changes_nothing_is_an_error(host: RpmHost, tmp_path: Path) -> None:
     with pytest.raises(OperationFailed, match=r"dnf has installed .*8\.0\.2-1.*, wanted were .*8\.0\.6-1"):
         Dnf(host).install({"redis": NEW}, str(tmp_path), [], False, False)
