@@ -96,7 +96,7 @@ from ..module_utils._install.package_programs import (
     programs_folder,
     stage_programs,
 )
-from ..module_utils._install.package_record import wanted_packages
+from ..module_utils._install.package_record import manager_of, wanted_packages
 from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
@@ -114,11 +114,11 @@ def manager_here() -> PackageManager:
 
     A host may have the tools of both. Raises PreconditionFailed if it has neither.
     """
-    managers: tuple[PackageManager, ...] = (Apt(), Dnf())
     for name in _SERVERS:
-        for manager in managers:
-            if manager.owner(os.path.join(BIN, name)):
-                return manager
+        owning, owner = manager_of(os.path.join(BIN, name))
+        if owner:
+            return owning
+    managers: tuple[PackageManager, ...] = (Apt(), Dnf())
     for manager in managers:
         if shutil.which({"apt": "apt-get", "dnf": "dnf"}[manager.name]):
             return manager

@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_dnf import Dnf
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs, programs_folder
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_record import manager_of
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner, module
 from ansible_collections.sentinelops.redis.tests.unit.support.packages import PACKAGES, DebianHost
 
@@ -21,7 +22,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DebianHost:
     host, replaced = DebianHost(tmp_path), module(NAME)
     root = str(tmp_path / "programs")
     monkeypatch.setattr(replaced, "Apt", lambda: Apt(host))
-    monkeypatch.setattr(replaced, "Dnf", lambda: Apt(host))
+    monkeypatch.setattr(replaced, "manager_of", lambda path: manager_of(path, host))
     monkeypatch.setattr(replaced, "BIN", str(host.bin))
     monkeypatch.setattr(replaced, "PROGRAMS", root)
     monkeypatch.setattr(replaced, "ARCHIVES", str(tmp_path / "cache"))
