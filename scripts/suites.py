@@ -14,6 +14,7 @@ that cannot run here prints a line "not run: REASON" and fails; it counts as one
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -79,7 +80,10 @@ class Suites:
         return time.monotonic() - self._start
 
     def run(self) -> None:
-        """Run all lanes. On Ctrl-C, which make and all below it get as well, start nothing more."""
+        """Run all lanes. On Ctrl-C, which make and all below it get as well, start nothing more.
+
+        A lane may learn of it first, from the end of its suite.
+        """
         with ThreadPoolExecutor(len(self._lanes)) as pool:
             try:
                 for ended in [pool.submit(self._run_lane, lane) for lane in self._lanes]:
@@ -99,6 +103,8 @@ class Suites:
         with log.open("wb") as file:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
         output = log.read_text(encoding="utf-8", errors="replace")
+        if done.returncode == -signal.SIGINT:
+            self._interrupted.set()
         if not self._interrupted.is_set():
             self.results[suite] = result_of(suite, output, done.returncode)
             self.results[suite].seconds = time.monotonic() - begun
