@@ -55,17 +55,17 @@ class CriticalSection:
         self.stop = new_write_stop(self._context, self._shard)
         self._progress.enter("pausing")
         address = self.stop.server.address
+        budget_ms = pause_budget_ms(self._shard.down_after_ms)
         if self._context.result.mode == "fence":
             self.note_begin(f"fence: {address} refuses writes")
-            return self.stop.refuse_writes(), 0
-        budget_ms = pause_budget_ms(self._shard.down_after_ms)
+            return self.stop.refuse_writes(max(budget_ms, 0) if self.stop.can_pause else 0), 0
         self.note_begin(f"pause: writes on {address} wait for at most {budget_ms} ms")
         return self.stop.pause(budget_ms)
 
     def adopt(self, paused_until_s: float) -> None:
         """Take over the pause and the fences of another process."""
         self.stop = new_write_stop(self._context, self._shard)
-        self.stop.adopt(paused_until_s, may_be_paused=self._context.result.mode == "pause")
+        self.stop.adopt(paused_until_s)
 
     @property
     def writes_are_safe(self) -> bool:

@@ -13,7 +13,7 @@ import contextlib
 from dataclasses import replace
 from typing import Any
 
-from .._errors import ConnectionFailed, SentinelOpsError
+from .._errors import AccessDenied, CommandRefused, ConnectionFailed, SentinelOpsError
 from .._server.commands import Server, send_all, transaction
 from .._topology.fence import (
     PING_PERIOD,
@@ -27,6 +27,7 @@ from .._topology.fence import (
 )
 from .._topology.shard import NodeState, config_values
 from .._wait import Clock
+from .modes import can_pause_writes
 from .overrides import SettingOverride
 from .proof import ReplicationState, StopPoint, replication_state, stop_point
 
@@ -39,6 +40,7 @@ TO_WRITE, MAX_LAG = "min-replicas-to-write", "min-replicas-max-lag"
 class WriteStop:
     """The pause and the fences of one node. ``before``: the node's state before the handover.
 
+    ``can_pause``: whether the node knows CLIENT PAUSE ... WRITE.
     ``fence_margin_s``: the time before the end of a pause from which ``ends_soon()`` is true.
     """
 
@@ -57,6 +59,7 @@ class WriteStop:
         self._pings_delayed = False
         self._fence_value = fence_for(to_write, max_lag)
         self._clock = clock
+        self.can_pause = can_pause_writes(before.info)
 
     # -- stop -------------------------------------------------------------------------------------
 
@@ -73,10 +76,18 @@ class WriteStop:
         replies = transaction(self.server, *commands)
         return stop_point(*replies[-2:]), replication_state(replies[-2]).online
 
-    def refuse_writes(self) -> StopPoint:
-        """Fence the node; return its stop point."""
+    def refuse_writes(self, quiet_ms: int) -> StopPoint:
+        """Fence the node; return its stop point.
+
+        ``quiet_ms``: a pause behind the fence, 0 for none. Clients get -NOREPLICAS all the same,
+        and the PUBLISH of the Sentinels, which no fence stops, waits.
+        """
         self.server.command(*self._delay_pings())
         self.fence()
+        if quiet_ms:
+            self.paused_until_s = self._clock.now_s() + quiet_ms / 1000
+            with contextlib.suppress(AccessDenied, CommandRefused):  # the fence is enough
+                self.server.command("CLIENT", "PAUSE", quiet_ms, "WRITE")
         return stop_point(*(self.server.command("INFO", section) for section in ("replication", "persistence")))
 
     def arm(self, replicas: int) -> ReplicationState:
@@ -135,9 +146,12 @@ class WriteStop:
         """Return whether less than half of the pause is left."""
         return bool(self._budget_s) and self.paused_until_s - self._clock.now_s() < self._budget_s / 2
 
-    def adopt(self, paused_until_s: float, may_be_paused: bool) -> None:
-        """Take over the pause of another process, and its fences if the node has any."""
-        self.paused_until_s = paused_until_s or (self._clock.now_s() if may_be_paused else 0.0)
+    def adopt(self, paused_until_s: float) -> None:
+        """Take over the pause of another process, and its fences if the node has any.
+
+        ``paused_until_s``: 0 if it is not known whether that process had paused the node.
+        """
+        self.paused_until_s = paused_until_s or (self._clock.now_s() if self.can_pause else 0.0)
         self._to_lift = self._pings_delayed = True  # the other process may have set either
         with contextlib.suppress(ConnectionFailed):  # a node that is down has no fence
             values = config_values(self.server, TO_WRITE, MAX_LAG)

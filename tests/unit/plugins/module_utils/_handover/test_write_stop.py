@@ -83,7 +83,7 @@ def test_no_ping_is_sent_while_writes_are_stopped(node: Node, stopping: str, per
     if stopping == "pause":
         stop.pause(1000)
     else:
-        stop.refuse_writes()
+        stop.refuse_writes(1000)
     delayed = int(node.config["repl-ping-replica-period"])
     assert (is_ping_delay(delayed), before_ping_delay(delayed)) == (True, int(period)), "it says itself what was before"
     assert WriteStop(node, state_of(node), node.clock).overrides()[0].original == int(period), "nor is a delay taken for what was before"
@@ -127,11 +127,29 @@ def test_what_a_fence_changes_is_known_beforehand(node: Node, to_write: str, max
     before = dict(node.config)
     stop = WriteStop(node, state_of(node), node.clock)
     changes = {change.setting: (str(change.original), str(change.temporary)) for change in stop.overrides()}
-    stop.refuse_writes()
+    stop.refuse_writes(1000)
     stop.arm(2)
     stop.fence()
     changed = {name: (value, node.config[name]) for name, value in before.items() if node.config[name] != value}
     assert changes == changed
+
+
+def test_a_pause_behind_a_fence(node: Node, stop: WriteStop) -> None:
+    stop.refuse_writes(2000)
+    assert "CLIENT PAUSE 2000 WRITE" in [sent.text for sent in node.wire.sent]
+    assert node.written_in(5) == 0, "the fence stays when the pause has ended"
+    assert (stop.ends_soon(), stop.is_half_over()) == (False, False), "nothing depends on the pause"
+    assert stop.end() == []
+    assert node.wire.sent[-1].text == "CLIENT UNPAUSE"
+
+
+@pytest.mark.parametrize("quiet_ms", [0, 2000])
+def test_a_fence_where_no_pause_is_possible(node: Node, stop: WriteStop, quiet_ms: int) -> None:
+    """A user without the right gets an error; with 0 nothing is asked for."""
+    node.refuses["CLIENT PAUSE"] = repeat("NOPERM this user has no permissions to run the 'client|pause' command")
+    point = stop.refuse_writes(quiet_ms)
+    assert (point.offset, stop.fenced) == (int(node.offset), True)
+    assert ("CLIENT PAUSE" in str([sent.text for sent in node.wire.sent])) is bool(quiet_ms)
 
 
 def test_what_has_to_be_done_before_the_pause_ends(node: Node, stop: WriteStop) -> None:
