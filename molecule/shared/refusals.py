@@ -85,7 +85,7 @@ CASES = {
     ),
     "noexec": Case(("is mounted with noexec", "Mount it with exec"), **mounted("/usr/lib/sentinelops-redis", "noexec")),
     "read-only programs": Case(("of its programs is not writable", "mounted for writing"), **mounted("/usr/local/bin", "ro")),
-    "noexec programs": Case(("mounted with noexec", "mount it with exec"), **mounted("/usr/local/bin", "noexec")),
+    "noexec programs": Case(("is mounted with noexec", "Mount it with exec"), **mounted("/usr/local/bin", "noexec")),
 }
 
 

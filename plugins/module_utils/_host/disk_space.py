@@ -12,7 +12,7 @@ from .._errors import PreconditionFailed
 from .._server.config_file import read_text
 from .._sizes import readable_size
 
-__all__ = ["existing_folder", "file_system_of", "free_bytes", "require_machine", "require_space"]
+__all__ = ["existing_folder", "file_system_of", "free_bytes", "is_noexec", "require_machine", "require_space"]
 
 _STATE = "Nothing was placed and no server was touched"
 
@@ -29,6 +29,11 @@ def free_bytes(path: str) -> int:
     """Return the bytes that every user may use on the file system of an existing or future path."""
     found = os.statvfs(existing_folder(path))
     return found.f_bavail * found.f_frsize
+
+
+def is_noexec(path: str) -> bool:
+    """Return whether no program can be started from an existing or future path (noexec)."""
+    return bool(os.statvfs(existing_folder(path)).f_flag & os.ST_NOEXEC)
 
 
 def file_system_of(path: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import IO, Callable, NamedTuple
 
 from .._errors import OperationFailed
+from .disk_space import is_noexec
 
 __all__ = [
     "Owner",
@@ -193,7 +194,7 @@ def binary_version(executable: str) -> str:
 def _remedy(executable: str) -> str:
     """Return what to do about an executable that cannot be run."""
     with contextlib.suppress(OSError):
-        if os.statvfs(executable).f_flag & os.ST_NOEXEC:
+        if is_noexec(os.path.dirname(executable)):
             return "Its file system is mounted with noexec; mount it with exec"
     return "Check that it is built for this machine"
 

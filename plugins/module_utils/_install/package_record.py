@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Iterable, Iterator
 
-from .._host.disk_space import existing_folder, free_bytes
+from .._host.disk_space import existing_folder, free_bytes, is_noexec
 from .._host.service import THIS_HOST, Host
 from .._sizes import readable_size
 from .copy_files import inside
@@ -124,8 +124,7 @@ def _state_doubts(manager: PackageManager, record: dict[str, Any]) -> Doubts:
 
 def _space_doubts(record: dict[str, Any], root: str, archives: str) -> Doubts:
     """Yield why the file systems could not take packages and programs."""
-    found = os.statvfs(existing_folder(root))
-    if found.f_flag & os.ST_NOEXEC:
+    if is_noexec(root):
         yield {
             "seen": f"the file system of {root} is mounted with noexec",
             "why": "The version in use is kept there, and could not be started",

@@ -15,7 +15,7 @@ from typing import Any, Callable, Mapping
 
 from .._atomic_write import FileIdentity
 from .._errors import ConnectionFailed, OperationFailed, PreconditionFailed
-from .._host.disk_space import existing_folder
+from .._host.disk_space import existing_folder, is_noexec
 from .._host.pid_namespace import isolation_of, visible_pid
 from .._host.process import (
     binary_version,
@@ -188,6 +188,7 @@ def _staging(record: dict[str, Any]) -> dict[str, Any]:
         "staged_version": activation.staged_version(),
         "interrupted": activation.interrupted(),
         "folder_writable": all(os.access(existing_folder(folder), os.W_OK) for folder in activation.changed_folders()),
+        "noexec_folder": next(filter(is_noexec, activation.changed_folders()), ""),
     }
 
 

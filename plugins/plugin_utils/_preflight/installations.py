@@ -106,6 +106,18 @@ def files_findings(instance: Instance) -> Iterator[Finding]:
         )
 
 
+def noexec_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield why the new version could not be started from where it is placed."""
+    folder = instance.record.get("noexec_folder")
+    if folder and _activation(instance).get("method") in ("folder", "symlink", "files"):
+        yield Finding(
+            instance.host,
+            f"the file system of {folder} is mounted with noexec",
+            "The new version is placed there, and could not be started",
+            "Mount it with exec",
+        )
+
+
 def stranger_findings(plan: Plan) -> Iterator[Finding]:
     """Yield processes that run from an installation of this run, but are not in the inventory."""
     for own in plan.installations:

@@ -25,7 +25,7 @@ from .._plan.rollback import set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
 from .data_nodes import node_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
-from .installations import files_findings, machine_findings, shared_by, shared_place_findings, stranger_findings
+from .installations import files_findings, machine_findings, noexec_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
 from .own_commands import by_commands, command_findings
 from .packages import package_notes
@@ -172,6 +172,7 @@ def _folder_findings(instance: Instance) -> Iterator[Finding]:
             "The new version is placed there",
             "Run with become, or as the owner of the folder",
         )
+    yield from noexec_findings(instance)
     for doubt in activation.get("doubts", []):
         yield Finding(host, **doubt)
     data = "" if activation.get("method") == "files" else str(record.get("dir", ""))

@@ -68,7 +68,7 @@ def test_a_master(version: str, tmp_path: Path) -> None:
     assert (record["dir"], record["log_file"]) == ("/srv/sandbox/redis-1", "/srv/sandbox/redis-1/redis-1.log")
     assert (record["folder"], record["config_file"]) == (str(folder), f"{folder}/redis.conf")
     assert (record["installed_version"], record["staged_version"], record["interrupted"]) == ("7.0.15", "", False)
-    assert (record["config_writable"], record["folder_writable"]) == (True, True)
+    assert (record["config_writable"], record["folder_writable"], record["noexec_folder"]) == (True, True, "")
     assert set(record["config_identity"]) == {"uid", "gid", "mode"}
     assert (record["process"], record["our_uid"]) == (None, os.geteuid()), "the recorded process is gone"
     assert record["machine"]

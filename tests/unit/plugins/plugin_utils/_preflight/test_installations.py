@@ -49,6 +49,18 @@ def test_a_folder_that_cannot_be_written() -> None:
     assert {one.seen for one in findings(deployment)} == {"the folder /opt/redis of its programs is not writable"}
 
 
+@pytest.mark.parametrize(
+    ("method", "refused"), [("folder", True), ("files", True), ("symlink", True), ("package", False), ("command", False)]
+)
+def test_a_file_system_from_which_no_program_can_be_started(method: str, refused: bool) -> None:
+    """Packages place their programs elsewhere, and the survey judges those of an update."""
+    deployment = three_and_three()
+    node = deployment.node("redis-2")
+    node.record.update(noexec_folder="/opt/redis", activation={"method": method, "folder": "/opt/redis/redis"})
+    found = [one.node for one in findings(deployment) if one.seen == "the file system of /opt/redis is mounted with noexec"]
+    assert found == ["redis-2"] * refused
+
+
 @pytest.mark.parametrize(("machine", "refused"), [("boot", True), ("another", False)])
 def test_a_version_folder_that_holds_the_programs_of_another_instance(machine: str, refused: bool) -> None:
     deployment = three_and_three()
