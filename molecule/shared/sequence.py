@@ -36,8 +36,13 @@ class Deployment:
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.given, self.layout, self.versions = given, given["layout"], given["versions"]
-        self.programs, self.kept = self.layout["programs"], self.layout["kept"]
         self.machines: list[str] = given["machines"]
+        self.has_images = "store" in self.layout  # which commands of the administrator choose
+
+    def programs(self, version: str, kept: bool = False) -> str:
+        """Return the folder from which an instance runs a version that is in place, or kept."""
+        folder: str = self.layout["kept" if kept else "programs"]
+        return folder.replace("{version}", version)
 
     def ssh(self, machine: str, *command: str, text: str = "", check: bool = True) -> str:
         """Run a command as root on a machine."""
@@ -92,7 +97,7 @@ def all_run(deployment: Deployment, version: str, baseline: dict[str, Any]) -> d
     assert states.keys() == baseline.keys(), f"these do not answer: {baseline.keys() - states.keys()}"
     for name, state in states.items():
         assert state["version"] == version, (name, state)
-        assert state["runs"].startswith(f"{deployment.programs}/redis-"), (name, state)
+        assert state["runs"].startswith(f"{deployment.programs(version)}/redis-"), (name, state)
         never_restarted = state["pid"] == baseline[name]["pid"]  # a rollback may find it so
         assert never_restarted or not state["runs"].endswith("(deleted)"), (name, state)
         assert not state["drop_in"], (name, state)
@@ -106,7 +111,7 @@ def as_before(name: str, state: dict[str, Any], before: dict[str, Any]) -> None:
         assert state[part] == before[part], (name, part, state[part], before[part])
     assert state["link"] in ("", "up"), (name, state)
     if state["unit"]:
-        assert state["unit"]["MainPID"] == str(state["pid"]), (name, state)
+        assert state["unit"]["MainPID"] in (str(state["pid"]), str(state["parent"])), (name, state)
         assert (state["unit"]["ActiveState"], state["unit"]["NeedDaemonReload"]) == ("active", "no"), (name, state)
         assert state["unit"]["UnitFileState"] == before["unit"]["UnitFileState"], (name, state)
 
@@ -114,19 +119,21 @@ def as_before(name: str, state: dict[str, Any], before: dict[str, Any]) -> None:
 def one_runs_kept(deployment: Deployment, failed: str, before: dict[str, Any], baseline: dict[str, Any]) -> None:
     """Check that one instance alone runs the kept programs, and that others were left alone."""
     states, old, new = deployment.states(), deployment.versions["old"], deployment.versions["new"]
+    kept = deployment.programs(old, kept=True)
     assert states.keys() == baseline.keys()
     for name, state in states.items():
         as_before(name, state, baseline[name])
         if name == failed:
-            assert (state["version"], state["runs"]) == (old, f"{deployment.kept}/redis-server"), (name, state)
-            assert bool(state["drop_in"]) is bool(state["unit"]), (name, state)
-            assert not state["unit"] or f"ExecStart={deployment.kept}/redis-server {state['configuration'][0]}" in state["drop_in"], state
+            assert (state["version"], state["runs"]) == (old, f"{kept}/redis-server"), (name, state)
+            assert bool(state["drop_in"]) is (bool(state["unit"]) and not deployment.has_images), (name, state)
+            assert not state["drop_in"] or f"ExecStart={kept}/redis-server {state['configuration'][0]}" in state["drop_in"], state
             continue
         assert not state["drop_in"], (name, state)
         assert state["version"] == new or state["pid"] == before[name]["pid"], f"{name} was restarted with the old version: {state}"
         assert state["version"] == new or state["role"] != "sentinel", (name, state)
         assert state["unit"].get("NRestarts", "0") == "0", (name, state)
-    assert f"v={new} " in deployment.ssh(failed.partition("/")[0], f"{deployment.programs}/redis-server", "--version")
+    if not deployment.has_images:
+        assert f"v={new} " in deployment.ssh(failed.partition("/")[0], f"{deployment.programs(new)}/redis-server", "--version")
 
 
 # -- steps
@@ -154,7 +161,8 @@ def fail(deployment: Deployment, step: dict[str, Any], baseline: dict[str, Any])
     machine, name = step["machine"], step["instance"]
     config = next(found["config"] for found in deployment.layout["instances"] if found["name"] == name)
     before = deployment.states()
-    deployment.ssh(machine, "tee", "/run/refuse", text=f"{deployment.programs}/redis-server {config.rpartition('/')[2]}\n")
+    refused = deployment.programs(deployment.versions["new"])
+    deployment.ssh(machine, "tee", "/run/refuse", text=f"{refused}/redis-server {config.rpartition('/')[2]}\n")
     try:
         code, output = deployment.run("upgrade")
     finally:

@@ -25,9 +25,19 @@ def text_of(path: str) -> str:
         return file.read()
 
 
+def listener(port: int) -> int:
+    """Return the process that listens on a port, by its id on this host."""
+    output = subprocess.run(["ss", "-Hltnp", f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
+    return int(re.findall(r"pid=(\d+)", output)[0])
+
+
+def status_of(pid: int) -> dict[str, str]:
+    return dict(line.split(":", 1) for line in text_of(f"/proc/{pid}/status").splitlines())
+
+
 def process(pid: int) -> dict[str, Any]:
     """Return what a process was started with, and may not lose."""
-    status = dict(line.split(":", 1) for line in text_of(f"/proc/{pid}/status").splitlines())
+    status = status_of(pid)
     limits = re.sub(r" +", " ", text_of(f"/proc/{pid}/limits"))
     # the kernel computes these two from the memory, and systemd changes the second
     kept = [line for line in limits.splitlines() if not line.startswith(("Limit", "Max pending", "Max processes"))]
@@ -49,10 +59,11 @@ def instance(found: dict[str, Any], password: str) -> dict[str, Any] | None:
         info = redis.Redis(port=found["port"], username="ops", password=password, socket_timeout=5).info()
     except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError):
         return None
-    pid, config = info["process_id"], os.stat(found["config"])
+    pid, config = listener(found["port"]), os.stat(found["config"])
     return {
         "version": info["redis_version"],
         "pid": pid,
+        "parent": int(status_of(pid)["PPid"]),
         "runs": os.readlink(f"/proc/{pid}/exe"),
         "as": process(pid),
         "directory": os.readlink(f"/proc/{pid}/cwd"),

@@ -10,7 +10,9 @@ testinfra_hosts = ["ansible://machines"]
 
 def test_nothing_half_done_is_left(host: Any) -> None:
     layout = host.ansible.get_variables()["layout"]
-    found = [*host.file(layout["programs"]).listdir(), *host.file(layout["programs"].rpartition("/")[0]).listdir()]
+    programs = layout.get("store", layout["programs"])
+    folders = [programs, programs.rpartition("/")[0]]
+    found = [name for folder in folders if "{" not in folder for name in host.file(folder).listdir()]
     assert [name for name in found if name.endswith(".partial")] == []
     assert all(name.endswith(".before.json") for name in host.file("/var/lib/sentinelops-redis").listdir())
     assert host.run("ls /run/systemd/system/*.d/*sentinelops* /etc/systemd/system/*.d/*sentinelops*").stdout == ""
