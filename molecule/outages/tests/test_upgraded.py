@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from access import OPS_PASSWORD
+from upgraded_host import command, info, name_of, require_nothing_lost, verdicts
 
 testinfra_hosts = ["ansible://redis"]
 
@@ -15,16 +14,6 @@ NEW, HOME, HOME_ADDRESS = "8.0.2", "node-1", "192.0.2.11"
 UNITS = {"redis-server": 6379, "redis-sentinel": 26379}
 
 each_unit = pytest.mark.parametrize("unit", UNITS)
-
-
-def command(host: Any, port: int, words: str) -> list[str]:
-    output = str(host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} redis-cli --user ops -p {port} {words}"))
-    return [line.strip() for line in output.splitlines()]
-
-
-def info(host: Any, port: int) -> dict[str, str]:
-    lines = (line.partition(":") for line in command(host, port, "info"))
-    return {name: value for name, colon, value in lines if colon}
 
 
 @each_unit
@@ -39,7 +28,7 @@ def test_it_runs_the_new_version_as_the_service_that_it_was(host: Any, unit: str
 
 def test_home_is_the_master_and_the_others_follow_it(host: Any) -> None:
     fields = info(host, 6379)
-    if host.backend.host == HOME:
+    if name_of(host) == HOME:
         assert (fields["role"], fields["connected_slaves"]) == ("master", "2")
     else:
         assert (fields["role"], fields["master_host"], fields["master_link_status"]) == ("slave", HOME_ADDRESS, "up")
@@ -65,9 +54,6 @@ def test_no_journal_and_no_lock_is_left(host: Any) -> None:
 
 
 def test_no_write_was_lost(host: Any) -> None:
-    files = host.run("ls /var/tmp/audit-*.json").stdout.split()
-    assert len(files) == (host.backend.host == HOME)
-    for file in files:
-        verdict = json.loads(host.file(file).content_string)
-        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0), verdict
-        assert verdict["acknowledged"] > 1000
+    found = verdicts(host)
+    assert len(found) == (name_of(host) == HOME)
+    require_nothing_lost(found, acknowledged=1000)

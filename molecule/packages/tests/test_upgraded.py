@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
-from access import OPS_PASSWORD
 from configuration import settings, state_of_sentinel
+from upgraded_host import info, journals, name_of, require_nothing_lost, verdicts
 
 testinfra_hosts = ["ansible://redis"]
 
@@ -23,16 +22,6 @@ INSTANCES = [
 each = pytest.mark.parametrize(("unit", "port", "config", "old_unit", "old_config"), INSTANCES)
 
 
-@pytest.fixture
-def name(host: Any) -> str:
-    return str(host.backend.host)
-
-
-def info(host: Any, port: int) -> dict[str, str]:
-    output = host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} valkey-cli --user ops -p {port} info")
-    return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
-
-
 def text(host: Any, path: str) -> str:
     return str(host.file(path).content_string)
 
@@ -42,7 +31,7 @@ def test_the_new_unit_runs_the_new_version(host: Any, unit: str, port: int, conf
     service = host.service(unit)
     assert service.is_running, host.run(f"journalctl --no-pager --lines=50 --unit={unit}").stdout
     assert service.is_enabled
-    fields = info(host, port)
+    fields = info(host, port, "valkey-cli")
     assert fields["valkey_version"] == NEW
     assert fields["config_file"] == f"/etc/valkey/{config}"
     assert service.systemd_properties["MainPID"] == fields["process_id"]
@@ -82,13 +71,13 @@ def test_the_policy_for_services_is_the_one_that_was_there(host: Any) -> None:
     assert (policy.content_string, oct(policy.mode)) == ("#!/bin/sh\nexit 0\n", oct(0o755))
 
 
-def test_the_roles(host: Any, name: str) -> None:
-    fields = info(host, 6379)
-    if name == HOME:
+def test_the_roles(host: Any) -> None:
+    fields = info(host, 6379, "valkey-cli")
+    if name_of(host) == HOME:
         assert (fields["role"], fields["connected_slaves"]) == ("master", "2")
     else:
         assert (fields["role"], fields["master_host"], fields["master_link_status"]) == ("slave", HOME_ADDRESS, "up")
-    assert f"status=ok,address={HOME_ADDRESS}:6379,slaves=2,sentinels=3" in info(host, 26379)["master0"]
+    assert f"status=ok,address={HOME_ADDRESS}:6379,slaves=2,sentinels=3" in info(host, 26379, "valkey-cli")["master0"]
 
 
 @each
@@ -111,7 +100,7 @@ def test_the_settings_of_the_data_node(host: Any) -> None:
     assert len(kept("/root/before/redis.conf")) > 20
     assert kept("/root/before/redis.conf") <= kept("/etc/valkey/valkey.conf")
     assert "dir /var/lib/valkey" in settings(text(host, "/etc/valkey/valkey.conf"))
-    assert info(host, 6379).get("slave_priority", "100") == "100"
+    assert info(host, 6379, "valkey-cli").get("slave_priority", "100") == "100"
 
 
 def test_what_is_included(host: Any) -> None:
@@ -143,14 +132,12 @@ def test_the_log_goes_where_it_is_rotated(host: Any, unit: str, port: int, confi
 
 def test_no_journal_is_left(host: Any) -> None:
     """Only the records of the previous versions may be left."""
-    assert all(name.endswith(".before.json") for name in host.file("/var/lib/sentinelops-redis").listdir())
+    assert journals(host) == []
 
 
-def test_nothing_was_lost(host: Any, name: str) -> None:
-    if name != HOME:
+def test_nothing_was_lost(host: Any) -> None:
+    if name_of(host) != HOME:
         return
-    verdicts = [json.loads(host.file(path).content_string) for path in host.check_output("ls /var/tmp/audit-*.json").split()]
-    assert len(verdicts) == 2, "that of the upgrade, and that of the second run"
-    for verdict in verdicts:
-        assert verdict["acknowledged"] > 200
-        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    found = verdicts(host)
+    assert len(found) == 2, "that of the upgrade, and that of the second run"
+    require_nothing_lost(found, acknowledged=200)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
-from access import OPS_PASSWORD
 from configuration import settings, state_of_sentinel
+from upgraded_host import info, journals, name_of, require_nothing_lost, verdicts
 
 testinfra_hosts = ["ansible://cache"]
 
@@ -22,7 +21,7 @@ class Instance:
     """An instance on a machine."""
 
     def __init__(self, host: Any) -> None:
-        self.host, self.name = host, str(host.backend.host)
+        self.host, self.name = host, name_of(host)
         self.kind = self.name.partition("-")[0]
         self.port = PORTS[self.kind]
         self.is_sentinel = self.kind == "sentinel"
@@ -32,9 +31,7 @@ class Instance:
         self.before = f"/root/before-{self.unit}/{'sentinel' if self.is_sentinel else 'redis'}.conf"
 
     def info(self) -> dict[str, str]:
-        client = f"{self.folder}/current/valkey-cli"
-        output = self.host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} {client} --user ops -p {self.port} info")
-        return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
+        return info(self.host, self.port, f"{self.folder}/current/valkey-cli")
 
     def texts(self) -> tuple[str, str]:
         """Return the configuration before and after."""
@@ -116,15 +113,13 @@ def test_the_log_is_clean(host: Any, instance: Instance) -> None:
 
 def test_no_journal_is_left(host: Any) -> None:
     """Only the records of the previous versions may be left."""
-    assert all(name.endswith(".before.json") for name in host.file("/var/lib/sentinelops-redis").listdir())
+    assert journals(host) == []
 
 
 @pytest.mark.parametrize("shard", HOME)
 def test_nothing_was_lost(host: Any, instance: Instance, shard: str) -> None:
     if instance.name != "sentinel-1":
         return
-    verdicts = [json.loads(host.file(path).content_string) for path in host.check_output(f"ls /var/tmp/audit-{shard}-*.json").split()]
-    assert len(verdicts) == 2, "that of the upgrade, and that of the second run"
-    for verdict in verdicts:
-        assert verdict["acknowledged"] > 200
-        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    found = verdicts(host, shard)
+    assert len(found) == 2, "that of the upgrade, and that of the second run"
+    require_nothing_lost(found, acknowledged=200)

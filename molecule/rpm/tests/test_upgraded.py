@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from access import OPS_PASSWORD
+from upgraded_host import info, journals, name_of, require_nothing_lost, verdicts
 
 testinfra_hosts = ["ansible://machines"]
 
@@ -20,16 +19,6 @@ INSTANCES = [
     ("redis-sentinel", 26379, "sentinel.conf", "redis-sentinel"),
 ]
 each = pytest.mark.parametrize(("unit", "port", "config", "program"), INSTANCES)
-
-
-@pytest.fixture
-def name(host: Any) -> str:
-    return str(host.backend.host)
-
-
-def info(host: Any, port: int) -> dict[str, str]:
-    output = host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} redis-cli --user ops -p {port} info")
-    return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
 
 
 @each
@@ -82,10 +71,10 @@ def test_the_configuration_is_ours(host: Any, unit: str, port: int, config: str,
     assert "user ops on" in file.content_string
 
 
-def test_the_roles(host: Any, name: str) -> None:
+def test_the_roles(host: Any) -> None:
     for port, (master, address) in MASTERS.items():
         fields = info(host, port)
-        if name == master:
+        if name_of(host) == master:
             assert (fields["role"], fields["connected_slaves"]) == ("master", "2")
         else:
             assert (fields["role"], fields["master_host"], fields["master_link_status"]) == ("slave", address, "up")
@@ -94,14 +83,12 @@ def test_the_roles(host: Any, name: str) -> None:
 
 
 def test_no_journal_is_left(host: Any) -> None:
-    assert all(file.endswith(".before.json") for file in host.file("/var/lib/sentinelops-redis").listdir())
+    assert journals(host) == []
 
 
-def test_no_write_was_lost(host: Any, name: str) -> None:
-    if name != "node-1":
+def test_no_write_was_lost(host: Any) -> None:
+    if name_of(host) != "node-1":
         return
-    verdicts = [json.loads(host.file(path).content_string) for path in host.check_output("ls /var/tmp/audit-*.json").split()]
-    assert len(verdicts) == 6, "two shards: until the kill, during the upgrade, and during the second run"
-    for verdict in verdicts:
-        assert verdict["acknowledged"] > 100
-        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    found = verdicts(host)
+    assert len(found) == 6, "two shards: until the kill, during the upgrade, and during the second run"
+    require_nothing_lost(found, acknowledged=100)

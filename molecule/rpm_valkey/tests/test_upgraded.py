@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from access import OPS_PASSWORD
+from upgraded_host import info, journals, name_of, require_nothing_lost, verdicts
 
 testinfra_hosts = ["ansible://machines"]
 
@@ -22,19 +21,9 @@ INSTANCES = [
 each = pytest.mark.parametrize(("unit", "port", "config", "old_unit"), INSTANCES)
 
 
-@pytest.fixture
-def name(host: Any) -> str:
-    return str(host.backend.host)
-
-
-def info(host: Any, port: int) -> dict[str, str]:
-    output = host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} valkey-cli --user ops -p {port} info")
-    return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
-
-
 @each
 def test_the_new_unit_runs_the_new_version(host: Any, unit: str, port: int, config: str, old_unit: str) -> None:
-    service, fields = host.service(unit), info(host, port)
+    service, fields = host.service(unit), info(host, port, "valkey-cli")
     assert service.is_running, host.run(f"journalctl --no-pager --lines=50 --unit={unit}").stdout
     assert service.is_enabled
     assert (fields["valkey_version"], fields["config_file"]) == (NEW, f"/etc/valkey/{config}")
@@ -62,26 +51,24 @@ def test_configuration_and_its_owner(host: Any, unit: str, port: int, config: st
     assert "/var/lib/redis" not in file.content_string
 
 
-def test_the_roles(host: Any, name: str) -> None:
+def test_the_roles(host: Any) -> None:
     for port, (master, address) in MASTERS.items():
-        fields = info(host, port)
-        if name == master:
+        fields = info(host, port, "valkey-cli")
+        if name_of(host) == master:
             assert (fields["role"], fields["connected_slaves"]) == ("master", "2")
         else:
             assert (fields["role"], fields["master_host"], fields["master_link_status"]) == ("slave", address, "up")
-    sentinel = info(host, 26379)
+    sentinel = info(host, 26379, "valkey-cli")
     assert {sentinel[f"master{n}"].partition("slaves=")[2] for n in (0, 1)} == {"2,sentinels=3"}
 
 
 def test_no_journal_is_left(host: Any) -> None:
-    assert all(file.endswith(".before.json") for file in host.file("/var/lib/sentinelops-redis").listdir())
+    assert journals(host) == []
 
 
-def test_no_write_was_lost(host: Any, name: str) -> None:
-    if name != "node-1":
+def test_no_write_was_lost(host: Any) -> None:
+    if name_of(host) != "node-1":
         return
-    verdicts = [json.loads(host.file(path).content_string) for path in host.check_output("ls /var/tmp/audit-*.json").split()]
-    assert len(verdicts) == 6, "two shards: until the failure, during the upgrade, and during the second run"
-    for verdict in verdicts:
-        assert verdict["acknowledged"] > 100
-        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0)
+    found = verdicts(host)
+    assert len(found) == 6, "two shards: until the failure, during the upgrade, and during the second run"
+    require_nothing_lost(found, acknowledged=100)

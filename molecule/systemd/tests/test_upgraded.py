@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
-from access import OPS_PASSWORD
+from upgraded_host import info, name_of, require_nothing_lost, verdicts
 
 testinfra_hosts = ["ansible://redis"]
 
@@ -28,16 +27,6 @@ OURS = [
 ]
 
 each_unit = pytest.mark.parametrize("unit", UNITS)
-
-
-@pytest.fixture
-def name(host: Any) -> str:
-    return str(host.backend.host)
-
-
-def info(host: Any, port: int = 6379) -> dict[str, str]:
-    output = host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} redis-cli --user ops -p {port} info")
-    return dict(line.strip().split(":", 1) for line in output.splitlines() if ":" in line)
 
 
 def settings(host: Any, path: str) -> set[str]:
@@ -111,9 +100,9 @@ def test_the_package_is_kept_as_the_way_back(host: Any) -> None:
     assert host.check_output("dpkg --verify redis-server redis-sentinel redis-tools | grep -v ' c ' || true") == ""
 
 
-def test_the_role_moved_after_the_upgrade(host: Any, name: str) -> None:
-    fields = info(host)
-    if name == MASTER:
+def test_the_role_moved_after_the_upgrade(host: Any) -> None:
+    fields = info(host, 6379)
+    if name_of(host) == MASTER:
         assert (fields["role"], fields["connected_slaves"]) == ("master", "2")
     else:
         assert (fields["role"], fields["master_host"], fields["master_link_status"]) == ("slave", MASTER_ADDRESS, "up")
@@ -129,7 +118,7 @@ def test_the_data_node_keeps_its_settings(host: Any) -> None:
     assert changed <= {"replicaof", "user", "latency-tracking-info-percentiles"}
     users = {line.split()[1] for line in settings(host, "/etc/redis/redis.conf") if line.startswith("user ")}
     assert users == {"ops", "watcher", "peer", "replica", "app", "default"}
-    assert info(host).get("slave_priority", "100") == "100"
+    assert info(host, 6379).get("slave_priority", "100") == "100"
 
 
 def test_the_sentinel_keeps_its_settings_and_its_identity(host: Any) -> None:
@@ -162,12 +151,11 @@ def test_nothing_else_was_written(host: Any) -> None:
     assert sorted(left) == ["redis-6379.before.json", "sentinel-26379.before.json"], "the journals were not closed"
 
 
-def test_no_write_was_lost(host: Any, name: str) -> None:
+def test_no_write_was_lost(host: Any) -> None:
     """The verdicts are of the writers of the upgrade, and of a second run, which changes
     nothing.
     """
-    files = host.run("ls /var/tmp/audit-*.json").stdout.split()
-    verdicts = [json.loads(host.file(path).content_string) for path in files]
-    assert bool(verdicts) is (name == "node-1")
-    assert {(verdict["lost"], verdict["unexpected"], verdict["duplicates"]) for verdict in verdicts} <= {(0, 0, 0)}
-    assert all(verdict["acknowledged"] > 1000 for verdict in verdicts[:1])
+    found = verdicts(host)
+    assert bool(found) is (name_of(host) == "node-1")
+    require_nothing_lost(found[:1], acknowledged=1000)
+    require_nothing_lost(found[1:], acknowledged=0)

@@ -1,0 +1,43 @@
+"""Questions to an upgraded host by testinfra: INFO, journals, and the verdicts of the writers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from access import OPS_PASSWORD
+
+JOURNALS = "/var/lib/sentinelops-redis"
+
+
+def name_of(host: Any) -> str:
+    return str(host.backend.host)
+
+
+def command(host: Any, port: int, words: str, client: str = "redis-cli") -> list[str]:
+    """Return the lines that the client program of the server prints."""
+    output = host.check_output(f"REDISCLI_AUTH={OPS_PASSWORD} {client} --user ops -p {port} {words}")
+    return [line.strip() for line in output.splitlines()]
+
+
+def info(host: Any, port: int, client: str = "redis-cli") -> dict[str, str]:
+    lines = (line.partition(":") for line in command(host, port, "info", client))
+    return {name: value for name, colon, value in lines if colon}
+
+
+def journals(host: Any) -> list[str]:
+    """Return the journals that are left, without the records of the previous versions."""
+    return [file for file in host.file(JOURNALS).listdir() if not file.endswith(".before.json")]
+
+
+def verdicts(host: Any, shard: str = "*") -> list[dict[str, Any]]:
+    """Return the verdicts of the writers that ran on this host, the first one first."""
+    files = host.run(f"ls /var/tmp/audit-{shard}-*.json").stdout.split()
+    return [json.loads(host.file(path).content_string) for path in files]
+
+
+def require_nothing_lost(found: list[dict[str, Any]], acknowledged: int) -> None:
+    """Check the verdicts; each is of more than this number of acknowledged writes."""
+    for verdict in found:
+        assert (verdict["lost"], verdict["unexpected"], verdict["duplicates"]) == (0, 0, 0), verdict
+        assert verdict["acknowledged"] > acknowledged, verdict
