@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from playbooks import started, words
+from upgraded_host import as_root
 
 SECONDS = 300
 LOCKING = "import fcntl, sys, time; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); time.sleep(600)"
@@ -96,10 +96,7 @@ class Machines:
         self._config, self.names = ssh_config, names
 
     def run(self, machine: str, script: str) -> str:
-        asked = ["ssh", "-F", self._config, "-o", "ControlPath=none", machine, "sudo", "bash", "-euxs"]
-        done = subprocess.run(asked, input=script, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{machine}: {script}: {done.stdout} {done.stderr}"
-        return done.stdout
+        return as_root(self._config, machine, "bash", "-euxs", text=script)
 
     def servers(self) -> dict[str, str]:
         """Return processes and start times of the servers of each machine."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from playbooks import Running, started, words
+from upgraded_host import as_root
 
 STATE = Path(__file__).with_name("state.py")
 SECONDS = 600
@@ -45,11 +45,8 @@ class Deployment:
         return folder.replace("{version}", version)
 
     def ssh(self, machine: str, *command: str, text: str = "", check: bool = True) -> str:
-        """Run a command as root on a machine."""
-        alone = ["ssh", "-F", self.given["ssh_config"], "-o", "ControlPath=none", machine]
-        done = subprocess.run([*alone, shlex.join(["sudo", *command])], input=text, capture_output=True, text=True, check=False)
-        assert not check or done.returncode == 0, f"{machine}: {command}: {done.stdout} {done.stderr}"
-        return done.stdout
+        """Run a command as root on a machine; return what it prints."""
+        return as_root(self.given["ssh_config"], machine, *command, text=text, check=check)
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return the state of each instance, ``{"node-1/redis": ...}``."""

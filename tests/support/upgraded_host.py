@@ -1,13 +1,23 @@
-"""Questions to an upgraded host by testinfra: INFO, journals, and the verdicts of the writers."""
+"""Questions to an upgraded host: commands as root, INFO, journals, and the writers' verdicts."""
 
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from typing import Any
 
 from access import OPS_PASSWORD
 
 JOURNALS = "/var/lib/sentinelops-redis"
+
+
+def as_root(ssh_config: str, machine: str, *command: str, text: str = "", check: bool = True) -> str:
+    """Run a command as root on a machine, over SSH, with ``text`` as input; return its output."""
+    alone = ["ssh", "-F", ssh_config, "-o", "ControlPath=none", machine, shlex.join(["sudo", *command])]
+    done = subprocess.run(alone, input=text, capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, f"{machine}: {command}: {text} {done.stdout} {done.stderr}"
+    return done.stdout
 
 
 def name_of(host: Any) -> str:
