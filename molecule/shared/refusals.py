@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playbooks import started, words
 from upgraded_host import as_root
+
+from playbooks import started, words
 
 SECONDS = 300
 LOCKING = "import fcntl, sys, time; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); time.sleep(600)"

@@ -24,8 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playbooks import Running, started, words
 from upgraded_host import as_root
+
+from playbooks import Running, started, words
 
 STATE = Path(__file__).with_name("state.py")
 SECONDS = 600
