@@ -8,7 +8,7 @@ A record is what redis_survey returns of an instance (see _survey/survey).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...module_utils._install.own_commands import command_environment
@@ -95,8 +95,9 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     ``destinations``: the folder for the new version, by kind, unless that version is in place. What
     several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
     likewise. ``packages``: the installed packages that get a later version, likewise.
-    ``new_packages``: whether packages are installed beside the running ones. ``commands``: the
-    stage commands to run, likewise. ``trials``: the kinds whose configuration the new version must
+    ``new_packages``: whether packages are installed beside the running ones. ``throttle``: how many
+    hosts may do that at the same time, 0 for any number; 1 if another host is on the same machine.
+    ``commands``: the stage commands to run, likewise. ``trials``: the kinds whose configuration the new version must
     accept, since they run.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
@@ -117,9 +118,16 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
         ],
         "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers or _updated_packages(instances[kind])],
         "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
+        "throttle": int(any(_is_on_machine_of_another(host, own["users"]) for own in plan["installations"] if own["method"] == "package")),
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
         "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
     }
+
+
+def _is_on_machine_of_another(host: str, keys: Iterable[str]) -> bool:
+    """Return whether a host and others have instances among these, which run from one place."""
+    hosts = {key.rpartition("/")[0] for key in keys}
+    return host in hosts and len(hosts) > 1
 
 
 def _by_command(instance: Record) -> bool:

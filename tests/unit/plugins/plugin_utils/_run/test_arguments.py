@@ -98,6 +98,7 @@ def test_staging(changes: dict[str, Any], destinations: dict[str, str], trials: 
         "commands": [],
         "packages": [],
         "new_packages": False,
+        "throttle": 0,
         "trials": trials,
     }
 
@@ -136,6 +137,7 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
         "commands": [],
         "packages": [],
         "new_packages": False,
+        "throttle": 0,
         "trials": [],
     }
 
@@ -156,11 +158,13 @@ def test_staging_of_packages(method: str, packages: list[str], new: bool) -> Non
     for node in ("redis-2", "redis-3"):
         deployment.node(node).record.update(activation=activation, machine="one")
     plan = deployment.plan().as_dict()
+    assert staging(plan, "redis-1", {"redis": record_of(deployment, "redis-1/redis", activation=activation)})["throttle"] == 0
     found = [
         staging(plan, host, {"redis": record_of(deployment, f"{host}/redis", activation=activation)}) for host in ("redis-2", "redis-3")
     ]
     assert [one["packages"] for one in found] == [packages, []], "once per machine"
     assert [one["new_packages"] for one in found] == [new, new]
+    assert [one["throttle"] for one in found] == [int(new)] * 2, "both hosts are on one machine"
     kept = [kept["manager"] for one in found for kept in one["keep"]]
     assert kept == (["apt", "apt"] if packages else []), "every running version is kept"
     record = record_of(deployment, "redis-2/redis", activation=activation)
