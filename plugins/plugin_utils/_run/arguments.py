@@ -97,8 +97,8 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     likewise. ``packages``: the installed packages that get a later version, likewise.
     ``new_packages``: whether packages are installed beside the running ones. ``throttle``: how many
     hosts may do that at the same time, 0 for any number; 1 if another host is on the same machine.
-    ``commands``: the stage commands to run, likewise. ``trials``: the kinds whose configuration the new version must
-    accept, since they run.
+    ``commands``: the stage commands to run, likewise. ``trials``: the kinds whose configuration the
+    new version must accept, since they run.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
     keepers = {own["keeper"] for own in plan["installations"]}
