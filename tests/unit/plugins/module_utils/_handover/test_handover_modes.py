@@ -40,7 +40,7 @@ def test_a_fence_loses_nothing(servers: dict[str, Any]) -> None:
     assert deployment.settings() == before
     assert (outcome.mode, outcome.attempts, outcome.aligned) == ("fence", 1, True)
     pauses = [command for command in deployment.wire.tried if "PAUSE" in command]
-    assert pauses == ([] if deployment.node(MASTER).version < "6.2" else ["CLIENT PAUSE 4000 WRITE", "CLIENT UNPAUSE"])
+    assert pauses == ([] if servers["version"] < "6.2" else [f"{MASTER}: CLIENT PAUSE 4000 WRITE", f"{MASTER}: CLIENT UNPAUSE"])
     assert 250 < outcome.pause_ms < 500
 
 
