@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # The administrator's own tool. Versions of the server are images, which a registry has (here: a
 # folder); /srv/current is the image that the next start of a server runs.
 #
