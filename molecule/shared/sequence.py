@@ -109,7 +109,7 @@ def as_before(name: str, state: dict[str, Any], before: dict[str, Any]) -> None:
         assert state[part] == before[part], (name, part, state[part], before[part])
     assert state["link"] in ("", "up"), (name, state)
     if state["unit"]:
-        assert state["unit"]["MainPID"] in (str(state["pid"]), str(state["parent"])), (name, state)
+        assert state["unit"]["MainPID"] == str(state["main"]), (name, state)
         assert (state["unit"]["ActiveState"], state["unit"]["NeedDaemonReload"]) == ("active", "no"), (name, state)
         assert state["unit"]["UnitFileState"] == before["unit"]["UnitFileState"], (name, state)
 

@@ -63,7 +63,8 @@ def instance(found: dict[str, Any], password: str) -> dict[str, Any] | None:
     return {
         "version": info["redis_version"],
         "pid": pid,
-        "parent": int(status_of(pid)["PPid"]),
+        # that of its unit: a server that has another id in its own pid namespace has a wrapper
+        "main": pid if info["process_id"] == pid else int(status_of(pid)["PPid"]),
         "runs": os.readlink(f"/proc/{pid}/exe"),
         "as": process(pid),
         "directory": os.readlink(f"/proc/{pid}/cwd"),
