@@ -65,6 +65,7 @@ options:
       - V(fence) makes the old master refuse writes (C(min-replicas-to-write)). Clients get
         C(NOREPLICAS) errors for as long. This mode works with Redis 5.0 and 6.0 and has no time
         limit. If the module and its standby die, writes stay refused until a later run.
+        A master of 6.2 or later is also paused, which holds back the hellos of the Sentinels.
       - V(coordinated) lets the servers stop the writes (C(SENTINEL FAILOVER COORDINATED), Sentinels
         of Valkey 9.1.1 and later). Takes about one second.
       - V(auto) selects V(pause) if the master can pause writes, else V(fence); RV(mode_reason) says

@@ -86,8 +86,10 @@ class WriteStop:
         self.fence()
         if quiet_ms:
             self.paused_until_s = self._clock.now_s() + quiet_ms / 1000
-            with contextlib.suppress(AccessDenied, CommandRefused):  # the fence is enough
+            try:
                 self.server.command("CLIENT", "PAUSE", quiet_ms, "WRITE")
+            except (AccessDenied, CommandRefused):
+                self.paused_until_s = 0.0  # the fence is enough, and there is no pause to end
         return stop_point(*(self.server.command("INFO", section) for section in ("replication", "persistence")))
 
     def arm(self, replicas: int) -> ReplicationState:

@@ -150,6 +150,9 @@ def test_a_fence_where_no_pause_is_possible(node: Node, stop: WriteStop, quiet_m
     point = stop.refuse_writes(quiet_ms)
     assert (point.offset, stop.fenced) == (int(node.offset), True)
     assert ("CLIENT PAUSE" in str(node.wire.tried)) is bool(quiet_ms)
+    node.refuses["CLIENT UNPAUSE"] = repeat("NOPERM this user has no permissions to run the 'client|unpause' command")
+    assert (stop.end(), stop.pending) == ([], False), "what was not paused is not unpaused"
+    assert node.written_in(0.1) > 0
 
 
 def test_what_has_to_be_done_before_the_pause_ends(node: Node, stop: WriteStop) -> None:
