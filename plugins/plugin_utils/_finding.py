@@ -24,6 +24,7 @@ CHECKS = (
     "answers",
     "access",
     "rights",
+    "renamed-commands",
     "downgrade",
     "format",
     "operator",
@@ -71,7 +72,11 @@ CHECKS = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding; ``check`` is one of CHECKS, ``severity`` REFUSAL or WARNING."""
+    """One finding; ``check`` is one of CHECKS, ``severity`` REFUSAL or WARNING.
+
+    ``nodes``: the single names, where ``node`` joins several. ``about``: the address of another
+    node that the finding is about, if any.
+    """
 
     node: str
     seen: str
@@ -79,9 +84,18 @@ class Finding:
     do: str
     check: str = ""
     severity: str = REFUSAL
+    nodes: tuple[str, ...] = ()
+    about: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        told = asdict(self)
+        del told["about"]
+        return {**told, "nodes": self.names}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all nodes that have it."""
+        return list(self.nodes or [self.node])
 
     def __str__(self) -> str:
         return f"{self.node}: {self.seen}. {self.why}. {self.do}."

@@ -1,24 +1,36 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ACL rights: finding those that our user lacks without running a command that changes anything.
+"""Commands that a run needs: those that our user may not run, or that the server does not know.
 
-A server checks the ACL when a command is queued in a transaction, and a transaction that is
-discarded runs nothing (Redis 6.0 and later; earlier versions have no ACL). Sentinels have no
-transactions, but check the right before they look up the master name.
+The check runs no command that changes anything. A server looks the command up, and checks the ACL
+(Redis 6.0 and later), when a command is queued in a transaction; a transaction that is discarded
+runs nothing. Sentinels have no transactions, but check both before they look up the master name.
+A server does not know a command that ``rename-command`` has renamed or disabled.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
 from .commands import Server
 
-__all__ = ["denied_on_node", "denied_on_sentinel", "missing_on_node", "missing_on_sentinel", "missing_to_coordinate"]
+__all__ = [
+    "Refusals",
+    "is_unknown",
+    "missing_on_node",
+    "missing_on_sentinel",
+    "missing_to_coordinate",
+    "refused_on_node",
+    "refused_on_sentinel",
+]
 
 SETTING: list[list[Any]] = [["CONFIG", "SET", "replica-priority", 100], ["CONFIG", "REWRITE"]]
 MOVING: list[list[Any]] = [["REPLICAOF", "NO", "ONE"], ["CLIENT", "KILL", "TYPE", "normal"]]
+# Sentinels send this to a node in every failover, up to Valkey 9.1; our user needs no right to it.
+BY_SENTINELS: list[list[Any]] = [["SLAVEOF", "NO", "ONE"]]
 PAUSING: list[list[Any]] = [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]]
 READING: list[list[Any]] = [["INFO"], ["PING"], ["CONFIG", "GET", "dir"], ["COMMAND", "INFO", "ping"]]
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
@@ -36,75 +48,103 @@ ASKING: list[list[Any]] = [
 STOPPING: list[Any] = ["SHUTDOWN", "no-such-option-of-sentinelops"]
 
 
-def missing_on_node(node: Server, mode: str) -> list[str]:
-    """Return a sentence for each right that a handover in this mode lacks on a data node."""
-    commands = [*PAUSING * (mode == "pause"), *MOVING * (mode != "plain"), *SETTING]
-    return [_sentence(node, right, reply) for right, reply in _denied_in_transactions(node, commands).items()]
+@dataclass(frozen=True)
+class Refusals:
+    """The rights that our user lacks (``+client|pause``), and the commands that are not known.
 
-
-def _denied_in_transactions(node: Server, commands: list[list[Any]]) -> dict[str, str]:
-    """Return the rights that are denied when commands are queued, each with the server's reply.
-
-    No command runs.
+    Each with the server's reply.
     """
-    found: dict[str, str] = {}
+
+    denied: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+    def add(self, words: list[Any], error: AccessDenied | CommandRefused) -> bool:
+        """Note the refusal of a command; return whether the reason is one of the two."""
+        if isinstance(error, AccessDenied):
+            self.denied[_right(words)] = error.message
+        elif is_unknown(error):
+            self.unknown[str(words[0]).upper()] = error.reply
+        else:
+            return False
+        return True
+
+    def __or__(self, other: Refusals) -> Refusals:
+        return Refusals({**self.denied, **other.denied}, {**self.unknown, **other.unknown})
+
+
+def is_unknown(error: CommandRefused) -> bool:
+    """Return whether the server does not know the command: "unknown command", since Redis 1.0."""
+    return "unknown command" in error.reply.lower()
+
+
+def missing_on_node(node: Server, mode: str) -> list[str]:
+    """Return a sentence for each right or command that a handover in this mode lacks on a node."""
+    refused = _refused_in_transactions(node, [*PAUSING * (mode == "pause"), *MOVING * (mode != "plain"), *SETTING])
+    unknown = [f"{node.address} does not know the command {name}: it is renamed or disabled" for name in refused.unknown]
+    return [*(_sentence(node, right, reply) for right, reply in refused.denied.items()), *unknown]
+
+
+def _refused_in_transactions(node: Server, commands: list[list[Any]]) -> Refusals:
+    """Return the refusals of these commands, and of what Sentinels send; none of them runs."""
+    found = Refusals()
     for words in (["MULTI"], ["EXEC"]):  # an empty transaction
         try:
             node.command(*words)
-        except AccessDenied as denied:
-            found[_right(words)] = denied.message
-        except (CommandRefused, ConnectionFailed):
-            return found  # a busy script, for example; the survey reports the reason
-    if found:
+        except (AccessDenied, CommandRefused) as error:
+            if not found.add(words, error):
+                return found  # a busy script, for example; the survey reports the reason
+        except ConnectionFailed:
+            return found
+    if found.denied or found.unknown:
         return found
-    for words in commands:
+    for words in [*commands, *BY_SENTINELS]:
         try:
             node.command("MULTI")
             node.command(*words)
-        except AccessDenied as denied:
-            found[_right(words)] = denied.message
-        except (CommandRefused, ConnectionFailed):
+        except (AccessDenied, CommandRefused) as error:
+            if not found.add(words, error):
+                break
+        except ConnectionFailed:
             break
         finally:
             node.close()  # the server discards the transaction
+    for words in BY_SENTINELS:
+        found.denied.pop(_right(words), None)
     return found
 
 
-def _denied(server: Server, commands: list[list[Any]]) -> dict[str, str]:
-    """Return the rights that are denied when commands run, each with the server's reply.
-
-    The commands must change nothing.
-    """
-    found = {}
+def _refused(server: Server, commands: list[list[Any]]) -> Refusals:
+    """Return the refusals of commands that change nothing when they run."""
+    found = Refusals()
     for words in commands:
         try:
             server.command(*words)
-        except AccessDenied as denied:
-            found[_right(words)] = denied.message
-        except (CommandRefused, ConnectionFailed):
+        except (AccessDenied, CommandRefused) as error:
+            found.add(words, error)
+        except ConnectionFailed:
             pass
     return found
 
 
-def denied_on_node(node: Server) -> dict[str, str]:
-    """Return the rights that an upgrade in any mode lacks on a data node, with the replies.
+def refused_on_node(node: Server) -> Refusals:
+    """Return the refusals of all commands that an upgrade in any mode needs on a data node.
 
     ``+command|info`` is among them, although an upgrade can do without.
     """
-    return {**_denied(node, [*READING, STOPPING]), **_denied_in_transactions(node, [*PAUSING, *MOVING, *SETTING])}
+    return _refused(node, [*READING, STOPPING]) | _refused_in_transactions(node, [*PAUSING, *MOVING, *SETTING])
 
 
-def denied_on_sentinel(sentinel: Server) -> dict[str, str]:
-    """Return the rights that an upgrade lacks on a Sentinel, with the replies.
+def refused_on_sentinel(sentinel: Server) -> Refusals:
+    """Return the refusals of all commands that an upgrade needs on a Sentinel.
 
     ``+sentinel|set`` and ``+sentinel|debug`` are among them, although an upgrade can do without.
     """
-    return _denied(sentinel, [*ASKING, STOPPING])
+    return _refused(sentinel, [*ASKING, STOPPING])
 
 
 def missing_on_sentinel(sentinel: Server) -> list[str]:
     """Return a sentence for each right that a handover lacks on a Sentinel."""
-    denied = _denied(sentinel, [["SENTINEL", "FAILOVER", NO_SUCH_MASTER]])
+    denied = _refused(sentinel, [["SENTINEL", "FAILOVER", NO_SUCH_MASTER]]).denied
     return [_sentence(sentinel, right, reply, kind="Sentinel ") for right, reply in denied.items()]
 
 

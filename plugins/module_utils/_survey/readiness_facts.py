@@ -16,13 +16,13 @@ import os
 import time
 from typing import Any, Mapping
 
-from .._errors import AccessDenied, PreconditionFailed, SentinelOpsError
+from .._errors import AccessDenied, CommandRefused, PreconditionFailed, SentinelOpsError
 from .._host.disk_space import file_system_of
 from .._host.facts import available_memory, lock_holder, may_write, programs_bytes
 from .._host.process_facts import process_facts_from
 from .._instance.start_losses import lost_commands, lost_modules
 from .._records.journal import read_journal
-from .._server.acl import denied_on_node, denied_on_sentinel
+from .._server.acl import is_unknown, refused_on_node, refused_on_sentinel
 from .._server.commands import Server
 from .._server.info import parse_info
 from .._topology.shard import config_values
@@ -52,7 +52,13 @@ def not_surveyed(server: Server, kind: str, journal: dict[str, Any] | None, erro
     """Return the record of an instance whose survey failed, with the error under ``refused``."""
     login: dict[str, Any] = {"kind": kind, "login": str(server.address), "journal": journal, "role": "unreachable"}
     denied = isinstance(error, AccessDenied)
-    refused = {"message": error.message, "advice": error.advice, "denied": denied, "right": denied and "NOPERM" in error.message}
+    refused = {
+        "message": error.message,
+        "advice": error.advice,
+        "denied": denied,
+        "right": denied and "NOPERM" in error.message,
+        "unknown": isinstance(error, CommandRefused) and is_unknown(error),
+    }
     return {**login, "answers": False, "stopped": False, "error": str(error), "refused": refused}
 
 
@@ -65,11 +71,13 @@ def readiness_facts(server: Server, record: Mapping[str, Any], journal_path: str
         "clock": {"asked_at_s": asked_at_s, "host_s": time.time()},
         "notes": _undo_files(os.path.dirname(journal_path)),
         "rights": {},
+        "unknown": {},
         **_host(record),
     }
     refused = record.get("refused") or {}
-    if record.get("answers") or refused.get("right"):
-        found["rights"] = denied_on_sentinel(server) if record["kind"] == "sentinel" else denied_on_node(server)
+    if record.get("answers") or refused.get("right") or refused.get("unknown"):
+        refusals = refused_on_sentinel(server) if record["kind"] == "sentinel" else refused_on_node(server)
+        found.update(rights=refusals.denied, unknown=refusals.unknown)
     if record.get("process"):
         found["start"] = _start(server, record)
     if record.get("answers") and record["kind"] == "redis":

@@ -38,7 +38,7 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
         )
     for name in settings.master_names or sorted({view.master.name for view in views}):
         _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, sentinels, settings)
-    plan.problems += _unassigned(plan, nodes)
+    plan.problems += _unassigned(plan, nodes) if views else []
     _plan_waves(plan)
     plan.installations = list(installations_of(instances, plan.steps))
     plan.pending = [key for key, step in plan.steps.items() if step.do != "skip"]
@@ -257,7 +257,7 @@ def _unassigned(plan: Plan, nodes: Sequence[Instance]) -> list[Finding]:
     return [
         Finding(
             node.host,
-            f"{node.host} is in the inventory as a data node ({node.record.get('login')}) and belongs to no shard of this run",
+            "it is in the inventory as a data node and belongs to no shard of this run",
             "The run would leave it as it is",
             "Take it out of the inventory, or name its master in redis_upgrade_master_name",
             "inventory",

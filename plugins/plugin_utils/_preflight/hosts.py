@@ -13,7 +13,7 @@ from ...module_utils._sizes import readable_size
 from .._finding import WARNING, Finding
 from .._plan.model import Instance, Plan
 
-__all__ = ["clock_findings", "disk_findings", "rewrite_findings", "rights_findings", "unreachable_findings"]
+__all__ = ["clock_findings", "disk_findings", "rewrite_findings", "rights_findings", "unknown_findings", "unreachable_findings"]
 
 MAX_CLOCK_S = 3.0
 # Rights that a run can do without: STOPPING if servers are stopped in another way, PAUSING if no
@@ -31,8 +31,8 @@ def unreachable_findings(instance: Instance) -> Iterator[Finding]:
     """Yield why an instance could not be surveyed."""
     record = instance.record
     refused: Mapping[str, Any] = record.get("refused") or {}
-    if refused.get("right"):
-        return  # rights_findings names all missing rights
+    if refused.get("right") or refused.get("unknown"):
+        return  # rights_findings and unknown_findings name all of them
     if refused:
         yield Finding(
             instance.host,
@@ -64,7 +64,7 @@ def rights_findings(instance: Instance, pauses: bool) -> Iterator[Finding]:
     if needed:
         yield Finding(
             instance.host,
-            f"our user lacks {_rights(needed)} on the {noun} {record.get('login')} ({denied[needed[0]]})",
+            f"our user lacks {_rights(needed)} on the {noun} ({denied[needed[0]]})",
             "The run would stop half way, where such a right is needed first",
             f"ACL SETUSER with {' '.join(needed)}, and ACL SAVE or CONFIG REWRITE; docs/rights.md lists all rights",
             "rights",
@@ -76,12 +76,28 @@ def rights_findings(instance: Instance, pauses: bool) -> Iterator[Finding]:
         if right in denied and not unused:
             yield Finding(
                 instance.host,
-                f"our user lacks the right {right} on the {noun} {record.get('login')}",
+                f"our user lacks the right {right} on the {noun}",
                 why,
                 f"Nothing, or ACL SETUSER with {right}",
                 "rights",
                 WARNING,
             )
+
+
+def unknown_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield which commands that the run needs are renamed or disabled on an instance."""
+    unknown: Mapping[str, str] = (instance.record.get("examined") or {}).get("unknown") or {}
+    manager = (instance.record.get("service") or {}).get("manager", "process")
+    needed = [name for name in unknown if name not in ("COMMAND", *["SHUTDOWN"] * (manager != "process"))]
+    if needed:
+        yield Finding(
+            instance.host,
+            f"the {instance.noun} does not know {' '.join(needed)}: renamed or disabled by rename-command",
+            "The run and the Sentinels use these commands by their own names, and would stop half way",
+            "Remove these rename-command lines, and restart one instance after the other, the master last after a failover; "
+            "from Redis 6.0 on an ACL can keep such commands from applications",
+            "renamed-commands",
+        )
 
 
 def _rights(rights: Sequence[str]) -> str:

@@ -23,8 +23,9 @@ from .._finding import REFUSAL, Finding, named
 from .._plan.model import Instance, Plan, ShardPlan
 from .._plan.rollback import set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
+from .consequences import causes, merged
 from .data_nodes import node_findings
-from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unreachable_findings
+from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unknown_findings, unreachable_findings
 from .installations import files_findings, machine_findings, noexec_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
 from .own_commands import by_commands, command_findings
@@ -59,7 +60,7 @@ def preflight(
                 *_shard_findings(shard, instances, nodes, plan, max_lag_bytes, handover_mode),
                 *restart_findings(shard, nodes, plan),
             ]
-    return sorted(findings, key=lambda finding: finding.severity != REFUSAL)
+    return sorted(merged(causes(findings, instances, plan)), key=lambda finding: finding.severity != REFUSAL)
 
 
 def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> Iterator[Finding]:
@@ -78,6 +79,7 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
     else:
         yield from unreachable_findings(instance)
     yield from rights_findings(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
+    yield from unknown_findings(instance)
 
 
 def _shard_findings(

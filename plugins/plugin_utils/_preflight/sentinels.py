@@ -101,7 +101,7 @@ def _peer_findings(node: str, view: SentinelView) -> Iterator[Finding]:
             why = "That Sentinel would learn of the new master late"
         else:
             continue
-        yield Finding(node, seen, why, "Start that Sentinel, or fix the network between them", "sentinels-reach")
+        yield Finding(node, seen, why, "Start that Sentinel, or fix the network between them", "sentinels-reach", about=peer.address)
 
 
 def _replica_findings(node: str, view: SentinelView, expected: Expected) -> Iterator[Finding]:
@@ -114,6 +114,7 @@ def _replica_findings(node: str, view: SentinelView, expected: Expected) -> Iter
                 "One replica after the other is restarted, so the others must be able to take over",
                 "Fix the replica",
                 "replica-eligible",
+                about=replica.address,
             )
 
 

@@ -320,9 +320,9 @@ class FakeServer:
                 yield ahead
 
     def _deny(self, words: tuple[Any, ...], text: str) -> None:
-        """Apply the ACL, also to a command that is only queued."""
+        """Look the command up and apply the ACL, also for a command that is only queued."""
         for replies in self._replies_to(text):
-            if replies.peek().startswith("NOPERM"):
+            if replies.peek().startswith(("NOPERM", "ERR unknown command")):
                 self._refuse(words, next(replies))
 
     def _refuse_if_told_to(self, words: tuple[Any, ...], text: str) -> None:

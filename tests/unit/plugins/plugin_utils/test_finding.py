@@ -36,4 +36,5 @@ def test_the_result(found: list[Finding], ready: bool, order: list[str]) -> None
     result = preflight_result("7.0.15", found)
     assert (result["version"], result["ready"], result["refusals"]) == ("7.0.15", ready, 0 if ready else 1)
     assert [one["node"] for one in result["findings"]] == order
+    assert [one["nodes"] for one in result["findings"]] == [[name] for name in order]
     assert all(one["text"] == f"{one['node']}: s. w. d." for one in result["findings"])

@@ -206,7 +206,8 @@ def test_whatever_breaks_in_during_the_pause(accident: type[BaseException]) -> N
     def break_in() -> None:
         raise accident
 
-    deployment.target.before["INFO replication"] = break_in
+    # the target is also asked before the pause
+    deployment.master.before["CLIENT PAUSE"] = lambda: deployment.target.before.update({"INFO replication": break_in})
     with pytest.raises(accident):
         deployment.hand_over()
     assert deployment.wire.begins(MASTER, "CLIENT UNPAUSE")

@@ -6,11 +6,12 @@ from itertools import repeat
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.acl import (
-    denied_on_node,
-    denied_on_sentinel,
+    Refusals,
     missing_on_node,
     missing_on_sentinel,
     missing_to_coordinate,
+    refused_on_node,
+    refused_on_sentinel,
 )
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, SENTINELS, Deployment
 
@@ -102,8 +103,8 @@ def test_a_right_is_missing_on_a_sentinel() -> None:
 def test_nothing_is_denied_and_nothing_is_done() -> None:
     deployment = Deployment()
     before = deployment.settings()
-    assert denied_on_node(deployment.master) == {}
-    assert denied_on_sentinel(deployment.sentinels[0]) == {}
+    assert refused_on_node(deployment.master) == Refusals()
+    assert refused_on_sentinel(deployment.sentinels[0]) == Refusals()
     assert deployment.wire.changing() == []
     assert deployment.settings() == before
     assert deployment.master.command("PING") == "PONG", "no transaction is left open"
@@ -114,21 +115,53 @@ def test_a_right_is_denied_on_a_node(command: str) -> None:
     deployment = Deployment()
     deployment.master.refuses[command] = repeat(NOPERM)
     right = "+" + command.lower().replace(" ", "|")
-    assert denied_on_node(deployment.master) == {right: f"{command.split(maxsplit=1)[0]}: {NOPERM}"}
+    assert refused_on_node(deployment.master).denied == {right: f"{command.split(maxsplit=1)[0]}: {NOPERM}"}
 
 
 def test_without_transactions_the_rest_is_not_known() -> None:
     deployment = Deployment()
     for command in ("MULTI", "EXEC", "PING"):
         deployment.master.refuses[command] = repeat(NOPERM)
-    assert sorted(denied_on_node(deployment.master)) == ["+exec", "+multi", "+ping"]
+    assert sorted(refused_on_node(deployment.master).denied) == ["+exec", "+multi", "+ping"]
 
 
 @pytest.mark.parametrize("command", ["PING", "SENTINEL FAILOVER", "SENTINEL CKQUORUM", "SENTINEL SET", "SHUTDOWN"])
 def test_a_right_is_denied_on_a_sentinel(command: str) -> None:
     deployment = Deployment()
     deployment.sentinels[0].refuses[command] = repeat(NOPERM)
-    assert list(denied_on_sentinel(deployment.sentinels[0])) == ["+" + command.lower().replace(" ", "|")]
+    assert list(refused_on_sentinel(deployment.sentinels[0]).denied) == ["+" + command.lower().replace(" ", "|")]
+
+
+UNKNOWN = "ERR unknown command, with args beginning with: "
+
+
+@pytest.mark.parametrize("command", ["INFO", "CONFIG", "SHUTDOWN", "CLIENT", "REPLICAOF", "SLAVEOF", "MULTI", "EXEC"])
+def test_a_command_is_not_known_on_a_node(command: str) -> None:
+    deployment = Deployment()
+    deployment.master.refuses[command] = repeat(UNKNOWN)
+    assert refused_on_node(deployment.master) == Refusals(unknown={command: UNKNOWN})
+    assert deployment.wire.changing() == []
+
+
+@pytest.mark.parametrize("command", ["REPLICAOF", "CLIENT", "CONFIG", "SLAVEOF"])
+def test_a_handover_needs_the_command(command: str) -> None:
+    deployment = Deployment()
+    deployment.master.refuses[command] = repeat(UNKNOWN)
+    assert missing_on_node(deployment.master, "pause") == [f"{MASTER} does not know the command {command}: it is renamed or disabled"]
+
+
+def test_our_user_needs_no_right_to_what_sentinels_send() -> None:
+    deployment = Deployment()
+    deployment.master.refuses["SLAVEOF"] = repeat(NOPERM)
+    assert refused_on_node(deployment.master) == Refusals()
+    assert missing_on_node(deployment.master, "pause") == []
+
+
+@pytest.mark.parametrize("command", ["PING", "SENTINEL", "SHUTDOWN"])
+def test_a_command_is_not_known_on_a_sentinel(command: str) -> None:
+    deployment = Deployment()
+    deployment.sentinels[0].refuses[command] = repeat(UNKNOWN)
+    assert list(refused_on_sentinel(deployment.sentinels[0]).unknown) == [command]
 
 
 # -- the Sentinels' own user

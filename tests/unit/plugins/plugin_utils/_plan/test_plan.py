@@ -86,7 +86,7 @@ def test_one_shard_of_two_is_left_out() -> None:
     deployment = two_shards()
     plan = deployment.plan(master_names=("one",))
     assert list(plan.shards) == ["one"]
-    assert any("two-1 is in the inventory as a data node" in str(problem) for problem in plan.problems)
+    assert any("two-1: it is in the inventory as a data node" in str(problem) for problem in plan.problems)
     alone = make_plan([one for one in deployment.instances() if not one.host.startswith("two")], Settings(NEW, ("one",)))
     assert alone.problems == []
     assert alone.replica_hosts == ["one-2", "one-3", "one-4"]
@@ -339,7 +339,7 @@ def test_a_data_node_that_no_sentinel_knows() -> None:
     stranger = Surveyed([Shard("other", [Node("redis-9", "10.0.0.9:6379")])], []).instances()
     plan = make_plan([*deployment.instances(), *stranger], Settings(NEW))
     (problem,) = plan.problems
-    assert "redis-9 is in the inventory as a data node (127.0.0.1:6379) and belongs to no shard" in str(problem)
+    assert "redis-9: it is in the inventory as a data node and belongs to no shard" in str(problem)
 
 
 def test_a_master_name_that_nobody_monitors() -> None:

@@ -93,7 +93,7 @@ def test_a_replica_that_no_sentinel_knows_is_a_problem() -> None:
     stranger = after.shards[0].nodes.pop()
     instances = [*after.instances(), *Surveyed([type(after.shards[0])("other", [stranger])], []).instances()]
     found = make_report(three_and_three().plan().as_dict(), instances, Settings(NEW), [])
-    assert any("redis-3 is in the inventory" in problem for problem in found["problems"])
+    assert any("redis-3: it is in the inventory" in problem for problem in found["problems"])
 
 
 def test_without_fail_back_the_master_may_be_anywhere() -> None:

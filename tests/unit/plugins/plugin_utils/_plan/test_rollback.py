@@ -156,7 +156,7 @@ def test_what_it_costs_to_roll_back_over_the_barrier_before_the_handover() -> No
     deployment = half(before="6.2.14")
     found = preflight(deployment.instances(), rolled_back(deployment), 1 << 20)
     costs = [finding for finding in found if finding.check == "full-sync"]
-    assert [finding.node for finding in costs] == ["redis-2", "redis-3"]
+    assert [finding.names for finding in costs] == [["redis-2", "redis-3"]]
     assert "6.2.14 cannot read the data file that 7.0.15 writes" in costs[0].seen
     assert not [finding for finding in found if finding.severity == "refusal"]
 

@@ -61,7 +61,7 @@ def test_an_undo_file_is_told_once_for_a_machine() -> None:
     for number, node in enumerate(deployment.shards[0].nodes):
         place = {"path": "/", "device": f"{'same' if number < 2 else 'other'}:1", "free": 10**9, "needed": 0, "left": False}
         node.record["examined"] = {"notes": [NOTE], "versions": place}
-    assert [finding.node for finding in findings(deployment)] == ["redis-1", "redis-3"]
+    assert [finding.names for finding in findings(deployment)] == [["redis-1", "redis-3"]]
 
 
 def test_which_run_restores_the_settings() -> None:
