@@ -102,7 +102,7 @@ class Demo:
 
     def upgrade(self) -> float:
         variables = {
-            "redis_upgrade_version": version_of(self.new),
+            "redis_upgrade_version": version_of(self.new).removeprefix("valkey-"),
             "redis_upgrade_accept_no_way_back": True,
             "redis_upgrade_report_file": str(self.report_file),
             "redis_binaries_source": str(self.new),

@@ -42,11 +42,25 @@ def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instan
     return found
 
 
+def _master_names(setting: Any) -> tuple[str, ...]:
+    """Return the names of one master or of several; none means all. YAML makes some names numbers.
+
+    Raises AnsibleFilterError for a value that YAML may have changed: ``yes``, or ``1.10``.
+    """
+    values = list(setting) if isinstance(setting, (list, tuple)) else [setting]
+    names = []
+    for value in values:
+        if isinstance(value, (bool, float)):
+            raise AnsibleFilterError(f"redis_upgrade_master_name has {value!r}, which is no text in YAML: write the name in quotes")
+        if value is not None and value != "":
+            names.append(str(value))
+    return tuple(names)
+
+
 def _settings(settings: Mapping[str, Any]) -> Settings:
-    names = settings.get("master_name") or ()
     return Settings(
-        version=str(settings["version"]),
-        master_names=(names,) if isinstance(names, str) else tuple(names),
+        version=str(settings["version"]).strip(),
+        master_names=_master_names(settings.get("master_name")),
         fail_back=boolean(settings.get("fail_back", True)),
         accept_no_way_back=boolean(settings.get("accept_no_way_back", False)),
         handover_host=str(settings.get("handover_host") or ""),

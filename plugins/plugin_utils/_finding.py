@@ -25,6 +25,7 @@ CHECKS = (
     "access",
     "rights",
     "renamed-commands",
+    "version",
     "downgrade",
     "format",
     "operator",

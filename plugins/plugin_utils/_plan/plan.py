@@ -20,14 +20,16 @@ from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
-from .versions import version_problems
+from .versions import form_problem, version_problems
 
 __all__ = ["make_plan"]
 
 
 def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     """Return the plan for all instances of a deployment; ``problems`` forbid the run."""
-    plan = Plan(settings.version, rollback=settings.rollback)
+    plan = Plan(settings.version, rollback=settings.rollback, problems=form_problem(settings))
+    if plan.problems:
+        return plan  # whatever is computed from another version would mislead
     sentinels = [instance for instance in instances if instance.kind == "sentinel"]
     nodes = [instance for instance in instances if instance.kind == "redis"]
     _plan_sentinels(plan, sentinels, settings)

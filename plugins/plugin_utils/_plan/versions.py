@@ -5,18 +5,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from ...module_utils._server.versions import can_downgrade, can_replicate, is_downgrade
 from .._finding import REFUSAL, WARNING, Finding
 from .model import Instance, Record, Settings
 
-__all__ = ["no_way_back", "version_problems", "wanted_server"]
+__all__ = ["form_problem", "no_way_back", "version_problems", "wanted_server"]
+
+# A released version, or a candidate such as 8.0.0-rc1: what the server itself reports.
+_FORM = re.compile(r"\d+\.\d+\.\d+(-\w+)?")
 
 
 def wanted_server(record: Record) -> str:
     """Return the server to run, ``redis`` or ``valkey``; only packages can change it."""
     return str((record.get("activation") or {}).get("product") or record.get("server", "redis"))
+
+
+def form_problem(settings: Settings) -> list[Finding]:
+    """Return the finding that the wanted version is not a version number, if that is so."""
+    if _FORM.fullmatch(settings.version):
+        return []
+    variable = "redis_upgrade_rollback_from" if settings.rollback else "redis_upgrade_version"
+    inside = _FORM.search(settings.version)
+    do = f"Set {variable} to the whole version, such as 7.0.15"
+    if inside:
+        do = f"Set {variable} to {inside[0]}"
+    if "valkey" in settings.version.lower() or "redis" in settings.version.lower():
+        do += "; whether that is Redis or Valkey follows from what the role redis_binaries is to install"
+    seen = f"{variable} is '{settings.version}', which is not a version number of three parts"
+    return [Finding("plan", seen, "It is compared with the version that each server reports", do, "version")]
 
 
 def version_problems(shard: str, nodes: Sequence[Instance], settings: Settings) -> Iterator[Finding]:

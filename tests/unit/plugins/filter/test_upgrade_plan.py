@@ -214,3 +214,51 @@ def test_a_hook_that_is_missing_and_a_canary() -> None:
     plan = plan_of(three_and_three(), canary="1", hooks={"before_node": "/nowhere/hook.yml"})
     assert plan["deferred"] == ["redis-1", "redis-3"]
     assert ["/nowhere/hook.yml does not exist on the controller" in finding for finding in plan["findings"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("version", "do"),
+    [
+        ("valkey-8.0.1", "Set redis_upgrade_version to 8.0.1; whether that is Redis or Valkey"),
+        ("redis:7.0.15", "Set redis_upgrade_version to 7.0.15; whether"),
+        ("v7.0.15", "Set redis_upgrade_version to 7.0.15."),
+        ("5:7.0.15-1~deb12u1", "Set redis_upgrade_version to 7.0.15-1."),
+        ("latest", "the whole version, such as 7.0.15"),
+        ("7.x", "the whole version, such as 7.0.15"),
+        (7.0, "the whole version, such as 7.0.15"),
+        (7, "the whole version, such as 7.0.15"),
+        ("7.0", "the whole version, such as 7.0.15"),
+    ],
+)
+def test_what_is_no_version_is_the_only_finding(version: Any, do: str) -> None:
+    plan = plan_of(three_and_three(), version=version)
+    (finding,) = plan["findings"]
+    assert f"plan: redis_upgrade_version is '{version}', which is not a version number" in finding
+    assert do in finding
+    assert plan["pending"] == []
+
+
+@pytest.mark.parametrize("version", [NEW, f" {NEW} ", "8.0.0-rc1", "10.11.12"])
+def test_versions(version: str) -> None:
+    assert plan_of(three_and_three(), version=version)["pending"]
+
+
+def test_in_a_rollback_the_other_variable_is_named() -> None:
+    (finding,) = plan_of(three_and_three(), version="latest", rollback=True)["findings"]
+    assert "redis_upgrade_rollback_from is 'latest'" in finding
+
+
+@pytest.mark.parametrize(
+    ("names", "shards"), [(0, ["0"]), (6379, ["6379"]), ([0], ["0"]), (["0", 6379], ["0", "6379"]), ("", None), ([], None), (None, None)]
+)
+def test_names_that_yaml_takes_for_numbers(names: Any, shards: list[str] | None) -> None:
+    deployment = two_shards()
+    for shard, name in zip(deployment.shards, ("0", "6379"), strict=True):
+        shard.name = name
+    assert list(plan_of(deployment, master_name=names)["shards"]) == (shards or ["0", "6379"])
+
+
+@pytest.mark.parametrize("names", [True, False, 1.1, ["a", True]])
+def test_a_name_that_yaml_has_changed(names: Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="write the name in quotes"):
+        plan_of(three_and_three(), master_name=names)
