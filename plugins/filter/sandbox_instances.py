@@ -37,7 +37,6 @@ def sandbox_instances(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "port": int(settings[f"{kind}_port"]) + index,
                     "base": base,
                     "folder": folder,
-                    "executable": f"{folder}/redis-server",
                     "config_file": f"{folder}/{kind}.conf",
                     "log_file": f"{base}/{kind}.log",
                 }

@@ -29,7 +29,6 @@ def test_an_instance() -> None:
         "port": 7200,
         "base": "/srv/sandbox/sentinel-1",
         "folder": "/srv/sandbox/sentinel-1/redis",
-        "executable": "/srv/sandbox/sentinel-1/redis/redis-server",
         "config_file": "/srv/sandbox/sentinel-1/redis/sentinel.conf",
         "log_file": "/srv/sandbox/sentinel-1/sentinel.log",
     }
