@@ -39,6 +39,7 @@ CHECKS = (
     "failover",
     "master-flagged",
     "time-limits",
+    "other-masters",
     # data nodes
     "one-master",
     "target",

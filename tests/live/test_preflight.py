@@ -447,6 +447,6 @@ def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
 
 
 def test_no_check_is_left_out() -> None:
-    # test_control and test_renamed_commands have the last two
-    elsewhere = {"rights", "sentinels-known", "tilt", "one-machine", "operator", "renamed-commands"}
+    # other files have the last ones: test_control, test_renamed_commands, test_master_names, test_other_masters
+    elsewhere = {"rights", "sentinels-known", "tilt", "one-machine", "operator", "renamed-commands", "version", "other-masters"}
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

@@ -42,10 +42,21 @@ def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
         )
 
 
+def _has_no_failover(view: SentinelView) -> bool:
+    """Return whether no failover of a master is possible, although all its Sentinels are there.
+
+    Its quorum is larger than the number of its Sentinels; or it is gone, and no replica is left.
+    """
+    gone = "s_down" in view.master.flags and all({"s_down", "disconnected"} & set(replica.flags) for replica in view.replicas)
+    return gone or view.master.quorum > view.master.other_sentinels + 1
+
+
 def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
     total = view.master.other_sentinels + 1
     others = sum(1 for peer in view.peers if not {"s_down", "disconnected"} & set(peer.flags))
     needed = max(view.master.quorum, total // 2 + 1)
+    if others == total - 1 and _has_no_failover(view):
+        return
     reason = ""
     if view.master.failover_in_progress:
         reason = f"a failover of {view.master.name} is in progress"

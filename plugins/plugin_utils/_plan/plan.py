@@ -128,6 +128,9 @@ def _plan_shard(
         plan.problems.append(Finding("plan", seen, "The shard is unknown", "Correct redis_upgrade_master_name", "inventory"))
         return
     members = _members(views, nodes)
+    if all("s_down" in view.master.flags for view in views) and not any(members.values()):
+        plan.problems.append(_gone_master(name, views[0].master.address))
+        return
     plan.problems += [_not_in_inventory(name, address) for address in sorted(members) if members[address] is None]
     # in the order of the inventory, so that the same deployment always gets the same plan
     known = {address: node for node in nodes for address, member in members.items() if member is node}
@@ -152,6 +155,17 @@ def _plan_shard(
         plan.problems += rollback_barriers(name, (shard.master_host, records[shard.master_host]), records, settings.version)
     else:
         plan.problems += version_problems(name, list(known.values()), settings)
+
+
+def _gone_master(shard: str, address: str) -> Finding:
+    return Finding(
+        f"shard {shard}",
+        f"its master {address} is down, and no data node of it is in the inventory",
+        "The Sentinels still monitor it; there is nothing to upgrade",
+        f"If it is gone for good: SENTINEL REMOVE {shard} on each Sentinel that monitors it. "
+        "Else name the masters to upgrade in redis_upgrade_master_name",
+        "inventory",
+    )
 
 
 def _not_in_inventory(shard: str, address: str) -> Finding:

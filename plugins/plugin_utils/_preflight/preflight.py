@@ -31,7 +31,7 @@ from .leftovers import leftover_findings, other_run_findings
 from .own_commands import by_commands, command_findings
 from .packages import package_notes
 from .restart_cost import restart_findings
-from .sentinels import Expected, time_limit_findings, view_findings
+from .sentinels import Expected, other_master_findings, time_limit_findings, view_findings
 from .start import shared_config_findings, start_findings
 
 __all__ = ["preflight", "relocations"]
@@ -54,6 +54,7 @@ def preflight(
         findings += [*named("files", stranger_findings(plan)), *shared_config_findings(staged)]
         findings += [*([] if plan.rollback else disk_findings(instances, plan)), *clock_findings(instances, now_s)]
         findings += named("one-machine", machine_findings(instances, plan))
+        findings += _other_master_findings(instances, plan)
         for shard in plan.shards.values():
             nodes = [i for i in instances if i.host in shard.nodes and i.kind == "redis"]
             findings += [
@@ -80,6 +81,12 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
         yield from unreachable_findings(instance)
     yield from rights_findings(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
     yield from unknown_findings(instance)
+
+
+def _other_master_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
+    for instance in instances:
+        views = [view_from_dict(view) for view in instance.record.get("views", []) if view["master"]["name"] not in plan.shards]
+        yield from other_master_findings(views if plan.shards else [])
 
 
 def _shard_findings(

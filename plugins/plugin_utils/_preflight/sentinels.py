@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from ...module_utils._topology.election import ineligible_because
 from ...module_utils._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
 from ...module_utils._topology.sentinel import SentinelView, disagreements
-from .._finding import Finding
+from .._finding import WARNING, Finding
 
-__all__ = ["Expected", "time_limit_findings", "view_findings"]
+__all__ = ["Expected", "other_master_findings", "time_limit_findings", "view_findings"]
 
 # Sentinels send a PING every second. CKQUORUM counts a silent peer until down-after-milliseconds
 # has passed.
@@ -115,6 +115,31 @@ def _replica_findings(node: str, view: SentinelView, expected: Expected) -> Iter
                 "Fix the replica",
                 "replica-eligible",
                 about=replica.address,
+            )
+
+
+def other_master_findings(views: Sequence[SentinelView]) -> Iterator[Finding]:
+    """Yield what is wrong with masters that the run leaves alone, in the views of one Sentinel."""
+    for view in views:
+        name = view.master.name
+        down, total = "s_down" in view.master.flags, view.master.other_sentinels + 1
+        if down or not view.quorum_ok:
+            state = "which is down" if down else f"of which it says: {view.quorum_reply}"
+            yield Finding(
+                f"Sentinel {view.address}",
+                f"it also monitors the master {name} at {view.master.address}, {state}",
+                "This run leaves that master alone, and no failover of it is possible",
+                f"Nothing for this run. If {name} is gone for good: SENTINEL REMOVE {name} on each Sentinel that monitors it",
+                "other-masters",
+                WARNING,
+            )
+        elif total - 1 < max(view.master.quorum, total // 2 + 1):
+            yield Finding(
+                f"Sentinel {view.address}",
+                f"it also monitors the master {name} at {view.master.address} (Sentinels that monitor it: {total})",
+                f"While this Sentinel restarts, no failover of {name} could be agreed on",
+                f"Let another Sentinel monitor {name}, too, or SENTINEL REMOVE {name}",
+                "spare-sentinel",
             )
 
 

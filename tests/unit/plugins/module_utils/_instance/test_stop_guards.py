@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed
@@ -28,6 +30,72 @@ def test_a_master_is_not_stopped(instance: Instance, role: str, replicas: bool, 
     else:
         refuse_unsafe_stop(instance.server, node, sentinel=False)
     assert instance.running() == OLD
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, ""),
+        ({"others": 0, "peers_down": 0}, "reaches 0 of the 0 other Sentinels"),
+        ({"others": 2, "peers_down": 1}, "reaches 1 of the 2 other Sentinels"),
+        ({"others": 0, "peers_down": 0, "quorum": 2}, ""),
+        ({"quorum": 5}, ""),
+        ({"quorum": 5, "peers_down": 1}, "reaches 1 of the 2 other Sentinels"),
+        ({"flags": "master,s_down,o_down", "others": 0, "quorum": 1}, ""),
+        ({"flags": "master,s_down,o_down", "others": 1, "replica_flags": "slave,s_down,disconnected"}, ""),
+        ({"flags": "master,s_down,o_down", "others": 1, "replica_flags": "slave"}, "reaches 1 of the 1 other Sentinels"),
+        ({"flags": "master,s_down,o_down", "others": 2, "peers_down": 2}, "reaches 0 of the 2 other Sentinels"),
+        ({"flags": "master,failover_in_progress"}, "a failover of other is in progress"),
+    ],
+)
+def test_a_sentinel_that_a_failover_needs_is_not_stopped(change: dict[str, Any], reason: str) -> None:
+    """A master of which no failover is possible, although all its Sentinels are there, is none."""
+    settings = {"others": 2, "peers_down": 0, "quorum": 1, "flags": "master", "replica_flags": "", **change}
+    server = Monitoring(settings)
+    with pytest.raises(PreconditionFailed, match=reason) if reason else contextlib.nullcontext():
+        refuse_unsafe_stop(server, node_info({"redis_version": OLD, "process_id": "1"}), sentinel=True)
+
+
+class Monitoring:
+    """A Sentinel that monitors the master ``other``."""
+
+    address = Address("10.0.0.1", 26379)
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
+
+    def command(self, *words: Any) -> Any:
+        settings, what = self.settings, str(words[1]).upper() if words[0] == "SENTINEL" else str(words[0])
+        master = {
+            "name": "other",
+            "ip": "10.0.0.9",
+            "port": "6379",
+            "flags": settings["flags"],
+            "quorum": str(settings["quorum"]),
+            "num-other-sentinels": str(settings["others"]),
+        }
+        if what in ("MASTER", "MASTERS"):
+            return flat(master) if what == "MASTER" else [flat(master)]
+        if what == "SENTINELS":
+            down = settings["peers_down"]
+            return [
+                flat({"ip": "10.0.0.1", "port": str(number), "flags": "sentinel,s_down" if number <= down else "sentinel"})
+                for number in range(1, settings["others"] + 1)
+            ]
+        if what in ("REPLICAS", "SLAVES"):
+            flags = settings["replica_flags"]
+            return [flat({"ip": "10.0.0.8", "port": "6379", "flags": flags})] if flags else []
+        return "OK 3 usable Sentinels" if what == "CKQUORUM" else "# Sentinel\r\nsentinel_tilt:0\r\n"
+
+    def set_timeout(self, timeout_ms: int) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def flat(fields: Mapping[str, str]) -> list[str]:
+    return [word for pair in fields.items() for word in pair]
 
 
 def master_with(*states: str) -> NodeInfo:
