@@ -447,6 +447,6 @@ def test_a_sentinel_in_tilt(deployment: Deployment) -> None:
 
 
 def test_no_check_is_left_out() -> None:
-    # other files have the last ones: test_control, test_renamed_commands, test_master_names, test_other_masters
+    # the last ones: test_control, test_renamed_commands, test_master_names, test_other_masters
     elsewhere = {"rights", "sentinels-known", "tilt", "one-machine", "operator", "renamed-commands", "version", "other-masters"}
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

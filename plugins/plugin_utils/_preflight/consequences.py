@@ -28,7 +28,8 @@ def causes(findings: Sequence[Finding], instances: Sequence[Instance], plan: Pla
     counted_wrong = [("one-master", f"shard {shard.name}") for shard in incomplete]
     counted_wrong += [("min-replicas", shard.master_host) for shard in incomplete]
     if silent and not any(instance.record.get("views") for instance in instances):
-        counted_wrong += [("answers", "plan"), ("inventory", "plan")]  # no Sentinel tells the masters
+        # no Sentinel tells the masters
+        counted_wrong += [("answers", "plan"), ("inventory", "plan")]
     return [
         finding
         for finding in findings
@@ -55,7 +56,7 @@ def _addresses(instances: Sequence[Instance], plan: Plan) -> list[str]:
 
 
 def merged(findings: Sequence[Finding]) -> list[Finding]:
-    """Return one finding for all nodes of which the same is found, at the place of the first one."""
+    """Return one finding for all nodes that have it, at the place of the first one."""
     groups: dict[Finding, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(replace(finding, node="", about=""), []).append(finding)
