@@ -49,6 +49,7 @@ CHECKS = (
     "follows",
     "lag",
     "min-replicas",
+    "replica-errors",
     # the cost of a restart
     "persistence",
     "save-failed",

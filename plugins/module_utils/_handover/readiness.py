@@ -11,6 +11,7 @@ from .._errors import ConnectionFailed, PreconditionFailed, SentinelOpsError
 from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
 from .._server.address import same_node
 from .._server.commands import Server
+from .._server.sent_errors import MEANING, REMEDY
 from .._topology.election import ineligible_because
 from .._topology.fence import LARGEST, can_arm, original_min_replicas
 from .._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
@@ -37,6 +38,8 @@ def permanent_problems(shard: Shard, target: str, wanted_version: str = "") -> l
             found.append(f"the target {target} runs {node.info.version}, not the wanted {wanted_version}")
         if node.priority == 0 and target != shard.master:
             found.append(f"the target {target} has replica-priority 0: its operators excluded it from promotion")
+        if node.info.errors_sent and target != shard.master:
+            found.append(f"the target {target} has sent its master {node.info.errors_sent} errors. {MEANING}. {REMEDY}")
     return found
 
 

@@ -23,10 +23,11 @@ from .._server.log import last_lines, size_of
 from .._signals import uninterrupted
 from .._wait import Clock
 from .lifecycle import is_same_file, restart, running_instance, start, stop
+from .missed_writes import copy_in_full, missed_writes
 from .request import InstanceRequest, SwitchRequest, with_process, with_service
 from .start_losses import refuse_lost_commands
 from .start_proof import StartProof
-from .stop_guards import refuse_unsafe_stop, refuse_while_replicas_are_missing
+from .stop_guards import master_of, refuse_unsafe_stop, refuse_while_replicas_are_missing
 from .switch_version import VersionLookup, revert, running_with_files, runs_previous, switch_version
 
 __all__ = ["ensure_previous", "ensure_started", "ensure_stopped", "ensure_switched"]
@@ -68,8 +69,11 @@ def ensure_switched(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
     if changed and not check_mode:
         files = _with_old_service(request, node)
         refuse_lost_commands(server, node, files)
+        copies = _lacks_writes(node, request)
         with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
             node = _switch(server, node, files, request)
+            if copies:
+                copy_in_full(server, node)
     return {**log, **_running(node, changed)}
 
 
@@ -94,9 +98,11 @@ def ensure_previous(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
     if changed:
         _require_replicas(server, node, request)
     if changed and not check_mode:
-        files = _with_old_service(request, node)
+        files, copies = _with_old_service(request, node), _lacks_writes(node, request)
         with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
             reverted = revert(server, files, activation, request.version, request.wait_s, Clock(), _version_lookup(request))
+            if copies:
+                copy_in_full(server, reverted.node)
         node, renamed = reverted.node, reverted.set_aside
         if reverted.lost:
             raise OperationFailed(
@@ -124,6 +130,15 @@ def _with_old_service(request: SwitchRequest, node: NodeInfo | None) -> Instance
     """
     is_old = node is not None and (not request.files.config_file or is_same_file(node.config_file, request.files.config_file))
     return with_service(with_process(request, node), node if is_old else None)
+
+
+def _lacks_writes(node: NodeInfo | None, request: SwitchRequest) -> bool:
+    """Return whether a running node is a replica that may lack writes of its master."""
+    master = master_of(node) if node is not None and not request.files.sentinel else None
+    if node is None or master is None:
+        return False
+    log_file = request.activation.files_after(request.files).log_file or request.files.log_file
+    return missed_writes(node, _version_lookup(request)(master), log_file)
 
 
 def _require_replicas(server: Server, node: NodeInfo | None, request: SwitchRequest) -> None:

@@ -49,7 +49,7 @@ class NodeInfo:
     ``role`` is ``master`` or ``replica`` (INFO says ``slave``). ``offset`` counts bytes of the
     replication stream: master_repl_offset on a master, slave_repl_offset on a replica. ``link_up``
     is true on a master. ``pid`` is what the server itself says, and ``port`` its ``tcp_port`` (0 if
-    unknown); see _host/pid_namespace.
+    unknown); see _host/pid_namespace. ``errors_sent``: see sent_errors.py; 0 if not counted.
     """
 
     server: str
@@ -67,6 +67,7 @@ class NodeInfo:
     sync_full: int
     config_file: str = ""
     port: int = 0
+    errors_sent: int = 0
 
     @property
     def is_master(self) -> bool:
@@ -118,4 +119,5 @@ def node_info(info: Mapping[str, str]) -> NodeInfo:
         sync_full=_number(info, "sync_full"),
         config_file=info.get("config_file", ""),
         port=_number(info, "tcp_port"),
+        errors_sent=_number(info, "unexpected_error_replies"),
     )

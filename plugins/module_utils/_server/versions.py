@@ -7,7 +7,18 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["can_downgrade", "can_replicate", "is_downgrade", "many_part_aof", "rdb_version", "reads_file", "version_key"]
+__all__ = [
+    "can_downgrade",
+    "can_replicate",
+    "counts_errors",
+    "is_downgrade",
+    "is_newer_line",
+    "many_part_aof",
+    "misses_in_silence",
+    "rdb_version",
+    "reads_file",
+    "version_key",
+]
 
 # First version of a release line, and the RDB version that the line writes (RDB_VERSION in rdb.h).
 _REDIS_RDB: list[tuple[tuple[int, ...], int]] = [((8, 6), 13), ((7, 4), 12), ((7, 2), 11), ((7, 0), 10), ((5, 0), 9)]
@@ -74,3 +85,20 @@ def reads_file(reader: tuple[str, str], head: bytes) -> bool:
 def many_part_aof(reader: tuple[str, str]) -> bool:
     """Return whether a server keeps its append-only files in a folder of their own (from 7.0)."""
     return reader[0] == "valkey" or version_key(reader[1]) >= (7,)
+
+
+def is_newer_line(running: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Return whether the other server is of a later release line (6.2 after 6.0) or product."""
+    if running[0] != other[0]:
+        return other[0] == "valkey"
+    return version_key(other[1])[:2] > version_key(running[1])[:2]
+
+
+def misses_in_silence(replica: tuple[str, str]) -> bool:
+    """Return whether a replica neither counts nor logs all errors about what its master sends."""
+    return replica[0] == "redis" and version_key(replica[1]) < (6, 2)
+
+
+def counts_errors(server: tuple[str, str]) -> bool:
+    """Return whether a server counts the errors that it sends its master (6.0 and later)."""
+    return server[0] != "redis" or version_key(server[1]) >= (6,)

@@ -41,6 +41,7 @@ from .._install.symlink import Symlink
 from .._server.commands import Server
 from .._server.config_file import directives, is_mount_point, read_text
 from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
+from .._server.sent_errors import errors_sent
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
 from .own_commands import commands_of, files_elsewhere
@@ -194,6 +195,7 @@ def _staging(record: dict[str, Any]) -> dict[str, Any]:
 
 def _data_node(server: Server, info: dict[str, str]) -> dict[str, Any]:
     node, config = node_info(info), config_values(server, *NODE_CONFIG)
+    log_file = _absolute_log(config.get("logfile", ""), config.get("dir", ""))
     return {
         "role": node.role,
         "master": node.master,
@@ -208,7 +210,8 @@ def _data_node(server: Server, info: dict[str, str]) -> dict[str, Any]:
         "save": config.get("save", ""),
         "appendonly": config.get("appendonly", "no"),
         "announced_port": int(config.get("replica-announce-port", "0") or 0),
-        "log_file": _absolute_log(config.get("logfile", ""), config.get("dir", "")),
+        "log_file": log_file,
+        "errors_sent": errors_sent(info, log_file),
     }
 
 

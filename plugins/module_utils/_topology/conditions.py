@@ -11,6 +11,7 @@ from typing import Any, Callable, Mapping
 
 from .._server.info import is_sentinel, node_info
 from .._server.log import judge_log
+from .._server.sent_errors import MEANING, counted_or_logged
 from .sentinel import SentinelView
 
 __all__ = ["ConditionResult", "ConditionsWanted", "Observation", "judge"]
@@ -52,6 +53,7 @@ class ConditionsWanted:
     known_replicas: int | None = None
     no_tilt: bool | None = None
     no_failover: bool | None = None
+    no_errors_sent: bool | None = None
     log_clean: bool | None = None
 
 
@@ -66,6 +68,11 @@ class ConditionResult:
 
     def __str__(self) -> str:
         return f"{self.condition}: wanted {self.wanted}, seen {self.seen}"
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether no wait can change the result, since errors have happened."""
+        return not self.ok and self.condition in ("no_errors_sent", "log_clean")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -130,10 +137,17 @@ def _node_results(wanted: ConditionsWanted, seen: Observation) -> list[Condition
         found.append(ConditionResult("max_lag_bytes", wanted.max_lag_bytes, lag, lag is not None and lag <= wanted.max_lag_bytes))
     if wanted.min_uptime_s is not None:
         found.append(ConditionResult("min_uptime_s", wanted.min_uptime_s, node.uptime_s, node.uptime_s >= wanted.min_uptime_s))
+    if wanted.no_errors_sent:
+        sent = counted_or_logged(seen.info, seen.log)
+        found.append(ConditionResult("no_errors_sent", True, _errors_text(sent), not sent))
     for name, value in wanted.fields.items():
         present = seen.info.get(name)
         found.append(ConditionResult(name, value, "no such field" if present is None else present, field_holds(value, present)))
     return found
+
+
+def _errors_text(count: int) -> Any:
+    return f"{count} (unexpected_error_replies, or lines in its log). {MEANING}" if count else True
 
 
 def _lag_bytes(seen: Observation) -> int | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...module_utils._server.sent_errors import MEANING, REMEDY
 from .model import Instance, Plan, Settings
 from .plan import make_plan
 from .rendering import report_lines
@@ -48,7 +49,7 @@ def make_report(
             if handover.get("changed") and handover["old_master"] != handover["new_master"]
         ],
         "deferred": after.deferred,
-        "problems": _problems(after, settings),
+        "problems": [*_problems(after, settings), *_missed_writes(plan, now)],
     }
     report["lines"] = report_lines(report)
     return report
@@ -74,4 +75,19 @@ def _problems(after: Plan, settings: Settings) -> list[str]:
         for shard in after.shards.values()
         if settings.fail_back and not settings.canary and shard.master_host != shard.original_master_host
     ]
+    return found
+
+
+def _missed_writes(plan: Mapping[str, Any], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the data nodes that have sent their master errors since their restart in this run.
+
+    One of them may have become the master since; a master that was not restarted is left out.
+    """
+    found = []
+    for key, step in plan["steps"].items():
+        record = now.get(key, {})
+        sent = int(record.get("errors_sent") or 0)
+        if sent and (record.get("role") == "replica" or step["do"] != "skip"):
+            errors = f"has sent its master {sent} error{'s' if sent > 1 else ''} since its restart"
+            found.append(f"{step['host']} ({record.get('login', '')}) {errors}. {MEANING}. {REMEDY}")
     return found

@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from ...module_utils._server.address import same_node
+from ...module_utils._server.sent_errors import MEANING, REMEDY
 from ...module_utils._topology.fence import original_min_replicas
 from .._finding import Finding
 from .._plan.model import Instance, ShardPlan
 
-__all__ = ["node_findings"]
+__all__ = ["error_findings", "node_findings"]
 
 
-def node_findings(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: int, restarts: bool) -> Iterator[Finding]:
+def node_findings(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: int, restarts: Collection[str]) -> Iterator[Finding]:
     """Yield what is wrong with the data nodes of a shard.
 
-    ``restarts``: whether the run restarts data nodes of this shard.
+    ``restarts``: the keys of the instances that the run restarts.
     """
     masters = [node for node in nodes if node.record.get("role") == "master"]
     if len(masters) != 1:
@@ -45,7 +46,7 @@ def node_findings(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: in
         record = node.record
         if not record.get("stopped") and record.get("answers") and record.get("role") != "master":
             yield from _replica_findings(node, shard, int(master.record.get("offset", 0)), max_lag_bytes)
-    if restarts:
+    if any(node.key in restarts for node in nodes):
         yield from _min_replicas_findings(master, nodes)
 
 
@@ -77,6 +78,21 @@ def _replica_findings(node: Instance, shard: ShardPlan, head: int, max_lag_bytes
             f"A replica cannot catch up more than {max_lag_bytes} bytes in a short pause",
             "Wait, or lower the write rate",
             "lag",
+        )
+
+
+def error_findings(nodes: Sequence[Instance], restarts: Collection[str]) -> Iterator[Finding]:
+    """Yield the replicas that may lack writes; one that is restarted copies all data then."""
+    for node in nodes:
+        sent = int(node.record.get("errors_sent") or 0)
+        if not sent or node.record.get("role") != "replica" or node.key in restarts:
+            continue
+        yield Finding(
+            node.host,
+            f"it has sent its master {sent} error{'s' if sent > 1 else ''} since its start",
+            f"{MEANING}, although its offset is that of the master",
+            REMEDY,
+            "replica-errors",
         )
 
 

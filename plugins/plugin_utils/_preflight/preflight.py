@@ -24,7 +24,7 @@ from .._plan.model import Instance, Plan, ShardPlan
 from .._plan.rollback import set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
 from .consequences import causes, merged
-from .data_nodes import node_findings
+from .data_nodes import error_findings, node_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unknown_findings, unreachable_findings
 from .installations import files_findings, machine_findings, noexec_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
@@ -43,9 +43,10 @@ def preflight(
     """Return all findings, refusals first.
 
     ``now_s``: the controller's time of day after the survey; 0 if clocks are not to be compared. If
-    there is nothing to do, only leftovers of earlier runs are checked.
+    there is nothing to do, only leftovers of earlier runs and missed writes are checked.
     """
     findings = [*plan.problems, *other_run_findings(instances), *leftover_findings(instances, plan)]
+    findings += error_findings(instances, plan.pending)
     if not plan.nothing_to_do:
         for instance in instances:
             findings += _instance_findings(instance, plan, handover_mode)
@@ -99,7 +100,7 @@ def _shard_findings(
     stopped = {plan.steps[i.key].address for i in instances if i.record.get("stopped") and i.key in plan.steps}
     stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
     yield from view_findings(shard.name, views, Expected(shard.sentinels, stopped_sentinels, stopped))
-    yield from node_findings(shard, nodes, max_lag_bytes, any(node.key in plan.pending for node in nodes))
+    yield from node_findings(shard, nodes, max_lag_bytes, plan.pending)
     if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
         yield from time_limit_findings(shard.name, views)
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ...module_utils._server.versions import is_newer_line, misses_in_silence
 from ...module_utils._sizes import readable_size
 from .._finding import WARNING, Finding
 from .._plan.model import Instance, Plan, ShardPlan
+from .._plan.versions import wanted_server
 
 __all__ = ["restart_findings", "restart_s"]
 
@@ -39,9 +41,10 @@ def restart_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) ->
     if master is None or not restarted:
         return
     yield from _persistence_findings(master, shard)
-    empty = [node for node in restarted if _full_sync_because(node)]
+    reasons = {node.key: _full_sync_because(node) or _full_copy_because(node, shard, plan) for node in restarted}
+    empty = [node for node in restarted if reasons[node.key]]
     for node in empty:
-        yield _full_sync(node, master)
+        yield _full_sync(node, master, reasons[node.key])
     behind = list(_backlog_findings(shard, master, [node for node in restarted if node not in empty], known))
     yield from behind
     if empty or behind:
@@ -96,16 +99,33 @@ def _full_sync_because(node: Instance) -> str:
     return "" if _saves(node) else 'it saves nothing when it is stopped (save "", appendonly no)'
 
 
-def _full_sync(node: Instance, master: Instance) -> Finding:
+def _full_copy_because(node: Instance, shard: ShardPlan, plan: Plan) -> str:
+    """Return why this run makes a node copy all data (see _instance/missed_writes)."""
+    sent = int(node.record.get("errors_sent") or 0)
+    if sent and node.host != shard.master_host:
+        return f"it has sent its master errors ({sent} since its start), so it may lack writes, and this run lets it copy all data"
+    running, wanted = (str(node.record.get("server", "redis")), str(node.record.get("version", ""))), wanted_server(node.record)
+    if (
+        node.host == shard.master_host
+        and not plan.rollback
+        and misses_in_silence(running)
+        and is_newer_line(running, (wanted, plan.version))
+    ):
+        return f"while it still runs {running[1]} as a replica, it does not understand all that a master with {plan.version} sends"
+    return ""
+
+
+def _full_sync(node: Instance, master: Instance, reason: str) -> Finding:
     data = _examined(master)["used_memory"]
-    remedy = (
-        "CONFIG SET appendonly no and save '3600 1' before the upgrade" if _appends(node) else "CONFIG SET save '3600 1' before the upgrade"
-    )
+    remedy = ""
+    if reason == _full_sync_because(node):
+        settings = "CONFIG SET appendonly no and save '3600 1'" if _appends(node) else "CONFIG SET save '3600 1'"
+        remedy = f". {settings} before the upgrade makes a partial synchronisation possible"
     return Finding(
         node.host,
-        f"it will need a full synchronisation after its restart: {_full_sync_because(node)}",
+        f"it will need a full synchronisation after its restart: {reason}",
         f"The master forks and sends {readable_size(data)} of data, about {restart_s(data):.0f} s, for which the run waits",
-        f"Nothing, if that is acceptable. {remedy} makes a partial synchronisation possible",
+        f"Nothing, if that is acceptable{remedy}",
         "full-sync",
         WARNING,
     )

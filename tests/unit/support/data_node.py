@@ -34,6 +34,7 @@ class DataNode(FakeServer):
         self.loading = False
         self.link_up = True
         self.sync_full = 0
+        self.errors_sent = 0
         self.config = dict(SETTINGS)
         self.saved_config = dict(self.config)
         self.paused_until_s = 0.0
@@ -131,6 +132,7 @@ class DataNode(FakeServer):
             "uptime_in_seconds": 500,
             "loading": int(self.loading),
             "sync_full": self.sync_full,
+            "unexpected_error_replies": self.errors_sent,
             "role": self.role,
             "master_replid": self.replid,
             "master_replid2": self.replid2,

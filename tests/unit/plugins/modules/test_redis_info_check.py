@@ -115,3 +115,14 @@ def test_what_is_needed_besides(runner: Runner, params: dict[str, Any]) -> None:
     result = runner.run(NAME, **params)
     assert result["failed"]
     assert "missing parameter" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("info", "met"), [("unexpected_error_replies:2", False), ("unexpected_error_replies:0", True), ("role:slave", True)]
+)
+def test_errors_that_were_sent_are_not_waited_for(runner: Runner, info: str, met: bool) -> None:
+    """Without the field (5.0) the log decides."""
+    with listening(lambda words: f"loading:0\r\n{info}\r\n") as server:
+        result = runner.run(NAME, **server.params, loaded=True, no_errors_sent=True, wait_s=600)
+    assert result["met"] is met
+    assert met or "not met: no_errors_sent: wanted True, seen 2 (unexpected_error_replies" in result["msg"]

@@ -45,6 +45,7 @@ def named_otherwise(deployment: Deployment) -> None:
 
 
 STAYS = [
+    (node(1, errors_sent=2), f"the target {TARGET} has sent its master 2 errors. It has refused what the master sent"),
     (config(1, "replica-priority", "0"), f"the target {TARGET} has replica-priority 0"),
     (node(1, version="6.2.14"), f"the target {TARGET} runs 6.2.14, not the wanted 7.0.15"),
     (node(1, alive=False), f"the target {TARGET} is not a data node that the Sentinels know and that answers"),

@@ -193,3 +193,23 @@ def test_role(version: str) -> None:
     said = recorded(version, "healthy")
     infos = [said["nodes"]["redis-1"], said["nodes"]["redis-2"], said["sentinels"]["sentinel-1"]]
     assert [role_of(parse_info(info_text(one["info"]))) for one in infos] == ["master", "replica", "sentinel"]
+
+
+ERROR = "{pid}:S 26 Nov 2026 19:45:10.211 # == CRITICAL == This replica is sending an error to its master: 'NOSCRIPT' after 'evalsha'\n"
+
+
+@pytest.mark.parametrize(
+    ("fields", "logged_by", "sent"),
+    [
+        ({"unexpected_error_replies": "0"}, "1001", 0),
+        ({"unexpected_error_replies": "3"}, "", 3),
+        # a server that does not count: the process before the restart, and the one that runs
+        ({"unexpected_error_replies": ""}, "999", 0),
+        ({"unexpected_error_replies": ""}, "1001", 1),
+    ],
+)
+def test_errors_that_were_sent(fields: dict[str, str], logged_by: str, sent: int) -> None:
+    log = ERROR.format(pid=logged_by) if logged_by else ""
+    (found,) = judge(ConditionsWanted(no_errors_sent=True), node("redis-2", log=log, process_id="1001", **fields))
+    assert (found.ok, found.is_final) == (not sent, bool(sent))
+    assert not sent or str(found).startswith(f"no_errors_sent: wanted True, seen {sent} (")

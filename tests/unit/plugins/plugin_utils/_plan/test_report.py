@@ -123,3 +123,22 @@ def test_what_a_canary_leaves_is_no_problem() -> None:
     away = half_upgraded(handover=True, old_master=True)
     not_home = make_report(away.plan(canary=1).as_dict(), away.instances(), Settings(NEW, canary=1), [])
     assert (not_home["problems"], not_home["deferred"]) == ([], ["the fail back of mymaster to redis-1"])
+
+
+@pytest.mark.parametrize(
+    ("master", "host", "before", "told"),
+    [
+        (0, "redis-2", OLD, True),
+        (0, "redis-2", NEW, True),  # an earlier run has restarted it
+        (0, "redis-1", OLD, True),  # it was a replica until the role was handed back to it
+        (0, "redis-1", NEW, False),  # a master counts other errors, too
+    ],
+)
+def test_a_node_that_may_lack_writes(master: int, host: str, before: str, told: bool) -> None:
+    surveyed, after = three_and_three(), upgraded(master)
+    surveyed.node(host).version = before
+    after.node(host).record = {"errors_sent": 3}
+    problems = report(after, before=surveyed)["problems"]
+    assert len(problems) == told
+    assert all(f"{host} (127.0.0.1:6379) has sent its master 3 errors since its restart" in problem for problem in problems)
+    assert all("EXEC on that node, and CONFIG RESETSTAT" in problem for problem in problems)
