@@ -50,6 +50,7 @@ CHECKS = (
     "lag",
     "min-replicas",
     "replica-errors",
+    "scripts",
     # the cost of a restart
     "persistence",
     "save-failed",

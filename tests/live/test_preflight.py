@@ -458,5 +458,6 @@ def test_no_check_is_left_out() -> None:
         "version",
         "other-masters",
         "replica-errors",
+        "scripts",
     }
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

@@ -17,6 +17,7 @@ __all__ = [
     "misses_in_silence",
     "rdb_version",
     "reads_file",
+    "replicates_scripts_verbatim",
     "version_key",
 ]
 
@@ -85,6 +86,14 @@ def reads_file(reader: tuple[str, str], head: bytes) -> bool:
 def many_part_aof(reader: tuple[str, str]) -> bool:
     """Return whether a server keeps its append-only files in a folder of their own (from 7.0)."""
     return reader[0] == "valkey" or version_key(reader[1]) >= (7,)
+
+
+def replicates_scripts_verbatim(server: str, version: str) -> bool:
+    """Return whether a server can be set to replicate scripts instead of what they write.
+
+    Only such a server learns scripts from its master and from its data files.
+    """
+    return server == "redis" and version_key(version) < (7,)
 
 
 def is_newer_line(running: tuple[str, str], other: tuple[str, str]) -> bool:

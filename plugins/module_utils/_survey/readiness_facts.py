@@ -27,6 +27,7 @@ from .._server.commands import Server
 from .._server.info import parse_info
 from .._topology.shard import config_values
 from .._wait import Clock
+from .script_facts import VERBATIM, script_facts
 
 __all__ = ["journal_or_reason", "not_surveyed", "readiness_facts"]
 
@@ -37,6 +38,7 @@ SETTINGS = (
     "maxmemory-policy",
     "client-output-buffer-limit",
     "dbfilename",
+    VERBATIM,
 )
 
 
@@ -162,6 +164,7 @@ def _data_node(server: Server, record: Mapping[str, Any], clock: Clock) -> dict[
         "aof_failed": info.get("aof_last_write_status", "ok") != "ok",
         "failover_state": info.get("master_failover_state", "no-failover"),
         "rate_bytes_s": 0.0,
+        **script_facts(info, config),
     }
     if record.get("role") == "master":
         clock.sleep_s(RATE_FOR_S - (clock.now_s() - begun_s))

@@ -31,6 +31,7 @@ from .leftovers import leftover_findings, other_run_findings
 from .own_commands import by_commands, command_findings
 from .packages import package_notes
 from .restart_cost import restart_findings
+from .scripts import script_findings
 from .sentinels import Expected, other_master_findings, time_limit_findings, view_findings
 from .start import shared_config_findings, start_findings
 
@@ -61,6 +62,7 @@ def preflight(
             findings += [
                 *_shard_findings(shard, instances, nodes, plan, max_lag_bytes, handover_mode),
                 *restart_findings(shard, nodes, plan),
+                *script_findings(shard, nodes, plan),
             ]
     return sorted(merged(causes(findings, instances, plan)), key=lambda finding: finding.severity != REFUSAL)
 

@@ -6,9 +6,13 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import (
     can_downgrade,
     can_replicate,
+    counts_errors,
     is_downgrade,
+    is_newer_line,
+    misses_in_silence,
     rdb_version,
     reads_file,
+    replicates_scripts_verbatim,
     version_key,
 )
 
@@ -101,3 +105,27 @@ def test_version_key(text: str, key: tuple[int, ...]) -> None:
 )
 def test_reads_file(reader: tuple[str, str], head: bytes, reads: bool) -> None:
     assert reads_file(reader, head) is reads
+
+
+@pytest.mark.parametrize(
+    ("server", "counts", "silent", "verbatim"),
+    [(R50, False, True, True), (R60, True, True, True), (R62, True, False, True), (R70, True, False, False), (V72, True, False, False)],
+)
+def test_what_a_replica_does_with_what_it_does_not_understand(server: Server, counts: bool, silent: bool, verbatim: bool) -> None:
+    assert (counts_errors(server), misses_in_silence(server), replicates_scripts_verbatim(*server)) == (counts, silent, verbatim)
+
+
+@pytest.mark.parametrize(
+    ("running", "other", "newer"),
+    [
+        (R50, R60, True),
+        (R62, R70, True),
+        (R62, ("redis", "6.2.20"), False),
+        (R70, V72, True),
+        (V80, V91, True),
+        (V80, ("valkey", "8.0.9"), False),
+        (R70, R62, False),
+    ],
+)
+def test_a_newer_line(running: Server, other: Server, newer: bool) -> None:
+    assert is_newer_line(running, other) is newer

@@ -1,0 +1,112 @@
+"""An application that writes with scripts, expiring keys and streams, and comparisons of nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import Any
+
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
+from deployment import MASTER, Deployment
+from states import wait_until
+
+SCRIPT = "return redis.call('rpush', KEYS[1], ARGV[1])"
+LIST, SUM, STREAM, GROUP = "list", "sum", "stream", "group"
+
+
+class Application:
+    """A thread that writes through the Sentinels' master; ``acknowledged``: the completed rounds.
+
+    A round that fails is repeated with another number.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+        self.acknowledged: list[int] = []
+
+    def __enter__(self) -> Application:
+        self._thread.start()
+        wait_until(lambda: len(self.acknowledged) > 20)
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _connect(self) -> Server:
+        while True:
+            for name in self._deployment.sentinels:
+                with contextlib.suppress(SentinelOpsError):
+                    _host, port = self._deployment.command(name, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
+                    return self._deployment.connect(next(node for node, own in self._deployment.nodes.items() if own == int(port)))
+            time.sleep(0.05)
+
+    def _write(self) -> None:
+        number, server, script = 0, self._connect(), ""
+        while not self._done.wait(0.004):
+            number += 1
+            try:
+                script = script or str(server.command("SCRIPT", "LOAD", SCRIPT))
+                self._round(server, script, number)
+                self.acknowledged.append(number)
+            except SentinelOpsError:
+                server.close()
+                time.sleep(0.05)
+                server, script = self._connect(), ""
+        server.close()
+
+    def _round(self, server: Server, script: str, number: int) -> None:
+        server.command("EVALSHA", script, 1, LIST, number)
+        server.command("SET", f"key-{number}", number, "EX", 3600)
+        server.command("INCRBYFLOAT", SUM, "0.5")
+        if number == 1:
+            server.command("XGROUP", "CREATE", STREAM, GROUP, "$", "MKSTREAM")
+        server.command("XADD", STREAM, "MAXLEN", 100, "*", "number", number)
+        server.command("XREADGROUP", "GROUP", GROUP, "consumer", "NOACK", "COUNT", 10, "STREAMS", STREAM, ">")
+
+
+def contents(deployment: Deployment, name: str) -> dict[str, Any]:
+    """Return all data of a node; of each string also whether it expires."""
+    server = deployment.administrator(name)
+    try:
+        found: dict[str, Any] = {}
+        for key in sorted(server.command("KEYS", "*")):
+            kind = server.command("TYPE", key)
+            if kind == "string":
+                found[key] = (server.command("GET", key), server.command("TTL", key) > 0)
+            elif kind == "list":
+                found[key] = server.command("LRANGE", key, 0, -1)
+            else:
+                fields = [dict(zip(group[::2], group[1::2], strict=True)) for group in server.command("XINFO", "GROUPS", key)]
+                groups = [(group["name"], group["consumers"], group["last-delivered-id"]) for group in fields]
+                found[key] = (server.command("XRANGE", key, "-", "+"), groups)
+        return found
+    finally:
+        server.close()
+
+
+def same_everywhere(deployment: Deployment) -> dict[str, Any]:
+    """Return the data of all nodes once they have the same offset; fail unless they are equal."""
+
+    def in_step() -> bool:
+        infos = [deployment.administered_info(name) for name in deployment.nodes]
+        return len({info.get("slave_repl_offset", info["master_repl_offset"]) for info in infos}) == 1
+
+    wait_until(in_step)
+    (master,) = (name for name in deployment.nodes if deployment.administered_info(name)["role"] == "master")
+    expected = contents(deployment, master)
+    for name in deployment.nodes:
+        found = contents(deployment, name)
+        differ = sorted(key for key in {*found, *expected} if found.get(key) != expected.get(key))
+        assert not differ, f"{len(differ)} keys of {name} differ from those of {master}: {differ[:5]}"
+    return expected
+
+
+def lost(application: Application, data: dict[str, Any]) -> list[int]:
+    """Return the acknowledged rounds whose writes are not in the data."""
+    listed = {int(number) for number in data[LIST]}
+    return [number for number in application.acknowledged if number not in listed or data.get(f"key-{number}") != (str(number), True)]
