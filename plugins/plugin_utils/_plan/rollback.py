@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ...module_utils._server.versions import can_downgrade, rdb_version
+from ...module_utils._server.versions import can_downgrade, is_newer_line, misses_in_silence, rdb_version
 from .._finding import WARNING, Finding
 from .model import Record
 
 __all__ = [
     "has_no_record",
+    "missed_writes_warning",
     "missing_previous",
     "previous_version",
     "rollback_barriers",
@@ -112,3 +113,26 @@ def set_aside_warning(host: str, record: Record, leaving: str, master_host: str)
             "full-sync",
             WARNING,
         )
+
+
+def missed_writes_warning(shard: str, nodes: Mapping[str, Record], leaving: str) -> Iterator[Finding]:
+    """Yield a warning if a previous version does not understand all that the master sends.
+
+    That is only known to be so while the master runs the version to leave. ``nodes``: the records
+    of all data nodes, by host.
+    """
+    masters = [record for record in nodes.values() if record.get("role") == "master" and rolls_back(record, leaving)]
+    for record in masters:
+        theirs = (str(record.get("server", "redis")), leaving)
+        olds = sorted({previous_version(node) for node in nodes.values() if node is not record and rolls_back(node, leaving)})
+        for old in olds:
+            if misses_in_silence(old) and is_newer_line(old, theirs):
+                yield Finding(
+                    f"shard {shard}",
+                    f"{old[1]} does not understand all that a master with {leaving} sends, for example INCRBYFLOAT (as SET ... KEEPTTL)",
+                    "A replica that was rolled back misses such writes in silence until the master is rolled back, too, and one of these "
+                    "replicas is the next master",
+                    "Stop the application for the rollback, or continue with the upgrade",
+                    "format",
+                    WARNING,
+                )

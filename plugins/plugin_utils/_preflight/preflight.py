@@ -21,7 +21,7 @@ from ...module_utils._server.versions import can_downgrade
 from ...module_utils._topology.sentinel import view_from_dict
 from .._finding import REFUSAL, Finding, named
 from .._plan.model import Instance, Plan, ShardPlan
-from .._plan.rollback import set_aside_warning
+from .._plan.rollback import missed_writes_warning, set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
 from .consequences import causes, merged
 from .data_nodes import error_findings, node_findings
@@ -112,6 +112,7 @@ def _version_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -
     if plan.rollback:
         for node in nodes:
             yield from set_aside_warning(node.host, node.record, plan.version, shard.master_host)
+        yield from missed_writes_warning(shard.name, {node.host: node.record for node in nodes}, plan.version)
         return
     if any(problem.check in ("downgrade", "format") for problem in plan.problems):
         return

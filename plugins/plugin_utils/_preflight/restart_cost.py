@@ -41,7 +41,7 @@ def restart_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) ->
     if master is None or not restarted:
         return
     yield from _persistence_findings(master, shard)
-    reasons = {node.key: _full_sync_because(node) or _full_copy_because(node, shard, plan) for node in restarted}
+    reasons = {node.key: _full_sync_because(node) or _full_copy_because(node, master, shard, plan) for node in restarted}
     empty = [node for node in restarted if reasons[node.key]]
     for node in empty:
         yield _full_sync(node, master, reasons[node.key])
@@ -53,6 +53,10 @@ def restart_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) ->
     target = next((node for node in known if shard.handover and node.host == shard.target_host), None)
     if target is not None:
         yield from _maxmemory_findings(target, master)
+
+
+def _server(node: Instance) -> tuple[str, str]:
+    return str(node.record.get("server", "redis")), str(node.record.get("version", ""))
 
 
 def _examined(node: Instance) -> Mapping[str, Any]:
@@ -99,19 +103,18 @@ def _full_sync_because(node: Instance) -> str:
     return "" if _saves(node) else 'it saves nothing when it is stopped (save "", appendonly no)'
 
 
-def _full_copy_because(node: Instance, shard: ShardPlan, plan: Plan) -> str:
-    """Return why this run makes a node copy all data (see _instance/missed_writes)."""
+def _full_copy_because(node: Instance, master: Instance, shard: ShardPlan, plan: Plan) -> str:
+    """Return why this run makes a node copy all data (see _instance/missed_writes).
+
+    The master of now is a replica of a newer one before it is upgraded itself.
+    """
     sent = int(node.record.get("errors_sent") or 0)
     if sent and node.host != shard.master_host:
         return f"it has sent its master errors ({sent} since its start), so it may lack writes, and this run lets it copy all data"
-    running, wanted = (str(node.record.get("server", "redis")), str(node.record.get("version", ""))), wanted_server(node.record)
-    if (
-        node.host == shard.master_host
-        and not plan.rollback
-        and misses_in_silence(running)
-        and is_newer_line(running, (wanted, plan.version))
-    ):
-        return f"while it still runs {running[1]} as a replica, it does not understand all that a master with {plan.version} sends"
+    running, wanted = _server(node), (wanted_server(node.record), plan.version)
+    newer = is_newer_line(running, wanted) if node.host == shard.master_host else is_newer_line(running, _server(master))
+    if newer and not plan.rollback and misses_in_silence(running):
+        return f"as a replica of a newer master, {running[1]} does not understand all that it is sent"
     return ""
 
 

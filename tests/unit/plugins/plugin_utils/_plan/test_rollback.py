@@ -292,3 +292,21 @@ def test_a_node_that_could_not_roll_back() -> None:
     assert f"It was reverted to its version {NEW} and proved healthy." in lines
     assert lines[-1] == "Fix the cause and run the rollback again: it continues from here."
     assert stop_lines(plan, ["redis-3/redis"], [])[-1] == "Run the rollback again: it surveys the deployment again and does what is left."
+
+
+@pytest.mark.parametrize(
+    ("deployment", "left", "old"),
+    [
+        (upgraded("5.0.6", "6.2.14"), "6.2.14", "5.0.6"),
+        (upgraded("6.0.16", "6.2.14"), "6.2.14", "6.0.16"),
+        (half(handover=True, before="5.0.6", now="6.2.14"), "6.2.14", "5.0.6"),
+        (half(before="5.0.6", now="6.2.14"), "6.2.14", ""),  # the master runs 5.0.6
+        (upgraded("6.2.9", "6.2.14"), "6.2.14", ""),
+        (upgraded("5.0.5", "5.0.6"), "5.0.6", ""),
+    ],
+)
+def test_replicas_that_would_miss_writes_in_silence(deployment: Surveyed, left: str, old: str) -> None:
+    found = preflight(deployment.instances(), rolled_back(deployment, left), 1 << 20)
+    told = [one.seen for one in found if "does not understand" in one.seen]
+    assert [(one.check, one.severity) for one in found if one.seen in told] == [("format", "warning")] * len(told)
+    assert [seen.split()[0] for seen in told] == [old] * bool(old)

@@ -481,3 +481,23 @@ def test_refusals_come_first() -> None:
     node("redis-3", link_up=False)(deployment)
     severities = [finding.severity for finding in everything(deployment, "8.0.2", accept_no_way_back=True)]
     assert severities == ["refusal", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("host", "version", "found"),
+    [
+        ("redis-2", NEW, True),  # an earlier run has upgraded it
+        ("redis-2", OLD, False),  # it is restarted, and copies all data
+        ("redis-1", NEW, False),  # a master counts other errors, too
+    ],
+)
+@pytest.mark.parametrize("others", [OLD, NEW], ids=["something to do", "nothing to do"])
+def test_a_replica_that_lacks_writes(host: str, version: str, found: bool, others: str) -> None:
+    deployment = three_and_three(version=others)
+    for one in deployment.sentinels:
+        one.version = others
+    deployment.node(host).version = version
+    node(host, errors_sent=2)(deployment)
+    told = [one for one in findings(deployment) if one.check == "replica-errors"]
+    assert [one.node for one in told] == [host] * found
+    assert all("it has sent its master 2 errors since its start" in one.seen for one in told)

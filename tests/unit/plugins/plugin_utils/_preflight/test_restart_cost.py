@@ -162,3 +162,24 @@ def test_what_is_upgraded_already_is_not_restarted() -> None:
         node.record = {**NOTHING, "examined": USUAL}
     found = preflight(deployment.instances(), deployment.plan(NEW), MIB)
     assert {finding.node for finding in found if finding.check == "full-sync"} == {"redis-1"}
+
+
+@pytest.mark.parametrize(
+    ("running", "wanted", "host", "record", "reason"),
+    [
+        ("5.0.6", "6.2.14", "redis-1", {}, "as a replica of a newer master, 5.0.6 does not understand all"),
+        ("6.0.16", "7.0.15", "redis-1", {}, "as a replica of a newer master, 6.0.16 does not"),
+        ("5.0.6", "5.0.14", "", {}, ""),
+        ("6.2.14", "7.0.15", "", {}, ""),  # it counts what it does not understand
+        ("6.2.9", "6.2.14", "redis-3", {"errors_sent": 2}, "it has sent its master errors (2 since its start), so it may lack writes"),
+        ("6.2.9", "6.2.14", "", {"errors_sent": 0}, ""),
+    ],
+)
+def test_who_copies_all_data(running: str, wanted: str, host: str, record: dict[str, Any], reason: str) -> None:
+    deployment = three_and_three(version=running)
+    for node in deployment.shards[0].nodes:
+        node.record = {**(record if node.host == "redis-3" else {}), "examined": USUAL}
+    plan = deployment.plan(wanted, accept_no_way_back=True)
+    found = [one for one in preflight(deployment.instances(), plan, MIB) if one.check == "full-sync"]
+    assert [(one.node, one.severity) for one in found] == [(host, "warning")] * bool(host)
+    assert all(reason in one.seen and one.do == "Nothing, if that is acceptable" for one in found)
