@@ -24,7 +24,13 @@ pytestmark = pytest.mark.extended
 VERSION = "6.2.9"
 ALL = "redis-1 redis-2 redis-3"
 ACCEPTED = {"redis_upgrade_accept_no_way_back": True}
+SAVING = "save 3600 1\n"  # what a node lacks when it is stopped, it lacks after its restart
 Build = Callable[..., Deployment]
+
+
+@pytest.fixture(scope="module")
+def deployment(build: Build) -> Deployment:
+    return build(VERSION, extra=SAVING)
 
 
 def scripts_found(deployment: Deployment, wanted: str) -> list[tuple[str, str, str]]:
@@ -111,6 +117,7 @@ def test_a_replica_that_refuses_writes_is_put_back(
 
 
 def test_with_the_remedy_the_upgrade_goes_through(deployment: Deployment) -> None:
+    replicating(deployment, ALL, "no")
     refused = run(deployment, "upgrade", wanted="7.0.15", **ACCEPTED)
     assert "lua-replicate-commands is no" in words(refused.stdout)
     assert "Nothing was touched" in refused.stdout
@@ -167,7 +174,7 @@ def as_documented(deployment: Deployment, replica: str, master: str) -> None:
 @pytest.mark.parametrize(("old", "new"), [("5.0.6", "6.2.14"), ("5.0.6", "7.0.15"), ("6.2.14", "valkey-8.0.1")])
 def test_what_the_old_master_does_not_understand(build: Build, old: str, new: str) -> None:
     """5.0 refuses PXAT (7.0) and KEEPTTL (6.0) in silence; 6.2 knows no ENTRIESREAD (7.0)."""
-    deployment = build(old)
+    deployment = build(old, extra=SAVING)
     with Application(deployment) as application:
         done = run(deployment, "upgrade", wanted=new, **ACCEPTED)
     assert done.returncode == 0, done.stdout
