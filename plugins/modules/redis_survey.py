@@ -141,6 +141,7 @@ instance:
       enabled: enabled
 """
 
+import contextlib
 from typing import Any
 
 from ..module_utils._errors import SentinelOpsError
@@ -149,8 +150,9 @@ from ..module_utils._install.own_commands import COMMAND_NAMES
 from ..module_utils._module import run_module
 from ..module_utils._records.journal import read_journal, read_rollback_record
 from ..module_utils._server.commands import Server
-from ..module_utils._server.connection import server_from
-from ..module_utils._server.login import CONNECTION_SPEC
+from ..module_utils._server.connection import connect, server_from
+from ..module_utils._server.login import CONNECTION_SPEC, login_from
+from ..module_utils._survey.following import following_facts
 from ..module_utils._survey.readiness_facts import journal_or_reason, not_surveyed, readiness_facts
 from ..module_utils._survey.survey import SurveyRequest, survey
 from ..module_utils._wait import Clock
@@ -185,6 +187,9 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
     except SentinelOpsError as error:
         record = not_surveyed(server, params["kind"], journal, error)
     found = readiness_facts(server, record, params["journal"], params["asked_at_s"], Clock())
+    if record.get("answers") and record["kind"] == "redis":
+        with contextlib.suppress(SentinelOpsError):  # as for the other facts of a node
+            found["cannot_follow"] = following_facts(server, str(record.get("login")), login_from(params), connect)
     return {**record, "journal_error": reason, "examined": found}
 
 

@@ -47,6 +47,7 @@ CHECKS = (
     "loading",
     "link",
     "follows",
+    "cannot-follow",
     "lag",
     "min-replicas",
     "replica-errors",

@@ -459,5 +459,6 @@ def test_no_check_is_left_out() -> None:
         "other-masters",
         "replica-errors",
         "scripts",
+        "cannot-follow",
     }
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

@@ -50,7 +50,7 @@ def survey(deployment: Deployment, name: str, circumstances: Circumstances) -> d
     arguments = {
         "login_host": deployment.access.host,
         "login_port": deployment.ports[name],
-        **{f"login_{what}": value for what, value in login.items()},
+        **{f"login_{what}" if what in ("user", "password") else what: value for what, value in login.items()},
         "kind": kind,
         "journal": str(deployment.folder / "journal" / f"{kind}-{deployment.ports[name]}.json"),
         "timeout_ms": 2000,

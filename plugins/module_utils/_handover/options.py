@@ -73,4 +73,6 @@ def shard_from(params: dict[str, Any]) -> tuple[ShardServers, str]:
     first = connect(Address(params["login_host"], params["login_port"]), login)
     name = params["master_name"] or master_name_of(first, target)
     addresses = sentinel_set(params["sentinels"], first, name)
-    return ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login)), name
+    servers = ShardServers(addresses, lambda address: connect(address, login), lambda address: connect(address, node_login))
+    servers.node_login = node_login
+    return servers, name

@@ -11,9 +11,11 @@ from .._errors import ConnectionFailed, PreconditionFailed, SentinelOpsError
 from .._server.acl import missing_on_node, missing_on_sentinel, missing_to_coordinate
 from .._server.address import same_node
 from .._server.commands import Server
+from .._server.connection import connect
 from .._server.sent_errors import MEANING, REMEDY
 from .._topology.election import ineligible_because
 from .._topology.fence import LARGEST, can_arm, original_min_replicas
+from .._topology.following import cannot_follow
 from .._topology.limits import MAX_HELLO_AGE_MS, MIN_PAUSE_BUDGET_MS, pause_budget_ms
 from .._topology.sentinel import SentinelView, disagreements
 from .._topology.shard import Shard, ShardServers
@@ -164,6 +166,17 @@ def _round_trip_ms(server: Server, clock: Clock) -> float:
     return (clock.now_s() - begun_s) * 1000
 
 
+def _cannot_follow(servers: ShardServers, master: str, target: str) -> list[str]:
+    """Return why the old master could not follow the target, as far as this host can tell."""
+    if servers.node_login is None:
+        return []
+    try:
+        why = cannot_follow(servers.node(master), servers.node(target).address, servers.node_login, connect)
+    except SentinelOpsError:
+        return []  # our user may not read its settings
+    return [f"{master} could not follow {target} afterwards: {why}"] if why else []
+
+
 def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str, clock: Clock) -> tuple[list[str], list[str]]:
     """Return ``(problems, warnings)`` of a mode on this shard: versions, time limits and rights."""
     master = shard.node(shard.master)
@@ -180,6 +193,7 @@ def mode_problems(servers: ShardServers, shard: Shard, target: str, mode: str, c
             )
     for address in (shard.master, target):
         problems += missing_on_node(servers.node(address), mode)
+    problems += _cannot_follow(servers, shard.master, target)
     for sentinel in servers.sentinels:
         problems += missing_on_sentinel(sentinel)
     if mode == "coordinated" and not problems:

@@ -13,6 +13,7 @@ from .._errors import AccessDenied, ConnectionFailed, SentinelOpsError
 from .._server.address import Address, is_run_id, same_node
 from .._server.commands import Connector, Server
 from .._server.info import NodeInfo, node_info, parse_info
+from .._server.login import Login
 from .fence import PING_PERIOD, is_armed, is_fence
 from .sentinel import ReplicaView, SentinelView, read_view
 
@@ -94,6 +95,8 @@ class ShardServers:
         self._nodes: dict[str, Server] = {}
         self._timeout_ms = 0
         self.names = Names()
+        # what the data nodes are reached with; None leaves out what needs another login
+        self.node_login: Login | None = None
 
     def again(self) -> ShardServers:
         """Return the same servers over new connections, for another process.
@@ -102,6 +105,7 @@ class ShardServers:
         """
         other = ShardServers([sentinel.address for sentinel in self.sentinels], self._to_sentinel, self._to_node)
         other.names = self.names
+        other.node_login = self.node_login
         if self._timeout_ms:
             other.set_timeout(self._timeout_ms)
         return other

@@ -85,6 +85,7 @@ def shard(tmp_path: Path) -> Iterator[Shard]:
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
 READS = {
     *("CLIENT SETINFO", "INFO", "INFO server", "PING", "CONFIG GET", "MULTI", "EXEC"),
+    "REPLCONF capa",  # as the old master would to its target
     *(f"SENTINEL {what}" for what in ("MASTER", "MASTERS", "REPLICAS", "SENTINELS", "CKQUORUM")),
 }
 

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Preflight of who follows whom in a shard, and who could. Pure functions of the survey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ...module_utils._server.address import same_node
+from .._finding import Finding
+from .._plan.model import Instance, ShardPlan
+
+__all__ = ["following_findings"]
+
+
+def following_findings(shard: ShardPlan, nodes: Sequence[Instance]) -> Iterator[Finding]:
+    """Yield which node could not follow which other one, by the trial logins of the survey."""
+    for node in nodes:
+        for refused in (node.record.get("examined") or {}).get("cannot_follow") or []:
+            other = next((host for host, address in shard.nodes.items() if same_node(refused["address"], address)), refused["address"])
+            if other == node.host:
+                continue  # a replica is in the list that its master gave
+            yield Finding(
+                node.host,
+                f"it could not follow {other}: {refused['why']}",
+                "Every data node becomes a replica of another one in a handover or a rollback; it would then miss all writes",
+                f"Set masterauth and masteruser of {node.host} to what {other} accepts (CONFIG SET, CONFIG REWRITE); "
+                "or fix tls-replication, bind, protected-mode or the network between them",
+                "cannot-follow",
+            )
