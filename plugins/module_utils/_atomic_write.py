@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Iterator
 
+from ._owner import Place, as_user, place_of
+
 __all__ = ["FileIdentity", "replacing", "write_atomically"]
+
+_LOOK = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -32,44 +38,84 @@ class FileIdentity:
         return cls(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
 
     def apply_to(self, file: str | int) -> bool:
-        """Give a path or an open descriptor this identity, and return whether it had another."""
-        now = FileIdentity.of(file)
+        """Give a path or an open descriptor this identity, and return whether it had another.
+
+        In another user's folder only files of that user are given away, and no links of others are
+        followed: whatever else has the name by now stays as it is.
+        """
+        if isinstance(file, int):
+            return self._apply_to(file)
+        with place_of(file, follow=True) as place:
+            try:
+                with place.acting():
+                    descriptor = os.open(place.name, _LOOK | (os.O_NOFOLLOW if place.folder else 0), dir_fd=place.folder)
+            except OSError:
+                if place.user is None:
+                    raise
+                return False
+            try:
+                found = os.fstat(descriptor)
+                is_plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+                if not is_plain or (place.user is not None and found.st_uid != place.user.uid):
+                    return False
+                return self._apply_to(descriptor, 0o7777 if place.user is None else 0o777)
+            finally:
+                os.close(descriptor)
+
+    def _apply_to(self, descriptor: int, mask: int = 0o7777) -> bool:
+        now = FileIdentity.of(descriptor)
+        wanted = replace(self, mode=self.mode & mask)
         if (now.uid, now.gid) != (self.uid, self.gid):
-            os.chown(file, self.uid, self.gid)
-        if now != self:
-            os.chmod(file, self.mode)
-        return now != self
+            os.fchown(descriptor, self.uid, self.gid)
+        if now != wanted:
+            os.fchmod(descriptor, wanted.mode)
+        return now != wanted
 
 
 @contextlib.contextmanager
 def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o600, synced: bool = True) -> Iterator[BinaryIO]:
     """Yield a binary file that replaces ``path`` when the block ends without an error.
 
-    The new file gets ``identity``, or else the owner of this process and ``mode``. While it is
-    written, as ``<path>.partial``, only this process's user can read it, since it may hold secrets.
-    Without ``synced`` the new content survives the death of this process, but not a loss of power.
+    The new file gets ``identity``, or else ``mode`` and the owner of this process, as root that of
+    the folder. While it is written, as ``<path>.partial``, only its owner can read it, since it may
+    hold secrets. Without ``synced`` the new content survives the death of this process, but not a
+    loss of power.
     """
-    partial = path + ".partial"
+    with place_of(path) as place:
+        # a file that is to be root's, for example, must never be another user's
+        author = place.user if place.user is not None and (identity is None or identity.uid == place.user.uid) else None
+        with as_user(author):
+            partial, descriptor = _new_file(place)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                if identity is None:
+                    os.fchmod(descriptor, mode)
+                else:
+                    identity._apply_to(descriptor, 0o7777 if place.user is None else 0o777)
+                if synced:
+                    os.fsync(descriptor)
+            with as_user(author):
+                os.replace(partial, place.name, src_dir_fd=place.folder, dst_dir_fd=place.folder)
+        except Exception:
+            with contextlib.suppress(OSError), as_user(author):
+                os.unlink(partial, dir_fd=place.folder)
+            raise
+        if synced:
+            _sync_folder(place, os.path.dirname(path) or ".")
+
+
+def _new_file(place: Place) -> tuple[str, int]:
+    """Return name and descriptor of a new file, which is never one that was there before."""
+    partial = place.name + ".partial"
     with contextlib.suppress(FileNotFoundError):
-        os.remove(partial)  # a killed process left it
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            if identity is None:
-                os.fchmod(descriptor, mode)
-            else:
-                identity.apply_to(descriptor)
-            if synced:
-                os.fsync(descriptor)
-        os.replace(partial, path)
-    except Exception:
-        with contextlib.suppress(OSError):
-            os.remove(partial)
-        raise
-    if synced:
-        _sync_folder(os.path.dirname(path) or ".")
+        os.unlink(partial, dir_fd=place.folder)  # a killed process left it
+    while True:
+        try:
+            return partial, os.open(partial, _CREATE, 0o600, dir_fd=place.folder)
+        except FileExistsError:  # somebody makes files of this name
+            partial = f"{place.name}.{secrets.token_hex(8)}.partial"
 
 
 def write_atomically(path: str, text: str, identity: FileIdentity | None = None, *, mode: int = 0o600, synced: bool = True) -> None:
@@ -81,10 +127,11 @@ def write_atomically(path: str, text: str, identity: FileIdentity | None = None,
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
-def _sync_folder(folder: str) -> None:
+def _sync_folder(place: Place, folder: str) -> None:
     """Make the renames in a folder survive a loss of power, where its file system can do so."""
     with contextlib.suppress(OSError):  # the new file is in its place already
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        name = folder if place.folder is None else "."
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
         try:
             os.fsync(descriptor)
         finally:

@@ -18,6 +18,7 @@ from typing import Any, Mapping, Sequence
 
 from .._errors import PreconditionFailed
 from .._records.journal import SCHEMA, read_journal, write_journal
+from .._records.own_folder import require_own_folder
 from .overrides import SettingOverride
 from .state import HandoverState
 
@@ -51,6 +52,7 @@ class UndoFile:
         Raises PreconditionFailed if another handover is in progress, or if the folder cannot be
         written.
         """
+        require_own_folder(os.path.dirname(self._path))
         try:
             os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)
             while self._lock is None:

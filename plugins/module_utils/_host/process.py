@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pwd
 import re
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from typing import IO, Callable, NamedTuple
 
 from .._errors import OperationFailed
 from .disk_space import is_noexec
+from .program_owner import change_user, run_as_its_owner
 
 __all__ = [
     "Owner",
@@ -181,7 +181,7 @@ def binary_version(executable: str) -> str:
     Raises OperationFailed if the executable cannot be run, or prints no version.
     """
     try:
-        done = subprocess.run([executable, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+        done = run_as_its_owner([executable, "--version"], timeout_s=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise OperationFailed(f"{executable} cannot be run: {error}", advice=_remedy(executable)) from error
     text = done.stdout.decode(errors="replace")
@@ -279,7 +279,7 @@ def _child_setup(owner: Owner | None, dies_with_us: bool, prepare: Callable[[], 
         if prepare is not None:
             prepare()
         if owner is not None and os.geteuid() == 0 and not _is_ours(owner):
-            _change_user(owner)
+            change_user(owner.uid, owner.gid, owner.groups)
         if dies_with_us:  # after the change of user, which clears the signal
             library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != parent:
@@ -292,15 +292,3 @@ def _is_ours(owner: Owner) -> bool:
     """Return whether this process, as root, has the user and the groups already."""
     groups = owner.groups is None or set(owner.groups) == set(os.getgroups())
     return owner.uid == 0 and groups and (owner.groups is None or owner.gid == os.getegid())
-
-
-def _change_user(owner: Owner) -> None:
-    try:
-        if owner.groups is not None:
-            os.setgroups(owner.groups)
-        else:
-            os.initgroups(pwd.getpwuid(owner.uid).pw_name, owner.gid)
-    except KeyError:  # a user id without a name
-        os.setgroups([])
-    os.setgid(owner.gid)
-    os.setuid(owner.uid)

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import IO, Any, Callable, ContextManager, Mapping, NamedTuple, Protocol, Sequence
 
 from .._errors import OperationFailed, PreconditionFailed
+from .._owner import author_of
 from .._server.commands import Server
 from .._server.config_file import directives, read_text
 from .._wait import Clock
-from .process import Started, cgroup_of, parent_of, start_detached
+from .process import Owner, Started, cgroup_of, parent_of, start_detached
 from .process_facts import ProcessFacts
 
 __all__ = ["THIS_HOST", "Command", "Host", "Process", "Ran", "Service", "Start", "StartAttempt", "command_words"]
@@ -201,7 +202,9 @@ class Process:
         config_file, facts = request.config_file, self.facts
         output, errors = _outputs(facts, config_file)
         if facts is None:
-            return ProcessAttempt(start_detached(request.arguments, os.path.dirname(config_file), output, errors=errors))
+            user = author_of(request.arguments[0])
+            owner = Owner(user.uid, user.gid, user.groups) if user else None
+            return ProcessAttempt(start_detached(request.arguments, os.path.dirname(config_file), output, owner, errors=errors))
         prepare, folder = facts.preparation(config_file), facts.start_folder(config_file)
         return ProcessAttempt(start_detached(request.arguments, folder, output, facts.owner, errors=errors, prepare=prepare))
 

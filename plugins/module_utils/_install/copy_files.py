@@ -13,6 +13,8 @@ from typing import Callable
 
 from .._atomic_write import FileIdentity, replacing
 from .._host.process import is_shipped_program
+from .._owned_files import as_owner, give, make_folders
+from .._owner import is_roots
 from .._server.config_file import directives, read_text
 
 __all__ = ["ConfigCopier", "copy_file", "inside", "named_files", "own_like"]
@@ -30,12 +32,14 @@ def named_files(text: str) -> list[tuple[str, str]]:
 
 def copy_file(source: str, target: str, identity: FileIdentity | None = None, change: Callable[[str], str] | None = None) -> None:
     """Copy a file with its owner and mode, or with ``identity``; ``change`` edits the text."""
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    with open(source, "rb") as old:
-        content = old.read()
+    make_folders(os.path.dirname(target))
+    with open(source, "rb", opener=as_owner) as old:
+        content, own = old.read(), FileIdentity.of(old.fileno())
+    if own.uid == 0:
+        identity = None if identity and identity.uid != 0 and not is_roots(source) else identity
     if change is not None:
         content = change(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-    with replacing(target, identity or FileIdentity.of(source)) as new:
+    with replacing(target, identity or own) as new:
         new.write(content)
 
 
@@ -47,12 +51,14 @@ def own_like(source: str, target: str) -> None:
     owner = os.stat(source)
     if os.geteuid() != 0 or owner.st_uid == 0:
         return
-    for folder, _folders, names in os.walk(target):
-        for path in (folder, *(os.path.join(folder, name) for name in names)):
+    # from the bottom up: a folder that was given away already may change at any moment
+    for folder, folders, names in os.walk(target, topdown=False):
+        for path in (os.path.join(folder, name) for name in [*names, *folders]):
             original = os.path.join(source, os.path.relpath(path, target))
-            is_shipped = os.path.isdir(path) or is_shipped_program(os.path.basename(path))
-            if is_shipped or not os.path.exists(original):
-                os.lchown(path, owner.st_uid, owner.st_gid)
+            is_folder = os.path.isdir(path) and not os.path.islink(path)
+            if is_folder or is_shipped_program(os.path.basename(path)) or not os.path.exists(original):
+                give(path, owner)
+    give(target, owner)
 
 
 @dataclass(frozen=True)

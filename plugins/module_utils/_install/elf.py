@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .._owned_files import as_owner
+
 __all__ = ["HEADER_BYTES", "BuildTarget", "build_target_of", "machine_here", "machine_in", "machine_of"]
 
 HEADER_BYTES = 20
@@ -56,7 +58,7 @@ def machine_in(header: bytes) -> str:
 
 def machine_of(path: str) -> str:
     """Return the machine that a program is built for; empty for no ELF file. Raises OSError."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=as_owner) as file:
         return machine_in(file.read(HEADER_BYTES))
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from .._atomic_write import FileIdentity, replacing, write_atomically
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import binary_version
+from .._owned_files import as_owner, make_folders, remove_tree, rename
 from .._server.config_file import read_text
 from .copy_files import ConfigCopier, inside, own_like
 from .instance_files import InstanceFiles
@@ -83,8 +84,10 @@ def copy_version(source: str, path: str, names: Sequence[str]) -> None:
     """Copy files with their modes; each file appears whole or not at all."""
     for name in names:
         target = os.path.join(path, name)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(os.path.join(source, name), "rb") as old, replacing(target, mode=FileIdentity.of(old.fileno()).mode) as new:
+        make_folders(os.path.dirname(target))
+        with open(os.path.join(source, name), "rb", opener=as_owner) as old, replacing(
+            target, mode=FileIdentity.of(old.fileno()).mode
+        ) as new:
             shutil.copyfileobj(old, new)
 
 
@@ -103,11 +106,11 @@ def put_in_place(source: str, path: str, origin: str) -> None:
     """
     write_atomically(os.path.join(source, _ORIGIN), origin + "\n", mode=0o644)
     replaced = path + ".replaced"
-    shutil.rmtree(replaced, ignore_errors=True)
+    remove_tree(replaced)
     if os.path.isdir(path):
-        os.rename(path, replaced)
-    os.rename(source, path)
-    shutil.rmtree(replaced, ignore_errors=True)
+        rename(path, replaced)
+    rename(source, path)
+    remove_tree(replaced)
 
 
 def require_version_in(folder: str, version: str) -> None:
@@ -140,7 +143,7 @@ def rename_earlier_kept(kept: str) -> None:
     new_name, number = name, 2
     while os.path.exists(new_name):
         new_name, number = f"{name}-{number}", number + 1
-    os.rename(kept, new_name)
+    rename(kept, new_name)
 
 
 @dataclass(frozen=True)
@@ -222,8 +225,8 @@ class Folders:
             own_like(self.in_use(), self.staged)
         if os.path.isdir(self.active):
             rename_earlier_kept(self.kept)
-            os.rename(self.active, self.kept)
-        os.rename(self.staged, self.active)
+            rename(self.active, self.kept)
+        rename(self.staged, self.active)
         return self.files_after(files)
 
     def files_after(self, files: InstanceFiles) -> InstanceFiles:
@@ -246,8 +249,8 @@ class Folders:
         if os.path.isdir(self.active):
             if os.path.isdir(self.staged):
                 raise OperationFailed(f"{self.staged} is in the way", advice=f"Move that folder away: {self.active} needs its name")
-            os.rename(self.active, self.staged)
-        os.rename(self.kept, self.active)
+            rename(self.active, self.staged)
+        rename(self.kept, self.active)
 
     def return_to_staged(self) -> None:
         """Rename the new version back to the staged folder, for an instance that ran from
@@ -257,6 +260,6 @@ class Folders:
         """
         if os.path.isdir(self.staged) or not os.path.isdir(self.active):
             return
-        os.rename(self.active, self.staged)
+        rename(self.active, self.staged)
         if os.path.isdir(self.kept):
-            os.rename(self.kept, self.active)
+            rename(self.kept, self.active)

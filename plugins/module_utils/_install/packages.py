@@ -21,12 +21,13 @@ import shutil
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping
 
-from .._atomic_write import FileIdentity
+from .._atomic_write import FileIdentity, replacing
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.disk_space import free_bytes
 from .._host.process import binary_version
 from .._host.service import THIS_HOST, Host
 from .._host.systemd import UNITS, Systemd
+from .._owned_files import as_owner, make_folders, remove, remove_tree, rename
 from .._server.config_file import directives, read_text
 from .copy_files import copy_file, inside, named_files
 from .instance_files import InstanceFiles
@@ -181,9 +182,9 @@ class Packages:
             for path in map(self.paths.new_path, self._data(files)):
                 _remove(path)
                 if os.path.exists(_backup_path(path)):
-                    os.replace(_backup_path(path), path)
+                    rename(_backup_path(path), path)
             # restored last, since its mark says that there is something to revert
-            os.replace(_backup_path(config_file), config_file) if os.path.exists(_backup_path(config_file)) else os.remove(config_file)
+            rename(_backup_path(config_file), config_file) if os.path.exists(_backup_path(config_file)) else remove(config_file)
         # a reverted unit must not stay listed as failed
         self.host.run(["systemctl", "reset-failed", "--", self.unit], 30)
         if self.enabled:
@@ -277,20 +278,31 @@ class Packages:
         if _same(path, target):
             return
         _remove(partial)
-        if os.path.isdir(path):
-            shutil.copytree(path, partial)
-            inner = [os.path.join(folder, name) for folder, folders, names in os.walk(partial) for name in [*folders, *names]]
-        else:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy2(path, partial)
-            inner = []
-        for copied in [partial, *inner]:
-            original = path if copied == partial else os.path.join(path, os.path.relpath(copied, partial))
-            self._with_new_owner(FileIdentity.of(original)).apply_to(copied)
+        make_folders(os.path.dirname(target))
+        if not os.path.isdir(path):
+            self._copy_data_file(path, partial)
+        # from the bottom up: a folder that has its owner already may change at any moment
+        for folder, _folders, names in os.walk(path, topdown=False):
+            copy = os.path.join(partial, os.path.relpath(folder, path)) if folder != path else partial
+            make_folders(copy, 0o700)
+            for name in names:
+                self._copy_data_file(os.path.join(folder, name), os.path.join(copy, name))
+        for folder, _folders, _names in os.walk(path, topdown=False):
+            copy = os.path.join(partial, os.path.relpath(folder, path)) if folder != path else partial
+            self._with_new_owner(FileIdentity.of(folder)).apply_to(copy)
         if os.path.exists(target) and not os.path.exists(_backup_path(target)):
-            os.replace(target, _backup_path(target))
+            rename(target, _backup_path(target))
         _remove(target)
-        os.replace(partial, target)
+        rename(partial, target)
+
+    def _copy_data_file(self, path: str, target: str) -> None:
+        """Copy a file with its time, by which ``_same`` recognises a complete copy."""
+        with open(path, "rb", opener=as_owner) as old:
+            found = os.fstat(old.fileno())
+            with replacing(target, self._with_new_owner(FileIdentity.of(old.fileno()))) as new:
+                shutil.copyfileobj(old, new)
+                new.flush()
+                os.utime(new.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
 
     def _with_new_owner(self, identity: FileIdentity) -> FileIdentity:
         users, groups = self._owners()
@@ -326,6 +338,6 @@ def _total_bytes(path: str) -> int:
 
 def _remove(path: str) -> None:
     if os.path.isdir(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.remove(path)
+        remove_tree(path)
+    else:
+        remove(path)

@@ -12,14 +12,14 @@ some programs replaced; the server is replaced last.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from dataclasses import dataclass, replace
 
-from .._atomic_write import FileIdentity, write_atomically
+from .._atomic_write import FileIdentity, replacing, write_atomically
 from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
 from .._host.process import binary_version, executed_file, is_shipped_program, processes_running, servers_started_from
+from .._owned_files import give, link, make_folders, make_link, remove, remove_tree, rename
 from .._server.config_file import read_text
 from .copy_files import copy_file, inside
 from .folders import rename_earlier_kept, require_version_in, server_in, version_in
@@ -68,15 +68,13 @@ def _is_link_to_shipped(path: str) -> bool:
 def _put(source: str, target: str) -> None:
     """Make ``target`` the same file as ``source`` (a link stays a link) in one step."""
     partial = target + ".partial"
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(partial)
+    remove(partial)
     if os.path.islink(source):
-        os.symlink(os.readlink(source), partial)
+        make_link(os.readlink(source), partial)
     else:
-        os.link(source, partial)
-    os.replace(partial, target)
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(partial)  # rename(2) does nothing if both names are the same file already
+        link(source, partial)
+    rename(partial, target)
+    remove(partial)  # rename(2) does nothing if both names are the same file already
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ class Programs:
             self._copy_running(os.path.basename(executable), pid, partial)
         found = version_in(partial)
         if found != version:
-            shutil.rmtree(partial, ignore_errors=True)
+            remove_tree(partial)
             raise OperationFailed(
                 f"the programs of the running version {version} cannot be kept: {self.active} holds "
                 f"{self.installed_version() or 'no server'}, and process {pid} runs {found or 'no file that can be read'}",
@@ -182,14 +180,14 @@ class Programs:
                 advice=f"Put the programs of {version} into {self.kept}, and run again",
             )
         rename_earlier_kept(self.kept)
-        os.rename(partial, self.kept)
+        rename(partial, self.kept)
         return True
 
     def _new_partial(self) -> str:
         """Return a new and empty folder, which is to become the kept one."""
         partial = self.kept + ".partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        os.makedirs(partial, mode=0o755)
+        remove_tree(partial)
+        make_folders(partial, 0o755)
         return partial
 
     def _link_active(self, target: str) -> None:
@@ -203,7 +201,7 @@ class Programs:
         partial = self._new_partial()
         self._link_active(partial)
         rename_earlier_kept(self.kept)
-        os.rename(partial, self.kept)
+        rename(partial, self.kept)
 
     def _copy_running(self, name: str, pid: int, target: str) -> None:
         """Copy the running file of a process, by the name of the server; other roles are links."""
@@ -212,12 +210,11 @@ class Programs:
         running = executed_file(pid)
         if running is None:
             return
-        with running as source, open(os.path.join(target, server), "wb") as copy:
+        with running as source, replacing(os.path.join(target, server), mode=0o755) as copy:
             shutil.copyfileobj(source, copy)
-        os.chmod(os.path.join(target, server), 0o755)
         for other in _shipped(self.active):
             if _role(other) in _SERVER_ROLES and other != server:
-                os.symlink(server, os.path.join(target, other))
+                make_link(server, os.path.join(target, other))
 
     # -- activate
 
@@ -240,8 +237,8 @@ class Programs:
             target = os.path.join(self.active, name)
             if not _is_link_to_shipped(target):
                 self._own_like_old(os.path.join(source, name))
-                os.replace(os.path.join(source, name), target)
-        shutil.rmtree(self.staged, ignore_errors=True)
+                rename(os.path.join(source, name), target)
+        remove_tree(self.staged)
         return self.files_after(files)
 
     @property
@@ -266,13 +263,12 @@ class Programs:
             role = _role(name)
             target = new.get(role) or (new.get("server") if role in _SERVER_ROLES else None)
             if target and not os.path.lexists(os.path.join(source, name)):
-                os.symlink(target, os.path.join(source, name))
+                make_link(target, os.path.join(source, name))
 
     def _own_like_old(self, path: str) -> None:
         if os.geteuid() == 0:
             old = server_in(self.active)
-            owner = os.stat(old or self.active)
-            os.lchown(path, owner.st_uid, owner.st_gid)
+            give(path, os.stat(old or self.active))
 
     # -- revert
 
@@ -303,7 +299,7 @@ class Programs:
 
         The kept folder stays as long as an instance runs from it alone.
         """
-        os.makedirs(self.staged, exist_ok=True)
+        make_folders(self.staged)
         for name in _shipped(self.active):
             old, new = os.path.join(self.kept, name), os.path.join(self.active, name)
             is_restored = os.path.exists(old) and not os.path.islink(new) and os.path.samefile(old, new)
@@ -312,10 +308,9 @@ class Programs:
         for name in _shipped(self.kept):
             _put(os.path.join(self.kept, name), os.path.join(self.active, name))
         for name in read_text(self._added_file).split() if os.path.exists(self._added_file) else []:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(os.path.join(self.active, name))
+            remove(os.path.join(self.active, name))
         if not servers_started_from(self.kept):
-            shutil.rmtree(self.kept)
+            remove_tree(self.kept)
 
 
 def _version_of(executable: str) -> str:

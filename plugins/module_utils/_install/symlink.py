@@ -10,7 +10,6 @@ only copied files into the new release. Releases are never renamed or removed.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from typing import Iterator, Sequence
 from .._atomic_write import FileIdentity
 from .._errors import OperationFailed
 from .._host.process import servers_started_from, version_folder
+from .._owned_files import give, make_link, remove, rename
 from .copy_files import ConfigCopier, inside, own_like
 from .folders import require_version_in, server_in, version_in, with_server_in
 from .instance_files import InstanceFiles
@@ -173,8 +173,7 @@ class Symlink:
         from the kept release alone.
         """
         if not self.kept:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(self.link)
+            remove(self.link)
         elif link_target(self.link) != self.kept:
             if not os.path.isdir(self.kept):
                 raise OperationFailed(f"there is no {self.kept} to restore", state=f"{self.link} points to {link_target(self.link)}")
@@ -190,12 +189,10 @@ class Symlink:
     def _point_to(self, release: str) -> None:
         """Replace the link in one step; a relative link stays relative, and its owner stays."""
         partial = self.link + ".partial"
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(partial)
+        remove(partial)
         was_link = os.path.islink(self.link)
         relative = not (was_link and os.path.isabs(os.readlink(self.link)))
-        os.symlink(os.path.relpath(release, os.path.dirname(self.link)) if relative else release, partial)
+        make_link(os.path.relpath(release, os.path.dirname(self.link)) if relative else release, partial)
         if was_link and os.geteuid() == 0:
-            owner = os.lstat(self.link)
-            os.lchown(partial, owner.st_uid, owner.st_gid)
-        os.replace(partial, self.link)
+            give(partial, os.lstat(self.link))
+        rename(partial, self.link)

@@ -14,6 +14,7 @@ import os
 
 from .._errors import OperationFailed
 from .._install.copy_files import copy_file
+from .._owned_files import rename
 
 __all__ = ["back_up_configuration", "configuration_was_refused", "restore_configuration"]
 
@@ -37,5 +38,5 @@ def restore_configuration(config_file: str) -> bool:
     backup = config_file + _SUFFIX
     if not os.path.isfile(backup):
         return False
-    os.replace(backup, config_file)
+    rename(backup, config_file)
     return True

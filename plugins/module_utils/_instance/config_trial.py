@@ -20,14 +20,16 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ContextManager
 
 from .._errors import PreconditionFailed
 from .._host.process import Owner, Started, executable_of, start_detached
 from .._host.process_facts import ProcessFacts
 from .._host.service import THIS_HOST, Host
 from .._host.standby import Standby
+from .._owned_files import remove_tree
+from .._owner import User, as_user, author_of, user_of
 from .._server.config_file import read_text
 from .._wait import Clock, until
 from .config_trial_files import TrialConfig, TrialPlace, trial_config
@@ -87,6 +89,20 @@ def surroundings_of(config_file: str, unit: str, process: ProcessFacts | None, h
     return Surroundings(folder, environment, process.owner if process else None)
 
 
+def _owner(trial: Trial, surroundings: Surroundings) -> Owner | None:
+    """Return the user to try a configuration as: the server's, or who could replace the program."""
+    user = author_of(trial.executable)
+    return surroundings.owner or (Owner(user.uid, user.gid, user.groups) if user else None)
+
+
+def _acting_as(owner: Owner | None) -> ContextManager[None]:
+    """Read and write as the server does: what its user may not read must not be copied for it."""
+    if owner is None or os.geteuid() != 0:
+        return contextlib.nullcontext()
+    user = user_of(owner.uid, owner.gid)
+    return as_user(User(owner.uid, owner.gid, user.groups if owner.groups is None else owner.groups))
+
+
 @dataclass(frozen=True)
 class Trial:
     """A new server's executable and the configuration file to try; ``version_folder`` is in use."""
@@ -114,16 +130,16 @@ def _temporary_folder(owner: Owner | None, executable: str) -> Iterator[tuple[st
         if pid and os.path.realpath(executable_of(pid, "")) == os.path.realpath(executable):
             with contextlib.suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
 
     standby = Standby.standing_by(clean_up)
     standby.note(phase="trial")
     try:
         if owner is not None and os.geteuid() == 0:
-            os.chown(folder, owner.uid, owner.gid)
+            os.chown(folder, owner.uid, owner.gid)  # nobody else could replace it yet
         yield folder, standby
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)
         standby.dismiss()
 
 
@@ -135,13 +151,11 @@ def _closed_port() -> Iterator[int]:
         yield int(held.getsockname()[1])
 
 
-def _write(config: TrialConfig, owner: Owner | None) -> None:
+def _write(config: TrialConfig) -> None:
     for file in config.to_write():
         # they hold secrets
         with os.fdopen(os.open(file.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
             new.write(file.text.encode("utf-8", "surrogateescape"))
-        if owner is not None and os.geteuid() == 0:
-            os.chown(file.path, owner.uid, owner.gid)
 
 
 def _answers(path: str) -> bool:
@@ -169,17 +183,20 @@ def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: C
 
     Raises PreconditionFailed with the server's own words if the server does not start.
     """
+    surroundings = replace(surroundings, owner=_owner(trial, surroundings))
     with _temporary_folder(surroundings.owner, trial.executable) as (folder, standby), _closed_port() as port:
         no_op = shutil.which("true") or ""
         place = TrialPlace(folder, port, no_op, surroundings.folder, trial.version_folder, trial.new_folder)
-        config = trial_config(trial.config_file, trial.sentinel, HostFiles(), place)
+        with _acting_as(surroundings.owner):
+            config = trial_config(trial.config_file, trial.sentinel, HostFiles(), place)
+            if config is not None:
+                _write(config)
         if config is None:
             raise PreconditionFailed(
                 f"the configuration file {trial.config_file} cannot be read",
                 state=_STATE,
                 advice="Check the path, and run the module as root or as the user of the server (become)",
             )
-        _write(config, surroundings.owner)
         _run(trial, config, place, surroundings, standby, wait_s, clock)
         return sorted({file.source for file in config.files})
 

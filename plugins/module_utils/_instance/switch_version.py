@@ -214,7 +214,7 @@ def _start_old(server: Server, node: NodeInfo | None, files: InstanceFiles, rena
             data = [] if files.sentinel or not files.local_config else data_files(files.local_config).all()
             if not data or not data_was_refused(error.facts.get("log_tail", [])) or not configured_master(files.local_config):
                 raise
-            renamed += set_aside(data)
+            renamed += set_aside(data, files.local_config)
 
 
 def _follow_master(node: NodeInfo | None, config_file: str) -> None:
@@ -256,4 +256,4 @@ def _prepare_data(server: Server, node: NodeInfo | None, files: InstanceFiles, o
             state="The instance is down",
             advice="Start the new version again by hand, or restore a backup",
         )
-    return set_aside(paths)
+    return set_aside(paths, files.config_file)

@@ -21,6 +21,7 @@ from typing import Any
 
 from .._atomic_write import FileIdentity, write_atomically
 from .._errors import PreconditionFailed
+from .own_folder import require_own_folder
 
 __all__ = ["SCHEMA", "close_journal", "merged", "read_journal", "read_rollback_record", "rollback_record_path", "write_journal"]
 
@@ -34,6 +35,7 @@ def read_journal(path: str) -> dict[str, Any] | None:
     """
     try:
         with open(path, encoding="utf-8") as file:
+            require_own_folder(os.path.dirname(path))
             found = json.load(file)
     except FileNotFoundError:
         return None
@@ -54,6 +56,7 @@ def merged(existing: dict[str, Any] | None, content: dict[str, Any]) -> dict[str
 
 def write_journal(path: str, content: dict[str, Any], *, synced: bool = True) -> None:
     """Write a journal atomically, readable by its owner only; see write_atomically."""
+    require_own_folder(os.path.dirname(path))
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n", synced=synced)
 

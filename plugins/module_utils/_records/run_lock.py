@@ -18,6 +18,7 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from .._errors import PreconditionFailed
 from .journal import SCHEMA, read_journal, write_journal
+from .own_folder import require_own_folder
 
 __all__ = ["Moment", "RunLock", "age_s", "describe_run", "now", "right_to_take"]
 
@@ -149,6 +150,7 @@ class RunLock:
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """Lock the folder, so that no other process changes a lock in it until the block ends."""
+        require_own_folder(self._folder)
         descriptor = self._locked_folder()
         while descriptor is None:
             # exist_ok would check the folder once more, and fail if it was removed meanwhile

@@ -11,6 +11,7 @@ import os
 import re
 
 from .._atomic_write import FileIdentity, write_atomically
+from .._owned_files import as_owner
 
 __all__ = [
     "difference",
@@ -168,7 +169,7 @@ def _equal(written: str, running: str) -> bool:
 
 def read_text(path: str) -> str:
     """Return a file's text; bytes that are not UTF-8 are kept for ``write_text``."""
-    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="", opener=as_owner) as file:
         return file.read()
 
 

@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import Sequence
 
+from .._owned_files import as_owner, rename
+from .._owner import as_user, author_of
 from .config_file import directives, read_text, write_text
 from .versions import many_part_aof, reads_file
 
@@ -97,7 +99,7 @@ def set_configured_master(config_file: str, master: str) -> bool:
 
 
 def _head(path: str) -> bytes:
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=as_owner) as file:
         return file.read(16)
 
 
@@ -115,16 +117,22 @@ def unreadable(data: DataFiles, reader: tuple[str, str]) -> list[str]:
     return found
 
 
-def set_aside(paths: Sequence[str]) -> list[str]:
-    """Rename files and folders to unused names, and return these."""
-    renamed = []
-    for path in paths:
-        aside, number = f"{path}.set-aside", 2
-        while os.path.lexists(aside):
-            aside, number = f"{path}.set-aside-{number}", number + 1
-        os.rename(path, aside)
-        renamed.append(aside)
-    return renamed
+def set_aside(paths: Sequence[str], config_file: str = "") -> list[str]:
+    """Rename files and folders to unused names, and return these.
+
+    ``config_file``: the configuration that named them, whose author could name files of others.
+    """
+    with as_user(author_of(config_file) if config_file else None):
+        return [_rename_aside(path) for path in paths]
+
+
+def _rename_aside(path: str) -> str:
+    """Rename a file or folder to an unused name, and return that."""
+    aside, number = f"{path}.set-aside", 2
+    while os.path.lexists(aside):
+        aside, number = f"{path}.set-aside-{number}", number + 1
+    rename(path, aside)
+    return aside
 
 
 def data_was_refused(log: Sequence[str]) -> bool:

@@ -9,6 +9,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from .._owned_files import as_owner
+
 __all__ = ["LogFindings", "judge_log", "last_lines", "read_from", "size_of", "tail"]
 
 # A line: "<pid>:<role letter> <day> <month> <year> <time> <level> <text>"; level # is a warning.
@@ -64,7 +66,7 @@ def read_from(path: str, offset: int) -> str:
     if not path:
         return ""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=as_owner) as file:
             file.seek(offset if offset <= size_of(path) else 0)
             return file.read().decode(errors="replace")
     except OSError:

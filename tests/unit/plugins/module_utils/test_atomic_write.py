@@ -64,9 +64,9 @@ def test_the_owner_is_given_before_the_file_is_in_its_place(path: Path, monkeypa
     seen: list[FileIdentity] = []
     replace = os.replace
 
-    def spy(source: str, target: str) -> None:
-        seen.append(FileIdentity.of(source))
-        replace(source, target)
+    def spy(source: str, target: str, **folders: int | None) -> None:
+        seen.append(FileIdentity.of(str(path) + ".partial"))
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "replace", spy)
     wanted = FileIdentity(1, 2, 0o640)
@@ -110,9 +110,9 @@ def test_content_and_mode_are_synced_before_the_rename_and_the_folder_after(path
         done.append("folder" if is_folder else f"{found.st_size} bytes, mode {stat.S_IMODE(found.st_mode):o}")
         fsync(descriptor)
 
-    def spy_on_replace(source: str, target: str) -> None:
+    def spy_on_replace(source: str, target: str, **folders: int | None) -> None:
         done.append("rename")
-        replace(source, target)
+        replace(source, target, **folders)
 
     monkeypatch.setattr(os, "fsync", spy_on_fsync)
     monkeypatch.setattr(os, "replace", spy_on_replace)

@@ -159,7 +159,7 @@ def test_a_killed_run_leaves_no_secret_for_others_to_read(tmp_path: Path, monkey
     def die(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(os, "chmod", die)
+    monkeypatch.setattr(os, "fchmod", die)
     umask = os.umask(0o022)
     try:
         with contextlib.suppress(KeyboardInterrupt):
