@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The other data nodes of its shard that a data node could not follow; no secret leaves the host."""
+"""Other data nodes of its shard that a data node could not follow; no secret leaves the host."""
 
 from __future__ import annotations
 

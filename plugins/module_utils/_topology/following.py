@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a data node could follow another one: a trial login with the node's own credentials.
+"""Trial login of a data node at another one, with the credentials that it would follow it with.
 
 After a handover the old master follows its target, with ``masterauth``, ``masteruser`` and
 ``tls-replication`` of its own, which nobody used while it was the master.
