@@ -22,7 +22,7 @@ from .model import Instance, Plan, Settings, ShardPlan, Step
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 from .versions import form_problem, version_problems
 
-__all__ = ["make_plan"]
+__all__ = ["make_plan", "may_fail_back"]
 
 
 def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
@@ -187,7 +187,8 @@ def _is_fenced(node: Instance) -> bool:
 def _priority(node: Instance) -> int:
     """Return the priority before any steering: the journal's, else the current setting."""
     journal = node.record.get("journal") or {}
-    return int(journal.get("priority") or node.record.get("priority", 100))
+    recorded = journal.get("priority")
+    return int(node.record.get("priority", 100) if recorded is None else recorded)
 
 
 def _original_master(known: Mapping[str, Instance], master: str) -> str:
@@ -221,7 +222,18 @@ def _assign_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
         shard.target = min(candidates, key=rank)
         shard.target_host = known[shard.target].host
         final = shard.target
-    shard.fail_back = settings.fail_back and final != shard.original_master
+    if settings.fail_back and final != shard.original_master:
+        shard.fail_back = may_fail_back(shard)
+        if not shard.fail_back:
+            plan.warnings.append(
+                f"no fail back of {shard.name} to {shard.original_master_host}, whose replica-priority is 0, so that no Sentinel makes it "
+                f"the master: CONFIG SET replica-priority 100 on {shard.original_master_host} and run again, or hand over by hand later"
+            )
+
+
+def may_fail_back(shard: ShardPlan) -> bool:
+    """Return whether a Sentinel would make the original master the master again: by priority."""
+    return shard.priorities.get(shard.original_master_host, 100) != 0
 
 
 def _no_candidate(shard: ShardPlan) -> Finding:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...module_utils._server.sent_errors import MEANING, REMEDY
 from .model import Instance, Plan, Settings
-from .plan import make_plan
+from .plan import make_plan, may_fail_back
 from .rendering import report_lines
 
 __all__ = ["make_report"]
@@ -73,7 +73,7 @@ def _problems(after: Plan, settings: Settings) -> list[str]:
     found += [
         f"shard {shard.name}: the master is {shard.master_host}, the original master was {shard.original_master_host}"
         for shard in after.shards.values()
-        if settings.fail_back and not settings.canary and shard.master_host != shard.original_master_host
+        if settings.fail_back and not settings.canary and shard.master_host != shard.original_master_host and may_fail_back(shard)
     ]
     return found
 

@@ -180,6 +180,22 @@ def test_resumes_where_the_old_master_was_stopped() -> None:
     assert plan.has_stopped_instances
 
 
+def test_no_fail_back_to_a_node_that_no_sentinel_would_promote() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-1").priority = 0
+    plan = deployment.plan()
+    assert (plan.handover_hosts, plan.fail_back_hosts) == (["redis-2"], [])
+    (warning,) = [text for text in plan.warnings if "no fail back" in text]
+    assert "no fail back of mymaster to redis-1, whose replica-priority is 0" in warning
+    assert not [text for text in deployment.plan(fail_back=False).warnings if "no fail back" in text]
+
+
+def test_the_priority_before_a_handover_counts() -> None:
+    deployment = half_upgraded(handover=True, old_master=True)
+    deployment.node("redis-1").priority = 0  # a handover that was cut short left it so; its journal says 100
+    assert deployment.plan().fail_back_hosts == ["redis-1"]
+
+
 def test_only_the_fail_back_is_left() -> None:
     plan = half_upgraded(handover=True, old_master=True).plan()
     assert order(plan) == [[], [], [], [], ["redis-1"]]
