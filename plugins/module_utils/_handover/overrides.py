@@ -9,13 +9,18 @@ import contextlib
 from dataclasses import asdict, dataclass
 from typing import Any, Mapping, Sequence
 
-from .._errors import SentinelOpsError
+from .._errors import PreconditionFailed, SentinelOpsError
 from .._server.commands import Server, send_all
 from .._topology.sentinel import parse_master
 from .._topology.shard import ShardServers, config_values
 
 __all__ = ["INFO_PERIOD_MS", "SettingOverride", "info_period_ms", "restore_overrides"]
 
+# The settings that a handover changes. An undo file that names another one is not ours.
+SETTINGS = {
+    "node": ("replica-priority", "min-replicas-to-write", "min-replicas-max-lag", "repl-ping-replica-period"),
+    "sentinel": ("info-period", "failover-timeout", "parallel-syncs"),
+}
 INFO_PERIOD_MS = 10000  # Sentinels ask data nodes for INFO at this interval
 
 
@@ -38,7 +43,20 @@ class SettingOverride:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> SettingOverride:
-        return cls(**{name: fields[name] for name in ("kind", "address", "setting", "original", "temporary")})
+        """Return the override that an undo file names.
+
+        Raises PreconditionFailed for a setting that no handover changes: whoever can write the file
+        must not be able to set anything by it.
+        """
+        kind, setting = str(fields["kind"]), str(fields["setting"])
+        if setting not in SETTINGS.get(kind, ()):
+            raise PreconditionFailed(
+                f"an undo file names the setting {setting} of a {kind}, which no handover changes",
+                node=str(fields["address"]),
+                state="Nothing was changed",
+                advice="Find out who has written the file; restore what is right by hand, and move the file away",
+            )
+        return cls(kind, str(fields["address"]), setting, int(fields["original"]), int(fields["temporary"]))
 
     def server(self, servers: ShardServers) -> Server:
         if self.kind == "node":

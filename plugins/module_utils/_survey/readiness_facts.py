@@ -17,6 +17,7 @@ import time
 from typing import Any, Mapping
 
 from .._errors import AccessDenied, CommandRefused, PreconditionFailed, SentinelOpsError
+from .._handover.overrides import SettingOverride
 from .._host.disk_space import file_system_of
 from .._host.facts import available_memory, lock_holder, may_write, programs_bytes
 from .._host.process_facts import process_facts_from
@@ -134,9 +135,9 @@ def _undo_files(folder: str) -> list[dict[str, Any]]:
         found[path] = {"path": path, "changes": [], "error": "", "held_by": 0}
         try:
             with open(path, encoding="utf-8") as file:
-                changes = json.load(file)["overrides"]
-                found[path]["changes"] = [f"{one['setting']} of {one['address']} (was {one['original']})" for one in changes]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                changes = [SettingOverride.from_dict(one) for one in json.load(file)["overrides"]]
+                found[path]["changes"] = [f"{one.setting} of {one.address} (was {one.original})" for one in changes]
+        except (OSError, ValueError, KeyError, TypeError, PreconditionFailed) as error:
             found[path]["error"] = str(error) or type(error).__name__
     for lock in sorted(glob.glob(os.path.join(glob.escape(folder), "handover-*.json.lock"))):
         holder, path = lock_holder(lock), lock[: -len(".lock")]

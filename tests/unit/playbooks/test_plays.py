@@ -1,4 +1,4 @@
-"""What every play of the collection says for itself, whatever ansible.cfg says."""
+"""Settings that each play of the collection makes itself, whatever ansible.cfg says."""
 
 from __future__ import annotations
 

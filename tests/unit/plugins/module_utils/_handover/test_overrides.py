@@ -6,7 +6,7 @@ import json
 from itertools import repeat
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused, PreconditionFailed
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import (
     SettingOverride,
     info_period_ms,
@@ -130,3 +130,23 @@ def test_a_sentinel_that_does_not_tell_its_period() -> None:
     sentinel = Deployment(has_debug=False).sentinels[0]
     with pytest.raises(CommandRefused):
         info_period_ms(sentinel)
+
+
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        ("node", "dir"),
+        ("node", "requirepass"),
+        ("sentinel", "notification-script"),
+        ("sentinel", "replica-priority"),
+        ("host", "info-period"),
+    ],
+)
+def test_an_undo_file_cannot_name_any_setting(kind: str, setting: str) -> None:
+    with pytest.raises(PreconditionFailed, match=f"names the setting {setting} of a {kind}, which no handover changes"):
+        SettingOverride.from_dict({**PRIORITY.as_dict(), "kind": kind, "setting": setting})
+
+
+def test_an_undo_file_cannot_smuggle_words() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        SettingOverride.from_dict({**PRIORITY.as_dict(), "original": "1 appendonly no"})

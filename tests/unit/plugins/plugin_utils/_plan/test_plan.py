@@ -192,7 +192,8 @@ def test_no_fail_back_to_a_node_that_no_sentinel_would_promote() -> None:
 
 def test_the_priority_before_a_handover_counts() -> None:
     deployment = half_upgraded(handover=True, old_master=True)
-    deployment.node("redis-1").priority = 0  # a handover that was cut short left it so; its journal says 100
+    # a handover that was cut short left it so; the journal says 100
+    deployment.node("redis-1").priority = 0
     assert deployment.plan().fail_back_hosts == ["redis-1"]
 
 
