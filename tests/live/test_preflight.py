@@ -254,7 +254,7 @@ CASES = [
         "is not in order: it last answered a PING",
         hung("redis-3", 5.6),
         circumstances=under(inventory_lacks=["redis-3"]),
-        besides="inventory",
+        besides="inventory cannot-follow",
         silent=("redis-3",),
     ),
     Case("time-limits", "Sentinel", "down-after-milliseconds is 1900", sentinel_set(ALL_SENTINELS, "down-after-milliseconds", 1900, 60000)),

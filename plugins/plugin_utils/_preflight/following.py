@@ -28,4 +28,5 @@ def following_findings(shard: ShardPlan, nodes: Sequence[Instance]) -> Iterator[
                 f"Set masterauth and masteruser of {node.host} to what {other} accepts (CONFIG SET, CONFIG REWRITE); "
                 "or fix tls-replication, bind, protected-mode or the network between them",
                 "cannot-follow",
+                about=refused["address"],
             )
