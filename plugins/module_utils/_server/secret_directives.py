@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The directives that hold secrets, and hiding their values.
 
-``primaryauth`` and ``primaryuser`` are names that Valkey 8.0 added for ``masterauth`` and
-``masteruser``.
+A pattern tells them, not a list: ``primaryauth`` is a name that Valkey 8.0 added for
+``masterauth``, and a later version may add another one.
 """
 
 from __future__ import annotations
@@ -14,33 +14,29 @@ from typing import Sequence
 
 __all__ = ["is_secret", "masked", "secrets_of"]
 
-_SECRETS = ("requirepass", "masterauth", "primaryauth", "tls-key-file-pass", "tls-client-key-file-pass")
-# Options of the directive "sentinel", with the index of the first word of their secret.
-_SENTINEL_SECRETS = {"auth-pass": 3, "sentinel-pass": 2}
-# Directives that name accounts: masked in diffs, since an ACL user's line holds its passwords.
-_ACCOUNTS = ("masteruser", "primaryuser", "user")
-_SENTINEL_ACCOUNTS = ("auth-user",)
+# requirepass, primaryauth, tls-key-file-pass, "sentinel auth-pass"; not tls-auth-clients
+_SECRET = r"[\w-]*(?:auth|pass|passwd|password|passphrase|secret)"
+# Names of accounts, too, are masked in diffs, and an ACL user's line, which holds its passwords.
+_ACCOUNT = r"(?:masteruser|primaryuser|auth-user|sentinel-user|user)"
 
-_MASKED = re.compile(
-    rf"(?im)^(\s*(?:{'|'.join((*_SECRETS, *_ACCOUNTS))}|sentinel\s+(?:{'|'.join((*_SENTINEL_SECRETS, *_SENTINEL_ACCOUNTS))}))\s).*$"
-)
+_IS_SECRET = re.compile(_SECRET, re.IGNORECASE)
+_MASKED = re.compile(rf"""(?im)^([^\S\n]*(?:["']?sentinel["']?[^\S\n]+)?["']?(?:{_SECRET}|{_ACCOUNT})["']?[^\S\n]).*$""")
 
 
 def is_secret(name: str) -> bool:
     """Return whether the value of this configuration parameter is a secret."""
-    return name.lower() in _SECRETS or name.lower().endswith("pass")
+    return _IS_SECRET.fullmatch(name) is not None
 
 
 def secrets_of(words: Sequence[str]) -> list[str]:
     """Return the secrets in a directive and its arguments, for example those of an ACL user."""
     name = words[0].lower()
-    if name in _SECRETS:
-        return list(words[1:])
     if name == "user":
         return [word[1:] for word in words[2:] if word[:1] in "><#!"]
-    if name == "sentinel" and len(words) > 1:
-        return list(words[_SENTINEL_SECRETS.get(words[1].lower(), len(words)) :])
-    return []
+    if name == "sentinel" and len(words) > 1 and is_secret(words[1]):
+        # the master's name comes before its password
+        return list(words[3 if words[1].lower() == "auth-pass" else 2 :])
+    return list(words[1:]) if is_secret(name) else []
 
 
 def masked(text: str) -> str:

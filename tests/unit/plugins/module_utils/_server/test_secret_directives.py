@@ -22,6 +22,9 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._server.secret_d
         ("masteruser", False),
         ("maxmemory", False),
         ("tls-key-file", False),
+        ("some-later-password", True),
+        ("tls-auth-clients", False),
+        ("user", False),
     ],
 )
 def test_whether_a_parameter_is_a_secret(name: str, secret: bool) -> None:
@@ -37,7 +40,9 @@ def test_whether_a_parameter_is_a_secret(name: str, secret: bool) -> None:
         (["sentinel", "auth-pass", "mymaster", "s3cret"], ["s3cret"]),
         (["sentinel", "sentinel-pass", "s3cret"], ["s3cret"]),
         (["sentinel", "monitor", "mymaster", "10.0.0.1", "6379", "2"], []),
+        (["sentinel", "auth-user", "mymaster", "ops"], []),
         (["sentinel"], []),
+        (["some-later-auth", "s3cret"], ["s3cret"]),
         (["port", "6379"], []),
     ],
 )
@@ -61,6 +66,11 @@ def test_the_secrets_of_a_directive(words: list[str], secrets: list[str]) -> Non
         "  REQUIREPASS s3cret",
         "tls-client-key-file-pass s3cret",
         "primaryauth s3cret",
+        "primaryuser s3cret",
+        "some-later-password s3cret",
+        '"requirepass" s3cret',
+        "\tsentinel\tauth-pass mymaster s3cret",
+        "sentinel sentinel-user s3cret",
     ],
 )
 def test_a_secret_is_masked(line: str) -> None:
@@ -72,7 +82,15 @@ def test_a_secret_is_masked(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["port 6379", "# requirepass is set elsewhere", "sentinel monitor mymaster 10.0.0.1 6379 2", "aclfile /etc/users.acl"]
+    "line",
+    [
+        "port 6379",
+        "# requirepass is set elsewhere",
+        "sentinel monitor mymaster 10.0.0.1 6379 2",
+        "aclfile /etc/users.acl",
+        "tls-auth-clients no",
+        "requirepass\nport 6379",
+    ],
 )
 def test_the_rest_is_shown(line: str) -> None:
     assert masked(line) == line
