@@ -162,12 +162,18 @@ def test_disks_and_what_is_staged(tmp_path: Path) -> None:
     ("content", "changes", "error"),
     [
         (
-            '{"schema": 1, "overrides": [{"address": "10.0.0.2:6379", "setting": "replica-priority", "original": 70}]}',
+            '{"schema": 1, "overrides": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "replica-priority", "original": 70, '
+            '"temporary": 1}]}',
             ["replica-priority of 10.0.0.2:6379 (was 70)"],
             "",
         ),
         ("nonsense", [], "Expecting value"),
-        ('{"overrides": [{}]}', [], "'setting'"),
+        ('{"overrides": [{}]}', [], "'kind'"),
+        (
+            '{"overrides": [{"kind": "node", "address": "10.0.0.2:6379", "setting": "dir"}]}',
+            [],
+            "10.0.0.2:6379: an undo file names the setting dir",
+        ),
     ],
 )
 def test_notes(tmp_path: Path, content: str, changes: list[str], error: str) -> None:
