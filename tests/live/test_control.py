@@ -93,7 +93,8 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
         "loop": SENTINELS,
     }
     hooks = hook(tmp_path, "before_node", touch, waits_for(go_on), passes)
-    wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_deadline": "+10h", "redis_upgrade_lock_s": 7200}
+    # the lease is six times redis_upgrade_wait_s, the longest step, even if less is asked for
+    wishes = {"redis_upgrade_hooks": hooks, "redis_upgrade_deadline": "+10h", "redis_upgrade_lock_s": 1}
     first = command(deployment, "upgrade", **wishes)
     with started(first, tmp_path / "log") as running:
         running.wait_for(reached.exists)
@@ -106,7 +107,7 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
         go_on.touch()
         assert running.end() != 0
         said = words(running.output)
-    assert len(held) == 3
+    assert [json.loads(text)["lease_s"] for text in held] == [1800] * 3
     for refused in (second, other):
         assert refused.returncode != 0
         assert "Nothing was touched. - " in words(refused.stdout)
