@@ -153,6 +153,7 @@ from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._survey.following import following_facts
+from ..module_utils._survey.included_facts import included_facts
 from ..module_utils._survey.readiness_facts import journal_or_reason, not_surveyed, readiness_facts
 from ..module_utils._survey.survey import SurveyRequest, survey
 from ..module_utils._wait import Clock
@@ -190,6 +191,8 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
     if record.get("answers") and record["kind"] == "redis":
         with contextlib.suppress(SentinelOpsError):  # as for the other facts of a node
             found["cannot_follow"] = following_facts(server, str(record.get("login")), login_from(params), connect)
+    if record.get("answers"):
+        found["included"] = included_facts(server, record)
     return {**record, "journal_error": reason, "examined": found}
 
 

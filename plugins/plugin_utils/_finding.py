@@ -64,6 +64,7 @@ CHECKS = (
     "files",
     "one-machine",
     "config-rewrite",
+    "included",
     "service-manager",
     "start",
     "commands",

@@ -460,5 +460,6 @@ def test_no_check_is_left_out() -> None:
         "replica-errors",
         "scripts",
         "cannot-follow",
+        "included",
     }
     assert {case.check for case in CASES} | elsewhere == set(CHECKS)

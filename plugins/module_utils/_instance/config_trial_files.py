@@ -20,7 +20,7 @@ from .._install.copy_files import inside
 from .._server.config_file import quote_sentinel_secrets, quoted, split_args
 from .config_secrets import distinct_secrets
 
-__all__ = ["Files", "TrialConfig", "TrialFile", "TrialPlace", "trial_config"]
+__all__ = ["ConfigLine", "Files", "TrialConfig", "TrialFile", "TrialPlace", "lines_in_order", "trial_config"]
 
 # Directives that replicate, write to the real log, give files away, or listen beside `port`. Every
 # server version accepts any value of these.
@@ -119,6 +119,33 @@ def trial_config(config_file: str, sentinel: bool, files: Files, place: TrialPla
     return TrialConfig(tuple(writer.made), distinct_secrets([*words, *_acl_users(main, reader.folder, files)]))
 
 
+@dataclass(frozen=True)
+class ConfigLine:
+    """A line in the order in which a server reads it: number from 1 on, and words.
+
+    ``missing``: the line includes a file that is not there, or cannot be read.
+    """
+
+    file: str
+    number: int
+    words: list[str]
+    missing: bool = False
+
+
+def lines_in_order(config_file: str, files: Files, start_folder: str) -> list[ConfigLine]:
+    """Return the lines of a configuration and of all files that it includes; none is empty."""
+    main = _Reader(files, start_folder, str).read(config_file)
+    return list(_in_order(main)) if main else []
+
+
+def _in_order(file: _File) -> Iterator[ConfigLine]:
+    for number, line in enumerate(file.lines, 1):
+        if line.words:
+            yield ConfigLine(file.path, number, line.words, line.missing)
+        for included in line.included:
+            yield from _in_order(included)
+
+
 def _overriding_lines(main: _File, sentinel: bool, place: TrialPlace) -> list[str]:
     """Return the lines that override earlier ones at the end of the main file."""
     last: dict[str, list[str]] = {line.words[0].lower(): line.words[1:] for line in main.all_lines() if line.words}
@@ -147,6 +174,7 @@ class _Line:
     text: str
     words: list[str]
     included: list[_File] = field(default_factory=list)
+    missing: bool = False
 
 
 @dataclass
@@ -191,6 +219,7 @@ class _Reader:
             is_pattern = bool(_PATTERN_CHARACTERS & set(path)) and not self._files.exists(path)
             found = [self.read(one, above) for one in (self._files.matching(path) if is_pattern else [path])]
             line.included = [file for file in found if file is not None]
+            line.missing = not is_pattern and not line.included
         return line
 
 

@@ -9,12 +9,14 @@ import contextlib
 import glob
 import os
 import re
+from typing import Mapping
 
 from .._atomic_write import FileIdentity, write_atomically
 from .._owned_files import as_owner
 
 __all__ = [
     "difference",
+    "differs",
     "directives",
     "included_directives",
     "is_mount_point",
@@ -143,12 +145,13 @@ def difference(text: str, running: dict[str, str]) -> list[str]:
 
     Directives with several lines or arguments (save, user, include, ...) are ignored.
     """
-    found = []
-    for name, lines in directives(text).items():
-        key = {"slave-priority": "replica-priority"}.get(name, name)
-        if len(lines) == 1 and len(lines[0]) == 1 and key in running and not _equal(lines[0][0], running[key]):
-            found.append(name)
-    return found
+    return [name for name, lines in directives(text).items() if differs(name, lines, running)]
+
+
+def differs(name: str, lines: list[list[str]], running: Mapping[str, str]) -> bool:
+    """Return whether the only line of a directive has another value than the running one."""
+    key = {"slave-priority": "replica-priority"}.get(name, name)
+    return len(lines) == 1 and len(lines[0]) == 1 and key in running and not _equal(lines[0][0], running[key])
 
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1024, "m": 1000**2, "mb": 1024**2, "g": 1000**3, "gb": 1024**3}

@@ -27,6 +27,7 @@ from .consequences import causes, merged
 from .data_nodes import error_findings, node_findings
 from .following import following_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unknown_findings, unreachable_findings
+from .included import included_findings
 from .installations import files_findings, machine_findings, noexec_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
 from .own_commands import by_commands, command_findings
@@ -79,6 +80,7 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
             yield from named("files", _folder_findings(instance) if local and not plan.rollback else ())
             yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
             yield from start_findings(instance)
+            yield from included_findings(instance, wanted_server(record), plan.version) if local else ()
             if record.get("config_writable"):
                 yield from rewrite_findings(instance)
     else:
