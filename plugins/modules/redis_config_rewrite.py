@@ -29,6 +29,19 @@ options:
         owner and mode again, and no change is reported.
     type: bool
     default: true
+  trial:
+    description:
+      - Has a new version, and then the version that runs, try the file if its content has changed.
+        If either refuses, the file becomes what it was before, and the module fails. The running
+        server is not touched.
+      - A dictionary of the options of M(sentinelops.redis.redis_config_try), which tells what a
+        trial does.
+      - Ignored if the file is not local, and in check mode.
+    type: dict
+  running_executable:
+    description: The program of the running server, for O(trial). It is not tried if it does not
+      exist any more.
+    type: path
 attributes:
   check_mode:
     support: partial
@@ -42,6 +55,7 @@ attributes:
   idempotent:
     support: full
 seealso:
+  - module: sentinelops.redis.redis_config_try
   - module: sentinelops.redis.redis_instance
 """
 
@@ -50,6 +64,13 @@ EXAMPLES = r"""
   sentinelops.redis.redis_config_rewrite:
     login_host: 10.0.0.2
     login_password: "{{ redis_password }}"
+
+- name: Save them only if the staged version reads the file, too
+  sentinelops.redis.redis_config_rewrite:
+    login_port: 6380
+    trial:
+      folder: /opt/redis-6380/redis.new
+      config_file: /opt/redis-6380/redis/redis.conf
 """
 
 RETURN = r"""
@@ -62,6 +83,10 @@ restored:
   description: Whether the owner, group or mode of the file had to be restored.
   returned: success
   type: bool
+tried:
+  description: Whether the new file was tried, and accepted.
+  returned: success
+  type: bool
 differing:
   description: The directives whose values in the file differ from the running ones.
   returned: in check mode
@@ -72,8 +97,9 @@ differing:
 import os
 from typing import Any
 
-from ..module_utils._atomic_write import FileIdentity
-from ..module_utils._errors import CommandRefused, PreconditionFailed
+from ..module_utils._atomic_write import FileIdentity, write_atomically
+from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
+from ..module_utils._instance.config_attempt import trial_options, try_rewritten
 from ..module_utils._module import run_module
 from ..module_utils._server.commands import Server
 from ..module_utils._server.config_file import difference, is_mount_point, read_text
@@ -129,6 +155,27 @@ def order_rewrite(server: Server, info: dict[str, str], path: str) -> None:
         raise explained(refused, path) from refused
 
 
+def tried(params: dict[str, Any], path: str, before: str, identity: FileIdentity) -> bool:
+    """Try a file that was rewritten; return whether that was asked for.
+
+    If a version refuses the file, restore its content and raise PreconditionFailed.
+    """
+    if not params["trial"]:
+        return False
+    try:
+        try_rewritten(trial_options(params["trial"]), params["running_executable"] or "")
+    except SentinelOpsError as refused:
+        write_atomically(path, before, identity)
+        raise PreconditionFailed(
+            f"{refused.message}. So the server had rewritten it (CONFIG REWRITE)",
+            state="Nothing was stopped, the running server was not touched, and its configuration file is as before",
+            advice="If the line repeats one of an included file, move that line from there to the main file. "
+            "Otherwise correct the setting so that both versions can read it. Then run again",
+            **refused.facts,
+        ) from refused
+    return True
+
+
 def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Rewrite the configuration file, and return the module's result."""
     server = server_from(params)
@@ -137,10 +184,10 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if not params["local_file"]:
         if not check_mode:
             order_rewrite(server, info, path)
-        return {"config_file": path, "restored": False, "changed": False}
+        return {"config_file": path, "restored": False, "tried": False, "changed": False}
     require_rewritable(path, str(server.address))
     before, identity = read_text(path), FileIdentity.of(path)
-    result: dict[str, Any] = {"config_file": path, "restored": False}
+    result: dict[str, Any] = {"config_file": path, "restored": False, "tried": False}
     if check_mode:
         differing = [] if is_sentinel(info) else difference(before, running_values(server))
         return {**result, "changed": bool(differing), "differing": differing}
@@ -148,6 +195,7 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     result["restored"] = identity.apply_to(path)
     after = read_text(path)
     result["changed"] = after != before
+    result["tried"] = after != before and tried(params, path, before, identity)
     result["diff"] = {
         "before": masked(before),
         "after": masked(after),
@@ -159,7 +207,12 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     run_module(
-        {**CONNECTION_SPEC, "local_file": {"type": "bool", "default": True}},
+        {
+            **CONNECTION_SPEC,
+            "local_file": {"type": "bool", "default": True},
+            "trial": {"type": "dict"},
+            "running_executable": {"type": "path"},
+        },
         rewrite,
         os_error="the configuration file cannot be read, or its owner cannot be restored: {error}. Run the task with become.",
     )

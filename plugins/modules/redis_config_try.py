@@ -139,58 +139,13 @@ output:
   elements: str
 """
 
-import os
-from typing import Any
-
-from ..module_utils._errors import PreconditionFailed
-from ..module_utils._host.process_facts import PROCESS_OPTIONS, process_facts_from
-from ..module_utils._install.folders import server_in, version_in
-from ..module_utils._instance.config_trial import Trial, surroundings_of, try_config
+from ..module_utils._instance.config_attempt import TRIAL_SPEC, attempt
 from ..module_utils._module import run_module
-from ..module_utils._wait import Clock
-
-SPEC: dict[str, Any] = {
-    "folder": {"type": "path"},
-    "executable": {"type": "path"},
-    "config_file": {"type": "path", "required": True},
-    "sentinel": {"type": "bool", "default": False},
-    "version_folder": {"type": "path"},
-    "version": {"type": "str"},
-    "process": PROCESS_OPTIONS,
-    "unit": {"type": "str"},
-    "wait_s": {"type": "int", "default": 30},
-}
-
-
-def new_server(params: dict[str, Any]) -> tuple[str, str]:
-    """Return the executable to try, and its version folder (empty: none).
-
-    Raises PreconditionFailed if there is no executable.
-    """
-    folder, in_use, executable = params["folder"] or "", params["version_folder"] or "", str(params["executable"])
-    if folder and not server_in(folder) and params["version"] and version_in(in_use) == params["version"]:
-        folder = in_use
-    found = str(server_in(folder) or "") if folder else executable
-    if not os.path.isfile(found):
-        raise PreconditionFailed(
-            f"{folder} holds no redis-server or valkey-server (at its top, in bin or in src)" if folder else f"{found} does not exist",
-            state="Nothing was stopped, and the running server was not touched",
-            advice="Place the new version there (redis_binaries)",
-        )
-    return found, folder
-
-
-def attempt(params: dict[str, Any]) -> dict[str, Any]:
-    """Try the configuration; return the module's result."""
-    executable, folder = new_server(params)
-    trial = Trial(executable, folder, params["config_file"], params["sentinel"], params["version_folder"] or "")
-    surroundings = surroundings_of(params["config_file"], params["unit"] or "", process_facts_from(params["process"]))
-    return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock())}
 
 
 def main() -> None:
     run_module(
-        SPEC,
+        TRIAL_SPEC,
         lambda params, _check_mode: attempt(params),
         os_error="the configuration cannot be tried: {error}. Nothing was stopped, and the running server was not touched.",
         required_one_of=[("folder", "executable")],

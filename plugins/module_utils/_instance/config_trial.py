@@ -35,11 +35,12 @@ from .._wait import Clock, until
 from .config_trial_files import TrialConfig, TrialPlace, trial_config
 from .config_trial_refusal import Refusal, explain
 
-__all__ = ["Surroundings", "Trial", "surroundings_of", "try_config"]
+__all__ = ["RUNNING", "Surroundings", "Trial", "surroundings_of", "try_config"]
 
 # Not TMPDIR: that folder may be closed to every user but the one that runs the module.
 _TEMPORARY = "/tmp"
 _NOT_INHERITED = {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "UPSTART_JOB"}
+RUNNING = "the running version's server"
 _STATE = "Nothing was stopped, and the running server was not touched"
 
 
@@ -105,13 +106,17 @@ def _acting_as(owner: Owner | None) -> ContextManager[None]:
 
 @dataclass(frozen=True)
 class Trial:
-    """A new server's executable and the configuration file to try; ``version_folder`` is in use."""
+    """A new server's executable and the configuration file to try; ``version_folder`` is in use.
+
+    ``noun``: the name of the server in messages.
+    """
 
     executable: str
     new_folder: str
     config_file: str
     sentinel: bool
     version_folder: str = ""
+    noun: str = "the new server"
 
     def arguments(self, config_file: str) -> list[str]:
         return [self.executable, config_file, *(["--sentinel"] if self.sentinel else [])]
@@ -227,7 +232,7 @@ def _run(
 
 def _refused(trial: Trial, verb: str, refusal: Refusal) -> PreconditionFailed:
     return PreconditionFailed(
-        f"the new server {trial.executable} {verb} {refusal if refusal.file else f'{trial.config_file}: {refusal}'}",
+        f"{trial.noun} {trial.executable} {verb} {refusal if refusal.file else f'{trial.config_file}: {refusal}'}",
         state=_STATE,
         advice="Correct the configuration so that the running version can read it, too, and run again",
         config_file=refusal.file or trial.config_file,
