@@ -156,6 +156,7 @@ from ..module_utils._survey.following import following_facts
 from ..module_utils._survey.included_facts import included_facts
 from ..module_utils._survey.readiness_facts import journal_or_reason, not_surveyed, readiness_facts
 from ..module_utils._survey.survey import SurveyRequest, survey
+from ..module_utils._survey.user_facts import user_facts
 from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
@@ -193,6 +194,8 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
             found["cannot_follow"] = following_facts(server, str(record.get("login")), login_from(params), connect)
     if record.get("answers"):
         found["included"] = included_facts(server, record)
+        with contextlib.suppress(SentinelOpsError):
+            found["users"] = user_facts(server, record, Clock())
     return {**record, "journal_error": reason, "examined": found}
 
 

@@ -65,6 +65,7 @@ CHECKS = (
     "one-machine",
     "config-rewrite",
     "included",
+    "users",
     "service-manager",
     "start",
     "commands",

@@ -21,7 +21,7 @@ import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ContextManager
+from typing import Any, ContextManager, Protocol
 
 from .._errors import PreconditionFailed
 from .._host.process import Owner, Started, executable_of, start_detached
@@ -35,7 +35,7 @@ from .._wait import Clock, until
 from .config_trial_files import TrialConfig, TrialPlace, trial_config
 from .config_trial_refusal import Refusal, explain
 
-__all__ = ["RUNNING", "Surroundings", "Trial", "surroundings_of", "try_config"]
+__all__ = ["RUNNING", "HostFiles", "Surroundings", "Trial", "Visit", "surroundings_of", "try_config"]
 
 # Not TMPDIR: that folder may be closed to every user but the one that runs the module.
 _TEMPORARY = "/tmp"
@@ -183,7 +183,17 @@ def _kill(started: Started) -> None:
         started.process.wait()
 
 
-def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: Clock) -> list[str]:
+class Visit(Protocol):
+    """Further work in a trial."""
+
+    def prepare(self, config: TrialConfig, place: TrialPlace) -> TrialConfig:
+        """Return changed files for the trial."""
+
+    def ask(self, path: str) -> None:
+        """Ask the server, which answers, on its socket."""
+
+
+def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: Clock, visit: Visit | None = None) -> list[str]:
     """Return the real names of the configuration files that the new server has read.
 
     Raises PreconditionFailed with the server's own words if the server does not start.
@@ -195,6 +205,7 @@ def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: C
         with _acting_as(surroundings.owner):
             config = trial_config(trial.config_file, trial.sentinel, HostFiles(), place)
             if config is not None:
+                config = visit.prepare(config, place) if visit else config
                 _write(config)
         if config is None:
             raise PreconditionFailed(
@@ -202,12 +213,19 @@ def try_config(trial: Trial, surroundings: Surroundings, wait_s: float, clock: C
                 state=_STATE,
                 advice="Check the path, and run the module as root or as the user of the server (become)",
             )
-        _run(trial, config, place, surroundings, standby, wait_s, clock)
+        _run(trial, config, place, surroundings, standby, wait_s, clock, visit)
         return sorted({file.source for file in config.files})
 
 
 def _run(
-    trial: Trial, config: TrialConfig, place: TrialPlace, surroundings: Surroundings, standby: Standby, wait_s: float, clock: Clock
+    trial: Trial,
+    config: TrialConfig,
+    place: TrialPlace,
+    surroundings: Surroundings,
+    standby: Standby,
+    wait_s: float,
+    clock: Clock,
+    visit: Visit | None,
 ) -> None:
     """Start the new server, and kill it after its answer; raise PreconditionFailed without one."""
     with tempfile.TemporaryFile() as output:
@@ -222,6 +240,8 @@ def _run(
                 interval_s=0.02,
                 clock=clock,
             )
+            if visit and waited.seen == (None, True):
+                visit.ask(place.socket)
         finally:
             _kill(started)
         code, answered = waited.seen

@@ -36,6 +36,7 @@ from .restart_cost import restart_findings
 from .scripts import script_findings
 from .sentinels import Expected, other_master_findings, time_limit_findings, view_findings
 from .start import shared_config_findings, start_findings
+from .users import user_findings
 
 __all__ = ["preflight", "relocations"]
 
@@ -81,6 +82,7 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
             yield from named("service-manager", _service_findings(instance, str(record.get("folder", ""))))
             yield from start_findings(instance)
             yield from included_findings(instance, wanted_server(record), plan.version) if local else ()
+            yield from user_findings(instance)
             if record.get("config_writable"):
                 yield from rewrite_findings(instance)
     else:

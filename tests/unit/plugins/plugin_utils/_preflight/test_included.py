@@ -28,12 +28,12 @@ def findings(running: str, wanted: str, host: str, found: dict[str, Any], **reco
     ("running", "wanted", "host", "directive", "of_master", "refused"),
     [
         ("7.0.5", "7.0.15", "redis-3", "user", False, True),
-        ("6.2.14", "7.0.15", "redis-3", "user", False, True),  # 6.2 repeats it, and 7.0 refuses that
+        ("6.2.14", "7.0.15", "redis-3", "user", False, True),
         ("6.2.9", "6.2.14", "redis-3", "user", False, False),
         ("7.0.15", "8.0.1", "redis-3", "loadmodule", False, True),
-        ("6.2.14", "7.2.4", "redis-3", "loadmodule", False, True),  # 7.2 saves modules once it runs
+        ("6.2.14", "7.2.4", "redis-3", "loadmodule", False, True),
         ("5.0.6", "6.2.14", "redis-3", "loadmodule", False, False),
-        ("7.0.15", "8.0.1", "redis-3", "sentinel monitor", True, False),  # no data node could be started with this
+        ("7.0.15", "8.0.1", "redis-3", "sentinel monitor", True, False),
         ("7.0.5", "7.0.15", "sentinel-2", "user", False, True),
         ("6.2.9", "6.2.14", "sentinel-2", "sentinel monitor", True, True),
         ("7.0.5", "7.0.15", "sentinel-2", "sentinel known-replica", True, True),
