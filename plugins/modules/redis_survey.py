@@ -142,6 +142,7 @@ instance:
 """
 
 import contextlib
+import os
 from typing import Any
 
 from ..module_utils._errors import SentinelOpsError
@@ -193,6 +194,8 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
         with contextlib.suppress(SentinelOpsError):  # as for the other facts of a node
             found["cannot_follow"] = following_facts(server, str(record.get("login")), login_from(params), connect)
     if record.get("answers"):
+        if record.get("config_identity"):
+            found["real_config_file"] = os.path.realpath(record["config_file"])
         found["included"] = included_facts(server, record)
         with contextlib.suppress(SentinelOpsError):
             found["users"] = user_facts(server, record, Clock())

@@ -25,7 +25,7 @@ READER = "user reader +@read ~app:* on >secret-of-a-user -@dangerous +info\n"
 
 @dataclass(frozen=True)
 class Case:
-    """What is set after the start; ``file``: the text of the ACL file, if that is edited."""
+    """Commands after the start; ``file``: the text of the ACL file, if that is edited."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]

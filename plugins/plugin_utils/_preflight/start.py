@@ -87,7 +87,9 @@ def shared_config_findings(instances: Sequence[Instance]) -> Iterator[Finding]:
     for instance in instances:
         if by_commands(instance.record):
             continue  # each container has a file of that name
-        path = str(instance.record.get("config_file") or "")
+        examined = instance.record.get("examined") or {}
+        # links lead to the same file
+        path = str(examined.get("real_config_file") or instance.record.get("config_file") or "")
         if path:
             users.setdefault((instance.host_address or instance.host, path), []).append(instance.key)
     for (_host, path), keys in users.items():

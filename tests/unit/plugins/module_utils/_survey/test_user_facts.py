@@ -13,7 +13,7 @@ SAME: dict[str, list[str]] = {"only_memory": [], "only_file": [], "changed": []}
     ("saved", "found"),
     [
         (READER, {}),
-        ("user reader on #98b4 #0a1b ~app:* &* -@all +@read +info -keys", {}),  # 6.2, after a restart
+        ("user reader on #98b4 #0a1b ~app:* &* -@all +@read +info -keys", {}),
         ("user reader on sanitize-payload #0a1b #98b4 ~app:* &* -@all +@read -keys +info", {}),
         ("user reader on #98b4 ~app:* &* -@all +@read -keys +info", {"changed": ["reader"]}),
         ("user reader on #98b4 #0a1b ~app:* &* -@all -keys +info +@read", {"changed": ["reader"]}),

@@ -60,3 +60,15 @@ def test_instances_that_share_a_configuration_file() -> None:
     found = preflight(deployment.instances(), deployment.plan(NEW), 1 << 20)
     seen = [(one.check, one.node, one.seen) for one in found if "configuration file" in one.seen]
     assert seen == [("files", "redis-2/redis, redis-3/redis", "they share the configuration file /opt/redis/redis/redis.conf")]
+
+
+def test_links_to_one_configuration_file() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").address = "10.0.0.2:6380"
+    for number in (2, 3):
+        own = {"config_file": f"/etc/redis-{number}.conf", "examined": {"real_config_file": "/etc/common.conf"}}
+        deployment.node(f"redis-{number}").record.update(own)
+    found = preflight(deployment.instances(), deployment.plan(NEW), 1 << 20)
+    assert [one.node for one in found if one.seen == "they share the configuration file /etc/common.conf"] == [
+        "redis-2/redis, redis-3/redis"
+    ]
