@@ -262,7 +262,7 @@ CASES = [
     Case("one-master", "shard mymaster", "role:master is seen on 2 nodes", following("redis-3", "no one")),
     Case("target", "shard mymaster", "no replica that may become master", config("redis-2 redis-3", replica_priority=0)),
     Case("loading", "redis-3", "it is loading its data", loading, besides="replica-eligible answers"),
-    Case("link", "redis-3", "its link to the master is down", cut_off, besides="replica-eligible"),
+    Case("link", "redis-3", "its link to the master is down", cut_off, besides="replica-eligible cannot-follow"),
     Case("follows", "redis-3", "it follows redis-2, which is not the master", following("redis-3", "redis-2"), besides="replica-eligible"),
     Case("lag", "redis-3", "bytes behind the master", lagging, circumstances=under(settings={"max_lag_bytes": 1000})),
     Case("min-replicas", "redis-1", "min-replicas-to-write is 2, and 2 replicas", config("redis-1", min_replicas_to_write=2)),

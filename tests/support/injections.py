@@ -83,19 +83,21 @@ def cut_off(deployment: Deployment) -> Iterator[None]:
 
 @contextlib.contextmanager
 def loading(deployment: Deployment) -> Iterator[None]:
-    """Make redis-3 load its data again, slowly."""
-    command(deployment, "redis-3", "DEBUG", "POPULATE", 3000)
+    """Make redis-3 copy all data of its master, and load it slowly.
+
+    A DEBUG RELOAD would keep the link, and the replica would refuse what comes meanwhile.
+    """
+    command(deployment, "redis-1", "DEBUG", "POPULATE", 3000)
     with config("redis-3", key_load_delay=20000, loading_process_events_interval_bytes=1024)(deployment):
-        reloading = deployment.administrator("redis-3")
-        reloading.set_timeout(500)
-        with contextlib.suppress(Exception):
-            reloading.command("DEBUG", "RELOAD")
-        reloading.close()
+        master = (deployment.access.host, deployment.nodes["redis-1"])
+        command(deployment, "redis-3", "REPLICAOF", "NO", "ONE")
+        command(deployment, "redis-3", "REPLICAOF", *master)
+        wait_until(lambda: deployment.administered_info("redis-3")["loading"] == "1", 60)
         try:
             yield
         finally:
             command(deployment, "redis-3", "CONFIG", "SET", "key-load-delay", 0)
-            wait_until(lambda: deployment.administered_info("redis-3")["loading"] == "0", 120)
+            wait_until(lambda: deployment.administered_info("redis-3").get("master_link_status") == "up", 120)
     command(deployment, "redis-1", "FLUSHALL")
 
 
