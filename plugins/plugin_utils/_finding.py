@@ -48,6 +48,8 @@ CHECKS = (
     "link",
     "follows",
     "cannot-follow",
+    "cascade",
+    "hidden",
     "lag",
     "min-replicas",
     "replica-errors",

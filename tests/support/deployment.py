@@ -182,8 +182,11 @@ class Deployment:
         self._await_links()
         for name in self.sentinels:
             self._set_up(name)
-        self.inventory.write_text(yaml.safe_dump(self._inventory()), encoding="utf-8")
+        self.write_inventory()
         self.wait_until_known()
+
+    def write_inventory(self) -> None:
+        self.inventory.write_text(yaml.safe_dump(self._inventory()), encoding="utf-8")
 
     def _await_links(self, seconds: float = 60) -> None:
         """Wait until all replicas are linked; masters do not delay synchronisations meanwhile."""
@@ -202,32 +205,36 @@ class Deployment:
         for name, delay in delays.items():
             self.administer(name, "CONFIG", "SET", parameter, delay)
 
-    def _set_up(self, name: str) -> None:
+    def _set_up(self, name: str, follows: str = "") -> None:
         folder, port = self.folder / name / "redis", self.ports[name]
         shutil.copytree(SERVERS / self.version, folder)
         listen = f"tls-port {port}" if self.access.tls else f"port {port}"
         common = f"{listen}\nbind {self.access.bind}\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
-        own = self._sentinel_config() if name in self.sentinels else self._node_config(name)
+        own = self._sentinel_config() if name in self.sentinels else self._node_config(name, follows)
         self.config(name).write_text(common + own, encoding="utf-8")
         self.start(name)
 
-    def add(self, name: str) -> None:
-        """Add ``redis-N`` or ``sentinel-N`` on the next port; wait until every Sentinel knows
-        it.
+    def add(self, name: str, follows: str = "") -> None:
+        """Add ``redis-N`` or ``sentinel-N`` on the next port; wait until every Sentinel knows it.
+
+        ``follows``: the replica that a data node follows, of which no Sentinel learns.
         """
         group = self.sentinels if name.startswith("sentinel") else self.nodes
         group[name] = max(group.values()) + 1
-        self._set_up(name)
-        self.wait_until_known()
+        self._set_up(name, follows)
+        if follows:
+            self._await_links()
+        else:
+            self.wait_until_known()
 
     def forget(self, name: str) -> None:
         """Remove an added instance from the deployment's lists."""
         for group in (self.nodes, self.sentinels, self.processes):
             group.pop(name, None)
 
-    def _node_config(self, name: str) -> str:
+    def _node_config(self, name: str, follows: str) -> str:
         first = next(iter(self.nodes))
-        follow = "" if name == first else f"replicaof {self.access.host} {self.nodes[first]}\n"
+        follow = "" if name == first else f"replicaof {self.access.host} {self.nodes[follows or first]}\n"
         return self.access.node_lines + self.extra + follow
 
     def _sentinel_config(self) -> str:

@@ -88,14 +88,20 @@ def survey_all(deployment: Deployment, circumstances: Circumstances) -> dict[str
     return {name: survey(deployment, name, circumstances) for name in names}
 
 
-def evaluate(deployment: Deployment, records: Mapping[str, dict[str, Any]], circumstances: Circumstances) -> dict[str, Any]:
-    """Return the preflight's result, as it is written to a file."""
+def planned(deployment: Deployment, records: Mapping[str, dict[str, Any]], circumstances: Circumstances) -> dict[str, Any]:
+    """Return the plan, with ``preflight``."""
     hostvars = {
         name: {"ansible_host": deployment.access.host, "__redis_upgrade_surveyed": {"results": [{"instance": record}]}}
         for name, record in records.items()
     }
     settings = {"version": WANTED, "master_name": MASTER, **circumstances.settings}
-    found: dict[str, Any] = upgrade_plan(hostvars, list(hostvars), settings)["preflight"]
+    found: dict[str, Any] = upgrade_plan(hostvars, list(hostvars), settings)
+    return found
+
+
+def evaluate(deployment: Deployment, records: Mapping[str, dict[str, Any]], circumstances: Circumstances) -> dict[str, Any]:
+    """Return the preflight's result, as it is written to a file."""
+    found: dict[str, Any] = planned(deployment, records, circumstances)["preflight"]
     return found
 
 

@@ -113,7 +113,18 @@ def transient_problems(shard: Shard, target: str, max_lag_bytes: int) -> list[st
             why = ineligible_because(replica)
             if why:
                 found.append(f"Sentinel {view.address} would not promote {target}: {why}")
-    return found + _nodes_unready(shard, max_lag_bytes)
+    return found + _nodes_unready(shard, max_lag_bytes) + _hidden_rivals(shard, target)
+
+
+def _hidden_rivals(shard: Shard, target: str) -> list[str]:
+    """Return the replicas that no Sentinel lists, and that may be promoted instead."""
+    hidden = [node for node in shard.nodes if all(view.replica(node.address) is None for view in shard.views)]
+    return [
+        f"replica {node.address} has replica-priority 1 and replica-announced no: a Sentinel may promote it, and does not tell; "
+        "set replica-priority 0 (or above 1)"
+        for node in hidden
+        if node.priority == 1 and node.address not in (shard.master, target)
+    ]
 
 
 def _would_convert(view: SentinelView) -> list[str]:

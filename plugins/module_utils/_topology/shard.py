@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, replace
-from typing import Sequence
+from typing import Mapping, Sequence
 
 from .._errors import AccessDenied, ConnectionFailed, SentinelOpsError
 from .._server.address import Address, is_run_id, same_node
@@ -172,8 +172,30 @@ def _read_again_if_lost(server: Server) -> NodeState:
         return _read_node(server)
 
 
+def _read_into(nodes: dict[str, NodeState], failed: list[tuple[str, SentinelOpsError]], servers: ShardServers, address: str) -> None:
+    """Read the node at an address; add it to ``nodes`` by its name, or its error to ``failed``."""
+    try:
+        state = _read_again_if_lost(servers.node(address))
+        known_as = servers.names.learn(address, state.info.run_id)
+        nodes.setdefault(known_as, replace(state, address=known_as))
+    except SentinelOpsError as error:
+        failed.append(("data node", error))
+
+
+def _hidden(views: Sequence[SentinelView], nodes: Mapping[str, NodeState]) -> list[str]:
+    """Return the addresses of the master's replicas that Sentinels count and do not list.
+
+    SENTINEL REPLICAS leaves out those with ``replica-announced no`` (from 6.2 on).
+    """
+    if not any(view.master.replicas > len(view.replicas) for view in views):
+        return []
+    told = {replica.address for node in nodes.values() if node.info.is_master for replica in node.info.replicas}
+    # port 0: a client that reads the replication stream, such as redis-cli --replica
+    return sorted(address for address in told if address not in nodes and not address.endswith(":0"))
+
+
 def read_shard(servers: ShardServers, name: str) -> Shard:
-    """Read every Sentinel, then every data node that a Sentinel names."""
+    """Read every Sentinel, then every data node that a Sentinel names, and hidden replicas."""
     views: list[SentinelView] = []
     nodes: dict[str, NodeState] = {}
     failed: list[tuple[str, SentinelOpsError]] = []
@@ -182,14 +204,10 @@ def read_shard(servers: ShardServers, name: str) -> Shard:
             views.append(read_view(sentinel, name))
         except SentinelOpsError as error:
             failed.append(("Sentinel", error))
-    named = {address for view in views for address in (view.master.address, *(r.address for r in view.replicas))}
-    for address in sorted(named):
-        try:
-            state = _read_again_if_lost(servers.node(address))
-            known_as = servers.names.learn(address, state.info.run_id)
-            nodes.setdefault(known_as, replace(state, address=known_as))
-        except SentinelOpsError as error:
-            failed.append(("data node", error))
+    for address in sorted({address for view in views for address in (view.master.address, *(r.address for r in view.replicas))}):
+        _read_into(nodes, failed, servers, address)
+    for address in _hidden(views, nodes):
+        _read_into(nodes, failed, servers, address)
     return Shard(
         tuple(_renamed(view, servers.names) for view in views),
         tuple(_with_named_master(node, servers.names) for node in nodes.values()),

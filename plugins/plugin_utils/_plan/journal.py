@@ -41,6 +41,10 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
     shard = plan["shards"].get(step.get("shard"))
     if shard is not None:
         journal.update(
-            shard=step["shard"], address=step["address"], original_master=shard["original_master"], handover_host=shard["handover_host"]
+            shard=step["shard"],
+            address=step["address"],
+            upstream=step["upstream"],
+            original_master=shard["original_master"],
+            handover_host=shard["handover_host"],
         )
     return journal

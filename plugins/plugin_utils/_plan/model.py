@@ -68,7 +68,8 @@ class Step:
 
     ``do``: ``upgrade``, ``rollback``, ``resume`` (an earlier run left the instance stopped) or
     ``skip``. ``wanted``: the version to run after the step. ``config_identity``: owner, group and
-    mode of the configuration file before the upgrade (see FileIdentity).
+    mode of the configuration file before the upgrade (see FileIdentity). ``upstream``: the address
+    of the replica that a replica follows; empty if it follows the master.
     """
 
     host: str
@@ -80,6 +81,7 @@ class Step:
     address: str = ""
     config_identity: Mapping[str, int] | None = None
     wanted: str = ""
+    upstream: str = ""
 
 
 @dataclass
@@ -90,7 +92,9 @@ class ShardPlan:
     the handover promotes. ``handover_host``: the Sentinel's host that runs the handovers.
     ``recovery_host``: the host that finishes an interrupted handover; empty if there is none.
     ``fenced``: hosts that an interrupted handover has left with a fence.
-    ``priorities``: the ``replica-priority`` of each host before the upgrade.
+    ``priorities``: the ``replica-priority`` of each host before the upgrade. ``replicas``: the
+    number of replicas that the Sentinels should count. ``hidden``: hosts of replicas that they
+    count and do not list. ``upstreams``: the host that a replica of a replica follows, by its own.
     """
 
     name: str
@@ -109,6 +113,8 @@ class ShardPlan:
     fenced: list[str] = field(default_factory=list)
     priorities: dict[str, int] = field(default_factory=dict)
     nodes: dict[str, str] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+    upstreams: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -20,6 +20,7 @@ from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
+from .unlisted import Unlisted, depth_in, followers_in, is_node, outsiders, promotion_problems, unlisted_nodes
 from .versions import form_problem, version_problems
 
 __all__ = ["make_plan", "may_fail_back"]
@@ -101,15 +102,6 @@ def _step(instance: Instance, settings: Settings, shard: str = "", address: str 
     return Step(instance.host, instance.kind, do, why, running, shard, address, before.get("config_identity"), wanted)
 
 
-def _is_node(node: Instance, address: str, run_ids: Sequence[str]) -> bool:
-    """Return whether an inventory host is the node at an address: by run id, else by address."""
-    record = node.record
-    if record.get("run_id") and record["run_id"] in run_ids:
-        return True
-    journal = record.get("journal") or {}
-    return address in (journal.get("address"), record.get("login"), f"{node.host_address}:{node.port}")
-
-
 def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> dict[str, Instance | None]:
     """Return all addresses that any Sentinel names, each with its inventory host or None."""
     run_ids: dict[str, list[str]] = {}
@@ -117,30 +109,34 @@ def _members(views: Sequence[SentinelView], nodes: Sequence[Instance]) -> dict[s
         run_ids.setdefault(view.master.address, []).append(view.master.run_id)
         for replica in view.replicas:
             run_ids.setdefault(replica.address, []).append(replica.run_id)
-    return {address: next((node for node in nodes if _is_node(node, address, ids)), None) for address, ids in run_ids.items()}
+    return {address: next((node for node in nodes if is_node(node, address, ids)), None) for address, ids in run_ids.items()}
 
 
 def _plan_shard(
     plan: Plan, name: str, views: Sequence[SentinelView], nodes: Sequence[Instance], sentinels: Sequence[Instance], settings: Settings
 ) -> None:
     if not views:
-        seen = f"no Sentinel monitors a master named '{name}'"
-        plan.problems.append(Finding("plan", seen, "The shard is unknown", "Correct redis_upgrade_master_name", "inventory"))
+        plan.problems.append(_unknown_shard(name))
         return
     members = _members(views, nodes)
     if all("s_down" in view.master.flags for view in views) and not any(members.values()):
         plan.problems.append(_gone_master(name, views[0].master.address))
         return
     plan.problems += [_not_in_inventory(name, address) for address in sorted(members) if members[address] is None]
+    shard = ShardPlan(name, master=views[0].master.address, sentinels=len(sentinels))
+    unlisted = unlisted_nodes(name, shard.master, members, nodes)
+    members.update({one.address: one.node for one in unlisted})
     # in the order of the inventory, so that the same deployment always gets the same plan
     known = {address: node for node in nodes for address, member in members.items() if member is node}
     for address, node in known.items():
         plan.steps[node.key] = _step(node, settings, name, address)
-    shard = ShardPlan(name, replicas=len(members) - 1, sentinels=len(sentinels))
     shard.nodes = {node.host: address for address, node in known.items()}
+    _note_unlisted(plan, shard, unlisted, known)
+    shard.replicas = len(members) - 1 - len(shard.upstreams)
     shard.priorities = {node.host: _priority(node) for node in known.values()}
     shard.fenced = [node.host for node in known.values() if _is_fenced(node)]
-    shard.master = views[0].master.address
+    counted = max(view.master.replicas for view in views)
+    plan.problems += outsiders(shard, members, counted - shard.replicas, nodes)
     if known.get(shard.master) is None:
         return
     plan.shards[name] = shard
@@ -148,6 +144,7 @@ def _plan_shard(
     undo_file_host = recovery_host(sentinels, name)
     shard.recovery_host = undo_file_host or (shard.handover_host if shard.fenced else "")
     _assign_roles(plan, shard, known, settings)
+    plan.problems += promotion_problems(shard)
     if settings.canary and not settings.rollback:
         _defer(plan, shard, settings)
     if settings.rollback:
@@ -155,6 +152,21 @@ def _plan_shard(
         plan.problems += rollback_barriers(name, (shard.master_host, records[shard.master_host]), records, settings.version)
     else:
         plan.problems += version_problems(name, list(known.values()), settings)
+
+
+def _note_unlisted(plan: Plan, shard: ShardPlan, unlisted: Sequence[Unlisted], known: Mapping[str, Instance]) -> None:
+    """Note in the plan which nodes no Sentinel lists, and which replica some of them follow."""
+    shard.hidden = [one.node.host for one in unlisted if not one.upstream]
+    for one in unlisted:
+        if one.upstream:
+            # a replica that an earlier run left stopped may be unknown now
+            shard.upstreams[one.node.host] = known[one.upstream].host if one.upstream in known else one.upstream
+            plan.steps[one.node.key] = replace(plan.steps[one.node.key], upstream=one.upstream)
+
+
+def _unknown_shard(name: str) -> Finding:
+    seen = f"no Sentinel monitors a master named '{name}'"
+    return Finding("plan", seen, "The shard is unknown", "Correct redis_upgrade_master_name", "inventory")
 
 
 def _gone_master(shard: str, address: str) -> Finding:
@@ -205,16 +217,19 @@ def _assign_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
     shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "rollback")
     final = shard.master
     if shard.handover:
-        candidates = [address for address in known if address != shard.master and shard.priorities[known[address].host] > 0]
+        listed = [address for address in known if known[address].host not in (*shard.hidden, *shard.upstreams)]
+        candidates = [address for address in listed if address != shard.master and shard.priorities[known[address].host] > 0]
+        followers = followers_in(shard)
         if not candidates:
             plan.problems.append(_no_candidate(shard))
             shard.handover = False
             return
 
-        def rank(address: str) -> tuple[bool, bool, int]:
+        def rank(address: str) -> tuple[bool, bool, bool, int]:
             # a rollback prefers the original master, so that no fail back is needed
             return (
                 _is_unhealthy(known[address]),
+                known[address].host in followers,
                 settings.rollback and address != shard.original_master,
                 shard.priorities[known[address].host],
             )
@@ -252,13 +267,19 @@ def _is_unhealthy(node: Instance) -> bool:
 
 
 def _replicas_of(plan: Plan, shard: ShardPlan) -> list[str]:
-    """Return the replicas to restart: stopped replicas first, then the target."""
+    """Return the replicas to restart: stopped ones, then those that follow another replica (no node
+    may be older than the one that it follows), then the target.
+    """
     pending = [
         step
         for step in plan.steps.values()
         if step.kind == "redis" and step.shard == shard.name and step.do != "skip" and step.host != shard.master_host
     ]
-    return [step.host for step in sorted(pending, key=lambda step: (step.do != "resume", step.host != shard.target_host))]
+
+    def order(step: Step) -> tuple[bool, int, bool]:
+        return step.do != "resume", -depth_in(shard, step.host), step.host != shard.target_host
+
+    return [step.host for step in sorted(pending, key=order)]
 
 
 def _defer(plan: Plan, shard: ShardPlan, settings: Settings) -> None:

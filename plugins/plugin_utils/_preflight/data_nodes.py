@@ -47,7 +47,7 @@ def node_findings(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: in
         if not record.get("stopped") and record.get("answers") and record.get("role") != "master":
             yield from _replica_findings(node, shard, int(master.record.get("offset", 0)), max_lag_bytes)
     if any(node.key in restarts for node in nodes):
-        yield from _min_replicas_findings(master, nodes)
+        yield from _min_replicas_findings(master, [node for node in nodes if node.host not in shard.upstreams])
 
 
 def _replica_findings(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def _replica_findings(node: Instance, shard: ShardPlan, head: int, max_lag_bytes
     other = next((host for host, address in shard.nodes.items() if same_node(str(record.get("master", "")), address)), "")
     if record.get("loading"):
         yield Finding(node.host, "it is loading its data", "It cannot take over", "Wait until it has loaded", "loading")
-    elif other and other != shard.master_host:
+    elif other and other != shard.upstreams.get(node.host, shard.master_host):
         yield Finding(
             node.host,
             f"it follows {other}, which is not the master",

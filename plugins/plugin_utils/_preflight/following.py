@@ -1,17 +1,17 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Preflight of who follows whom in a shard, and who could. Pure functions of the survey."""
+"""Preflight of who follows whom in a shard, and who could. Pure functions of survey and plan."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from ...module_utils._server.address import same_node
-from .._finding import Finding
+from .._finding import REFUSAL, WARNING, Finding
 from .._plan.model import Instance, ShardPlan
 
-__all__ = ["following_findings"]
+__all__ = ["following_findings", "unlisted_findings"]
 
 
 def following_findings(shard: ShardPlan, nodes: Sequence[Instance]) -> Iterator[Finding]:
@@ -30,3 +30,28 @@ def following_findings(shard: ShardPlan, nodes: Sequence[Instance]) -> Iterator[
                 "cannot-follow",
                 about=refused["address"],
             )
+
+
+def unlisted_findings(shard: ShardPlan) -> Iterator[Finding]:
+    """Yield what becomes of the nodes that no Sentinel lists."""
+    for host, followed in shard.upstreams.items():
+        yield Finding(
+            host,
+            f"it follows {followed}, which is a replica; no Sentinel knows it",
+            f"It is restarted before {followed}, and follows it afterwards as well. If {followed} fails, nothing gives it another master",
+            "Nothing, if that is meant",
+            "cascade",
+            WARNING,
+        )
+    for host in shard.hidden:
+        priority = shard.priorities.get(host, 100)
+        yield Finding(
+            host,
+            f"the Sentinels count it and do not list it (replica-announced no), and its replica-priority is {priority}",
+            "A handover never chooses it; a failover that a Sentinel begins by itself may, unless its priority is 0"
+            if priority != 1
+            else "A handover gives the next master priority 1, and cannot see whether a Sentinel would take this one instead",
+            "Nothing, if that is meant" if priority != 1 else "CONFIG SET replica-priority 0 (or above 1) on it",
+            "hidden",
+            REFUSAL if priority == 1 and (shard.handover or shard.fail_back) else WARNING,
+        )

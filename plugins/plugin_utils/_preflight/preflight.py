@@ -25,7 +25,7 @@ from .._plan.rollback import missed_writes_warning, set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
 from .consequences import causes, merged
 from .data_nodes import error_findings, node_findings
-from .following import following_findings
+from .following import following_findings, unlisted_findings
 from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unknown_findings, unreachable_findings
 from .included import included_findings
 from .installations import files_findings, machine_findings, noexec_findings, shared_by, shared_place_findings, stranger_findings
@@ -108,6 +108,7 @@ def _shard_findings(
     stopped_sentinels = sum(1 for i in instances if i.kind == "sentinel" and i.record.get("stopped"))
     yield from view_findings(shard.name, views, Expected(shard.sentinels, stopped_sentinels, stopped))
     yield from following_findings(shard, nodes)
+    yield from unlisted_findings(shard)
     yield from node_findings(shard, nodes, max_lag_bytes, plan.pending)
     if (shard.handover or shard.fail_back) and any(_pauses(node, handover_mode) for node in nodes):
         yield from time_limit_findings(shard.name, views)

@@ -41,7 +41,7 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     ``files``: for both directions; the files are those before the upgrade. ``switch``: to the
     wanted version. ``revert``: back to the version before the step, if the switch fails.
     ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
-    have left one stopped.
+    have left one stopped, and for a replica of another replica.
     """
     rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
     step = plan["steps"][f"{host}/{instance['kind']}"]
@@ -67,7 +67,7 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
         "switch": {
             "state": "previous" if rollback else "switched",
             "version": step["wanted"],
-            "replicas": 0 if plan["has_stopped_instances"] else shard.get("replicas", 0),
+            "replicas": 0 if plan["has_stopped_instances"] or step["upstream"] else shard.get("replicas", 0),
         },
         "revert": {
             "state": "switched" if rollback else "previous",

@@ -18,7 +18,11 @@ IDENTITY = {"uid": 100, "gid": 100, "mode": 0o640}
 
 @dataclass
 class Node:
-    """A data node; ``record`` replaces fields of its survey record."""
+    """A data node; ``record`` replaces fields of its survey record.
+
+    ``hidden``: the Sentinels count it and do not list it. ``follows``: the host of the replica that
+    it follows, so that no Sentinel knows it.
+    """
 
     host: str
     address: str
@@ -28,6 +32,8 @@ class Node:
     stopped: bool = False
     answers: bool = True
     in_inventory: bool = True
+    hidden: bool = False
+    follows: str = ""
     journal: dict[str, Any] | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
@@ -43,6 +49,14 @@ class Shard:
     @property
     def master_node(self) -> Node:
         return self.nodes[self.master]
+
+    def followers(self, node: Node) -> list[Node]:
+        """Return the nodes that follow one."""
+        return [other for other in self.nodes if other is not self.master_node and self.source(other) is node]
+
+    def source(self, node: Node) -> Node:
+        """Return the node that a replica follows."""
+        return next((other for other in self.nodes if other.host == node.follows), self.master_node)
 
 
 @dataclass
@@ -96,7 +110,7 @@ class Surveyed:
             "address": shard.master_node.address,
             "run_id": f"run-{shard.master_node.host}",
             "flags": ["master"],
-            "replicas": len(shard.nodes) - 1,
+            "replicas": len(shard.followers(shard.master_node)),
             "other_sentinels": len(self.sentinels) - 1,
             "quorum": len(self.sentinels) // 2 + 1,
             "config_epoch": 3,
@@ -111,7 +125,7 @@ class Surveyed:
             "version": sentinel.version,
             "run_id": f"run-{sentinel.host}",
             "tilt": False,
-            "replicas": [_replica(node, shard) for node in shard.nodes if node is not shard.master_node],
+            "replicas": [_replica(node, shard) for node in shard.followers(shard.master_node) if not node.hidden],
             "peers": [_peer(other) for other in self.sentinels if other is not sentinel],
             "quorum_ok": True,
             "quorum_reply": f"OK {len(self.sentinels)} usable Sentinels. Quorum and failover authorization can be reached",
@@ -172,11 +186,11 @@ def _of_node(node: Node, shard: Shard) -> dict[str, Any]:
     return {
         **common,
         "role": "master" if is_master else "replica",
-        "master": "" if is_master else shard.master_node.address,
+        "master": "" if is_master else shard.source(node).address,
         "link_up": True,
         "loading": False,
         "offset": 5000,
-        "replicas": [other.address for other in shard.nodes if is_master and other is not node],
+        "replicas": [other.address for other in shard.followers(node)],
         "priority": node.priority,
         "min_replicas_to_write": 0,
         "save": "3600 1",

@@ -431,6 +431,7 @@ def test_what_the_journal_of_a_data_node_notes() -> None:
         "shard": "mymaster",
         "address": "10.0.0.1:6379",
         "original_master": "10.0.0.1:6379",
+        "upstream": "",
         "handover_host": "sentinel-3",
     }
 
