@@ -63,12 +63,12 @@ class Progress:
     def enter(self, phase: str, **changes: Any) -> None:
         """Record the phase that begins now.
 
-        The undo file is written right before SENTINEL FAILOVER. From then on a later run needs the
+        The state is written right before SENTINEL FAILOVER. From then on a later run needs the
         numbers that prove a promotion, if this process and its standby have died.
         """
         self.state = replace(self.state, phase=phase, **changes)
         if phase == "failing over" and self.undo_file:
-            self.undo_file.write(self._overrides, self.state, synced=False)
+            self.undo_file.note(self.state)
         if self.standby is not None:
             self.standby.note(**self.state.as_dict())
 

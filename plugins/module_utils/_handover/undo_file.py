@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Persist the overrides of a handover for the next handover, and lock out a second one.
 
-Both files are on the host where the module runs. The kernel releases the lock when its holders
+All files are on the host where the module runs. The kernel releases the lock when its holders
 die. The standby inherits the lock with the fork, so the lock is held until both have ended.
+
+While writes are stopped a disk must not be waited for. So the state is then written to a file of
+its own beside the undo file, which a loss of power may leave empty: the undo file stays whole.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 from typing import Any, Mapping, Sequence
 
 from .._errors import PreconditionFailed
@@ -43,8 +47,10 @@ class UndoFile:
 
     def __init__(self, folder: str, master_name: str) -> None:
         self._path = os.path.join(folder, _file_name(master_name))
+        self._state_path = self._path + ".state"
         self._lock_path = self._path + ".lock"
         self._lock: int | None = None
+        self._handover = secrets.token_hex(8)
 
     def take(self, who: Mapping[str, Any]) -> None:
         """Take the lock; ``who`` describes the holder.
@@ -94,24 +100,45 @@ class UndoFile:
         if not found:
             return [], HandoverState()
         overrides = [SettingOverride.from_dict(fields) for fields in found["overrides"]]
-        return overrides, HandoverState.from_dict(found.get("state", {}))
+        noted = self._noted()
+        is_later = noted.get("handover", "") == found.get("handover") and noted["number"] > found["number"]
+        return overrides, HandoverState.from_dict((noted if is_later else found).get("state", {}))
 
-    def write(self, overrides: Sequence[SettingOverride], state: HandoverState, *, synced: bool = True) -> None:
-        """Persist overrides and progress; raise PreconditionFailed if that fails.
-
-        Without ``synced`` the file survives our death, but not a loss of power: while writes are
-        stopped a disk must not be waited for.
-        """
-        content = {"schema": SCHEMA, "state": state.as_dict(), "overrides": [override.as_dict() for override in overrides]}
+    def _noted(self) -> dict[str, Any]:
+        """Return what ``note()`` has written; empty if a loss of power has left nothing of it."""
         try:
-            write_journal(self._path, content, synced=synced)
+            return read_journal(self._state_path) or {}
+        except PreconditionFailed:
+            return {}
+
+    def _next_number(self) -> int:
+        """Return the number of the next content: the standby, a fork, writes after its process."""
+        numbers = [content.get("number", 0) for content in (read_journal(self._path) or {}, self._noted())]
+        return int(max(numbers)) + 1
+
+    def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
+        """Persist overrides and progress; raise PreconditionFailed if that fails."""
+        self._write(self._path, {"state": state.as_dict(), "overrides": [override.as_dict() for override in overrides]}, synced=True)
+
+    def note(self, state: HandoverState) -> None:
+        """Write progress without a wait for the disk; raise PreconditionFailed if that fails.
+
+        It survives our death, but perhaps not a loss of power.
+        """
+        self._write(self._state_path, {"state": state.as_dict()}, synced=False)
+
+    def _write(self, path: str, content: Mapping[str, Any], *, synced: bool) -> None:
+        try:
+            identity = {"schema": SCHEMA, "handover": self._handover, "number": self._next_number()}
+            write_journal(path, {**identity, **content}, synced=synced)
         except OSError as error:
             raise self._cannot_be_written(error) from error
 
     def erase(self) -> None:
-        """Remove the file, once every setting is restored."""
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(self._path)
+        """Remove the files, once every setting is restored."""
+        for path in (self._path, self._state_path):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path)
 
     def release(self) -> None:
         """Release the lock and remove its file."""

@@ -62,9 +62,13 @@ class ProcessUndoFile(UndoFile):
     def __deepcopy__(self, _memo: object) -> ProcessUndoFile:
         return self  # a fork has the same file and the same lock
 
-    def write(self, overrides: Sequence[SettingOverride], state: HandoverState, *, synced: bool = True) -> None:
+    def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
         if not self._wire.sender_is_dead:
-            super().write(overrides, state, synced=synced)
+            super().write(overrides, state)
+
+    def note(self, state: HandoverState) -> None:
+        if not self._wire.sender_is_dead:
+            super().note(state)
 
     def erase(self) -> None:
         if not self._wire.sender_is_dead:

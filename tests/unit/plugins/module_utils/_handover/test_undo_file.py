@@ -65,8 +65,37 @@ def test_what_is_written_is_read_by_the_next_one(undo_file: UndoFile, tmp_path: 
     assert UndoFile(str(tmp_path), "mymaster").left_behind() == ([], STATE)
 
 
+def test_the_later_one_of_two_states_is_read(undo_file: UndoFile, tmp_path: Path) -> None:
+    undo_file.write(OVERRIDES, HandoverState())
+    undo_file.note(STATE)
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (OVERRIDES, STATE)
+    undo_file.write([], HandoverState("settling"))
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == ([], HandoverState("settling"))
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", '{"schema": 1}', None])
+def test_what_a_loss_of_power_leaves_of_a_state_is_no_error(undo_file: UndoFile, tmp_path: Path, left: str | None) -> None:
+    undo_file.write(OVERRIDES, HandoverState("paused"))
+    undo_file.note(STATE)
+    (state,) = tmp_path.glob("*.state")
+    state.unlink() if left is None else state.write_text(left, encoding="utf-8")
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (OVERRIDES, HandoverState("paused"))
+
+
+def test_the_state_of_another_handover_is_not_read(undo_file: UndoFile, tmp_path: Path) -> None:
+    undo_file.write(OVERRIDES, HandoverState())
+    undo_file.note(STATE)
+    (state,) = tmp_path.glob("*.state")
+    noted = state.read_bytes()
+    undo_file.erase()
+    state.write_bytes(noted)  # a loss of power has brought it back
+    UndoFile(str(tmp_path), "mymaster").write(OVERRIDES, HandoverState())
+    assert UndoFile(str(tmp_path), "mymaster").left_behind() == (OVERRIDES, HandoverState())
+
+
 def test_nothing_is_left_of_one_that_was_erased(undo_file: UndoFile, tmp_path: Path) -> None:
     undo_file.write(OVERRIDES, STATE)
+    undo_file.note(STATE)
     undo_file.erase()
     undo_file.erase()
     assert undo_file.left_behind() == ([], HandoverState())
