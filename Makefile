@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources bench-handover soak-handover sweep-handover clients clean
+.PHONY: servers sources strace bench-handover soak-handover sweep-handover clients clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
@@ -32,7 +32,7 @@ test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule; print
 
 test-all: .venv/test ## test, live-extended, every fault (reliability), and hosts where hosts can be booted
 #: leaves out what measures or repeats: random-kills, bench-, soak- and sweep-handover, clients
-	-@$(MAKE) --no-print-directory $(COLLECTION) servers sources
+	-@$(MAKE) --no-print-directory $(COLLECTION) servers sources strace
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint,sanity,unit,molecule live,live-extended,reliability,hosts
 
 lint: .venv/test $(COLLECTION) ## static checks of everything
@@ -56,7 +56,7 @@ unit: .venv/test $(COLLECTION) servers ## unit tests
 live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 	scripts/run pytest tests/live -m "not extended" $(SIDE_BY_SIDE)
 
-live-extended: .venv/test $(COLLECTION) servers sources ## the long tests of live: builds, every finding of the preflight, control, documented inventories
+live-extended: .venv/test $(COLLECTION) servers sources strace ## the long tests of live: builds, every finding of the preflight, control, documented inventories
 	scripts/run pytest tests/live -m extended $(SIDE_BY_SIDE)
 
 reliability: .venv/test $(COLLECTION) servers ## upgrades under load meet every fault; prints a table (TABLE=file writes it)
@@ -82,6 +82,9 @@ servers: .venv/run ## fetch the server versions that the tests use
 
 sources: .venv/run ## fetch the source release that the tests build
 	.venv/bin/python scripts/sources.py 6.0.16
+
+strace: ## install strace (Debian), with which a test looks at system calls
+	@command -v strace > /dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends strace; }
 
 bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))

@@ -17,7 +17,7 @@ from typing import BinaryIO, Iterator
 
 from ._owner import Place, as_user, place_of
 
-__all__ = ["FileIdentity", "replacing", "write_atomically"]
+__all__ = ["FileIdentity", "replacing", "sync", "sync_folder", "write_atomically"]
 
 _LOOK = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -103,7 +103,7 @@ def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o
                 os.unlink(partial, dir_fd=place.folder)
             raise
         if synced:
-            _sync_folder(place, os.path.dirname(path) or ".")
+            sync_folder(place.folder, os.path.dirname(path) or ".")
 
 
 def _new_file(place: Place) -> tuple[str, int]:
@@ -127,11 +127,22 @@ def write_atomically(path: str, text: str, identity: FileIdentity | None = None,
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
-def _sync_folder(place: Place, folder: str) -> None:
-    """Make the renames in a folder survive a loss of power, where its file system can do so."""
-    with contextlib.suppress(OSError):  # the new file is in its place already
-        name = folder if place.folder is None else "."
-        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place.folder)
+def sync(path: str) -> None:
+    """Make a file that another process has replaced survive a loss of power."""
+    with place_of(path, follow=True) as place:
+        with place.acting():
+            descriptor = os.open(place.name, _LOOK, dir_fd=place.folder)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_folder(place.folder, os.path.dirname(path) or ".")
+
+
+def sync_folder(folder: int | None, path: str) -> None:
+    """Make renames in a folder (a descriptor, or a path) survive a loss of power, if possible."""
+    with contextlib.suppress(OSError):  # what was done in the folder stays done
+        descriptor = os.open(path if folder is None else ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
         try:
             os.fsync(descriptor)
         finally:

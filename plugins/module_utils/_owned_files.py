@@ -11,6 +11,7 @@ import shutil
 import stat
 from typing import Iterator, Optional, Tuple
 
+from ._atomic_write import sync_folder
 from ._owner import as_user, at, errors_name, find, place_of
 
 __all__ = ["as_owner", "give", "link", "make_folders", "make_link", "remove", "remove_tree", "rename"]
@@ -90,9 +91,10 @@ def remove_tree(path: str) -> None:
 
 
 def rename(source: str, target: str) -> None:
-    """Rename a file or folder; a file of the new name is replaced."""
+    """Rename a file or folder for good; a file of the new name is replaced."""
     with _between(source, target) as ((one, name), (other, new_name)):
         os.rename(name, new_name, src_dir_fd=one, dst_dir_fd=other)
+        sync_folder(other, os.path.dirname(target) or ".")
 
 
 def link(source: str, target: str) -> None:

@@ -97,7 +97,7 @@ differing:
 import os
 from typing import Any
 
-from ..module_utils._atomic_write import FileIdentity, write_atomically
+from ..module_utils._atomic_write import FileIdentity, sync, write_atomically
 from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
 from ..module_utils._instance.config_attempt import trial_options, try_rewritten
 from ..module_utils._module import run_module
@@ -192,6 +192,7 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         differing = [] if is_sentinel(info) else difference(before, running_values(server))
         return {**result, "changed": bool(differing), "differing": differing}
     order_rewrite(server, info, path)
+    sync(path)
     result["restored"] = identity.apply_to(path)
     after = read_text(path)
     result["changed"] = after != before

@@ -1,4 +1,4 @@
-"""Data nodes that no Sentinel lists: replicas of replicas, and those with ``replica-announced no``."""
+"""Data nodes that no Sentinel lists: replicas of replicas, and those that are not announced."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_hidden_replica_and_a_cascade_are_upgraded(deployment: Deployment) -> 
     """The only node to promote is redis-6: redis-2 is followed, and redis-3 is hidden."""
     deployment.command("redis-3", "CONFIG", "SET", "replica-priority", 100)
     hide(deployment, "redis-3", hidden=False)
-    deployment.add("redis-6", follows="redis-1")  # some nodes are hidden, so the Sentinels' counts say nothing
+    deployment.add("redis-6", follows="redis-1")  # the Sentinels do not count the cascade
     wait_until(lambda: all(deployment.nodes["redis-6"] in listed(deployment, sentinel) for sentinel in deployment.sentinels), 30)
     hide(deployment, "redis-3")
     deployment.write_inventory()

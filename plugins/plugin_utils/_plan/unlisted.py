@@ -76,7 +76,7 @@ def _unlisted(node: Instance, shard: str, master: str, known: Members) -> Unlist
 
 
 def _follows(node: Instance, address: str, other: Instance | None) -> bool:
-    """Return whether a node follows the one at an address (``other``, if that is in the inventory)."""
+    """Return whether a node follows the one at an address (``other``, if in the inventory)."""
     followed = str(node.record.get("master") or "")
     return bool(followed) and (same_node(followed, address) or (other is not None and is_node(other, followed)))
 
