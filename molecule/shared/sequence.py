@@ -172,7 +172,8 @@ def fail(deployment: Deployment, step: dict[str, Any], baseline: dict[str, Any])
 
 def complete(deployment: Deployment, step: dict[str, Any], baseline: dict[str, Any]) -> None:
     def break_in(running: Running) -> None:
-        running.wait_for(lambda: in_play("(5/8) Replicas")(running))
+        # after the survey, and long enough before the next look that systemd has started it again
+        running.wait_for(lambda: in_play("(2/8) Preflight")(running))
         deployment.kill_server(step["machine"], step["instance"])
 
     code, output = deployment.run("upgrade", break_in)
