@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from access import APP_PASSWORD, Access, with_passwords
+from access import APP_PASSWORD, Access, with_passwords, with_users
 from deployment import Deployment
 
 from playbooks import reach, run
@@ -29,6 +29,8 @@ def with_passwords_and_a_user() -> Access:
 @pytest.fixture(
     scope="module",
     params=[
+        ("6.2.9", "6.2.14", with_passwords_and_a_user),
+        ("7.0.15", "valkey-8.0.1", with_users),
         ("valkey-8.0.1", "valkey-9.1.2", with_passwords_and_a_user),
     ],
     ids=lambda param: f"{param[0]}-{param[2].__name__}",
@@ -72,7 +74,7 @@ def test_no_playbook_tells_one(upgraded_from: tuple[Deployment, str]) -> None:
     ]
     for playbook, code, variables in runs:
         # as from a vault: -vvvv repeats the words of the command line
-        given.write_text(json.dumps({**logins, **variables}), encoding="utf-8")
+        given.write_text(json.dumps({**logins, "redis_upgrade_accept_no_way_back": True, **variables}), encoding="utf-8")
         done = run(deployment, playbook, "-vvvv", "--diff", "-e", f"@{given}", wanted=wanted)
         output = done.stdout + done.stderr
         assert excerpts(output, secrets | {WRONG}) == [], playbook
