@@ -63,7 +63,7 @@ def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
 
     Raises AssertionError if the upgrade did not behave as the fault requires.
     """
-    before = judge.kept(deployment)
+    before, state = judge.kept(deployment), deployment.whole_state()
     with Writers(deployment, writers=WRITERS, writes_per_second=WRITES_PER_SECOND, duration_s=3600) as writers:
         _meet(fault, deployment)
         row.happened = fault.expected.value
@@ -71,6 +71,7 @@ def endure(fault: Fault, deployment: Deployment, row: Row) -> None:
             row.rerun = "by the last one"
         else:
             _again(fault, deployment, before)
+            playbooks.require_unchanged(deployment, state)
             row.rerun = "completes"
         time.sleep(2)  # all causes of a write gap are over: the writes must continue
         verdict = writers.verdict()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._server.config_f
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import parse_info
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
+from whole_state import State, instance_state
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVERS = ROOT / ".cache" / "servers"
@@ -116,6 +118,7 @@ class Deployment:
         self.nodes = {f"redis-{index + 1}": port + index for index in range(replicas + 1)}
         self.sentinels = {f"sentinel-{index + 1}": port + 100 + index for index in range(sentinels)}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.before: dict[str, State] = {}
 
     @property
     def ports(self) -> dict[str, int]:
@@ -164,6 +167,18 @@ class Deployment:
 
     def info(self, name: str) -> dict[str, str]:
         return parse_info(self.command(name, "INFO"))
+
+    def whole_state(self) -> dict[str, State]:
+        """Return the state of each instance; nothing if one does not answer."""
+        try:
+            return {name: instance_state(partial(self.administer, name), name in self.sentinels) for name in self.ports}
+        except SentinelOpsError:
+            return {}
+
+    def remember(self) -> None:
+        """Keep the whole state before a run; that of an earlier run if this one completes that."""
+        if not list((self.folder / "journal").glob("*[0-9].json")):
+            self.before = self.whole_state()
 
     def masters(self) -> list[str]:
         return [name for name in self.nodes if self.info(name)["role"] == "master"]

@@ -10,22 +10,26 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from deployment import SERVERS, Deployment
+from whole_state import State, unexpected_changes
 
 WANTED = "6.2.14"
+CHANGING = ("upgrade", "rollback", "handover")
 
 
 def command(where: Deployment | Path, playbook: str, *arguments: str, wanted: str = WANTED, **variables: Any) -> list[str]:
-    """Return the command that runs a playbook.
+    """Return the command that runs a playbook, and remember the deployment's state before that.
 
     ``where``: a deployment, or an inventory. ``wanted``: a version of scripts/servers.py, or the
     version of redis_binaries_source.
     """
     inventory = where if isinstance(where, Path) else where.inventory
+    if isinstance(where, Deployment) and playbook in CHANGING:
+        where.remember()
     settings = {
         "redis_upgrade_version": wanted.removeprefix("valkey-"),
         "redis_binaries_source": str(SERVERS / wanted),
@@ -36,8 +40,23 @@ def command(where: Deployment | Path, playbook: str, *arguments: str, wanted: st
 
 
 def run(where: Deployment | Path, playbook: str, *arguments: str, **variables: Any) -> subprocess.CompletedProcess[str]:
+    """Run a playbook to its end; if it ends well, check that it has changed nothing unexpected."""
     words = command(where, playbook, *arguments, **variables)
-    return subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode == 0 and isinstance(where, Deployment) and playbook in CHANGING:
+        require_unchanged(where, where.before)
+    return done
+
+
+def require_unchanged(deployment: Deployment, before: Mapping[str, State], seconds: float = 20) -> None:
+    """Check settings, users and Sentinels' views against those before the run (whole_state.py).
+
+    Sentinels take some seconds to see what the run has done last.
+    """
+    deadline = time.monotonic() + seconds
+    while found := unexpected_changes(before, deployment.whole_state()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
 
 
 def reach(deployment: Deployment) -> dict[str, Any]:
