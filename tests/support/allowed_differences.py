@@ -1,4 +1,4 @@
-"""What an upgrade may change in CONFIG GET, ACL LIST and the Sentinels' replies: the whole list.
+"""Changes that an upgrade may make in CONFIG GET, ACL LIST and Sentinels' replies: the whole list.
 
 Measured with fresh servers of each version and the same configuration file. Whatever is not here
 must be the same before and after an upgrade, a rollback or a handover.
@@ -35,7 +35,7 @@ RENAMED_PATHS = ("dir", "logfile", "pidfile", "aclfile", "unixsocket")
 
 @dataclass(frozen=True)
 class Crossing:
-    """What the first version of ``at`` or later changes, for servers that are older before.
+    """Changes by the first version of ``at`` or later, for servers that are older before.
 
     ``added`` and ``dropped``: settings with their defaults. ``changed``: defaults, old and new; a
     server writes no setting with its default value into its file, so the new default applies.
