@@ -51,9 +51,9 @@ options:
   origin:
     description:
       - The origin of the version in O(source), for example the checksum of an archive.
-      - With O(origin), O(source) is not copied but renamed to O(path), whose earlier content is
-        removed. O(path) therefore never holds a part of a version. Both folders must be on one file
-        system.
+      - With O(origin), the copy is made beside O(path) and renamed to O(path) once its server has
+        run. The earlier content of O(path) is removed. O(path) therefore never holds a part of a
+        version.
       - The origin is written into the folder, where M(sentinelops.redis.redis_disk_space) finds it.
     type: str
 """
@@ -81,7 +81,7 @@ executable:
   returned: success
   type: str
 copied:
-  description: The copied files, relative to the folder; empty if the folder was renamed.
+  description: The copied files, relative to the folder.
   returned: success
   type: list
   elements: str
@@ -91,11 +91,12 @@ import os
 from typing import Any
 
 from ..module_utils._errors import PreconditionFailed
-from ..module_utils._host.disk_space import free_bytes, require_machine, require_space
+from ..module_utils._host.disk_space import free_bytes, is_noexec, require_machine, require_space
 from ..module_utils._host.process import binary_version
 from ..module_utils._install.elf import machine_here, machine_of
 from ..module_utils._install.folders import NO_SERVER, copy_version, origin_of, outdated_files, put_in_place, server_in
 from ..module_utils._module import run_module
+from ..module_utils._owned_files import remove_tree
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -134,7 +135,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     path, source, wanted = params["path"], params["source"], params["version"]
     copied: list[str] = []
     if source:
-        require_version(source, wanted)
+        if not is_noexec(source):
+            require_version(source, wanted)
         copied = outdated_files(source, path)
         if copied:
             needed = sum(os.path.getsize(os.path.join(source, name)) for name in copied)
@@ -146,14 +148,26 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def ensure_renamed(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Rename the source to the version folder unless its origin is recorded there already."""
+    """Copy the source beside the version folder and rename the copy, unless its origin is recorded
+    there already.
+    """
     path, source, wanted, origin = params["path"], params["source"], params["version"], params["origin"]
     if origin_of(path) == origin:
         return {"changed": False, "version": wanted, "executable": require_version(path, wanted), "copied": []}
-    executable = os.path.join(path, os.path.relpath(require_version(source, wanted), source))
-    if not check_mode:
-        put_in_place(source, path, origin)
-    return {"changed": True, "version": wanted, "executable": executable, "copied": []}
+    if check_mode:
+        executable = require_version(source, wanted)
+        return {"changed": True, "version": wanted, "executable": os.path.join(path, os.path.relpath(executable, source)), "copied": []}
+    partial = path + ".partial"
+    remove_tree(partial)  # of a killed run
+    copied = outdated_files(source, partial)
+    try:
+        copy_version(source, partial, copied)
+        # not in the source, where no program may run if its file system says so
+        executable = require_version(partial, wanted)
+        put_in_place(partial, path, origin)
+    finally:
+        remove_tree(partial)
+    return {"changed": True, "version": wanted, "executable": os.path.join(path, os.path.relpath(executable, partial)), "copied": copied}
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -205,3 +206,32 @@ def test_a_build_host_of_another_architecture_is_refused(tmp_path: Path) -> None
     done = Hosts(tmp_path, ansible_python_interpreter=str(tmp_path / "path" / "python")).place(**BUILT_SIMPLY)
     assert done.returncode != 0
     assert re.search(r"it is \w+, and host-1 is aarch64. Nothing was placed", " ".join(done.stdout.split()))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files of another user, and root's work among them")
+@pytest.mark.parametrize("method", ["archive", "folder"])
+@pytest.mark.parametrize("link", ["redis.new", "redis.new.partial", "redis.new/redis-server", ""])
+def test_no_link_of_another_user_is_followed(hosts: Hosts, method: str, link: str) -> None:
+    roots, nobody = hosts.folder / "of root", 65534
+    roots.mkdir(mode=0o700)
+    (roots / "file").write_text("secret", encoding="utf-8")
+    for path in hosts.folders():
+        path.parent.mkdir()
+        os.chown(path.parent, nobody, nobody)
+        if link:
+            place = path.parent / link
+            if place.parent == path:
+                path.mkdir()
+                os.chown(path, nobody, nobody)
+            place.symlink_to(roots / "file" if place.parent == path else roots)
+            os.lchown(place, nobody, nobody)
+    archive = pack(SERVERS / VERSION, hosts.folder / "built")
+    of_archive = {"redis_binaries_source": str(archive.path), "redis_binaries_checksum": archive.checksum}
+    given = of_archive if method == "archive" else {"redis_binaries_source": str(SERVERS / VERSION)}
+    done = hosts.place(redis_binaries_method=method, **given)
+    assert [(path.name, path.read_text(encoding="utf-8"), path.stat().st_uid) for path in roots.iterdir()] == [("file", "secret", 0)]
+    assert roots.stat().st_uid == 0
+    assert link or done.returncode == 0, done.stdout
+    placed = [path for folder in hosts.folders() if not folder.is_symlink() for path in folder.rglob("*") if not path.is_symlink()]
+    assert {path.stat().st_uid for path in placed} <= {nobody}
+    assert done.returncode or len(placed) >= 3 * 2

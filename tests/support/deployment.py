@@ -247,7 +247,7 @@ class Deployment:
         for group in (self.nodes, self.sentinels, self.processes):
             group.pop(name, None)
 
-    def _node_config(self, name: str, follows: str) -> str:
+    def _node_config(self, name: str, follows: str = "") -> str:
         first = next(iter(self.nodes))
         follow = "" if name == first else f"replicaof {self.access.host} {self.nodes[follows or first]}\n"
         return self.access.node_lines + self.extra + follow

@@ -102,9 +102,9 @@ def test_an_unpacked_folder_takes_the_place(runner: Runner, tmp_path: Path, earl
     checked = runner.run(NAME, check_mode=True, source=str(source), path=str(path), version=V, origin="one")
     assert (checked["changed"], source.exists()) == (True, True)
     result = runner.run(NAME, source=str(source), path=str(path), version=V, origin="one")
-    assert (result["changed"], result["executable"], result["copied"]) == (True, str(path / "redis-server"), [])
+    assert (result["changed"], result["executable"], result["copied"]) == (True, str(path / "redis-server"), ["redis-server"])
     assert {name.name for name in path.iterdir()} == {"redis-server", ".sentinelops-redis"}
-    assert {name.name for name in tmp_path.iterdir()} == {"redis.new"}
+    assert {name.name for name in tmp_path.iterdir()} == {"redis.new", "unpacked"}
     assert not runner.run(NAME, source=str(source), path=str(path), version=V, origin="one")["changed"]
 
 
@@ -113,6 +113,7 @@ def test_what_is_wrong_takes_no_place(runner: Runner, tmp_path: Path) -> None:
     result = runner.run(NAME, source=str(source), path=str(path), version=V, origin="one")
     assert "is version 7.0.9, announced was 7.0.15" in result["msg"]
     assert V in (path / "redis-server").read_text()
+    assert {name.name for name in tmp_path.iterdir()} == {"redis.new", "unpacked"}
 
 
 def test_an_origin_without_a_source(runner: Runner, tmp_path: Path) -> None:
