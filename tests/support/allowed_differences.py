@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-__all__ = ["CROSSINGS", "FOLLOWED", "MOVING", "RENAMED", "RENAMED_PATHS", "Crossing"]
+__all__ = ["CROSSINGS", "FOLLOWED", "MOVING", "OF_DEAD_MASTERS", "RENAMED", "RENAMED_PATHS", "Crossing"]
 
 # Fields of SENTINEL MASTER that move by themselves, each with its reason.
 MOVING = {
@@ -21,13 +21,19 @@ MOVING = {
     "last-ping-reply": "a time",
     "info-refresh": "a time",
     "role-reported-time": "a time",
+    "s-down-time": "a time",
+    "o-down-time": "a time",
 }
+
+# Fields of a master that is down for all the time, as a Sentinel's start sees them anew.
+OF_DEAD_MASTERS = ("flags", "role-reported", "num-slaves", "num-other-sentinels")
 
 # Settings and fields that say who the master is: they move with its role.
 FOLLOWED = ("replicaof", "slaveof", "ip", "port")
 
-# Settings that Valkey has under a new name as well; the value must be that of the old name.
-RENAMED = {"primaryauth": "masterauth", "primaryuser": "masteruser"}
+# Settings that a later version tells under a new name as well (7.0, Valkey 8.0); the value must be
+# that of the old name.
+RENAMED = {"replicaof": "slaveof", "primaryauth": "masterauth", "primaryuser": "masteruser"}
 
 # Settings that name files. The units of Valkey's packages have folders of their own.
 RENAMED_PATHS = ("dir", "logfile", "pidfile", "aclfile", "unixsocket")
@@ -134,7 +140,6 @@ CROSSINGS = (
             "propagation-error-behavior": "ignore",
             "repl-diskless-sync-max-replicas": "0",
             "replica-ignore-disk-write-errors": "no",
-            "replicaof": "",
             "shutdown-on-sigint": "default",
             "shutdown-on-sigterm": "default",
             "shutdown-timeout": "10",

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
 from deployment import MASTER, Deployment
 
 
@@ -111,4 +112,5 @@ def busy(deployment: Deployment, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        command(deployment, name, "SCRIPT", "KILL")
+        with contextlib.suppress(CommandRefused):  # a Sentinel kills it, too, once the node seems down
+            command(deployment, name, "SCRIPT", "KILL")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from allowed_differences import CROSSINGS, FOLLOWED, MOVING, RENAMED, RENAMED_PATHS
+from allowed_differences import CROSSINGS, FOLLOWED, MOVING, OF_DEAD_MASTERS, RENAMED, RENAMED_PATHS
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import parse_info, server_of
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import version_key
@@ -66,8 +66,10 @@ def _changes(old: State, new: State, moved: bool) -> Iterator[str]:
     if "config" in old:
         yield from _differing("", lower["config"], higher["config"], known)
     for master in {*old.get("masters", {}), *new.get("masters", {})}:
-        views = [{name: value for name, value in state["masters"].get(master, {}).items() if name not in MOVING} for state in (old, new)]
-        yield from _differing(f"{master} ", *views, known)
+        views = [state["masters"].get(master, {}) for state in (old, new)]
+        left_out = {*MOVING, *(OF_DEAD_MASTERS if all("s_down" in view.get("flags", "") for view in views) else ())}
+        kept = [{name: value for name, value in view.items() if name not in left_out} for view in views]
+        yield from _differing(f"{master} ", *kept, known)
     yield from _differing("SENTINEL CONFIG ", lower.get("sentinel", {}), higher.get("sentinel", {}), known)
     if old["acl"] and new["acl"]:
         yield from (f"ACL users {what}: {names}" for what, names in differing_users(old["acl"], new["acl"]).items() if names)
@@ -86,7 +88,7 @@ class _Known:
             return True
         if new is None:
             return any(one.dropped.get(name) == old for one in self._crossed)
-        if old is None and name in RENAMED and self._product_changes:
+        if old is None and name in RENAMED:
             return new == older.get(RENAMED[name])
         if old is None:
             return any(new in (one.added.get(name), one.sentinel.get(name)) for one in self._crossed)
