@@ -112,5 +112,5 @@ def busy(deployment: Deployment, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(CommandRefused):  # a Sentinel kills it, too, once the node seems down
+        with contextlib.suppress(CommandRefused):  # a Sentinel kills it, too
             command(deployment, name, "SCRIPT", "KILL")

@@ -87,19 +87,19 @@ def outsiders(shard: ShardPlan, members: Members, hidden: int, nodes: Sequence[I
     ``members``: all nodes of the shard, by address. ``hidden``: the number of replicas that the
     Sentinels count and do not list, and that are not in the inventory.
     """
-    for address, node in members.items():
-        if node is None or not node.record.get("answers"):
+    for address, upstream in members.items():
+        if upstream is None or not upstream.record.get("answers"):
             continue
         # port 0: a client that reads the replication stream, such as redis-cli --replica
-        told = [one for one in node.record.get("replicas") or [] if not one.endswith(":0")]
-        ours = [other for other in nodes if _follows(other, address, node) and other.record.get("link_up")]
-        foreign = [one for one in told if one not in members and not any(is_node(other, one) for other in nodes)]
+        told = [one for one in upstream.record.get("replicas") or [] if not one.endswith(":0")]
+        ours = [node for node in nodes if _follows(node, address, upstream) and node.record.get("link_up")]
+        foreign = [one for one in told if one not in members and not any(is_node(node, one) for node in nodes)]
         if not foreign or len(told) <= len(ours):
             continue
         if address != shard.master:
-            yield _outside_cascade(node.host, foreign)
+            yield _outside_cascade(upstream.host, foreign)
         elif hidden:
-            yield _outside_hidden(node.host, foreign)
+            yield _outside_hidden(upstream.host, foreign)
 
 
 def _outside_cascade(host: str, foreign: Sequence[str]) -> Finding:

@@ -37,7 +37,7 @@ def test_a_cascade_is_restarted_from_its_end() -> None:
     plan = cascade().plan()
     assert plan.problems == []
     assert plan.replica_hosts == ["redis-5", "redis-4", "redis-3", "redis-2"]
-    (shard,) = plan.shards.values()
+    shard = plan.shards["mymaster"]
     assert (shard.target_host, shard.replicas, shard.upstreams) == ("redis-3", 2, {"redis-4": "redis-2", "redis-5": "redis-4"})
 
 
@@ -46,7 +46,7 @@ def test_a_stopped_replica_of_a_replica_is_known_by_its_journal(stopped: str) ->
     plan = cascade(stopped=stopped).plan()
     assert plan.steps[f"{stopped}/redis"].do == "resume"
     assert plan.replica_hosts[0] == stopped
-    (shard,) = plan.shards.values()
+    shard = plan.shards["mymaster"]
     assert (shard.replicas, shard.upstreams[stopped]) == (2, {"redis-4": "redis-2", "redis-5": "redis-4"}[stopped])
 
 
@@ -102,7 +102,7 @@ def test_a_hidden_replica_belongs_to_its_shard() -> None:
     deployment.node("redis-2").hidden = True
     plan = deployment.plan()
     assert plan.problems == []
-    (shard,) = plan.shards.values()
+    shard = plan.shards["mymaster"]
     assert (shard.hidden, shard.replicas, shard.target_host) == (["redis-2"], 2, "redis-3")
     assert plan.replica_hosts == ["redis-3", "redis-2"]
 
