@@ -10,7 +10,8 @@ from fault import DONE, PASSWORDS, USERS, Expected, Fault
 from faults import without
 
 RIGHTS = documented_rights()
-USEFUL = ("sentinel|set", "sentinel|debug", "command|info", "acl|list")  # the upgrade continues without these
+# the upgrade continues without these
+USEFUL = ("sentinel|set", "sentinel|debug", "command|info", "acl|list")
 
 
 def another_authority(deployment: Deployment) -> dict[str, Any]:
