@@ -208,7 +208,7 @@ def test_a_build_host_of_another_architecture_is_refused(tmp_path: Path) -> None
     assert re.search(r"it is \w+, and host-1 is aarch64. Nothing was placed", " ".join(done.stdout.split()))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="files of another user, and root's work among them")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be deceived by the links of another user")
 @pytest.mark.parametrize("method", ["archive", "folder"])
 @pytest.mark.parametrize("link", ["redis.new", "redis.new.partial", "redis.new/redis-server", ""])
 def test_no_link_of_another_user_is_followed(hosts: Hosts, method: str, link: str) -> None:

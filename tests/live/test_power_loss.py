@@ -20,8 +20,6 @@ VERSION = "6.2.9"
 FOLDER = r'(?:(?P<{}>\d+<[^>]*>|AT_FDCWD\S*), )?"(?P<{}>[^"]*)"'
 RENAME = re.compile(r"rename\w*\(" + FOLDER.format("one", "old") + ", " + FOLDER.format("other", "new"))
 FSYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<path>[^>]*)>\)\s+= 0")
-
-
 # the modules of ours that write files
 WRITERS = "redis_journal redis_run_lock redis_config_rewrite redis_config_set redis_version_folder redis_instance redis_sentinel_failover"
 
@@ -54,10 +52,8 @@ def renames(lines: Sequence[str]) -> list[tuple[str, str, str]]:
         if match is None or not line.rstrip().endswith("= 0"):
             continue
         old, new = place(match["one"], match["old"]), place(match["other"], match["new"])
-        before = {sync["path"] for sync in map(FSYNC.match, lines[:number]) if sync}
-        after = {sync["path"] for sync in map(FSYNC.match, lines[number:]) if sync}
-        missing = ["the file"] if old.endswith(".partial") and old not in before else []
-        missing += [] if os.path.dirname(new) in after else ["the folder"]
+        missing = ["the file"] if old.endswith(".partial") and old not in synced(lines[:number]) else []
+        missing += [] if os.path.dirname(new) in synced(lines[number:]) else ["the folder"]
         found.append((old, new, " and ".join(missing)))
     return found
 

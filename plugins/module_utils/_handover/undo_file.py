@@ -18,6 +18,7 @@ import json
 import os
 import re
 import secrets
+import time
 from typing import Any, Mapping, Sequence
 
 from .._errors import PreconditionFailed
@@ -101,7 +102,7 @@ class UndoFile:
             return [], HandoverState()
         overrides = [SettingOverride.from_dict(fields) for fields in found["overrides"]]
         noted = self._noted()
-        is_later = noted.get("handover", "") == found.get("handover") and noted["number"] > found["number"]
+        is_later = noted.get("handover", "") == found.get("handover") and noted["written_ns"] > found["written_ns"]
         return overrides, HandoverState.from_dict((noted if is_later else found).get("state", {}))
 
     def _noted(self) -> dict[str, Any]:
@@ -110,11 +111,6 @@ class UndoFile:
             return read_journal(self._state_path) or {}
         except PreconditionFailed:
             return {}
-
-    def _next_number(self) -> int:
-        """Return the number of the next content: the standby, a fork, writes after its process."""
-        numbers = [content.get("number", 0) for content in (read_journal(self._path) or {}, self._noted())]
-        return int(max(numbers)) + 1
 
     def write(self, overrides: Sequence[SettingOverride], state: HandoverState) -> None:
         """Persist overrides and progress; raise PreconditionFailed if that fails."""
@@ -129,7 +125,8 @@ class UndoFile:
 
     def _write(self, path: str, content: Mapping[str, Any], *, synced: bool) -> None:
         try:
-            identity = {"schema": SCHEMA, "handover": self._handover, "number": self._next_number()}
+            # the standby, a fork, writes after its process: by a clock that both have
+            identity = {"schema": SCHEMA, "handover": self._handover, "written_ns": time.monotonic_ns()}
             write_journal(path, {**identity, **content}, synced=synced)
         except OSError as error:
             raise self._cannot_be_written(error) from error

@@ -142,11 +142,7 @@ def depth_in(shard: ShardPlan, host: str) -> int:
 def promotion_problems(shard: ShardPlan) -> Iterator[Finding]:
     """Yield which node would be promoted although other ones follow it."""
     followers = followers_in(shard)
-    promoted = {shard.target_host if shard.handover else "", shard.original_master_host if shard.fail_back else ""} - {
-        "",
-        shard.master_host,
-    }
-    for host in sorted(promoted):
+    for host in sorted({shard.target_host if shard.handover else "", shard.original_master_host if shard.fail_back else ""}):
         if followers.get(host):
             names = ", ".join(followers[host])
             yield Finding(

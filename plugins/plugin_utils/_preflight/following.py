@@ -44,14 +44,12 @@ def unlisted_findings(shard: ShardPlan) -> Iterator[Finding]:
             WARNING,
         )
     for host in shard.hidden:
-        priority = shard.priorities.get(host, 100)
-        yield Finding(
-            host,
-            f"the Sentinels count it and do not list it (replica-announced no), and its replica-priority is {priority}",
-            "A handover never chooses it; a failover that a Sentinel begins by itself may, unless its priority is 0"
-            if priority != 1
-            else "A handover gives the next master priority 1, and cannot see whether a Sentinel would take this one instead",
-            "Nothing, if that is meant" if priority != 1 else "CONFIG SET replica-priority 0 (or above 1) on it",
-            "hidden",
-            REFUSAL if priority == 1 and (shard.handover or shard.fail_back) else WARNING,
-        )
+        priority, severity = shard.priorities.get(host, 100), WARNING
+        why = "A handover never chooses it; a failover that a Sentinel begins by itself may, unless its priority is 0"
+        do = "Nothing, if that is meant"
+        if priority == 1:
+            why = "A handover gives the next master priority 1, and cannot see whether a Sentinel would take this one instead"
+            do = "CONFIG SET replica-priority 0 (or above 1) on it"
+            severity = REFUSAL if shard.handover or shard.fail_back else WARNING
+        seen = f"the Sentinels count it and do not list it (replica-announced no), and its replica-priority is {priority}"
+        yield Finding(host, seen, why, do, "hidden", severity)
