@@ -295,15 +295,23 @@ def program_user(path: str) -> tuple[User | None, Way]:
 
 
 def author_of(path: str) -> User | None:
-    """Return the user who could have written a file or put it where it is; None for root alone."""
+    """Return the user who could have written a file or put it where it is; None for root alone.
+
+    For a missing file it is the user who could put one there: it may be missing for a moment only.
+    """
     if os.geteuid() != 0:
         return None
-    try:
-        user, way = program_user(path)
-    except OSError:
-        return None  # the work with the file says why
-    os.close(way.folder)
-    return user
+    path = os.path.abspath(path)
+    while True:
+        try:
+            user, way = program_user(path)
+        except OSError:
+            if path == os.path.dirname(path):
+                return None
+            path = os.path.dirname(path)
+            continue
+        os.close(way.folder)
+        return user
 
 
 def is_roots(path: str) -> bool:

@@ -27,6 +27,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config
     restore_configuration,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._instance.config_trial import Surroundings, Trial, try_config
+from ansible_collections.sentinelops.redis.plugins.module_utils._owner import author_of
 from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import close_journal, read_journal, write_journal
 from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import RunLock
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
@@ -38,7 +39,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._server.login im
 from ansible_collections.sentinelops.redis.plugins.module_utils._survey.survey import SurveyRequest, survey
 from ansible_collections.sentinelops.redis.plugins.module_utils._wait import Clock, until
 from deployment import SERVERS
-from hostile import UID, Attacker, World
+from hostile import SECRET, UID, Attacker, World
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be deceived: the tests of a hostile user need root")
 
@@ -76,7 +77,7 @@ def version_with_config(world: World, name: str = "redis", version: str = "6.2.1
 
 def staged(world: World, name: str, uid: int) -> None:
     if not (world.home / name).is_dir():
-        world.version(name, "7.0.15", uid)
+        world.version(name, "7.0.15", uid, runs=SERVERS / "7.0.15" / "redis-server")
 
 
 def two_folders(world: World) -> None:
@@ -96,12 +97,12 @@ def releases(world: World) -> None:
 
 def journal(world: World) -> str:
     path = str(world.path / "journals" / "redis-1.json")
-    write_journal(path, {"schema": 1, "version": "6.2.14", "config_file": str(world.home / "redis.conf")})
+    write_journal(path, {"schema": 1, "version": "6.2.14", "config_file": str(world.home / "redis" / "redis.conf")})
     return path
 
 
 def close(world: World) -> None:
-    closing = {"version": "6.2.14", "config_file": str(world.home / "redis.conf"), "config_identity": dataclasses.asdict(THEIRS)}
+    closing = {"version": "6.2.14", "config_file": str(world.home / "redis" / "redis.conf"), "config_identity": dataclasses.asdict(THEIRS)}
     close_journal(journal(world), closing)
 
 
@@ -130,6 +131,12 @@ def place_version(world: World) -> None:
 
 
 def try_configuration(world: World) -> None:
+    server = str(world.home / "redis.new" / "redis-server")
+    config = str(world.home / "redis" / "redis.conf")
+    try_config(Trial(server, "", config, False), Surroundings("/", {"PATH": os.environ["PATH"]}, None), 2, Clock())
+
+
+def try_configuration_as_the_server(world: World) -> None:
     server = str(SERVERS / "7.0.15" / "redis-server")
     config = str(world.home / "redis" / "redis.conf")
     surroundings = Surroundings("/", {"PATH": os.environ["PATH"]}, Owner(UID, UID, ()))
@@ -138,37 +145,51 @@ def try_configuration(world: World) -> None:
 
 def conf_files(world: World) -> None:
     world.clear()
-    world.file("redis.conf", "port 1\n")
-    world.file("dump.rdb", "REDIS0011")
+    (world.home / "redis").mkdir()
+    os.chown(world.home / "redis", UID, UID)
+    world.file("redis/redis.conf", "port 1\n")
+    world.file("redis/dump.rdb", "REDIS0011")
 
 
+TRIALS = ("/tmp/redis-trial-*/*",)
 WORK = [
     Work("the end of a run gives the configuration its owner again", conf_files, close),
     Work(
         "after a rewrite the configuration gets its owner again",
         conf_files,
-        lambda world: THEIRS.apply_to(str(world.home / "redis.conf")),
+        lambda world: THEIRS.apply_to(str(world.home / "redis" / "redis.conf")),
     ),
-    Work("the backup of a configuration", conf_files, lambda world: back_up_configuration(str(world.home / "redis.conf"))),
+    Work("the backup of a configuration", conf_files, lambda world: back_up_configuration(str(world.home / "redis" / "redis.conf"))),
     Work(
         "the backup is restored",
         conf_files,
-        lambda world: (back_up_configuration(str(world.home / "redis.conf")), restore_configuration(str(world.home / "redis.conf"))),
+        lambda world: (
+            back_up_configuration(str(world.home / "redis" / "redis.conf")),
+            restore_configuration(str(world.home / "redis" / "redis.conf")),
+        ),
     ),
     Work(
         "a master is written into a configuration",
         conf_files,
-        lambda world: set_configured_master(str(world.home / "redis.conf"), f"10.0.0.{time.monotonic_ns() % 250} 1"),
+        lambda world: set_configured_master(str(world.home / "redis" / "redis.conf"), f"10.0.0.{time.monotonic_ns() % 250} 1"),
     ),
-    Work("data is set aside", conf_files, lambda world: set_aside([str(world.home / "dump.rdb")])),
-    Work("a configuration is read", conf_files, lambda world: read_text(str(world.home / "redis.conf"))),
+    Work("data is set aside", conf_files, lambda world: set_aside([str(world.home / "redis" / "dump.rdb")])),
+    Work("a configuration is read", conf_files, lambda world: read_text(str(world.home / "redis" / "redis.conf"))),
     Work("version folders are swapped", two_folders, swap_folders),
     Work("a link is pointed to another release", releases, swap_releases),
     Work("programs are replaced one by one", two_folders, swap_programs),
     Work("a version is put in place", two_folders, place_version),
     Work("a server's version is read", two_folders, lambda world: version_in(str(world.home / "redis"))),
-    Work("a configuration is tried", two_folders, try_configuration, ("/tmp/redis-trial-*/*",)),
+    Work("a configuration is tried", two_folders, try_configuration, TRIALS),
+    Work("a configuration is tried as its server", two_folders, try_configuration_as_the_server, TRIALS),
 ]
+
+
+def _work_once(world: World, work: Work) -> tuple[int, str]:
+    """Return 1 if the work was done without an error, and what it read."""
+    with contextlib.suppress(OSError, SentinelOpsError):
+        return 1, str(work.act(world))
+    return 0, ""
 
 
 @pytest.mark.extended
@@ -182,14 +203,35 @@ def test_a_hostile_user_gains_nothing(world: World, work: Work, monkeypatch: pyt
                 with attacker.held():
                     work.prepare(world)
             rounds += 1
-            with contextlib.suppress(OSError, SentinelOpsError):
-                work.act(world)
-                done += 1
+            was_done, read = _work_once(world, work)
+            done += was_done
+            assert SECRET not in read
     print(f"{work.name}: {rounds} rounds, {done} without an error")
     assert world.state() == world.before
     assert attacker.loot() == []
     assert world.ran_as() - {str(UID), "65534"} == set()
     assert rounds > 5
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("work", [work for work in WORK if work.act != try_configuration_as_the_server], ids=lambda work: work.name)
+def test_the_same_work_without_protection_is_deceived(world: World, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control of the test above: root that takes itself for a common user does harm soon."""
+    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
+    end, rounds, harmed = time.monotonic() + 30, 0, False
+    with Attacker(world, work.reach) as attacker:
+        while not harmed and time.monotonic() < end:
+            if rounds % 20 == 0:
+                with attacker.held():
+                    work.prepare(world)
+            rounds += 1
+            with monkeypatch.context() as unprotected:
+                unprotected.setattr(os, "geteuid", lambda: UID)
+                unprotected.setattr(os, "getuid", lambda: UID)
+                _done, read = _work_once(world, work)
+            harmed = SECRET in read or world.state() != world.before or "0" in world.ran_as()
+    print(f"{work.name}: harm after {rounds} rounds")
+    assert harmed or attacker.loot()
 
 
 def _program(world: World, folder_owner: tuple[int, int, int], file_owner: tuple[int, int, int]) -> str:
@@ -240,6 +282,27 @@ def test_a_program_behind_another_user_s_link(world: World) -> None:
     assert (version_in(str(world.home / "redis")), world.ran_as()) == ("6.6.6", {str(UID)})
 
 
+@pytest.mark.parametrize(
+    ("path", "uid"),
+    [
+        ("home/none", UID),
+        ("home/none/redis-server", UID),
+        ("home/redis/none", UID),
+        ("home/link", UID),
+        ("none", None),
+        ("canaries/folder/none/redis-server", None),
+        ("/tmp/none", 65534),
+    ],
+)
+def test_a_missing_file_is_of_who_could_put_one_there(world: World, path: str, uid: int | None) -> None:
+    """It may be missing for a moment only."""
+    world.version("redis", "7.0.15", uid=0)
+    os.symlink(world.canaries / "none", world.home / "link")
+    os.lchown(world.home / "link", UID, UID)
+    user = author_of(str(world.path / path))
+    assert (user.uid if user else None) == uid
+
+
 def test_root_is_root_again_after_an_error(world: World) -> None:
     groups = os.getgroups()
     with pytest.raises(FileNotFoundError, match=str(world.home / "none")):
@@ -253,7 +316,7 @@ def test_root_is_root_again_after_an_error(world: World) -> None:
 
 def test_what_is_the_user_s_stays_the_user_s(world: World) -> None:
     conf_files(world)
-    path = world.home / "redis.conf"
+    path = world.home / "redis" / "redis.conf"
     back_up_configuration(str(path))
     set_configured_master(str(path), "10.0.0.1 6379")
     assert FileIdentity.of(str(path)) == THEIRS == FileIdentity.of(str(path) + ".before-upgrade")
@@ -290,9 +353,11 @@ def test_a_link_of_another_user_goes_on_working(world: World) -> None:
 def test_a_configuration_of_another_user_names_data_of_root_s(world: World) -> None:
     conf_files(world)
     with pytest.raises(PermissionError):
-        set_aside([str(world.canaries / "shadow")], str(world.home / "redis.conf"))
+        set_aside([str(world.canaries / "shadow")], str(world.home / "redis" / "redis.conf"))
     assert world.state() == world.before
-    assert set_aside([str(world.home / "dump.rdb")], str(world.home / "redis.conf")) == [str(world.home / "dump.rdb.set-aside")]
+    assert set_aside([str(world.home / "redis" / "dump.rdb")], str(world.home / "redis" / "redis.conf")) == [
+        str(world.home / "redis" / "dump.rdb.set-aside")
+    ]
 
 
 def test_the_survey_as_root_runs_no_program_as_root(world: World, next_port: Callable[[], int]) -> None:

@@ -169,15 +169,16 @@ class Deployment:
         return parse_info(self.command(name, "INFO"))
 
     def whole_state(self) -> dict[str, State]:
-        """Return the state of each instance; nothing if one does not answer."""
-        try:
-            return {name: instance_state(partial(self.administer, name), name in self.sentinels) for name in self.ports}
-        except SentinelOpsError:
-            return {}
+        """Return the state of each instance that answers."""
+        found = {}
+        for name in self.ports:
+            with contextlib.suppress(SentinelOpsError):
+                found[name] = instance_state(partial(self.administer, name), name in self.sentinels)
+        return found
 
     def remember(self) -> None:
         """Keep the whole state before a run; that of an earlier run if this one completes that."""
-        if not list((self.folder / "journal").glob("*[0-9].json")):
+        if not (self.before and list((self.folder / "journal").glob("*[0-9].json"))):
             self.before = self.whole_state()
 
     def masters(self) -> list[str]:

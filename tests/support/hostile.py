@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["UID", "Attacker", "World"]
+__all__ = ["SECRET", "UID", "Attacker", "World"]
 
 UID = 64321  # a user whom no database has
 SECRET = "root:$6$s3cret:19000:0:99999:7:::"
-_PROGRAM = '#!/bin/sh\nid -u >> {who}\necho "Redis server v={version} sha=00000000:0 malloc=libc bits=64 build=0"\n'
+_SERVER = 'case "$1" in *.conf) exec {server} "$@" ;; esac\n'
+_PROGRAM = '#!/bin/sh\nid -u >> {who}\n{server}echo "Redis server v={version} sha=00000000:0 malloc=libc bits=64 build=0"\n'
 
 
 class World:
@@ -34,8 +35,9 @@ class World:
         self._canary("shadow.conf", 0o640, gid=42)
         self._canary("sudoers", 0o440)
         self._canary("folder/redis.conf", 0o600)
+        self._canary("folder/dump.rdb", 0o600)
         self._canary("folder/redis-server", 0o600)
-        self._canary("tool", 0o755, _PROGRAM.format(who=self.who, version="6.6.6"))
+        self._canary("tool", 0o755, _PROGRAM.format(who=self.who, version="6.6.6", server=""))
         self.home.mkdir()
         os.chown(self.home, UID, UID)
         self.who.touch()
@@ -61,13 +63,17 @@ class World:
     def canary_paths(self) -> list[str]:
         return [str(self.path / name) for name in self.before]
 
-    def version(self, name: str, version: str, uid: int = UID) -> Path:
-        """Make a version folder with programs that write down who runs them."""
+    def version(self, name: str, version: str, uid: int = UID, runs: Path | None = None) -> Path:
+        """Make a version folder with programs that write down who runs them.
+
+        ``runs``: a real server that the program becomes if it is given a configuration.
+        """
         folder = self.home / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         for program in ("redis-server", "redis-cli"):
-            (folder / program).write_text(_PROGRAM.format(who=self.who, version=version))
+            server = _SERVER.format(server=runs) if runs else ""
+            (folder / program).write_text(_PROGRAM.format(who=self.who, version=version, server=server))
             (folder / program).chmod(0o755)
         for path in (folder, *folder.iterdir()):
             os.lchown(path, uid, uid)

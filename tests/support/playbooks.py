@@ -53,6 +53,7 @@ def require_unchanged(deployment: Deployment, before: Mapping[str, State], secon
 
     Sentinels take some seconds to see what the run has done last.
     """
+    assert before, "no instance has answered before the run"
     deadline = time.monotonic() + seconds
     while found := unexpected_changes(before, deployment.whole_state()):
         assert time.monotonic() < deadline, found
