@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model impo
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_status import reserve_status
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import play_options
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.own_commands import command_notes
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
@@ -57,6 +59,16 @@ def _master_names(setting: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _reserve(setting: Any) -> str:
+    """Return ``true``, ``false`` or ``keep``."""
+    if str(setting).lower() == "keep":
+        return "keep"
+    try:
+        return "true" if boolean(setting) else "false"
+    except TypeError as error:
+        raise AnsibleFilterError(f"redis_upgrade_reserve is {setting!r}: it must be true, false or keep") from error
+
+
 def _settings(settings: Mapping[str, Any]) -> Settings:
     return Settings(
         version=str(settings["version"]).strip(),
@@ -66,6 +78,8 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         handover_host=str(settings.get("handover_host") or ""),
         canary=int(settings.get("canary") or 0),
         rollback=boolean(settings.get("rollback", False)),
+        reserve=_reserve(settings.get("reserve", "keep")),
+        reserve_outage_s=int(settings.get("reserve_outage_s") or 600),
     )
 
 
@@ -117,6 +131,13 @@ def upgrade_report(
     return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
 
 
+def upgrade_reserve_status(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of the reserves, from a survey and the comparisons of their data."""
+    compared = {str(host): plain(hostvars[host].get("__redis_upgrade_compared") or {}) for host in hosts}
+    own = {host: found for host, found in compared.items() if not found.get("skipped")}
+    return reserve_status(_instances(hostvars, hosts), replace(_settings(settings), reserve="keep"), own)
+
+
 def handover_text(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
     """Return the result of redis_sentinel_failover as lines for a person to read."""
     return handover_lines(plain(result), boolean(check_mode))
@@ -140,4 +161,5 @@ class FilterModule:
             "upgrade_plan": upgrade_plan,
             "upgrade_play": upgrade_play,
             "upgrade_report": upgrade_report,
+            "upgrade_reserve_status": upgrade_reserve_status,
         }

@@ -94,65 +94,24 @@ differing:
   elements: str
 """
 
-import os
 from typing import Any
 
-from ..module_utils._atomic_write import FileIdentity, sync, write_atomically
-from ..module_utils._errors import CommandRefused, PreconditionFailed, SentinelOpsError
+from ..module_utils._atomic_write import FileIdentity, write_atomically
+from ..module_utils._errors import PreconditionFailed, SentinelOpsError
 from ..module_utils._instance.config_attempt import trial_options, try_rewritten
+from ..module_utils._instance.config_rewrite import order_rewrite, require_rewritable, rewrite_file
 from ..module_utils._module import run_module
 from ..module_utils._server.commands import Server
-from ..module_utils._server.config_file import difference, is_mount_point, read_text
+from ..module_utils._server.config_file import difference, read_text
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.info import is_sentinel, parse_info
 from ..module_utils._server.login import CONNECTION_SPEC
 from ..module_utils._server.secret_directives import masked
 
 
-def require_rewritable(path: str, node: str) -> None:
-    """Raise PreconditionFailed if the server cannot replace its configuration file."""
-    if not path:
-        raise PreconditionFailed(
-            "the server is running without a configuration file, so its settings would be lost at the next start",
-            node=node,
-            advice="Start it with a configuration file (redis-server /path/redis.conf)",
-        )
-    if not os.path.exists(path):
-        raise PreconditionFailed(
-            f"its configuration file {path} is not on this host",
-            node=node,
-            advice="Run the module on the host of the server; in a container, on the container",
-        )
-    if is_mount_point(path):
-        raise PreconditionFailed(
-            f"its configuration file {path} is itself a mount (a bind mount), which the server cannot replace",
-            node=node,
-            advice="Mount the folder instead of the file",
-        )
-
-
-def explained(refused: CommandRefused, path: str) -> PreconditionFailed:
-    """Return the error, with advice, for a refused CONFIG REWRITE."""
-    folder = os.path.dirname(path)
-    return PreconditionFailed(
-        f"the server cannot rewrite {path}: {refused.reply}",
-        node=refused.node,
-        advice=f"The server's user needs write access to the folder {folder} (from 6.0 on a new file is written and "
-        "renamed), which must not be read-only; under systemd check ReadWritePaths and ProtectSystem of the unit",
-    )
-
-
 def running_values(server: Server) -> dict[str, str]:
     reply = server.command("CONFIG", "GET", "*")
     return dict(zip(reply[::2], reply[1::2]))
-
-
-def order_rewrite(server: Server, info: dict[str, str], path: str) -> None:
-    """Have the server write its file. Raises PreconditionFailed if the server cannot."""
-    try:
-        server.command(*(["SENTINEL", "FLUSHCONFIG"] if is_sentinel(info) else ["CONFIG", "REWRITE"]))
-    except CommandRefused as refused:
-        raise explained(refused, path) from refused
 
 
 def tried(params: dict[str, Any], path: str, before: str, identity: FileIdentity) -> bool:
@@ -191,9 +150,7 @@ def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if check_mode:
         differing = [] if is_sentinel(info) else difference(before, running_values(server))
         return {**result, "changed": bool(differing), "differing": differing}
-    order_rewrite(server, info, path)
-    sync(path)
-    result["restored"] = identity.apply_to(path)
+    result["restored"] = rewrite_file(server, info, path, identity)
     after = read_text(path)
     result["changed"] = after != before
     result["tried"] = after != before and tried(params, path, before, identity)

@@ -150,6 +150,7 @@ from ..module_utils._host.service import command_words
 from ..module_utils._install.own_commands import COMMAND_NAMES
 from ..module_utils._module import run_module
 from ..module_utils._records.journal import read_journal, read_rollback_record
+from ..module_utils._records.reserve_record import read_reserve_record
 from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, login_from
@@ -217,7 +218,9 @@ def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | N
         params["rollback"],
         {name: params[f"{name}_command"] for name in names},
     )
-    return survey(server, params["kind"], journal, request, lambda running: read_rollback_record(params["journal"], running))
+    path = params["journal"]
+    reserve = read_reserve_record(path) if params["kind"] == "redis" else None
+    return survey(server, params["kind"], journal, request, lambda running: read_rollback_record(path, running), reserve)
 
 
 def read(params: dict[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,7 @@ CHECKS = (
     "downgrade",
     "format",
     "operator",
+    "reserve",
     # Sentinels
     "sentinels-agree",
     "sentinels-known",

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import Any
 
+from all_kinds import write_all_kinds
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 from deployment import MASTER, Deployment
@@ -72,6 +73,20 @@ class Application:
             server.command("XREADGROUP", "GROUP", number, "consumer", "NOACK", "COUNT", 1, "STREAMS", STREAM, ">")
 
 
+class AllKinds(Application):
+    """An application that writes with every kind of command."""
+
+    def _round(self, server: Server, script: str, number: int) -> None:
+        write_all_kinds(server, number)
+
+
+def lost_rounds(application: Application, data: dict[str, Any]) -> list[int]:
+    """Return the acknowledged rounds of AllKinds whose writes are not in the data."""
+    kept = [(data.get(f"k-lua-{number}"), data.get(f"k-expiring-{number}")) for number in application.acknowledged]
+    expected = [((str(number), False), ("value", True)) for number in application.acknowledged]
+    return [number for number, own, wanted in zip(application.acknowledged, kept, expected, strict=True) if own != wanted]
+
+
 def contents(deployment: Deployment, name: str) -> dict[str, Any]:
     """Return all data of a node; of each string also whether it expires."""
     server = deployment.administrator(name)
@@ -83,6 +98,10 @@ def contents(deployment: Deployment, name: str) -> dict[str, Any]:
                 found[key] = (server.command("GET", key), server.command("TTL", key) > 0)
             elif kind == "list":
                 found[key] = server.command("LRANGE", key, 0, -1)
+            elif kind in ("hash", "set"):
+                found[key] = sorted(map(str, _pairs(server.command("HGETALL", key)) if kind == "hash" else server.command("SMEMBERS", key)))
+            elif kind == "zset":
+                found[key] = server.command("ZRANGE", key, 0, -1, "WITHSCORES")
             else:
                 fields = [dict(zip(group[::2], group[1::2], strict=True)) for group in server.command("XINFO", "GROUPS", key)]
                 groups = [(group["name"], group["consumers"], group["last-delivered-id"]) for group in fields]
@@ -90,6 +109,10 @@ def contents(deployment: Deployment, name: str) -> dict[str, Any]:
         return found
     finally:
         server.close()
+
+
+def _pairs(reply: Any) -> list[Any]:
+    return list(reply.items()) if isinstance(reply, dict) else list(zip(reply[::2], reply[1::2], strict=True))
 
 
 def same_everywhere(deployment: Deployment) -> dict[str, Any]:

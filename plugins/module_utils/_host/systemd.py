@@ -172,24 +172,29 @@ class Systemd:
     def start(self, request: Start) -> SystemdAttempt:
         self._remove_no_restart()  # a killed run may have left the drop-in
         if request.executable:
-            self._point_to(request)
+            self.point_to(request)
         # our starts count against StartLimitBurst=
         self.host.run(["systemctl", "reset-failed", "--", self.name], 30)
         since_s = time.time()
         self._systemctl("start", "--no-block")
         return SystemdAttempt(self, since_s)
 
-    def _point_to(self, request: Start) -> None:
-        """Make the unit start this executable: by a drop-in, unless the unit's files name it."""
+    def point_to(self, request: Start) -> bool:
+        """Make the unit start this executable: by a drop-in, unless the unit's files name it.
+
+        Returns whether that was changed.
+        """
         unit = self.unit()
         own = self._own_command(unit)
         if own is None:
-            return  # a script starts the server, and chooses the executable
+            return False  # a script starts the server, and chooses the executable
         text = None
         if not _same_file(_resolved(own.program, self.name), request.executable):
             text = drop_in(own, request.executable, version_folder(request.executable), request.sentinel, unit.no_exec)
-        if _ensure_file(self.drop_in_file, text) or unit.needs_reload:
+        changed = _ensure_file(self.drop_in_file, text)
+        if changed or unit.needs_reload:
             self._reload()
+        return changed
 
     def _reload(self) -> None:
         done = self.host.run(["systemctl", "daemon-reload"], 120)

@@ -14,7 +14,7 @@ from typing import Mapping
 
 from .log import read_from, size_of
 
-__all__ = ["MEANING", "REMEDY", "counted_or_logged", "errors_sent", "logged_errors"]
+__all__ = ["COUNTER", "MEANING", "MOST_BYTES", "REMEDY", "counted_or_logged", "errors_sent", "lines_of", "logged_errors"]
 
 # Valkey says "primary". A server that loads its append-only file may lack writes, too.
 _SENT = re.compile(r"== CRITICAL == This \w+ is sending an error to its (?:master|primary|AOF)")
@@ -42,17 +42,18 @@ def counted_or_logged(info: Mapping[str, str], log: str) -> int:
     A log also has the lines of the process before the restart.
     """
     counted = info.get(COUNTER, "")
-    return int(counted) if counted.isdigit() else _lines_of(log, info.get("process_id", ""))
+    return int(counted) if counted.isdigit() else lines_of(log, info.get("process_id", ""))
 
 
 def logged_errors(log_file: str, pid: str = "") -> int:
     """Return the number of such errors at the end of a log; ``pid``: only those of this process."""
-    return _lines_of(_end_of(log_file), pid)
+    return lines_of(_end_of(log_file), pid)
 
 
 def _end_of(log_file: str) -> str:
     return read_from(log_file, max(0, size_of(log_file) - MOST_BYTES))
 
 
-def _lines_of(log: str, pid: str) -> int:
+def lines_of(log: str, pid: str = "") -> int:
+    """Return the number of such errors in the text of a log."""
     return sum(1 for line in log.splitlines() if line.startswith(f"{pid}:" if pid else "") and _SENT.search(line))

@@ -45,6 +45,7 @@ from .._server.sent_errors import errors_sent
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
 from .own_commands import commands_of, files_elsewhere
+from .reserve_facts import replication_facts, reserve_facts
 
 __all__ = ["SurveyRequest", "files_of", "survey"]
 
@@ -57,7 +58,6 @@ NODE_CONFIG = (
     "replica-announce-ip",
     "replica-announce-port",
     "min-replicas-to-write",
-    "min-replicas-max-lag",
     "min-replicas-max-lag",
 )
 
@@ -193,7 +193,7 @@ def _staging(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _data_node(server: Server, info: dict[str, str]) -> dict[str, Any]:
+def _data_node(server: Server, info: dict[str, str], reserve: Mapping[str, Any] | None) -> dict[str, Any]:
     node, config = node_info(info), config_values(server, *NODE_CONFIG)
     log_file = _absolute_log(config.get("logfile", ""), config.get("dir", ""))
     return {
@@ -212,6 +212,8 @@ def _data_node(server: Server, info: dict[str, str]) -> dict[str, Any]:
         "announced_port": int(config.get("replica-announce-port", "0") or 0),
         "log_file": log_file,
         "errors_sent": errors_sent(info, log_file),
+        "replication": replication_facts(info),
+        "reserve": reserve_facts(server, info, reserve, log_file),
     }
 
 
@@ -297,10 +299,12 @@ def survey(
     journal: dict[str, Any] | None,
     request: SurveyRequest,
     closed_journal_of: Callable[[str], dict[str, Any] | None] | None = None,
+    reserve: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the record of the instance at ``server``, of kind ``redis`` or ``sentinel``.
 
-    ``closed_journal_of`` returns what the upgrade to a running version left of its journal. An
+    ``closed_journal_of`` returns what the upgrade to a running version left of its journal.
+    ``reserve``: the record of a node in a shard with a reserve (see reserve_record.py). An
     unreachable instance gives a record with ``answers: false``; also with ``stopped: true`` if
     nothing listens and the journal says that an upgrade stopped the instance. Raises AccessDenied,
     and PreconditionFailed for an instance of the other kind.
@@ -312,18 +316,17 @@ def survey(
         _require_kind(server, info, kind)
         told = node_info(info)
         node = replace(told, pid=visible_pid(told.pid, told.port))
-        record.update(answers=True, stopped=False, error="", server=node.server, version=node.version)
-        record.update(run_id=node.run_id, pid=node.pid, uptime_s=node.uptime_s, isolation=isolation_of(told.pid, node.pid))
+        record.update(answers=True, stopped=False, error="", isolation=isolation_of(told.pid, node.pid))
+        record.update({name: getattr(node, name) for name in ("server", "version", "run_id", "pid", "uptime_s")})
         record.update(service=service_of(node.pid, request.manager))
-        record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info))
+        record.update(_sentinel(server, info) if kind == "sentinel" else _data_node(server, info, reserve))
         if request.activation == "command":
             record.update(files_elsewhere(info, node.pid, record["log_file"]))
         else:
-            data = record["dir"] if kind == "redis" else ""
-            record.update(files_of(node, info, record["service"], request, data, journal))
+            record.update(files_of(node, info, record["service"], request, record["dir"] if kind == "redis" else "", journal or reserve))
         record.update(_staging(record["activation"]))
-        if request.rollback:
-            record.update(before=_before(journal, closed_journal_of(node.version) if closed_journal_of else None))
+        closed = closed_journal_of(node.version) if request.rollback and closed_journal_of else None
+        record.update({"before": _before(journal, closed)} if request.rollback else {})
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}

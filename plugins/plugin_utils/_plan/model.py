@@ -50,7 +50,9 @@ class Settings:
     ``version``: the version to run. In a rollback, the version to leave. ``master_names``: empty
     means every master that the Sentinels monitor. ``canary``: end when this number of data nodes of
     each shard runs the new version; 0 means to upgrade all. ``rollback``: each instance returns to
-    the version that it ran before ``version``.
+    the version that it ran before ``version``. ``reserve``: ``true`` leaves one replica of each
+    shard on its version, ``false`` upgrades one that an earlier run has left, ``keep`` does
+    neither. ``reserve_outage_s``: for how long the reserve may be unreachable.
     """
 
     version: str
@@ -60,6 +62,8 @@ class Settings:
     handover_host: str = ""
     canary: int = 0
     rollback: bool = False
+    reserve: str = "keep"
+    reserve_outage_s: int = 600
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ class ShardPlan:
     ``priorities``: the ``replica-priority`` of each host before the upgrade. ``replicas``: the
     number of replicas that the Sentinels should count. ``hidden``: hosts of replicas that they
     count and do not list. ``upstreams``: the host that a replica of a replica follows, by its own.
+    ``reserve``: the replica that stays on ``reserve_version``, or in a rollback leads back; empty
+    if there is none. ``backlog_bytes``: the least size of every node's backlog meanwhile.
     """
 
     name: str
@@ -115,6 +121,10 @@ class ShardPlan:
     nodes: dict[str, str] = field(default_factory=dict)
     hidden: list[str] = field(default_factory=list)
     upstreams: dict[str, str] = field(default_factory=dict)
+    reserve: str = ""
+    reserve_host: str = ""
+    reserve_version: str = ""
+    backlog_bytes: int = 0
 
 
 @dataclass
@@ -127,7 +137,9 @@ class Plan:
     node can be reached before that instance is started. ``deferred``: what a canary leaves for a
     later run, in words. ``first_sentinel_hosts``: in a rollback, the Sentinels that an earlier run
     left stopped; ``sentinel_hosts``, the others, come last. ``installations``: see
-    installations.py.
+    installations.py. ``reserve_hosts``: data nodes that are set up for a reserve;
+    ``promotable_hosts``: reserves that get their priority back; ``release_hosts``: data nodes that
+    get all of that back.
     """
 
     version: str
@@ -151,6 +163,9 @@ class Plan:
     rollback: bool = False
     first_sentinel_hosts: list[str] = field(default_factory=list)
     installations: list[Any] = field(default_factory=list)
+    reserve_hosts: list[str] = field(default_factory=list)
+    promotable_hosts: list[str] = field(default_factory=list)
+    release_hosts: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,7 +9,7 @@ the plays take their hosts and batch sizes from the plan.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -19,6 +19,7 @@ from .._finding import Finding
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
+from .reserve import existing_reserve, plan_reserve, plan_way_back
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 from .unlisted import Unlisted, depth_in, followers_in, is_node, outsiders, promotion_problems, unlisted_nodes
 from .versions import form_problem, version_problems
@@ -52,7 +53,8 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
             if instance.key in plan.steps:
                 plan.problems += missing_previous(instance.host, instance.kind, instance.record, settings.version)
     silent = [instance.key for instance in instances if not instance.record.get("answers")]
-    plan.nothing_to_do = not any([plan.pending, plan.fail_back_hosts, plan.recovery_hosts, journals, silent, plan.problems])
+    settings_left = [plan.reserve_hosts, plan.release_hosts]
+    plan.nothing_to_do = not any([plan.pending, plan.fail_back_hosts, plan.recovery_hosts, *settings_left, journals, silent, plan.problems])
     plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
     return plan
 
@@ -73,10 +75,13 @@ def _plan_sentinels(plan: Plan, sentinels: Sequence[Instance], settings: Setting
 def _plan_waves(plan: Plan) -> None:
     """Collect the hosts of all shards for each play."""
     shards = list(plan.shards.values())
-    plan.replica_hosts, plan.replica_serial = _waves([_replicas_of(plan, shard) for shard in shards])
+    # a reserve becomes the master first: the others cannot follow another one with the old version
+    by_reserve = [shard for shard in shards if plan.rollback and shard.reserve and shard.handover]
+    plan.replica_hosts, plan.replica_serial = _waves([_replicas_of(plan, shard) for shard in shards if shard not in by_reserve])
     moving = [shard for shard in shards if shard.handover]
     plan.handover_hosts = [shard.target_host for shard in moving]
-    plan.old_master_hosts, plan.old_master_serial = _waves([[shard.master_host] for shard in moving])
+    queues = [[*(_replicas_of(plan, shard) if shard in by_reserve else []), shard.master_host] for shard in moving]
+    plan.old_master_hosts, plan.old_master_serial = _waves(queues)
     plan.fail_back_hosts = [shard.original_master_host for shard in shards if shard.fail_back]
     plan.recovery_hosts = [shard.master_host for shard in shards if shard.recovery_host]
 
@@ -143,15 +148,24 @@ def _plan_shard(
     shard.handover_host = choose_handover_host(sentinels, list(known.values()), known[shard.master].host, settings)
     undo_file_host = recovery_host(sentinels, name)
     shard.recovery_host = undo_file_host or (shard.handover_host if shard.fenced else "")
+    (plan_way_back if settings.rollback else plan_reserve)(plan, shard, known, settings)
     _assign_roles(plan, shard, known, settings)
     plan.problems += promotion_problems(shard)
     if settings.canary and not settings.rollback:
         _defer(plan, shard, settings)
-    if settings.rollback:
-        records = {node.host: node.record for node in known.values()}
-        plan.problems += rollback_barriers(name, (shard.master_host, records[shard.master_host]), records, settings.version)
-    else:
-        plan.problems += version_problems(name, list(known.values()), settings)
+    plan.problems += _barriers(shard, known, settings)
+
+
+def _barriers(shard: ShardPlan, known: Mapping[str, Instance], settings: Settings) -> Iterable[Finding]:
+    """Return what data formats forbid; a reserve is the way back, or is given up on purpose."""
+    nodes = list(known.values())
+    if not settings.rollback:
+        accepted = settings.accept_no_way_back or bool(shard.reserve) or existing_reserve(nodes) is not None
+        return version_problems(shard.name, nodes, replace(settings, accept_no_way_back=accepted))
+    if shard.reserve:
+        return []
+    master = (shard.master_host, known[shard.master].record)
+    return rollback_barriers(shard.name, master, {node.host: node.record for node in nodes}, settings.version)
 
 
 def _note_unlisted(plan: Plan, shard: ShardPlan, unlisted: Sequence[Unlisted], known: Mapping[str, Instance]) -> None:
@@ -219,6 +233,8 @@ def _assign_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
     if shard.handover:
         listed = [address for address in known if known[address].host not in (*shard.hidden, *shard.upstreams)]
         candidates = [address for address in listed if address != shard.master and shard.priorities[known[address].host] > 0]
+        if plan.rollback and shard.reserve:
+            candidates = [shard.reserve]
         followers = followers_in(shard)
         if not candidates:
             plan.problems.append(_no_candidate(shard))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from . import reserve_text
 from .installations import installation_lines
 from .steps import Play, plays_of
 
@@ -20,7 +21,9 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     masters = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
     if plan["nothing_to_do"]:
         if not rollback:
-            return [f"Nothing to do: every instance runs {version}, {masters}"]
+            reserves = reserve_text.reserves_of(plan)
+            but = "".join(f" but {one['host']}" for one in reserves.values())
+            return [f"Nothing to do: every instance{but} runs {version}, {masters}", *reserve_text.reserve_notes(reserves)]
         return [f"Nothing to do: no instance can be rolled back from {version}, {masters}", *_other_lines(plan)]
     lines = [f"Roll back from {version}, one step after the other:" if rollback else f"Upgrade to {version}, one step after the other:"]
     for play in plays_of(rollback):
@@ -31,9 +34,10 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
 def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
     begin = f"{play.position} {play.label}"
     if play.name == "recovery":
-        for name, shard in plan["shards"].items():
-            if shard["fenced"]:
-                yield f"{begin} {name}: a handover was interrupted, {', '.join(shard['fenced'])} is fenced"
+        fenced = {name: ", ".join(shard["fenced"]) for name, shard in plan["shards"].items() if shard["fenced"]}
+        yield from (f"{begin} {name}: a handover was interrupted, {hosts} is fenced" for name, hosts in fenced.items())
+    elif play.name in reserve_text.PLAYS:
+        yield from (f"{begin} {line}" for line in reserve_text.play_lines(plan, play.name, plan[play.hosts]))
     elif play.kind == "sentinel":
         for host in plan[play.hosts]:
             yield f"{begin} {host}: {_arrow(plan['steps'][host + '/sentinel'])}"
@@ -86,6 +90,7 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         )
     if not report["handovers"]:
         lines.append("no handover was needed")
+    lines += reserve_text.reserve_notes(report["reserves"])
     if report["deferred"]:
         lines.append(
             f"stopped after the canary, as requested. Left: {', '.join(report['deferred'])}. The deployment serves with both versions. "

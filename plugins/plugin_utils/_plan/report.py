@@ -12,6 +12,7 @@ from ...module_utils._server.sent_errors import MEANING, REMEDY
 from .model import Instance, Plan, Settings
 from .plan import make_plan, may_fail_back
 from .rendering import report_lines
+from .reserve_text import reserves_of
 
 __all__ = ["make_report"]
 
@@ -48,6 +49,7 @@ def make_report(
             for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
             if handover.get("changed") and handover["old_master"] != handover["new_master"]
         ],
+        "reserves": reserves_of(after.as_dict()),
         "deferred": after.deferred,
         "problems": [*_problems(after, settings), *_missed_writes(plan, now)],
     }

@@ -75,6 +75,9 @@ _OLD_MASTERS = Play("old_masters", "Old masters", "old_master_hosts", "old_maste
 _FAIL_BACK = Play(
     "fail_back", "Fail back", "fail_back_hosts", "one", "fail back", "handover", "the fail back of {shard} to {host}", "original_master"
 )
+_RESERVE = Play("reserve", "Keep the reserve", "reserve_hosts", label="reserve  ")
+_PROMOTABLE = Play("promotable", "Let the reserve become the master", "promotable_hosts", label="reserve  ")
+_RELEASE = Play("release", "Put back what was set for the reserve", "release_hosts", label="reserve  ")
 _VERIFY = Play("verify", "Verify", "touched_hosts")
 _REPORT = Play("report", "Report", "touched_hosts")
 _END = Play("end", "End", "")
@@ -86,9 +89,11 @@ UPGRADE = _numbered(
     (3, _STAGE),
     (4, _SENTINELS),
     (5, _REPLICAS),
+    (6, _RESERVE),
     (6, _HANDOVER),
     (7, _OLD_MASTERS),
     (8, _FAIL_BACK),
+    (8, _RELEASE),
     (8, _VERIFY),
     (8, _REPORT),
     (8, _END),
@@ -102,10 +107,12 @@ ROLLBACK = _numbered(
     (3, _JOURNALS),
     (3, _STOPPED_SENTINELS),
     (4, _REPLICAS),
+    (5, _PROMOTABLE),
     (5, _HANDOVER),
     (6, _OLD_MASTERS),
     (7, _FAIL_BACK),
     (8, _SENTINELS),
+    (8, _RELEASE),
     (8, _VERIFY),
     (8, _REPORT),
     (8, _END),

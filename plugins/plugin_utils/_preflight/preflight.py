@@ -21,6 +21,7 @@ from ...module_utils._server.versions import can_downgrade
 from ...module_utils._topology.sentinel import view_from_dict
 from .._finding import REFUSAL, Finding, named
 from .._plan.model import Instance, Plan, ShardPlan
+from .._plan.reserve import way_back_finding
 from .._plan.rollback import missed_writes_warning, set_aside_warning
 from .._plan.versions import no_way_back, wanted_server
 from .consequences import causes, merged
@@ -126,7 +127,7 @@ def _version_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -
     for node in nodes:
         server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
         if running and running != plan.version and not can_downgrade((server, running), (wanted_server(node.record), plan.version)):
-            yield no_way_back(shard.name, running, plan.version, accepted=True)
+            yield way_back_finding(shard, plan.version) if shard.reserve else no_way_back(shard.name, running, plan.version, accepted=True)
             return
 
 
