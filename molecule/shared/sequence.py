@@ -10,6 +10,8 @@ which has the states before the first step). A wrong state fails. The steps:
   {step: complete, machine, instance}         upgrade; the instance is killed on the way
   {step: again}                               a second run, which changes nothing
   {step: rollback}
+  {step: reserve}                             upgrade, but for a reserve of each shard; restart these
+  {step: finish}                              upgrade the reserves, too
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,14 +61,17 @@ class Deployment:
             found.update({f"{machine}/{name}": state for name, state in json.loads(output).items()})
         return found
 
-    def command(self, playbook: str) -> list[str]:
-        return ["ansible-playbook", f"--inventory={self.given['inventory']}", f"sentinelops.redis.{playbook}"]
+    def command(self, playbook: str, variables: Sequence[str] = ()) -> list[str]:
+        given = [word for variable in variables for word in ("-e", variable)]
+        return ["ansible-playbook", f"--inventory={self.given['inventory']}", f"sentinelops.redis.{playbook}", *given]
 
-    def run(self, playbook: str, meanwhile: Callable[[Running], None] = lambda _running: None) -> tuple[int, str]:
+    def run(
+        self, playbook: str, meanwhile: Callable[[Running], None] = lambda _running: None, variables: Sequence[str] = ()
+    ) -> tuple[int, str]:
         """Run a playbook to its end; return its exit code and its output."""
         began = time.monotonic()
         log = Path(self.given["baseline"]).with_suffix(".log")
-        with started(self.command(playbook), log) as running:
+        with started(self.command(playbook, variables), log) as running:
             meanwhile(running)
             code = running.end(SECONDS)
         print(f"{playbook} ended with {code} after {time.monotonic() - began:.0f} s")
@@ -197,7 +202,41 @@ def rollback(deployment: Deployment, _step: dict[str, Any], baseline: dict[str, 
     all_run(deployment, deployment.versions["old"], baseline)
 
 
-STEPS = {"kill": kill, "fail": fail, "complete": complete, "again": again, "rollback": rollback}
+def reserve(deployment: Deployment, _step: dict[str, Any], baseline: dict[str, Any]) -> None:
+    old, kept = deployment.versions["old"], deployment.programs(deployment.versions["old"], kept=True)
+    before = deployment.states()
+    code, output = deployment.run("upgrade", variables=["redis_upgrade_reserve=true"])
+    assert code == 0, output
+    states = deployment.states()
+    reserves = {name: state for name, state in states.items() if state["version"] == old}
+    data_nodes = sorted({one["name"] for one in deployment.layout["instances"] if one.get("shard")})
+    assert sorted(name.partition("/")[2] for name in reserves) == data_nodes, reserves
+    for name, state in reserves.items():
+        assert (state["pid"], state["link"]) == (before[name]["pid"], "up"), (name, state)
+        assert f"ExecStart={kept}/redis-server" in state["drop_in"], (name, state)
+        machine, unit = name.split("/")
+        deployment.ssh(machine, "systemctl", "restart", unit)  # as a reboot does
+    deadline = time.monotonic() + 60
+    while any(state["link"] != "up" for state in deployment.states().values() if state["link"]):
+        assert time.monotonic() < deadline, deployment.states()
+        time.sleep(1)
+    for name, state in deployment.states().items():
+        as_before(name, state, baseline[name])
+        if name in reserves:
+            assert (state["version"], state["runs"]) == (old, f"{kept}/redis-server"), (name, state)
+        else:
+            assert (state["pid"], bool(state["drop_in"])) == (states[name]["pid"], False), (name, state)
+    code, output = deployment.run("reserve", variables=["redis_upgrade_reserve_sample=0"])
+    assert code == 0, output
+
+
+def finish(deployment: Deployment, _step: dict[str, Any], baseline: dict[str, Any]) -> None:
+    code, output = deployment.run("finish")
+    assert code == 0, output
+    all_run(deployment, deployment.versions["new"], baseline)
+
+
+STEPS = {"kill": kill, "fail": fail, "complete": complete, "again": again, "rollback": rollback, "reserve": reserve, "finish": finish}
 
 
 def main() -> None:

@@ -38,14 +38,9 @@ def running(deployment: Deployment) -> dict[str, str]:
 
 def reserve_of(deployment: Deployment) -> str:
     """Return the node whose record says that it is the reserve."""
-    roles = {name: record(deployment, name).get("role") for name in deployment.nodes}
+    roles = {name: deployment.reserve_record(name).get("role") for name in deployment.nodes}
     (name,) = [name for name, role in roles.items() if role == "reserve"]
     return name
-
-
-def record(deployment: Deployment, name: str) -> dict[str, Any]:
-    file = deployment.folder / "journal" / f"redis-{deployment.nodes[name]}.reserve.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def state(deployment: Deployment, tmp_path: Path, **options: Any) -> tuple[int, dict[str, Any], str]:
@@ -88,7 +83,7 @@ def test_back_and_finished(build: Callable[..., Deployment], old: str, new: str,
     assert len(application.acknowledged) > 100
     require_unchanged(deployment, original)
     assert journals_left(deployment) == []
-    assert not any(record(deployment, name) for name in deployment.nodes)
+    assert not any(deployment.reserve_record(name) for name in deployment.nodes)
     with AllKinds(deployment) as application:
         assert run(deployment, "upgrade", **given, redis_upgrade_reserve="true").returncode == 0
         finished = run(deployment, "finish", **given)
@@ -97,7 +92,7 @@ def test_back_and_finished(build: Callable[..., Deployment], old: str, new: str,
     assert deployment.masters() == ["redis-1"]
     assert lost_rounds(application, same_everywhere(deployment)) == []
     require_unchanged(deployment, original)
-    assert not any(record(deployment, name) for name in deployment.nodes)
+    assert not any(deployment.reserve_record(name) for name in deployment.nodes)
     assert "Nothing to do" in words(run(deployment, "finish", **given).stdout)
 
 

@@ -169,12 +169,24 @@ class Deployment:
         return parse_info(self.command(name, "INFO"))
 
     def whole_state(self) -> dict[str, State]:
-        """Return the state of each instance that answers."""
+        """Return the state of each instance that answers, without what is set for a reserve."""
         found = {}
         for name in self.ports:
             with contextlib.suppress(SentinelOpsError):
                 found[name] = instance_state(partial(self.administer, name), name in self.sentinels)
+                if "config" in found[name]:
+                    found[name]["config"].update(self._before_the_reserve(name, found[name]["config"]))
         return found
+
+    def reserve_record(self, name: str) -> dict[str, Any]:
+        """Return what an upgrade with a reserve has recorded of a data node; empty without one."""
+        file = self.folder / "journal" / f"redis-{self.nodes[name]}.reserve.json"
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+    def _before_the_reserve(self, name: str, config: dict[str, str]) -> dict[str, str]:
+        settings = self.reserve_record(name).get("settings", {})
+        ours = {setting: one["original"] for setting, one in settings.items() if config.get(setting) == one["temporary"]}
+        return {**ours, **({"slave-priority": ours["replica-priority"]} if "replica-priority" in ours else {})}
 
     def remember(self) -> None:
         """Keep the whole state before a run; that of an earlier run if this one completes that."""

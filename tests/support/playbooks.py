@@ -54,23 +54,10 @@ def require_unchanged(deployment: Deployment, before: Mapping[str, State], secon
     Sentinels take some seconds to see what the run has done last.
     """
     assert before, "no instance has answered before the run"
-    before = _with_reserve(deployment, before)
     deadline = time.monotonic() + seconds
     while found := unexpected_changes(before, deployment.whole_state()):
         assert time.monotonic() < deadline, found
         time.sleep(0.3)
-
-
-def _with_reserve(deployment: Deployment, before: Mapping[str, State]) -> dict[str, State]:
-    """Return the states with what the run has set for a reserve that it leaves."""
-    states = dict(before)
-    for name, port in deployment.nodes.items():
-        file = deployment.folder / "journal" / f"redis-{port}.reserve.json"
-        if file.exists() and name in states:
-            set_now = {setting: one["temporary"] for setting, one in json.loads(file.read_text(encoding="utf-8"))["settings"].items()}
-            older = {"slave-priority": set_now["replica-priority"]} if "replica-priority" in set_now else {}
-            states[name] = {**states[name], "config": {**states[name]["config"], **set_now, **older}}
-    return states
 
 
 def reach(deployment: Deployment) -> dict[str, Any]:
