@@ -10,7 +10,7 @@ which has the states before the first step). A wrong state fails. The steps:
   {step: complete, machine, instance}         upgrade; the instance is killed on the way
   {step: again}                               a second run, which changes nothing
   {step: rollback}
-  {step: reserve}                             upgrade, but for a reserve of each shard; restart these
+  {step: reserve}                             upgrade with a reserve per shard; restart these
   {step: finish}                              upgrade the reserves, too
 """
 

@@ -11,14 +11,16 @@ module: redis_reserve
 short_description: Set a data node up for the reserve of its shard, or put that back
 version_added: 0.1.0
 description:
-  - The reserve of a shard is a replica that stays on the old version during and after an upgrade, as a way back. It follows the
-    newer master by partial resynchronisations, which cross the format barriers that a full one cannot cross.
-  - The reserve gets C(replica-priority 0), so that no Sentinel promotes it unasked, and C(repl-diskless-load swapdb), so that a
-    full synchronisation that it cannot read does not empty it. Every node of its shard gets a backlog that is large enough. The
-    configuration file is rewritten.
-  - The values before are in a file beside the journal, which is written before the first setting is changed.
-  - Where an installation is shared, the unit of the reserve is pointed to the kept program, so that a reboot does not start the
-    new version.
+  - The reserve of a shard is a replica that stays on the old version during and after an upgrade,
+    as a way back. It follows the newer master by partial resynchronisations, which cross the format
+    barriers that a full one cannot cross.
+  - The reserve gets C(replica-priority 0), so that no Sentinel promotes it unasked, and
+    C(repl-diskless-load swapdb), so that a full synchronisation that it cannot read does not empty
+    it. Every node of its shard gets a backlog that is large enough. The configuration file is
+    rewritten.
+  - The values before are in a file beside the journal, written before the first setting is changed.
+  - Where an installation is shared, the unit of the reserve is pointed to the kept program, so that
+    a reboot does not start the new version.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -35,7 +37,8 @@ options:
     description:
       - V(held) sets the node up.
       - V(promotable) gives a reserve its C(replica-priority) back, and leaves the rest.
-      - V(released) puts everything back, and removes the file. A setting that somebody has changed since stays as it is.
+      - V(released) puts everything back, and removes the file. A setting that somebody has changed
+        since stays as it is.
     type: str
     choices: [held, promotable, released]
     default: held

@@ -11,10 +11,10 @@ module: redis_reserve_compare
 short_description: Compare the data of a reserve with that of its master
 version_added: 0.1.0
 description:
-  - Compares the numbers of keys, and the values of a sample of keys or of all. A key that differs is read again, since its write
-    may be on its way. Changes nothing.
-  - Names the writing commands that clients of the master have used and the reserve does not know. Each of them is a write that
-    the reserve lacks.
+  - Compares the numbers of keys, and the values of a sample of keys or of all. A key that differs
+    is read again, since its write may be on its way. Changes nothing.
+  - Names the writing commands that clients of the master have used and the reserve does not know.
+    After a rollback these clients would get errors.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -28,7 +28,7 @@ attributes:
     support: full
 options:
   master:
-    description: The address of the master, C(host:port); by default the one that the reserve follows.
+    description: The master's address, C(host:port); by default the one that the reserve follows.
     type: str
     default: ""
   sample:

@@ -454,6 +454,7 @@ def test_no_check_is_left_out() -> None:
     elsewhere = {
         "rights",
         "cascade",
+        "reserve",
         "hidden",
         "sentinels-known",
         "tilt",

@@ -116,7 +116,7 @@ def keys(deployment: Deployment) -> dict[str, int]:
 
 
 def refused(deployment: Deployment, tmp_path: Path, verdict: str, *reasons: str) -> None:
-    """Check that the reserve is seen as it is, and that a rollback is refused and changes nothing."""
+    """Check that the reserve is seen as it is, and that a rollback is refused without a change."""
     code, now, said = state(deployment, tmp_path, wanted="7.0.15")
     assert (code != 0, now["state"]) == (True, verdict), said
     pids, data = deployment.pids(), keys(deployment)
@@ -145,7 +145,7 @@ def test_a_reserve_whose_link_is_cut_for_a_while(upgraded: Deployment, tmp_path:
 
 
 class cut_off:
-    """Keep a replica from its master: it logs in with a wrong password, which its master has not."""
+    """Keep a replica from its master: it logs in with a user that its master does not have."""
 
     def __init__(self, deployment: Deployment, name: str) -> None:
         self._deployment, self._name = deployment, name

@@ -31,7 +31,7 @@ _KEPT_FIELDS = ("version", "server", "executable", "config_file", "folder", "act
 
 @dataclass(frozen=True)
 class HoldRequest:
-    """What a data node is set up for.
+    """The reasons to set a data node up, and the values.
 
     ``role``: ``reserve``, or ``other`` for the other nodes of its shard. ``reserve``: the reserve's
     address. ``backlog_bytes``: the least size of the backlog. ``instance``: the node's survey

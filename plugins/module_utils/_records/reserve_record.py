@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The record of a data node in a shard that has a reserve: what was set there, and the values before.
+"""The record of a data node in a shard with a reserve: what was set there, and the values before.
 
 It is beside the journal, and stays when a run has ended: ``redis-6379.reserve.json``.
 """

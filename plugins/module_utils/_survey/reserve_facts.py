@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts of a data node in a shard with a reserve: its replication stream, and what was set there."""
+"""Facts of a data node in a shard with a reserve: its stream, and what was set there."""
 
 from __future__ import annotations
 

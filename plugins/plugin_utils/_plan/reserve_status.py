@@ -19,9 +19,9 @@ _WORST_LAST = (GOOD, AT_RISK, LOST)
 
 
 def reserve_status(instances: Sequence[Instance], settings: Settings, compared: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return ``shards`` (a state for each reserve), ``lines`` (text) and ``good``: whether all are.
+    """Return ``shards`` (a state for each reserve), ``lines`` (text), and ``good`` if all are good.
 
-    ``compared``: by the reserve's host, the result of redis_reserve_compare, or its error (``msg``).
+    ``compared``: by the reserve's host, the result of redis_reserve_compare, or its ``msg``.
     """
     plan = make_plan(instances, settings)
     records = {instance.host: instance.record for instance in instances if instance.kind == "redis"}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether a reserve has every write of its master. Pure.
+"""The verdict on a reserve: whether it has every write of its master. Pure.
 
 ``replication`` of a record is the state of its stream (see _survey/reserve_facts): ids, offsets and
 the backlog.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._errors import CommandRefused, PreconditionFailed
-from ansible_collections.sentinelops.redis.plugins.modules.redis_config_rewrite import explained, require_rewritable
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import Listening, Refusal, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 
@@ -126,22 +123,3 @@ def test_a_file_that_is_not_on_this_host(runner: Runner, rewriting: Rewriting, s
 def test_a_server_that_cannot_write_a_file_that_is_not_on_this_host(runner: Runner, rewriting: Rewriting, server: Listening) -> None:
     rewriting.refusal = "ERR Rewriting config file: Device or resource busy"
     assert "Device or resource busy" in runner.run(NAME, local_file=False, **server.params)["msg"]
-
-
-def test_a_mount_cannot_be_replaced() -> None:
-    with pytest.raises(PreconditionFailed, match="is itself a mount"):
-        require_rewritable("/proc", "10.0.0.1:6379")
-
-
-def test_a_file_can_be_replaced(tmp_path: Path) -> None:
-    (tmp_path / "redis.conf").touch()
-    require_rewritable(str(tmp_path / "redis.conf"), "10.0.0.1:6379")
-    assert os.listdir(tmp_path) == ["redis.conf"]
-
-
-def test_a_refusal_is_explained() -> None:
-    refused = CommandRefused("ERR Rewriting config file: Permission denied", node="10.0.0.1:6379", command="CONFIG")
-    error = explained(refused, "/etc/redis/redis.conf")
-    assert "the server cannot rewrite /etc/redis/redis.conf" in str(error)
-    assert "write access to the folder /etc/redis " in str(error)
-    assert error.node == "10.0.0.1:6379"
