@@ -80,6 +80,7 @@ def test_a_run_puts_back_what_the_new_version_refuses(build: Callable[..., Deplo
         deployment.stop(name)
         deployment.start(name)
     wait_until(lambda: settled(deployment), 60)
+    deployment.before = {}  # the setting that is gone now
     done = run(deployment, "upgrade", wanted="7.0.15", redis_upgrade_accept_no_way_back=True)
     assert done.returncode == 0, words(done.stdout)[-3000:]
     assert set(deployment.versions().values()) == {"7.0.15"}

@@ -68,3 +68,19 @@ def test_all_known_versions_are_compared() -> None:
         assert text.startswith(f"a: {name} is '{value}'")
     same = {**older, "config": {**older["config"], "bind": "* -::*"}}  # type: ignore[dict-item]
     assert len(unexpected_changes({"a": older}, {"a": same})) == 1
+
+
+def test_a_default_that_changed_after_it_was_added() -> None:
+    """6.2 added acl-pubsub-default, and 7.0 changed its value."""
+    older = {"version": ["redis", "5.0.6"], "acl": [], "config": {"maxmemory": "0"}}
+    for value, number in (("allchannels", 0), ("resetchannels", 0), ("other", 1)):
+        newer = {"version": ["redis", "7.0.15"], "acl": [], "config": {"maxmemory": "0", "acl-pubsub-default": value}}
+        assert len(unexpected_changes({"a": older}, {"a": newer})) == number
+
+
+def test_a_link_of_a_sentinel_may_come_up_and_must_not_go_down() -> None:
+    up, down = (
+        {"version": ["redis", "7.0.15"], "acl": [], "masters": {MASTER: {"flags": flags}}} for flags in ("master", "master,disconnected")
+    )
+    assert unexpected_changes({"a": down}, {"a": up}) == []
+    assert len(unexpected_changes({"a": up}, {"a": down})) == 1

@@ -67,6 +67,8 @@ def _changes(old: State, new: State, moved: bool) -> Iterator[str]:
         yield from _differing("", lower["config"], higher["config"], known)
     for master in {*old.get("masters", {}), *new.get("masters", {})}:
         views = [state["masters"].get(master, {}) for state in (old, new)]
+        if views[0]:  # a link may come up after a start, and must not go down
+            views[0] = {**views[0], "flags": views[0]["flags"].replace(",disconnected", "")}
         left_out = {*MOVING, *(OF_DEAD_MASTERS if all("s_down" in view.get("flags", "") for view in views) else ())}
         kept = [{name: value for name, value in view.items() if name not in left_out} for view in views]
         yield from _differing(f"{master} ", *kept, known)
@@ -91,12 +93,13 @@ class _Known:
         if old is None and name in RENAMED:
             return new == older.get(RENAMED[name])
         if old is None:
-            return any(new in (one.added.get(name), one.sentinel.get(name)) for one in self._crossed)
+            added = [one.added.get(name, one.sentinel.get(name)) for one in self._crossed]
+            return new in added or any((first, new) in self._chains(name) for first in added)
         if name in RENAMED_PATHS and self._product_changes:
             return old.replace("redis", "valkey") == new
         return (old, new) in self._chains(name)
 
-    def _chains(self, name: str) -> Iterable[tuple[str, str]]:
+    def _chains(self, name: str) -> Iterable[tuple[str | None, str]]:
         """Return the changes of a default, over one border or several."""
         steps = [one.changed[name] for one in self._crossed if name in one.changed]
         return [(first[0], last[1]) for at, first in enumerate(steps) for last in steps[at:]]
