@@ -44,7 +44,7 @@ def _instances(hostvars: Mapping[str, Any], hosts: Sequence[str]) -> list[Instan
     return found
 
 
-def _master_names(setting: Any) -> tuple[str, ...]:
+def _master_names(setting: Any, variable: str = "redis_upgrade_master_name") -> tuple[str, ...]:
     """Return the names of one master or of several; none means all. YAML makes some names numbers.
 
     Raises AnsibleFilterError for a value that YAML may have changed: ``yes``, or ``1.10``.
@@ -53,20 +53,20 @@ def _master_names(setting: Any) -> tuple[str, ...]:
     names = []
     for value in values:
         if isinstance(value, (bool, float)):
-            raise AnsibleFilterError(f"redis_upgrade_master_name has {value!r}, which is no text in YAML: write the name in quotes")
+            raise AnsibleFilterError(f"{variable} has {value!r}, which is no text in YAML: write the name in quotes")
         if value is not None and value != "":
             names.append(str(value))
     return tuple(names)
 
 
-def _reserve(setting: Any) -> str:
-    """Return ``true``, ``false`` or ``keep``."""
-    if str(setting).lower() == "keep":
-        return "keep"
+def _choice(name: str, setting: Any, third: str) -> str:
+    """Return ``true``, ``false`` or the third value of a setting."""
+    if str(setting).lower() == third:
+        return third
     try:
         return "true" if boolean(setting) else "false"
     except TypeError as error:
-        raise AnsibleFilterError(f"redis_upgrade_reserve is {setting!r}: it must be true, false or keep") from error
+        raise AnsibleFilterError(f"redis_upgrade_{name} is {setting!r}: it must be true, false or {third}") from error
 
 
 def _settings(settings: Mapping[str, Any]) -> Settings:
@@ -78,8 +78,12 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         handover_host=str(settings.get("handover_host") or ""),
         canary=int(settings.get("canary") or 0),
         rollback=boolean(settings.get("rollback", False)),
-        reserve=_reserve(settings.get("reserve", "keep")),
+        reserve=_choice("reserve", settings.get("reserve", "keep"), "keep"),
         reserve_outage_s=int(settings.get("reserve_outage_s") or 600),
+        backup=_choice("backup", settings.get("backup", "false"), "auto"),
+        restore=boolean(settings.get("restore", False)),
+        accept_loss=_master_names(settings.get("accept_loss"), "redis_upgrade_restore_accept_loss"),
+        backup_from=str(settings.get("backup_from") or "replica"),
     )
 
 

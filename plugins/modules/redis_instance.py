@@ -49,8 +49,11 @@ options:
         (C(dump.rdb.set-aside)), never removed, and the data comes from the current master. If
         O(version) could not read the data of that master either, nothing is touched, and the
         module fails.
+      - V(restored) ensures that the instance runs O(version) again, with the data of O(backup), as
+        a master that follows nobody. The newer data is saved, and its files are renamed. This stops
+        a master, and loses all writes since the backup.
     type: str
-    choices: [started, stopped, switched, previous]
+    choices: [started, stopped, switched, previous, restored]
     required: true
   executable:
     description:
@@ -219,6 +222,9 @@ options:
         since a replica that was restarted before may have crashed.
       - Not checked by default, for a master, and if the master does not answer.
     type: int
+  backup:
+    description: With O(state=restored), the folder of a backup (M(sentinelops.redis.redis_backup)).
+    type: path
   force:
     description: With O(state=stopped), stop also a master, or a Sentinel that is needed.
     type: bool
@@ -287,7 +293,7 @@ log_before:
   elements: str
 set_aside:
   description: The new names of data files that the restored version could not read.
-  returned: with O(state=previous), and with O(state=switched) if the old version was restored
+  returned: with O(state=previous) and O(state=restored), and with O(state=switched) if the old version was restored
   type: list
   elements: str
 untouched:
@@ -304,7 +310,7 @@ log_tail:
 from typing import Any
 
 from ..module_utils._instance.request import INSTANCE_SPEC, instance_request, switch_request
-from ..module_utils._instance.states import ensure_previous, ensure_started, ensure_stopped, ensure_switched
+from ..module_utils._instance.states import ensure_previous, ensure_restored, ensure_started, ensure_stopped, ensure_switched
 from ..module_utils._module import run_module
 
 
@@ -316,6 +322,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         return ensure_stopped(instance_request(params), check_mode)
     if params["state"] == "switched":
         return ensure_switched(switch_request(params), check_mode)
+    if params["state"] == "restored":
+        return ensure_restored(switch_request(params), check_mode)
     return ensure_previous(switch_request(params), check_mode)
 
 
@@ -328,6 +336,7 @@ def main() -> None:
             ("state", "started", ["config_file"]),
             ("state", "switched", [*needed, "folder", "version"]),
             ("state", "previous", [*needed, "folder", "version"]),
+            ("state", "restored", [*needed, "folder", "version", "backup"]),
             ("service_manager", "command", ["start_command", "stop_command"]),
         ],
     )

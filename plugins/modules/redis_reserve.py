@@ -47,9 +47,12 @@ options:
     type: path
     required: true
   role:
-    description: Whether this node is the reserve.
+    description:
+      - Whether this node is the reserve, or another node of its shard.
+      - V(bystander) is a node that must not become the master while a backup is restored on the
+        node O(reserve). It only gets C(replica-priority 0).
     type: str
-    choices: [reserve, other]
+    choices: [reserve, other, bystander]
     default: other
   shard:
     description: The name of the shard.
@@ -107,7 +110,7 @@ SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     "state": {"type": "str", "choices": ["held", "promotable", "released"], "default": "held"},
     "journal": {"type": "path", "required": True},
-    "role": {"type": "str", "choices": ["reserve", "other"], "default": "other"},
+    "role": {"type": "str", "choices": ["reserve", "other", "bystander"], "default": "other"},
     "shard": {"type": "str", "default": ""},
     "reserve": {"type": "str", "default": ""},
     "backlog_bytes": {"type": "int", "default": 0},

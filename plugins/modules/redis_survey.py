@@ -106,6 +106,10 @@ options:
       under C(before).
     type: bool
     default: false
+  backup_folder:
+    description: The folder of backups, whose free space O(examine) adds.
+    type: path
+    default: ""
   asked_at_s:
     description: The controller's time of day when it started this task, in seconds since 1970, for
       the comparison of clocks.
@@ -179,6 +183,7 @@ SPEC: dict[str, Any] = {
     "deactivate_command": {"type": "raw"},
     "examine": {"type": "bool", "default": False},
     "rollback": {"type": "bool", "default": False},
+    "backup_folder": {"type": "path", "default": ""},
     "asked_at_s": {"type": "float", "default": 0},
 }
 
@@ -190,7 +195,7 @@ def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
         record = surveyed(server, params, journal)
     except SentinelOpsError as error:
         record = not_surveyed(server, params["kind"], journal, error)
-    found = readiness_facts(server, record, params["journal"], params["asked_at_s"], Clock())
+    found = readiness_facts(server, record, params["journal"], params["asked_at_s"], Clock(), params["backup_folder"])
     if record.get("answers") and record["kind"] == "redis":
         with contextlib.suppress(SentinelOpsError):  # as for the other facts of a node
             found["cannot_follow"] = following_facts(server, str(record.get("login")), login_from(params), connect)

@@ -164,7 +164,7 @@ FAULTS = [
         "a format barrier, with no way back",
         Expected.REFUSED,
         "no way back from 7.0.15 to 6.2.9",
-        given=lambda _deployment: to("7.0.15"),
+        given=lambda _deployment: {**to("7.0.15"), "redis_upgrade_backup": False},
         quick=True,
     ),
     Fault(

@@ -24,6 +24,7 @@ class Application:
     No number is used twice: a round that fails is repeated with the next one.
     """
 
+    pause_s = 0.004
     _numbers = itertools.count(1)
 
     def __init__(self, deployment: Deployment) -> None:
@@ -51,7 +52,7 @@ class Application:
 
     def _write(self) -> None:
         server, script = self._connect(), ""
-        while not self._done.wait(0.004):
+        while not self._done.wait(self.pause_s):
             number = next(self._numbers)
             try:
                 script = script or str(server.command("SCRIPT", "LOAD", SCRIPT))
@@ -74,7 +75,9 @@ class Application:
 
 
 class AllKinds(Application):
-    """An application that writes with every kind of command."""
+    """An application that writes with every kind of command, slowly, as its collections grow."""
+
+    pause_s = 0.05
 
     def _round(self, server: Server, script: str, number: int) -> None:
         write_all_kinds(server, number)
@@ -91,24 +94,29 @@ def contents(deployment: Deployment, name: str) -> dict[str, Any]:
     """Return all data of a node; of each string also whether it expires."""
     server = deployment.administrator(name)
     try:
-        found: dict[str, Any] = {}
-        for key in sorted(server.command("KEYS", "*")):
-            kind = server.command("TYPE", key)
-            if kind == "string":
-                found[key] = (server.command("GET", key), server.command("TTL", key) > 0)
-            elif kind == "list":
-                found[key] = server.command("LRANGE", key, 0, -1)
-            elif kind in ("hash", "set"):
-                found[key] = sorted(map(str, _pairs(server.command("HGETALL", key)) if kind == "hash" else server.command("SMEMBERS", key)))
-            elif kind == "zset":
-                found[key] = server.command("ZRANGE", key, 0, -1, "WITHSCORES")
-            else:
-                fields = [dict(zip(group[::2], group[1::2], strict=True)) for group in server.command("XINFO", "GROUPS", key)]
-                groups = [(group["name"], group["consumers"], group["last-delivered-id"]) for group in fields]
-                found[key] = (server.command("XRANGE", key, "-", "+"), groups)
-        return found
+        return all_data(server)
     finally:
         server.close()
+
+
+def all_data(server: Server) -> dict[str, Any]:
+    """Return all data of a server; of each string also whether it expires."""
+    found: dict[str, Any] = {}
+    for key in sorted(server.command("KEYS", "*")):
+        kind = server.command("TYPE", key)
+        if kind == "string":
+            found[key] = (server.command("GET", key), server.command("TTL", key) > 0)
+        elif kind == "list":
+            found[key] = server.command("LRANGE", key, 0, -1)
+        elif kind in ("hash", "set"):
+            found[key] = sorted(map(str, _pairs(server.command("HGETALL", key)) if kind == "hash" else server.command("SMEMBERS", key)))
+        elif kind == "zset":
+            found[key] = server.command("ZRANGE", key, 0, -1, "WITHSCORES")
+        else:
+            fields = [dict(zip(group[::2], group[1::2], strict=True)) for group in server.command("XINFO", "GROUPS", key)]
+            groups = [(group["name"], group["consumers"], group["last-delivered-id"]) for group in fields]
+            found[key] = (server.command("XRANGE", key, "-", "+"), groups)
+    return found
 
 
 def _pairs(reply: Any) -> list[Any]:

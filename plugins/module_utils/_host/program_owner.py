@@ -19,25 +19,35 @@ __all__ = ["change_user", "run_as_its_owner"]
 _INHERITED = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 
 
-def run_as_its_owner(arguments: Sequence[str], timeout_s: float) -> subprocess.CompletedProcess[bytes]:
+def run_as_its_owner(
+    arguments: Sequence[str], timeout_s: float, name: str = "", files: Sequence[int] = ()
+) -> subprocess.CompletedProcess[bytes]:
     """Run a program to its end, with standard output and standard error together.
 
     Root runs a program as the user who could replace it, without the environment of root, and in
-    the program's folder, as that user may not enter the folders above. Raises OSError and
-    subprocess.TimeoutExpired.
+    the program's folder, as that user may not enter the folders above. ``name``: the name that the
+    program is told, by default its path. ``files``: descriptors that the program gets. Raises
+    OSError and subprocess.TimeoutExpired.
     """
     # Any, since no overload of run() takes keywords of several types
-    run: Any = partial(subprocess.run, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout_s)
+    run: Any = partial(
+        subprocess.run,
+        [name or arguments[0], *arguments[1:]],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=timeout_s,
+        pass_fds=files,
+    )
     if os.geteuid() != 0:
-        return run(arguments, check=False)  # type: ignore[no-any-return]
+        return run(executable=arguments[0])  # type: ignore[no-any-return]
     user, way = program_user(arguments[0])
     try:
         if user is None:
-            return run(arguments, check=False)  # type: ignore[no-any-return]
-        environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+            return run(executable=arguments[0])  # type: ignore[no-any-return]
+        environment = {key: os.environ[key] for key in _INHERITED if key in os.environ}
         return run(  # type: ignore[no-any-return]
-            arguments,
-            check=False,
             executable=os.path.join(".", way.name),
             env=environment,
             start_new_session=True,

@@ -37,7 +37,7 @@ __all__ = [
 # The options of redis_instance.
 INSTANCE_SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
-    "state": {"type": "str", "choices": ["started", "stopped", "switched", "previous"], "required": True},
+    "state": {"type": "str", "choices": ["started", "stopped", "switched", "previous", "restored"], "required": True},
     "executable": {"type": "path"},
     "config_file": {"type": "path"},
     "sentinel": {"type": "bool", "default": False},
@@ -79,6 +79,7 @@ INSTANCE_SPEC: dict[str, Any] = {
     "activate_command": {"type": "raw"},
     "deactivate_command": {"type": "raw"},
     "replicas": {"type": "int"},
+    "backup": {"type": "path"},
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }
@@ -112,15 +113,17 @@ class InstanceRequest:
 
 @dataclass(frozen=True)
 class SwitchRequest(InstanceRequest):
-    """The options of the states ``switched`` and ``previous``.
+    """The options of the states ``switched``, ``previous`` and ``restored``.
 
     ``replicas``: the number that the master must have online, 0 if that is not checked.
+    ``backup``: the folder of the backup to restore.
     """
 
     version: str
     activation: Activation
     config_identity: FileIdentity | None
     replicas: int
+    backup: str
 
 
 def instance_request(params: Mapping[str, Any]) -> InstanceRequest:
@@ -129,7 +132,7 @@ def instance_request(params: Mapping[str, Any]) -> InstanceRequest:
 
 
 def switch_request(params: Mapping[str, Any]) -> SwitchRequest:
-    """Return the typed options of the states ``switched`` and ``previous``."""
+    """Return the typed options of the states ``switched``, ``previous`` and ``restored``."""
     identity = params["config_identity"]
     return SwitchRequest(
         **_common(params),
@@ -137,6 +140,7 @@ def switch_request(params: Mapping[str, Any]) -> SwitchRequest:
         activation=_activation(params),
         config_identity=FileIdentity(**identity) if identity else None,
         replicas=params["replicas"] or 0,
+        backup=params["backup"] or "",
     )
 
 

@@ -33,9 +33,10 @@ _KEPT_FIELDS = ("version", "server", "executable", "config_file", "folder", "act
 class HoldRequest:
     """The reasons to set a data node up, and the values.
 
-    ``role``: ``reserve``, or ``other`` for the other nodes of its shard. ``reserve``: the reserve's
-    address. ``backlog_bytes``: the least size of the backlog. ``instance``: the node's survey
-    record.
+    ``role``: ``reserve``, or ``other`` for the other nodes of its shard; ``bystander`` for a node
+    that must not become the master while a backup is restored. ``reserve``: the reserve's address,
+    or that of the node that is restored. ``backlog_bytes``: the least size of the backlog.
+    ``instance``: the node's survey record.
     """
 
     role: str
@@ -47,6 +48,8 @@ class HoldRequest:
 
 
 def _wanted(now: Mapping[str, str], request: HoldRequest) -> dict[str, str]:
+    if request.role == "bystander":
+        return {PRIORITY: "0"}
     wanted = {BACKLOG: str(max(request.backlog_bytes, int(now.get(BACKLOG) or 0)))}
     if request.role == "reserve":
         wanted.update({PRIORITY: "0", LOADING: "swapdb"})

@@ -22,15 +22,17 @@ from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import last_lines, size_of
 from .._signals import uninterrupted
 from .._wait import Clock
+from .backup import read_backup
 from .lifecycle import is_same_file, restart, running_instance, start, stop
 from .missed_writes import copy_in_full, missed_writes
 from .request import InstanceRequest, SwitchRequest, with_process, with_service
+from .restore import require_version, restore
 from .start_losses import refuse_lost_commands
 from .start_proof import StartProof
 from .stop_guards import master_of, refuse_unsafe_stop, refuse_while_replicas_are_missing
 from .switch_version import VersionLookup, revert, running_with_files, runs_previous, switch_version
 
-__all__ = ["ensure_previous", "ensure_started", "ensure_stopped", "ensure_switched"]
+__all__ = ["ensure_previous", "ensure_restored", "ensure_started", "ensure_stopped", "ensure_switched"]
 
 
 def ensure_started(request: InstanceRequest, check_mode: bool) -> dict[str, Any]:
@@ -112,6 +114,24 @@ def ensure_previous(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
                 advice="Raise the limits with which it is started, and restart it",
                 set_aside=list(renamed),
             )
+    return {**log, **_running(node, changed), "set_aside": list(renamed)}
+
+
+def ensure_restored(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
+    """Start the version before the switch with the data of a backup, unless that version runs."""
+    server, activation = connect(request.address, request.login), request.activation
+    log = {**_log_position(request.files), "log_before": last_lines(activation.files_after(request.files).log_file)}
+    node, _files = running_with_files(server, request.files, activation)
+    changed = node is None or not runs_previous(node, request.files, activation, request.version)
+    renamed: tuple[str, ...] = ()
+    if changed:
+        backup = read_backup(request.backup)
+        require_version(backup, request.version)
+    if changed and not check_mode:
+        files = _with_old_service(request, node)
+        with uninterrupted(), installation_lock(activation, request.wait_s, Clock()):
+            restored = restore(server, files, activation, backup, request.wait_s, Clock())
+        node, renamed = restored.node, restored.set_aside
     return {**log, **_running(node, changed), "set_aside": list(renamed)}
 
 

@@ -89,11 +89,17 @@ def configured_master(config_file: str) -> str:
 
 
 def set_configured_master(config_file: str, master: str) -> bool:
-    """Write this master (``host port``) into a configuration file; return whether it changed."""
+    """Write this master (``host port``, empty: none) into a configuration file.
+
+    Returns whether the file changed.
+    """
     if configured_master(config_file) == master:
         return False
     kept = [line for line in read_text(config_file).splitlines(keepends=True) if (line.split() or [""])[0].lower() not in _FOLLOW]
     text = "".join(kept)
+    if not master:
+        write_text(config_file, text)
+        return True
     write_text(config_file, f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}replicaof {master}\n")
     return True
 

@@ -65,10 +65,13 @@ def not_surveyed(server: Server, kind: str, journal: dict[str, Any] | None, erro
     return {**login, "answers": False, "stopped": False, "error": str(error), "refused": refused}
 
 
-def readiness_facts(server: Server, record: Mapping[str, Any], journal_path: str, asked_at_s: float, clock: Clock) -> dict[str, Any]:
+def readiness_facts(
+    server: Server, record: Mapping[str, Any], journal_path: str, asked_at_s: float, clock: Clock, backup_folder: str = ""
+) -> dict[str, Any]:
     """Return the facts for the preflight, on top of an instance's survey record.
 
     ``asked_at_s``: the controller's time of day when it started this task; 0 if unknown.
+    ``backup_folder``: the folder of backups, which need not exist.
     """
     found: dict[str, Any] = {
         "clock": {"asked_at_s": asked_at_s, "host_s": time.time()},
@@ -76,6 +79,7 @@ def readiness_facts(server: Server, record: Mapping[str, Any], journal_path: str
         "rights": {},
         "unknown": {},
         **_host(record),
+        **({"backup": file_system_of(backup_folder)} if backup_folder else {}),
     }
     refused = record.get("refused") or {}
     if record.get("answers") or refused.get("right") or refused.get("unknown"):

@@ -26,6 +26,7 @@ _RECORDED = (
     "process",
     "service",
     "priority",
+    "backup",
 )
 
 

@@ -52,7 +52,10 @@ class Settings:
     each shard runs the new version; 0 means to upgrade all. ``rollback``: each instance returns to
     the version that it ran before ``version``. ``reserve``: ``true`` leaves one replica of each
     shard on its version, ``false`` upgrades one that an earlier run has left, ``keep`` does
-    neither. ``reserve_outage_s``: for how long the reserve may be unreachable.
+    neither. ``reserve_outage_s``: for how long the reserve may be unreachable. ``backup``: ``auto``
+    is ``true`` where nothing else would lead back over a format barrier. ``backup_from``:
+    ``replica`` or ``master``. ``restore``: the rollback restores backups. ``accept_loss``: the
+    shards that may lose the writes since then.
     """
 
     version: str
@@ -64,6 +67,10 @@ class Settings:
     rollback: bool = False
     reserve: str = "keep"
     reserve_outage_s: int = 600
+    backup: str = "false"
+    backup_from: str = "replica"
+    restore: bool = False
+    accept_loss: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,8 @@ class ShardPlan:
     count and do not list. ``upstreams``: the host that a replica of a replica follows, by its own.
     ``reserve``: the replica that stays on ``reserve_version``, or in a rollback leads back; empty
     if there is none. ``backlog_bytes``: the least size of every node's backlog meanwhile.
+    ``backup_host``: the node that is backed up while it runs ``backup_version``; empty for none.
+    ``restore``: the node on which ``backup`` is restored; empty for none.
     """
 
     name: str
@@ -125,6 +134,11 @@ class ShardPlan:
     reserve_host: str = ""
     reserve_version: str = ""
     backlog_bytes: int = 0
+    backup_host: str = ""
+    backup_version: str = ""
+    restore: str = ""
+    restore_host: str = ""
+    backup: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -139,7 +153,10 @@ class Plan:
     left stopped; ``sentinel_hosts``, the others, come last. ``installations``: see
     installations.py. ``reserve_hosts``: data nodes that are set up for a reserve;
     ``promotable_hosts``: reserves that get their priority back; ``release_hosts``: data nodes that
-    get all of that back.
+    get all of that back. ``replica_backup_hosts``: replicas that are backed up in their own step;
+    ``backup_hosts``: masters that are backed up before their handover. ``restore_hosts``: nodes on
+    which a backup is restored; ``hold_hosts`` must not become the master meanwhile, and
+    ``unhold_hosts`` may do so again.
     """
 
     version: str
@@ -166,6 +183,11 @@ class Plan:
     reserve_hosts: list[str] = field(default_factory=list)
     promotable_hosts: list[str] = field(default_factory=list)
     release_hosts: list[str] = field(default_factory=list)
+    replica_backup_hosts: list[str] = field(default_factory=list)
+    backup_hosts: list[str] = field(default_factory=list)
+    hold_hosts: list[str] = field(default_factory=list)
+    restore_hosts: list[str] = field(default_factory=list)
+    unhold_hosts: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -9,17 +9,19 @@ the plays take their hosts and batch sizes from the plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
 from ...module_utils._topology.fence import is_armed, is_fence
 from ...module_utils._topology.sentinel import SentinelView, view_from_dict
 from .._finding import Finding
+from .backup import plan_backup
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
 from .reserve import existing_reserve, plan_reserve, plan_way_back
+from .restore import plan_restore
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 from .unlisted import Unlisted, depth_in, followers_in, is_node, outsiders, promotion_problems, unlisted_nodes
 from .versions import form_problem, version_problems
@@ -53,7 +55,7 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
             if instance.key in plan.steps:
                 plan.problems += missing_previous(instance.host, instance.kind, instance.record, settings.version)
     silent = [instance.key for instance in instances if not instance.record.get("answers")]
-    settings_left = [plan.reserve_hosts, plan.release_hosts]
+    settings_left = [plan.reserve_hosts, plan.release_hosts, plan.unhold_hosts]
     plan.nothing_to_do = not any([plan.pending, plan.fail_back_hosts, plan.recovery_hosts, *settings_left, journals, silent, plan.problems])
     plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
     return plan
@@ -76,11 +78,12 @@ def _plan_waves(plan: Plan) -> None:
     """Collect the hosts of all shards for each play."""
     shards = list(plan.shards.values())
     # a reserve becomes the master first: the others cannot follow another one with the old version
-    by_reserve = [shard for shard in shards if plan.rollback and shard.reserve and shard.handover]
+    by_reserve = [shard for shard in shards if plan.rollback and (shard.restore or (shard.reserve and shard.handover))]
     plan.replica_hosts, plan.replica_serial = _waves([_replicas_of(plan, shard) for shard in shards if shard not in by_reserve])
-    moving = [shard for shard in shards if shard.handover]
-    plan.handover_hosts = [shard.target_host for shard in moving]
+    moving = [shard for shard in shards if shard.handover or shard in by_reserve]
+    plan.handover_hosts = [shard.target_host for shard in moving if shard.handover]
     queues = [[*(_replicas_of(plan, shard) if shard in by_reserve else []), shard.master_host] for shard in moving]
+    queues = [[host for host in queue if host not in plan.restore_hosts] for queue in queues]
     plan.old_master_hosts, plan.old_master_serial = _waves(queues)
     plan.fail_back_hosts = [shard.original_master_host for shard in shards if shard.fail_back]
     plan.recovery_hosts = [shard.master_host for shard in shards if shard.recovery_host]
@@ -148,21 +151,29 @@ def _plan_shard(
     shard.handover_host = choose_handover_host(sentinels, list(known.values()), known[shard.master].host, settings)
     undo_file_host = recovery_host(sentinels, name)
     shard.recovery_host = undo_file_host or (shard.handover_host if shard.fenced else "")
-    (plan_way_back if settings.rollback else plan_reserve)(plan, shard, known, settings)
+    _plan_way_back(settings)(plan, shard, known, settings)
     _assign_roles(plan, shard, known, settings)
     plan.problems += promotion_problems(shard)
     if settings.canary and not settings.rollback:
         _defer(plan, shard, settings)
-    plan.problems += _barriers(shard, known, settings)
+    plan.problems += _barriers(plan, shard, known, settings)
 
 
-def _barriers(shard: ShardPlan, known: Mapping[str, Instance], settings: Settings) -> Iterable[Finding]:
-    """Return what data formats forbid; a reserve is the way back, or is given up on purpose."""
+def _plan_way_back(settings: Settings) -> Callable[[Plan, ShardPlan, Mapping[str, Instance], Settings], None]:
+    """Return the function that plans what leads back, or what will."""
+    if settings.restore:
+        return plan_restore
+    return plan_way_back if settings.rollback else plan_reserve
+
+
+def _barriers(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], settings: Settings) -> Iterable[Finding]:
+    """Return what data formats forbid; a reserve or a backup is the way back, or is given up."""
     nodes = list(known.values())
     if not settings.rollback:
-        accepted = settings.accept_no_way_back or bool(shard.reserve) or existing_reserve(nodes) is not None
+        backed_up = plan_backup(plan, shard, nodes, _replicas_of(plan, shard), settings)
+        accepted = settings.accept_no_way_back or backed_up or bool(shard.reserve) or existing_reserve(nodes) is not None
         return version_problems(shard.name, nodes, replace(settings, accept_no_way_back=accepted))
-    if shard.reserve:
+    if shard.reserve or settings.restore:
         return []
     master = (shard.master_host, known[shard.master].record)
     return rollback_barriers(shard.name, master, {node.host: node.record for node in nodes}, settings.version)
@@ -228,13 +239,13 @@ def _assign_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
     shard.master_host = known[shard.master].host
     shard.original_master = _original_master(known, shard.master)
     shard.original_master_host = known[shard.original_master].host
-    shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "rollback")
+    shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "rollback") and shard.master != shard.restore
     final = shard.master
     if shard.handover:
         listed = [address for address in known if known[address].host not in (*shard.hidden, *shard.upstreams)]
         candidates = [address for address in listed if address != shard.master and shard.priorities[known[address].host] > 0]
-        if plan.rollback and shard.reserve:
-            candidates = [shard.reserve]
+        if plan.rollback and (shard.reserve or shard.restore):
+            candidates = [shard.restore or shard.reserve]
         followers = followers_in(shard)
         if not candidates:
             plan.problems.append(_no_candidate(shard))

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import reserve_text
+from .backup import backup_lines
 from .installations import installation_lines
+from .restore import restore_lines
 from .steps import Play, plays_of
 
 __all__ = ["handover_lines", "plan_lines", "report_lines"]
@@ -38,6 +40,10 @@ def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
         yield from (f"{begin} {name}: a handover was interrupted, {hosts} is fenced" for name, hosts in fenced.items())
     elif play.name in reserve_text.PLAYS:
         yield from (f"{begin} {line}" for line in reserve_text.play_lines(plan, play.name, plan[play.hosts]))
+    elif play.name == "backup":
+        yield from (f"{begin} {line}" for line in backup_lines(plan, plan[play.hosts]))
+    elif play.name in ("hold", "restore", "unhold"):
+        yield from (f"{begin} {line}" for line in restore_lines(plan, play.name, plan[play.hosts]))
     elif play.kind == "sentinel":
         for host in plan[play.hosts]:
             yield f"{begin} {host}: {_arrow(plan['steps'][host + '/sentinel'])}"
@@ -47,6 +53,8 @@ def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
         for name, shard in plan["shards"].items():
             if shard[play.name]:
                 yield f"{begin} {name}: {_role_change(shard, play)}"
+    if play.name == "replicas":
+        yield from (f"{play.position} backup    {line}" for line in backup_lines(plan, plan["replica_backup_hosts"]))
     if play.name == "replicas" and plan["deferred"]:
         yield f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['deferred'])}"
 

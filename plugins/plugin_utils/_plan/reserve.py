@@ -21,7 +21,7 @@ from .reserve_verdict import GOOD, Verdict, judge
 from .unlisted import followers_in
 from .versions import wanted_server
 
-__all__ = ["existing_reserve", "plan_reserve", "plan_way_back", "way_back_finding"]
+__all__ = ["existing_reserve", "original_priority", "plan_reserve", "plan_way_back", "way_back_finding"]
 
 MIB = 1 << 20
 LEAST_BACKLOG = 16 * MIB
@@ -32,8 +32,8 @@ def existing_reserve(nodes: Sequence[Instance]) -> Instance | None:
     return next((node for node in nodes if (node.record.get("reserve") or {}).get("role") == "reserve"), None)
 
 
-def _original_priority(record: Record) -> int:
-    """Return the ``replica-priority`` that a reserve had before."""
+def original_priority(record: Record) -> int:
+    """Return the ``replica-priority`` that a node had before it was set up for a reserve."""
     settings = (record.get("reserve") or {}).get("settings") or {}
     return int((settings.get("replica-priority") or {}).get("original") or 100)
 
@@ -46,7 +46,7 @@ def plan_reserve(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], se
     nodes = list(known.values())
     reserve, pending = existing_reserve(nodes), [node for node in nodes if plan.steps[node.key].do != "skip"]
     if reserve is not None:
-        shard.priorities[reserve.host] = _original_priority(reserve.record)
+        shard.priorities[reserve.host] = original_priority(reserve.record)
     if reserve is not None and reserve.record.get("version") == settings.version:
         reserve = None  # a killed run has upgraded it already
     if reserve is not None and settings.reserve == "false":
@@ -189,7 +189,7 @@ def plan_way_back(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
     reserve = existing_reserve(nodes)
     if reserve is None or reserve.record.get("version") == settings.version:
         return
-    shard.priorities[reserve.host] = _original_priority(reserve.record)
+    shard.priorities[reserve.host] = original_priority(reserve.record)
     if plan.steps[known[shard.master].key].do != "rollback":
         return
     verdict = judge(reserve.record, known[shard.master].record)

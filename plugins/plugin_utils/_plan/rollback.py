@@ -12,7 +12,7 @@ master still runs the version to leave, the previous version must be able to rea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ...module_utils._server.versions import can_downgrade, is_newer_line, misses_in_silence, rdb_version
 from .._finding import WARNING, Finding
@@ -73,10 +73,18 @@ def rollback_barriers(shard: str, master: tuple[str, Record], nodes: Mapping[str
                 f"there is no way back from {leaving} to {old[1]}: the master {host} runs {leaving} already, "
                 f"and {old[1]} cannot read its data",
                 "A node that rolls back could not replicate from the master any more",
-                "Continue with the upgrade. Only a restore from a backup leads back, without all later writes",
+                _restorable(nodes.values())
+                or "Continue with the upgrade. Only a restore from a backup leads back, without all later writes",
                 "format",
             )
             return
+
+
+def _restorable(nodes: Iterable[Record]) -> str:
+    """Return how to restore the backup of this upgrade; empty if there is none."""
+    backups = [(node.get("before") or {}).get("backup") for node in nodes]
+    folders = ", ".join(str(backup["folder"]) for backup in backups if backup)
+    return f"Continue with the upgrade; or lose all later writes, and restore the backup {folders} (playbook restore)" if folders else ""
 
 
 def missing_previous(host: str, kind: str, record: Record, leaving: str) -> Iterator[Finding]:

@@ -77,6 +77,12 @@ _FAIL_BACK = Play(
 )
 _RESERVE = Play("reserve", "Keep the reserve", "reserve_hosts", label="reserve  ")
 _PROMOTABLE = Play("promotable", "Let the reserve become the master", "promotable_hosts", label="reserve  ")
+_BACKUP = Play("backup", "Back up the masters", "backup_hosts", label="backup   ")
+_HOLD = Play("hold", "Keep the other nodes from the master role", "hold_hosts", label="restore  ")
+_RESTORE = Play(
+    "restore", "Restore the backup", "restore_hosts", label="restore  ", kind="redis", words="the restore of the backup on {host}"
+)
+_UNHOLD = Play("unhold", "Let the other nodes become master again", "unhold_hosts", label="restore  ")
 _RELEASE = Play("release", "Put back what was set for the reserve", "release_hosts", label="reserve  ")
 _VERIFY = Play("verify", "Verify", "touched_hosts")
 _REPORT = Play("report", "Report", "touched_hosts")
@@ -90,6 +96,7 @@ UPGRADE = _numbered(
     (4, _SENTINELS),
     (5, _REPLICAS),
     (6, _RESERVE),
+    (6, _BACKUP),
     (6, _HANDOVER),
     (7, _OLD_MASTERS),
     (8, _FAIL_BACK),
@@ -109,6 +116,9 @@ ROLLBACK = _numbered(
     (4, _REPLICAS),
     (5, _PROMOTABLE),
     (5, _HANDOVER),
+    (6, _HOLD),
+    (6, _RESTORE),
+    (6, _UNHOLD),
     (6, _OLD_MASTERS),
     (7, _FAIL_BACK),
     (8, _SENTINELS),

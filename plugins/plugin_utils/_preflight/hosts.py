@@ -13,7 +13,15 @@ from ...module_utils._sizes import readable_size
 from .._finding import WARNING, Finding
 from .._plan.model import Instance, Plan
 
-__all__ = ["clock_findings", "disk_findings", "rewrite_findings", "rights_findings", "unknown_findings", "unreachable_findings"]
+__all__ = [
+    "backup_space_findings",
+    "clock_findings",
+    "disk_findings",
+    "rewrite_findings",
+    "rights_findings",
+    "unknown_findings",
+    "unreachable_findings",
+]
 
 MAX_CLOCK_S = 3.0
 # Rights that a run can do without: STOPPING if servers are stopped in another way, PAUSING if no
@@ -161,6 +169,27 @@ def _disk_findings(users: Sequence[tuple[Instance, Mapping[str, Any], int, int, 
         "disk",
         "refusal" if certain else WARNING,
     )
+
+
+def backup_space_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:
+    """Yield which file systems are too small for the backups of this run."""
+    for instance in instances:
+        seen: Mapping[str, Any] = instance.record.get("examined") or {}
+        place, hosts = seen.get("backup"), (*plan.backup_hosts, *plan.replica_backup_hosts)
+        if instance.kind != "redis" or instance.host not in hosts or not place:
+            continue
+        saved, at_most = int(seen.get("rdb_bytes", 0)), int(seen.get("used_memory", 0))
+        if place["free"] < max(saved, at_most):
+            certain = place["free"] < saved
+            yield Finding(
+                instance.host,
+                f"there are {readable_size(place['free'])} free at {place['path']}, and {'' if certain else 'up to '}"
+                f"{readable_size(saved if certain else at_most)} are needed for the backup",
+                "The run would stop before a server is stopped, since the only way back cannot be made",
+                "Free disk space, or set redis_upgrade_backup_folder to a folder on another file system",
+                "disk",
+                "refusal" if certain else WARNING,
+            )
 
 
 def clock_findings(instances: Sequence[Instance], now_s: float) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from ...module_utils._install.package_paths import DATA_FOLDER, new_name
 from ...module_utils._server.versions import can_downgrade
 from ...module_utils._topology.sentinel import view_from_dict
 from .._finding import REFUSAL, Finding, named
+from .._plan.backup import backup_finding
 from .._plan.model import Instance, Plan, ShardPlan
 from .._plan.reserve import way_back_finding
 from .._plan.rollback import missed_writes_warning, set_aside_warning
@@ -27,7 +28,15 @@ from .._plan.versions import no_way_back, wanted_server
 from .consequences import causes, merged
 from .data_nodes import error_findings, node_findings
 from .following import following_findings, unlisted_findings
-from .hosts import clock_findings, disk_findings, rewrite_findings, rights_findings, unknown_findings, unreachable_findings
+from .hosts import (
+    backup_space_findings,
+    clock_findings,
+    disk_findings,
+    rewrite_findings,
+    rights_findings,
+    unknown_findings,
+    unreachable_findings,
+)
 from .included import included_findings
 from .installations import files_findings, machine_findings, noexec_findings, shared_by, shared_place_findings, stranger_findings
 from .leftovers import leftover_findings, other_run_findings
@@ -59,6 +68,7 @@ def preflight(
         findings += [*named("files", shared_place_findings(staged, instances)), *named("service-manager", _shared_units(staged))]
         findings += [*named("files", stranger_findings(plan)), *shared_config_findings(staged)]
         findings += [*([] if plan.rollback else disk_findings(instances, plan)), *clock_findings(instances, now_s)]
+        findings += backup_space_findings(instances, plan)
         findings += named("one-machine", machine_findings(instances, plan))
         findings += _other_master_findings(instances, plan)
         for shard in plan.shards.values():
@@ -127,7 +137,12 @@ def _version_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -
     for node in nodes:
         server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
         if running and running != plan.version and not can_downgrade((server, running), (wanted_server(node.record), plan.version)):
-            yield way_back_finding(shard, plan.version) if shard.reserve else no_way_back(shard.name, running, plan.version, accepted=True)
+            if shard.reserve:
+                yield way_back_finding(shard, plan.version)
+            elif shard.backup_host:
+                yield backup_finding(shard, plan.version)
+            else:
+                yield no_way_back(shard.name, running, plan.version, accepted=True)
             return
 
 

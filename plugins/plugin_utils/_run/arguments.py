@@ -41,38 +41,45 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     ``files``: for both directions; the files are those before the upgrade. ``switch``: to the
     wanted version. ``revert``: back to the version before the step, if the switch fails.
     ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
-    have left one stopped, and for a replica of another replica.
+    have left one stopped, and for a replica of another replica. ``backup``: the folder of the
+    backup to restore, if there is one.
     """
     rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
     step = plan["steps"][f"{host}/{instance['kind']}"]
     origin = {**instance, **(instance["before"] if rollback else {})}
     shard = plan["shards"].get(step["shard"], {})
+    restored = not sentinel and host in plan.get("restore_hosts", [])
     return {
-        "files": {
-            "folder": origin["folder"],
-            "activation": {
-                **_versions(plan, origin),
-                **{name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
-                "whole": rollback,
-            },
-            "executable": origin["executable"],
-            "config_file": origin["config_file"],
-            "config_identity": step["config_identity"],
-            "log_file": origin["log_file"],
-            "sentinel": sentinel,
-            "process": origin["process"],
-            "service_manager": origin["service"]["manager"],
-            "unit": origin["service"]["unit"],
-        },
+        "files": _files(plan, origin, step),
         "switch": {
             "state": "previous" if rollback else "switched",
             "version": step["wanted"],
             "replicas": 0 if plan["has_stopped_instances"] or step["upstream"] else shard.get("replicas", 0),
+            **({"state": "restored", "backup": shard["backup"]["folder"]} if restored else {}),
         },
         "revert": {
             "state": "switched" if rollback else "previous",
             "version": plan["version"] if rollback else instance["version"],
         },
+    }
+
+
+def _files(plan: Record, origin: Record, step: Record) -> dict[str, Any]:
+    return {
+        "folder": origin["folder"],
+        "activation": {
+            **_versions(plan, origin),
+            **{name: value for name, value in origin["activation"].items() if name in _ACTIVATION_OPTIONS},
+            "whole": bool(plan["rollback"]),
+        },
+        "executable": origin["executable"],
+        "config_file": origin["config_file"],
+        "config_identity": step["config_identity"],
+        "log_file": origin["log_file"],
+        "sentinel": step["kind"] == "sentinel",
+        "process": origin["process"],
+        "service_manager": origin["service"]["manager"],
+        "unit": origin["service"]["unit"],
     }
 
 
@@ -95,10 +102,11 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     ``destinations``: the folder for the new version, by kind, unless that version is in place. What
     several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
     likewise. ``packages``: the installed packages that get a later version, likewise.
-    ``new_packages``: whether packages are installed beside the running ones. ``throttle``: how many
-    hosts may do that at the same time, 0 for any number; 1 if another host is on the same machine.
-    ``commands``: the stage commands to run, likewise. ``trials``: the kinds whose configuration the
-    new version must accept, since they run.
+    ``backups``: the kinds whose configuration is backed up. ``new_packages``: whether packages are
+    installed beside the running ones. ``throttle``: how many hosts may do that at the same time, 0
+    for any number; 1 if another host is on the same machine. ``commands``: the stage commands to
+    run, likewise. ``trials``: the kinds whose configuration the new version must accept, since they
+    run.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
     keepers = {own["keeper"] for own in plan["installations"]}
@@ -117,11 +125,19 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
             if f"{host}/{kind}" not in others and _by_command(instances[kind])
         ],
         "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers or _updated_packages(instances[kind])],
+        "backups": [kind for kind in pending if _configuration_is_backed_up(plan, host, instances[kind])],
         "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
         "throttle": int(any(_is_on_machine_of_another(host, own["users"]) for own in plan["installations"] if own["method"] == "package")),
         "trials": [kind for kind in pending if not instances[kind]["stopped"]],
         "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
     }
+
+
+def _configuration_is_backed_up(plan: Record, host: str, instance: Record) -> bool:
+    """Return whether a backup copies an instance's configuration without its data."""
+    with_data = [*plan["replica_backup_hosts"], *plan["backup_hosts"]]
+    wanted = any(shard["backup_host"] for shard in plan["shards"].values())
+    return wanted and not _by_command(instance) and not (instance["kind"] == "redis" and host in with_data) and not instance["stopped"]
 
 
 def _is_on_machine_of_another(host: str, keys: Iterable[str]) -> bool:
