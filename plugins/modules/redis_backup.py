@@ -32,22 +32,34 @@ attributes:
     support: partial
     details: Only with a journal.
 options:
+  state:
+    description:
+      - V(present) makes the backup.
+      - V(checked) makes sure that O(path) is a whole backup of the version O(version), and that
+        there is room for its data and the newer data beside the data of O(instance).
+    type: str
+    choices: [present, checked]
+    default: present
   folder:
-    description: The folder of all backups of this host. Only the user of the module may write it.
+    description: With O(state=present), the folder of all backups of this host. Only the user of the
+      module may write it.
     type: path
-    required: true
+  path:
+    description: With O(state=checked), the folder of the backup.
+    type: path
+  version:
+    description: With O(state=checked), the version to restore.
+    type: str
   journal:
-    description: The path of the instance's journal.
+    description: With O(state=present), the path of the instance's journal.
     type: path
-    required: true
   instance:
     description: The record of the instance (M(sentinelops.redis.redis_survey)).
     type: dict
     required: true
   new_version:
-    description: The version to which the instance is about to be upgraded.
+    description: With O(state=present), the version to which the instance is about to be upgraded.
     type: str
-    required: true
   data:
     description: Whether to back up the data, beside the configuration.
     type: bool
@@ -81,9 +93,10 @@ backup:
   type: dict
 """
 
+from dataclasses import fields
 from typing import Any
 
-from ..module_utils._instance.backup import BackupRequest, back_up, journal_field
+from ..module_utils._instance.backup import BackupRequest, back_up, check_backup, journal_field
 from ..module_utils._module import run_module
 from ..module_utils._records.journal import read_journal
 from ..module_utils._server.connection import server_from
@@ -92,10 +105,13 @@ from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
-    "folder": {"type": "path", "required": True},
-    "journal": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["present", "checked"], "default": "present"},
+    "folder": {"type": "path"},
+    "path": {"type": "path"},
+    "version": {"type": "str"},
+    "journal": {"type": "path"},
     "instance": {"type": "dict", "required": True},
-    "new_version": {"type": "str", "required": True},
+    "new_version": {"type": "str"},
     "data": {"type": "bool", "default": True},
     "spare_bytes": {"type": "int", "default": 0},
     "wait_s": {"type": "int", "default": 3600},
@@ -103,18 +119,25 @@ SPEC: dict[str, Any] = {
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Make the backup unless there is one, and return the module's result."""
+    """Make the backup unless there is one, or check one; return the module's result."""
+    if params["state"] == "checked":
+        return {"backup": check_backup(params["path"], params["version"], params["instance"]["dir"])}
     known = (read_journal(params["journal"]) or {}).get(journal_field(params["data"]))
     if known and known["new_version"] == params["new_version"]:
         return {"changed": False, "backup": known}
     if check_mode:
         return {"changed": True}
-    request = BackupRequest(**{name: params[name] for name in SPEC if name not in CONNECTION_SPEC})
+    request = BackupRequest(**{field.name: params[field.name] for field in fields(BackupRequest)})
     return {"changed": True, "backup": back_up(server_from(params), request, Clock())}
 
 
 def main() -> None:
-    run_module(SPEC, ensure, os_error="the backup in {folder} cannot be made: {error}. No server was stopped. Use become.")
+    run_module(
+        SPEC,
+        ensure,
+        os_error="the backup cannot be made or read: {error}. No server was stopped. Use become.",
+        required_if=[("state", "present", ["folder", "journal", "new_version"]), ("state", "checked", ["path", "version"])],
+    )
 
 
 if __name__ == "__main__":

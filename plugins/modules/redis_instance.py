@@ -293,7 +293,8 @@ log_before:
   elements: str
 set_aside:
   description: The new names of data files that the restored version could not read.
-  returned: with O(state=previous) and O(state=restored), and with O(state=switched) if the old version was restored
+  returned: with O(state=previous) and O(state=restored), and with O(state=switched) if the old
+    version was restored
   type: list
   elements: str
 untouched:

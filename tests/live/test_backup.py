@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -17,8 +18,10 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._server.address 
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.commands import Server
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import Login
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import ROLLBACK, UPGRADE
 from application import AllKinds, all_data, same_everywhere
 from deployment import MASTER, SERVERS, Deployment
+from killed_at_plays import chain
 from states import journals_left, settled, wait_until
 
 from playbooks import require_unchanged, run, words
@@ -83,6 +86,38 @@ def test_backed_up_and_restored(build: Callable[..., Deployment], data_of: Load,
     (aside,) = (deployment.folder / made_on).rglob("*.set-aside")
     assert data_of(new, aside) == newer
     assert "Nothing to do" in words(restored(deployment, new).stdout)
+
+
+def test_a_restore_that_is_killed_at_each_play(build: Callable[..., Deployment], data_of: Load, tmp_path: Path) -> None:
+    old, new = PAIRS[0]
+    deployment = build(old)
+    with AllKinds(deployment):
+        chain(deployment, "upgrade", UPGRADE, tmp_path / "log", new)
+    folder, _facts = data_backup(deployment)
+    accepted = {"redis_upgrade_restore_accept_loss": [MASTER]}
+    reached = chain(deployment, "restore", ROLLBACK, tmp_path / "log", new, **accepted)
+    assert {"(5/8) Handover", "(6/8) Keep the other nodes from the master role", "(6/8) Restore the backup"} <= set(reached)
+    assert {"(6/8) Let the other nodes become master again", "(6/8) Old masters", "(7/8) Fail back"} <= set(reached)
+    wait_until(lambda: settled(deployment), 60)
+    assert same_everywhere(deployment) == data_of(old, folder)
+    assert set(deployment.versions().values()) == {old}
+    assert deployment.masters() == ["redis-1"]
+    assert journals_left(deployment) == []
+    assert not any(deployment.reserve_record(name) for name in deployment.nodes)
+
+
+def test_a_damaged_backup_is_refused_before_anything_is_stopped(build: Callable[..., Deployment]) -> None:
+    old, new = PAIRS[0]
+    deployment = build(old)
+    assert run(deployment, "upgrade", wanted=new).returncode == 0
+    folder, _facts = data_backup(deployment)
+    os.truncate(folder / "dump.rdb", 30)
+    pids = deployment.pids()
+    done = restored(deployment, new, redis_upgrade_restore_accept_loss=[MASTER])
+    assert done.returncode != 0
+    assert "is damaged: it has 30 bytes" in words(done.stdout)
+    assert "Nothing was touched" in words(done.stdout)
+    assert (deployment.pids(), deployment.masters()) == (pids, ["redis-1"])
 
 
 def kept(acknowledged: list[int], data: dict[str, Any]) -> bool:

@@ -74,8 +74,9 @@ def calm(deployment: Deployment) -> bool:
 
 
 def journals_left(deployment: Deployment) -> list[str]:
-    """Return the files in the journal folder, except the records of previous versions."""
-    return sorted(path.name for path in (deployment.folder / "journal").glob("*") if not path.name.endswith(".before.json"))
+    """Return the files in the journal folder, except backups and records of previous versions."""
+    found = [path.name for path in (deployment.folder / "journal").glob("*")]
+    return sorted(name for name in found if name != "backup" and not name.endswith(".before.json"))
 
 
 def left_of_trials(folder: Path | str) -> list[Path]:

@@ -30,7 +30,7 @@ from .._topology.shard import config_values
 from .._wait import Clock, until
 from .rdb_check import check_rdb
 
-__all__ = ["DATA", "MANIFEST", "BackupRequest", "back_up", "journal_field", "read_backup"]
+__all__ = ["DATA", "MANIFEST", "BackupRequest", "back_up", "check_backup", "journal_field", "read_backup", "require_version"]
 
 DATA, MANIFEST = "dump.rdb", "backup.json"
 _CHUNK = 1 << 20
@@ -40,7 +40,7 @@ _UNTOUCHED = "No backup was made, and no server was stopped"
 
 @dataclass(frozen=True)
 class BackupRequest:
-    """What to back up.
+    """The choice of what to back up, and where to.
 
     ``folder``: the folder of all backups of this host. ``journal``: the path of the instance's
     journal. ``instance``: its survey record. ``data``: whether to back up the data, too.
@@ -107,21 +107,53 @@ def read_backup(folder: str) -> dict[str, Any]:
     Raises PreconditionFailed, with nothing touched, if it is not there, torn, or without data.
     """
     facts, path = read_journal(os.path.join(folder, MANIFEST)), os.path.join(folder, DATA)
-    advice = "Name another backup, or stay on the new version"
+    told: dict[str, Any] = {
+        "state": "Nothing was touched",
+        "advice": "Put a whole copy there, or stay on the new version",
+        "untouched": True,
+    }
     if facts is None or "data" not in facts:
-        raise PreconditionFailed(f"there is no backup of data in {folder}", state="Nothing was touched", advice=advice)
+        raise PreconditionFailed(f"there is no backup of data in {folder}", **told)
     try:
         with open(path, "rb") as file:
             size, digest = _digest(file)
     except OSError as error:
-        raise PreconditionFailed(f"the backup {path} cannot be read: {error}", state="Nothing was touched", advice=advice) from error
+        raise PreconditionFailed(f"the backup {path} cannot be read: {error}", **told) from error
     if (size, digest) != (facts["data"]["bytes"], facts["data"]["sha256"]):
         raise PreconditionFailed(
-            f"the backup {path} is damaged: it has {size} bytes, and had {facts['data']['bytes']}; or they are others",
-            state="Nothing was touched",
-            advice=advice,
+            f"the backup {path} is damaged: it has {size} bytes with SHA-256 {digest}, and had {facts['data']['bytes']} with "
+            f"{facts['data']['sha256']}",
+            **told,
         )
     return {**facts, "folder": folder}
+
+
+def check_backup(folder: str, version: str, data_folder: str) -> dict[str, Any]:
+    """Return the facts of a whole backup of a version, if there is room for it in a folder.
+
+    The server saves the newer data there, too. Raises PreconditionFailed, with nothing touched.
+    """
+    facts = read_backup(folder)
+    require_version(facts, version)
+    needed, free = 2 * int(facts["data"]["bytes"]), free_bytes(data_folder)
+    if needed > free:
+        raise PreconditionFailed(
+            f"{data_folder} has {readable_size(free)} free, and the data of the backup and the newer data need {readable_size(needed)}",
+            state="Nothing was touched",
+            advice="Free disk space on that file system",
+        )
+    return facts
+
+
+def require_version(backup: Mapping[str, Any], version: str) -> None:
+    """Raise PreconditionFailed, with nothing touched, if a backup is of another version."""
+    if backup["version"] != version:
+        raise PreconditionFailed(
+            f"the backup in {backup['folder']} is of version {backup['version']}, and {version} is to run",
+            state="Nothing was touched",
+            advice="Name the backup of that version",
+            untouched=True,
+        )
 
 
 def _digest(file: BinaryIO) -> tuple[int, str]:

@@ -14,7 +14,7 @@ import shutil
 from typing import Any, Mapping
 
 from .._atomic_write import FileIdentity, replacing
-from .._errors import OperationFailed, PreconditionFailed, SentinelOpsError
+from .._errors import OperationFailed, SentinelOpsError
 from .._install.activation import Activation
 from .._install.instance_files import InstanceFiles
 from .._owned_files import remove, rename
@@ -29,20 +29,9 @@ from .lifecycle import running_instance, start, stop
 from .start_proof import StartProof
 from .switch_version import Reverted, running_with_files
 
-__all__ = ["require_version", "restore"]
+__all__ = ["restore"]
 
 _CHUNK = 1 << 20
-
-
-def require_version(backup: Mapping[str, Any], version: str) -> None:
-    """Raise PreconditionFailed, with nothing touched, if a backup is of another version."""
-    if backup["version"] != version:
-        raise PreconditionFailed(
-            f"the backup in {backup['folder']} is of version {backup['version']}, and {version} is to run",
-            state="Nothing was touched",
-            advice="Name the backup of that version",
-            untouched=True,
-        )
 
 
 def restore(

@@ -22,11 +22,11 @@ from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import last_lines, size_of
 from .._signals import uninterrupted
 from .._wait import Clock
-from .backup import read_backup
+from .backup import read_backup, require_version
 from .lifecycle import is_same_file, restart, running_instance, start, stop
 from .missed_writes import copy_in_full, missed_writes
 from .request import InstanceRequest, SwitchRequest, with_process, with_service
-from .restore import require_version, restore
+from .restore import restore
 from .start_losses import refuse_lost_commands
 from .start_proof import StartProof
 from .stop_guards import master_of, refuse_unsafe_stop, refuse_while_replicas_are_missing

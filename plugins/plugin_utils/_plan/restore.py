@@ -23,12 +23,12 @@ __all__ = ["plan_restore", "restore_lines"]
 
 
 def _backup_of(record: Record) -> Mapping[str, Any]:
-    """Return the facts of the backup of an instance that runs, or has just left, a newer version."""
+    """Return the facts of the backup of an instance that was made before its upgrade."""
     return (record.get("before") or {}).get("backup") or {}
 
 
 def plan_restore(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], settings: Settings) -> None:
-    """Choose the node to restore. Where the master runs the old version, the others go back to it."""
+    """Choose the node to restore; none where the master runs the old version already."""
     nodes = list(known.values())
     held = [node for node in nodes if (node.record.get("reserve") or {}).get("role") == "bystander"]
     shard.priorities.update({node.host: original_priority(node.record) for node in held})

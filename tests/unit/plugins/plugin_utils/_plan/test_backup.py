@@ -1,4 +1,4 @@
-"""Backups in the plan: which node is backed up, when it is not, and what a restore does and loses."""
+"""Backups in the plan: the node that is backed up, and what a restore does and loses."""
 
 from __future__ import annotations
 
