@@ -81,7 +81,7 @@ def _of_comparison(compared: Mapping[str, Any], link_up: bool) -> Iterator[Verdi
     if compared.get("msg"):
         yield Verdict(AT_RISK, (f"its data could not be compared: {compared['msg']}",))
     differing = [str(key) for key in compared.get("differing") or []]
-    if differing:
+    if differing and link_up:  # without its link it is behind, which the stream tells
         named = ", ".join(differing[:5])
         yield Verdict(LOST, (f"{len(differing)} of the compared keys have other values on it, or none: {named}",))
     unequal = {name: numbers for name, numbers in (compared.get("keys") or {}).items() if numbers[0] != numbers[1]}

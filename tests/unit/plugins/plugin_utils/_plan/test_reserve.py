@@ -295,6 +295,13 @@ def test_the_status(compared: dict[str, Any], state: str, says: str) -> None:
     assert found["good"] is (state == "good")
 
 
+def test_without_its_link_the_stream_decides_and_not_the_data() -> None:
+    deployed = with_reserve()
+    deployed.node("redis-3").record.update(link_up=False, replication=stream(900))
+    found = reserve_status(deployed.instances(), Settings(NEW), {"redis-3": {"keys": {}, "compared": {"string": 4}, "differing": ["k"]}})
+    assert (found["shards"]["mymaster"]["state"], found["shards"]["mymaster"]["differing"]) == ("at risk", ["k"])
+
+
 def test_a_small_backlog_is_a_risk() -> None:
     deployed = with_reserve()
     deployed.node("redis-1").record["examined"] = {"rate_bytes_s": 1 << 16}
