@@ -16,8 +16,9 @@ description:
     barriers that a full one cannot cross.
   - The reserve gets C(replica-priority 0), so that no Sentinel promotes it unasked, and
     C(repl-diskless-load swapdb), so that a full synchronisation that it cannot read does not empty
-    it. Every node of its shard gets a backlog that is large enough. The configuration file is
-    rewritten.
+    it. Every node of its shard gets a backlog that is large enough, and the others a
+    C(repl-diskless-sync-delay) of 30 s, which bounds the forks for synchronisations in vain. The
+    configuration file is rewritten.
   - The values before are in a file beside the journal, written before the first setting is changed.
   - Where an installation is shared, the unit of the reserve is pointed to the kept program, so that
     a reboot does not start the new version.

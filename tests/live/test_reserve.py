@@ -184,7 +184,9 @@ def test_a_reserve_that_needs_a_full_synchronisation(upgraded: Deployment, tmp_p
             upgraded.command("redis-1", "SET", f"key-{number}", "y" * 100)
     log = upgraded.folder / reserve / "log"
     wait_until(lambda: "Can't handle RDB format" in log.read_text(errors="replace") or "RDB" in log.read_text(errors="replace")[-2000:], 60)
-    time.sleep(10)
+    forks = int(upgraded.info("redis-1")["sync_full"])
+    time.sleep(65)
+    assert 1 <= int(upgraded.info("redis-1")["sync_full"]) - forks <= 3
     assert keys(upgraded)[reserve] == before
     assert upgraded.command(reserve, "GET", "key-999") == "x" * 100
     refused(upgraded, tmp_path, "lost")

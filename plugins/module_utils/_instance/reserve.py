@@ -5,8 +5,10 @@
 
 The reserve gets ``replica-priority 0``, so that no Sentinel promotes it unasked, and
 ``repl-diskless-load swapdb`` (6.0 and later), so that a full synchronisation that it cannot read
-does not empty it. Every node gets a backlog that is large enough. The record is written before the
-first setting is changed, and removed after the last one was put back.
+does not empty it. Every node gets a backlog that is large enough. A reserve that asks for a full
+synchronisation in vain asks again at once, and each costs the master a fork; so the other nodes get
+a ``repl-diskless-sync-delay`` of 30 s at least. The record is written before the first setting is
+changed, and removed after the last one was put back.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from .config_rewrite import order_rewrite, require_rewritable, rewrite_file
 __all__ = ["HoldRequest", "hold", "is_held", "let_promote", "release"]
 
 PRIORITY, LOADING, BACKLOG = "replica-priority", "repl-diskless-load", "repl-backlog-size"
+DISKLESS, DELAY = "repl-diskless-sync", "repl-diskless-sync-delay"
+LEAST_DELAY_S = 30
 _KEPT_FIELDS = ("version", "server", "executable", "config_file", "folder", "activation")
 
 
@@ -53,6 +57,8 @@ def _wanted(now: Mapping[str, str], request: HoldRequest) -> dict[str, str]:
     wanted = {BACKLOG: str(max(request.backlog_bytes, int(now.get(BACKLOG) or 0)))}
     if request.role == "reserve":
         wanted.update({PRIORITY: "0", LOADING: "swapdb"})
+    else:
+        wanted.update({DISKLESS: "yes", DELAY: str(max(LEAST_DELAY_S, int(now.get(DELAY) or 0)))})
     return {name: value for name, value in wanted.items() if name in now}
 
 
@@ -65,7 +71,7 @@ def is_held(server: Server, record: Mapping[str, Any]) -> bool:
 
 def hold(server: Server, journal: str, request: HoldRequest, check_mode: bool = False) -> list[str]:
     """Set a data node up; return the changes as sentences. ``journal``: the path of its journal."""
-    info, now = parse_info(server.command("INFO")), config_values(server, PRIORITY, LOADING, BACKLOG)
+    info, now = parse_info(server.command("INFO")), config_values(server, PRIORITY, LOADING, BACKLOG, DISKLESS, DELAY)
     record = read_reserve_record(journal)
     if record is None or record.get("role") != request.role:
         log = str(request.instance.get("log_file") or "")

@@ -98,8 +98,8 @@ def _lines(name: str, state: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name}: link up, {state['lag_bytes']} bytes behind, {state['errors']} writes refused"
     elif state["full_syncs_of_master"] is not None:
         yield (
-            f"{name}: link down; the reserve asks again and again, and each full synchronisation costs the master a fork "
-            f"({state['full_syncs_of_master']} so far since its start)"
+            f"{name}: link down; the reserve asks again and again, and each full synchronisation costs the master a fork, at most one in "
+            f"30 s ({state['full_syncs_of_master']} so far since its start)"
         )
     lasts_s = state["backlog_lasts_s"]
     lasts = "as long as nobody writes" if lasts_s is None else f"for {lasts_s:g} s at the present write rate"
