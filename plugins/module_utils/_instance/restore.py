@@ -119,7 +119,7 @@ def _undone(
     server: Server, files: InstanceFiles, renamed: Mapping[str, str], error: Exception, wait_s: float, clock: Clock
 ) -> OperationFailed:
     """Put the newer data back in place; return the error to raise."""
-    facts = getattr(error, "facts", {})
+    facts, reason = getattr(error, "facts", {}), getattr(error, "message", str(error))
     try:
         node = running_instance(server, files.config_file)
         if node is not None:
@@ -129,14 +129,14 @@ def _undone(
             rename(new, old)
     except (SentinelOpsError, OSError) as second:
         return OperationFailed(
-            f"the backup could not be restored ({error}), and the newer data could not be put back ({second})",
+            f"the backup could not be restored ({reason}), and the newer data could not be put back ({second})",
             node=str(server.address),
             state=f"The instance is down; its newer data is in {', '.join(renamed.values())}",
             advice="Put these files back by hand, and start the newer version",
             **facts,
         )
     return OperationFailed(
-        f"the backup could not be restored: {error}",
+        f"the backup could not be restored: {reason}",
         node=str(server.address),
         state="The instance is down; its newer data is in place again",
         advice="Fix the cause and run again",
