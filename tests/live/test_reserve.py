@@ -1,6 +1,7 @@
 """A reserve replica: the way back across a format barrier, without a loss.
 
 RESERVE_SECONDS is for how long the new version is written to before the way back (20).
+RESERVE_PAIRS are other pairs of versions in .cache/servers: "7.0.15,8.0.2 6.2.14,7.0.15".
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from playbooks import require_unchanged, run, words
 
 pytestmark = pytest.mark.extended
 
+DEFAULT = "6.2.14,7.0.15 7.0.15,valkey-8.0.1 valkey-8.0.1,valkey-9.1.2"
 SECONDS = float(os.environ.get("RESERVE_SECONDS", "20"))
-PAIRS = [("6.2.14", "7.0.15"), ("7.0.15", "valkey-8.0.1"), ("valkey-8.0.1", "valkey-9.1.2")]
+PAIRS = [tuple(pair.split(",")) for pair in os.environ.get("RESERVE_PAIRS", DEFAULT).split()]
 
 
 def plain(version: str) -> str:
@@ -209,6 +211,25 @@ def test_its_new_master_dies(upgraded: Deployment, tmp_path: Path) -> None:
     assert done.returncode == 0, words(done.stdout)[-4000:]
     assert set(running(upgraded).values()) == {"7.0.15"}
     same_everywhere(upgraded)
+
+
+def test_a_reserve_that_was_killed_and_started_again(build: Callable[..., Deployment], tmp_path: Path) -> None:
+    """It does not know any more what it had, and cannot read what its master sends."""
+    deployment = with_reserve(build)
+    reserve, before = reserve_of(deployment), keys(deployment)
+    os.kill(deployment.pids()[reserve], signal.SIGKILL)
+    deployment.start(reserve)
+    wait_until(lambda: deployment.info(reserve)["loading"] == "0", 30)
+    deployment.command("redis-1", "SET", "later", "value")
+    time.sleep(5)
+    refused(deployment, tmp_path, "lost", "it needs a full synchronisation")
+    assert {name: count for name, count in keys(deployment).items() if name != reserve} == {
+        name: count + 1 for name, count in before.items() if name != reserve
+    }
+    done = run(deployment, "finish", wanted="7.0.15")
+    assert done.returncode == 0, words(done.stdout)[-4000:]
+    assert set(running(deployment).values()) == {"7.0.15"}
+    assert set(keys(deployment).values()) == {1001}
 
 
 def test_somebody_fails_over(build: Callable[..., Deployment], tmp_path: Path) -> None:
