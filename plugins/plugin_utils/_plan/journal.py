@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .model import Record
+from .reserve import original_priority
 from .rollback import rolls_back
 
 __all__ = ["journal_of"]
@@ -38,7 +39,7 @@ def journal_of(record: Record, plan: Mapping[str, Any], step: Mapping[str, Any])
     """
     source = record["before"] if plan.get("rollback") and rolls_back(record, plan["version"]) else record
     journal = {name: source[name] for name in _RECORDED if name in source}
-    journal.update({"priority": record["priority"]} if "priority" in record else {})
+    journal.update({"priority": original_priority(record)} if "priority" in record else {})
     shard = plan["shards"].get(step.get("shard"))
     if shard is not None:
         journal.update(

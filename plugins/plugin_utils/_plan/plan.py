@@ -20,7 +20,7 @@ from .backup import plan_backup
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
-from .reserve import existing_reserve, plan_reserve, plan_way_back
+from .reserve import existing_reserve, original_priority, plan_reserve, plan_way_back
 from .restore import plan_restore
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 from .unlisted import Unlisted, depth_in, followers_in, is_node, outsiders, promotion_problems, unlisted_nodes
@@ -141,7 +141,7 @@ def _plan_shard(
     shard.nodes = {node.host: address for address, node in known.items()}
     _note_unlisted(plan, shard, unlisted, known)
     shard.replicas = len(members) - 1 - len(shard.upstreams)
-    shard.priorities = {node.host: _priority(node) for node in known.values()}
+    shard.priorities = {node.host: original_priority(node.record) for node in known.values()}
     shard.fenced = [node.host for node in known.values() if _is_fenced(node)]
     counted = max(view.master.replicas for view in views)
     plan.problems += outsiders(shard, members, counted - shard.replicas, nodes)
@@ -219,13 +219,6 @@ def _is_fenced(node: Instance) -> bool:
     """Return whether a node has a fence of a handover, which is recognised by its own numbers."""
     to_write, max_lag = (int(node.record.get(name) or 0) for name in ("min_replicas_to_write", "min_replicas_max_lag"))
     return is_fence(to_write) or is_armed(max_lag)
-
-
-def _priority(node: Instance) -> int:
-    """Return the priority before any steering: the journal's, else the current setting."""
-    journal = node.record.get("journal") or {}
-    recorded = journal.get("priority")
-    return int(node.record.get("priority", 100) if recorded is None else recorded)
 
 
 def _original_master(known: Mapping[str, Instance], master: str) -> str:

@@ -33,9 +33,13 @@ def existing_reserve(nodes: Sequence[Instance]) -> Instance | None:
 
 
 def original_priority(record: Record) -> int:
-    """Return the ``replica-priority`` that a node had before it was set up for a reserve."""
+    """Return the ``replica-priority`` before any run has changed it.
+
+    That is the one before the node was set up for a reserve, or the journal's, or the current one.
+    """
     settings = (record.get("reserve") or {}).get("settings") or {}
-    return int((settings.get("replica-priority") or {}).get("original") or 100)
+    known = [(settings.get("replica-priority") or {}).get("original"), (record.get("journal") or {}).get("priority")]
+    return int(next((one for one in known if one is not None), record.get("priority", 100)))
 
 
 # -- an upgrade
@@ -45,8 +49,6 @@ def plan_reserve(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], se
     """Leave one replica of the shard on its version, if that is wanted or was so before."""
     nodes = list(known.values())
     reserve, pending = existing_reserve(nodes), [node for node in nodes if plan.steps[node.key].do != "skip"]
-    if reserve is not None:
-        shard.priorities[reserve.host] = original_priority(reserve.record)
     if reserve is not None and reserve.record.get("version") == settings.version:
         reserve = None  # a killed run has upgraded it already
     if reserve is not None and settings.reserve == "false":
@@ -189,7 +191,6 @@ def plan_way_back(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
     reserve = existing_reserve(nodes)
     if reserve is None or reserve.record.get("version") == settings.version:
         return
-    shard.priorities[reserve.host] = original_priority(reserve.record)
     if plan.steps[known[shard.master].key].do != "rollback":
         return
     verdict = judge(reserve.record, known[shard.master].record)

@@ -17,7 +17,6 @@ from typing import Any
 from ...module_utils._sizes import readable_size
 from .._finding import Finding
 from .model import Instance, Plan, Record, Settings, ShardPlan
-from .reserve import original_priority
 
 __all__ = ["plan_restore", "restore_lines"]
 
@@ -31,7 +30,6 @@ def plan_restore(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], se
     """Choose the node to restore; none where the master runs the old version already."""
     nodes = list(known.values())
     held = [node for node in nodes if (node.record.get("reserve") or {}).get("role") == "bystander"]
-    shard.priorities.update({node.host: original_priority(node.record) for node in held})
     plan.unhold_hosts += [node.host for node in held]
     if plan.steps[known[shard.master].key].do == "skip":
         return

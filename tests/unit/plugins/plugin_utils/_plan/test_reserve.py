@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.journal import journal_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Plan, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_status import reserve_status
@@ -293,6 +294,21 @@ def test_the_status(compared: dict[str, Any], state: str, says: str) -> None:
     assert found["shards"]["mymaster"]["state"] == state
     assert says in " ".join(found["lines"])
     assert found["good"] is (state == "good")
+
+
+def test_a_journal_does_not_take_the_priority_of_a_reserve_for_its_own() -> None:
+    """Otherwise a rollback that is killed after the release would end with a priority of 0."""
+    found = with_reserve()
+    plan = found.plan(NEW, rollback=True)
+    (record,) = [one.record for one in found.instances() if one.key == "redis-3/redis"]
+    journal = journal_of(record, plan.as_dict(), plan.as_dict()["steps"]["redis-3/redis"])
+    assert (record["priority"], journal["priority"]) == (0, 50)
+    released = with_reserve()
+    for node in released.shards[0].nodes:
+        node.version = OLD
+        node.record["reserve"] = None
+    released.node("redis-3").journal = journal
+    assert released.plan(NEW, rollback=True).shards["mymaster"].priorities["redis-3"] == 50
 
 
 def test_without_its_link_the_stream_decides_and_not_the_data() -> None:
