@@ -31,6 +31,7 @@ SETTING: list[list[Any]] = [["CONFIG", "SET", "replica-priority", 100], ["CONFIG
 MOVING: list[list[Any]] = [["REPLICAOF", "NO", "ONE"], ["CLIENT", "KILL", "TYPE", "normal"]]
 # Sentinels send this to a node in every failover, up to Valkey 9.1; our user needs no right to it.
 BY_SENTINELS: list[list[Any]] = [["SLAVEOF", "NO", "ONE"]]
+SAVING: list[list[Any]] = [["BGSAVE"]]
 PAUSING: list[list[Any]] = [["CLIENT", "PAUSE", 1, "WRITE"], ["CLIENT", "UNPAUSE"]]
 READING: list[list[Any]] = [["INFO"], ["PING"], ["CONFIG", "GET", "dir"], ["COMMAND", "INFO", "ping"]]
 NO_SUCH_MASTER = "no-such-master-of-sentinelops"
@@ -129,9 +130,10 @@ def _refused(server: Server, commands: list[list[Any]]) -> Refusals:
 def refused_on_node(node: Server) -> Refusals:
     """Return the refusals of all commands that an upgrade in any mode needs on a data node.
 
-    ``+command|info`` is among them, although an upgrade can do without.
+    ``+command|info`` is among them, although an upgrade can do without, and ``+bgsave``, which only
+    a backup needs.
     """
-    return _refused(node, [*READING, STOPPING]) | _refused_in_transactions(node, [*PAUSING, *MOVING, *SETTING])
+    return _refused(node, [*READING, STOPPING]) | _refused_in_transactions(node, [*PAUSING, *MOVING, *SETTING, *SAVING])
 
 
 def refused_on_sentinel(sentinel: Server) -> Refusals:

@@ -27,7 +27,10 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
             but = "".join(f" but {one['host']}" for one in reserves.values())
             return [f"Nothing to do: every instance{but} runs {version}, {masters}", *reserve_text.reserve_notes(reserves)]
         return [f"Nothing to do: no instance can be rolled back from {version}, {masters}", *_other_lines(plan)]
-    lines = [f"Roll back from {version}, one step after the other:" if rollback else f"Upgrade to {version}, one step after the other:"]
+    what = f"Roll back from {version}" if rollback else f"Upgrade to {version}"
+    if plan["restore_hosts"]:
+        what = f"Restore the backups, with the loss of all later writes, and roll back from {version}"
+    lines = [f"{what}, one step after the other:"]
     for play in plays_of(rollback):
         lines += _play_lines(plan, play)
     return lines + _other_lines(plan)

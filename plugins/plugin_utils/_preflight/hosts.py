@@ -25,8 +25,9 @@ __all__ = [
 
 MAX_CLOCK_S = 3.0
 # Rights that a run can do without: STOPPING if servers are stopped in another way, PAUSING if no
-# handover pauses writes, USEFUL always.
+# handover pauses writes, SAVING on a node that is not backed up, USEFUL always.
 STOPPING = ("+shutdown",)
+SAVING = ("+bgsave",)
 PAUSING = ("+client|pause", "+client|unpause")
 USEFUL = {
     "+command|info": "Commands that the server's arguments rename cannot be found, and a restart would make them available again",
@@ -59,15 +60,16 @@ def unreachable_findings(instance: Instance) -> Iterator[Finding]:
     )
 
 
-def rights_findings(instance: Instance, pauses: bool) -> Iterator[Finding]:
+def rights_findings(instance: Instance, pauses: bool, backed_up: bool) -> Iterator[Finding]:
     """Yield which rights our user lacks on an instance.
 
-    ``pauses``: whether a handover from this node would pause writes.
+    ``pauses``: whether a handover from this node would pause writes. ``backed_up``: whether this
+    run backs the node up.
     """
     record, noun = instance.record, instance.noun
     denied: Mapping[str, str] = (record.get("examined") or {}).get("rights") or {}
     manager = (record.get("service") or {}).get("manager", "process")
-    spared = [*STOPPING * (manager != "process"), *PAUSING * (not pauses)]
+    spared = [*STOPPING * (manager != "process"), *PAUSING * (not pauses), *SAVING * (not backed_up)]
     needed = [right for right in denied if right not in (*spared, *USEFUL)]
     if needed:
         yield Finding(
@@ -92,11 +94,15 @@ def rights_findings(instance: Instance, pauses: bool) -> Iterator[Finding]:
             )
 
 
-def unknown_findings(instance: Instance) -> Iterator[Finding]:
-    """Yield which commands that the run needs are renamed or disabled on an instance."""
+def unknown_findings(instance: Instance, backed_up: bool) -> Iterator[Finding]:
+    """Yield which commands that the run needs are renamed or disabled on an instance.
+
+    ``backed_up``: whether this run backs the node up.
+    """
     unknown: Mapping[str, str] = (instance.record.get("examined") or {}).get("unknown") or {}
     manager = (instance.record.get("service") or {}).get("manager", "process")
-    needed = [name for name in unknown if name not in ("COMMAND", *["SHUTDOWN"] * (manager != "process"))]
+    spared = ("COMMAND", *["SHUTDOWN"] * (manager != "process"), *["BGSAVE"] * (not backed_up))
+    needed = [name for name in unknown if name not in spared]
     if needed:
         yield Finding(
             instance.host,

@@ -98,8 +98,9 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
                 yield from rewrite_findings(instance)
     else:
         yield from unreachable_findings(instance)
-    yield from rights_findings(instance, instance.kind == "redis" and _pauses(instance, handover_mode))
-    yield from unknown_findings(instance)
+    backed_up = instance.kind == "redis" and instance.host in (*plan.replica_backup_hosts, *plan.backup_hosts)
+    yield from rights_findings(instance, instance.kind == "redis" and _pauses(instance, handover_mode), backed_up)
+    yield from unknown_findings(instance, backed_up)
 
 
 def _other_master_findings(instances: Sequence[Instance], plan: Plan) -> Iterator[Finding]:

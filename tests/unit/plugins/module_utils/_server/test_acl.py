@@ -110,7 +110,7 @@ def test_nothing_is_denied_and_nothing_is_done() -> None:
     assert deployment.master.command("PING") == "PONG", "no transaction is left open"
 
 
-@pytest.mark.parametrize("command", ["INFO", "PING", "SHUTDOWN", "CLIENT PAUSE", "CONFIG REWRITE"])
+@pytest.mark.parametrize("command", ["INFO", "PING", "SHUTDOWN", "CLIENT PAUSE", "CONFIG REWRITE", "BGSAVE"])
 def test_a_right_is_denied_on_a_node(command: str) -> None:
     deployment = Deployment()
     deployment.master.refuses[command] = repeat(NOPERM)
@@ -135,7 +135,7 @@ def test_a_right_is_denied_on_a_sentinel(command: str) -> None:
 UNKNOWN = "ERR unknown command, with args beginning with: "
 
 
-@pytest.mark.parametrize("command", ["INFO", "CONFIG", "SHUTDOWN", "CLIENT", "REPLICAOF", "SLAVEOF", "MULTI", "EXEC"])
+@pytest.mark.parametrize("command", ["INFO", "CONFIG", "SHUTDOWN", "CLIENT", "REPLICAOF", "SLAVEOF", "MULTI", "EXEC", "BGSAVE"])
 def test_a_command_is_not_known_on_a_node(command: str) -> None:
     deployment = Deployment()
     deployment.master.refuses[command] = repeat(UNKNOWN)

@@ -116,6 +116,16 @@ def test_too_little_room_is_found_before() -> None:
         assert [one.severity for one in found_now] == [severity] * bool(severity)
 
 
+@pytest.mark.parametrize("facts", [{"rights": {"+bgsave": "NOPERM"}}, {"unknown": {"BGSAVE": "ERR unknown command"}}])
+def test_the_right_to_save_is_needed_where_a_backup_is_made(facts: dict[str, Any]) -> None:
+    found = deployment()
+    plan = upgrade(found)
+    for node in found.shards[0].nodes:
+        node.record["examined"] = facts
+    (text,) = [one for one in preflight(found.instances(), plan, MIB, "auto", time.time()) if "bgsave" in one.seen.lower()]
+    assert (text.node, text.severity) == (plan.replica_backup_hosts[0], REFUSAL)
+
+
 def test_the_preflight_says_that_only_the_backup_leads_back() -> None:
     found = deployment()
     (text,) = [one.seen for one in preflight(found.instances(), upgrade(found), MIB, "auto", time.time()) if one.check == "format"]
