@@ -12,6 +12,7 @@ which has the states before the first step). A wrong state fails. The steps:
   {step: rollback}
   {step: reserve}                             upgrade with a reserve per shard; restart these
   {step: finish}                              upgrade the reserves, too
+  {step: restore}                             restore the backups of an upgrade
 """
 
 from __future__ import annotations
@@ -236,7 +237,27 @@ def finish(deployment: Deployment, _step: dict[str, Any], baseline: dict[str, An
     all_run(deployment, deployment.versions["new"], baseline)
 
 
-STEPS = {"kill": kill, "fail": fail, "complete": complete, "again": again, "rollback": rollback, "reserve": reserve, "finish": finish}
+def restore(deployment: Deployment, _step: dict[str, Any], baseline: dict[str, Any]) -> None:
+    shards = sorted({one["shard"] for one in deployment.layout["instances"] if one.get("shard")})
+    code, output = deployment.run("restore")
+    assert code != 0, output
+    assert "a restore loses all writes since the backup" in words(output), output
+    all_run(deployment, deployment.versions["new"], baseline)
+    code, output = deployment.run("restore", variables=[json.dumps({"redis_upgrade_restore_accept_loss": shards})])
+    assert code == 0, output
+    all_run(deployment, deployment.versions["old"], baseline)
+
+
+STEPS = {
+    "kill": kill,
+    "fail": fail,
+    "complete": complete,
+    "again": again,
+    "rollback": rollback,
+    "reserve": reserve,
+    "finish": finish,
+    "restore": restore,
+}
 
 
 def main() -> None:
