@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from deployment import Deployment
 from preflights import Circumstances, preflight, untouched
-from states import settled, wait_until
+from states import answers, settled, wait_until
 
 from playbooks import run, words
 
@@ -123,12 +123,6 @@ def including(deployment: Deployment, case: Case, module: Path) -> Iterator[Call
         file.write_text(before, encoding="utf-8")
         deployment.start(case.instance)
         wait_until(lambda: settled(deployment), 60)
-
-
-def answers(deployment: Deployment, name: str) -> bool:
-    with contextlib.suppress(Exception):
-        return deployment.info(name).get("loading", "0") == "0"
-    return False
 
 
 def found(deployment: Deployment) -> list[dict[str, Any]]:

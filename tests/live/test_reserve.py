@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from application import AllKinds, lost_rounds, same_everywhere
 from deployment import MASTER, Deployment
-from states import journals_left, settled, wait_until
+from states import answers, journals_left, wait_until
 
 from playbooks import require_unchanged, run, words
 
@@ -205,7 +205,7 @@ def test_its_new_master_dies(upgraded: Deployment, tmp_path: Path) -> None:
     time.sleep(5)
     assert upgraded.command(reserve, "DBSIZE") == before
     upgraded.start("redis-1")
-    wait_until(lambda: settled(upgraded), 90)
+    wait_until(lambda: answers(upgraded, "redis-1") and upgraded.info("redis-1").get("master_link_status") == "up", 90)
     assert upgraded.command(reserve, "DBSIZE") == before
     done = run(upgraded, "finish", wanted="7.0.15")
     assert done.returncode == 0, words(done.stdout)[-4000:]
@@ -219,7 +219,7 @@ def test_a_reserve_that_was_killed_and_started_again(build: Callable[..., Deploy
     reserve, before = reserve_of(deployment), keys(deployment)
     os.kill(deployment.pids()[reserve], signal.SIGKILL)
     deployment.start(reserve)
-    wait_until(lambda: deployment.info(reserve)["loading"] == "0", 30)
+    wait_until(lambda: answers(deployment, reserve), 30)
     deployment.command("redis-1", "SET", "later", "value")
     time.sleep(5)
     refused(deployment, tmp_path, "lost", "it needs a full synchronisation")

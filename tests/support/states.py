@@ -64,6 +64,13 @@ def settled(deployment: Deployment) -> bool:
     )
 
 
+def answers(deployment: Deployment, name: str) -> bool:
+    """Return whether a data node serves: it answers, and has loaded its data."""
+    with contextlib.suppress(SentinelOpsError):
+        return deployment.administered_info(name).get("loading", "0") == "0"
+    return False
+
+
 def calm(deployment: Deployment) -> bool:
     """Return whether no Sentinel that answers is in TILT."""
     for name in deployment.sentinels:
