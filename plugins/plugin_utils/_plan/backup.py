@@ -50,7 +50,8 @@ def plan_backup(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], replica
         shard.backup_host, shard.backup_version = made.host, str(_backup_of(made.record)["version"])
     if made is not None or settings.canary:
         return True  # a canary ends before the barrier, and a later run makes the backup
-    old = [host for host in replicas if plan.steps[f"{host}/redis"].do == "upgrade"]
+    linked = [node.host for node in nodes if node.record.get("link_up")]
+    old = [host for host in replicas if plan.steps[f"{host}/redis"].do == "upgrade" and host in linked]
     from_master = settings.backup_from == "master" or not old
     if from_master and not shard.handover:
         return False

@@ -161,7 +161,7 @@ def _canary_problem(shard: ShardPlan, settings: Settings) -> Iterator[Finding]:
 
 def _last_way_back(reserve: Instance, shard: ShardPlan, settings: Settings) -> str:
     old, new = (str(reserve.record.get("server", "redis")), str(reserve.record.get("version", ""))), settings.version
-    after = "a rollback is possible" if can_downgrade(old, (wanted_server(reserve.record), new)) else "there is no way back"
+    after = "a rollback is possible" if can_downgrade(old, (wanted_server(reserve.record), new)) else "no node leads back"
     return f"{reserve.host} is the reserve of {shard.name} and is upgraded, too: afterwards {after} from {new} to {old[1]}"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from ...module_utils._server.address import same_node
 from ...module_utils._server.sent_errors import MEANING, REMEDY
 from ...module_utils._topology.fence import original_min_replicas
-from .._finding import Finding
+from .._finding import WARNING, Finding
 from .._plan.model import Instance, ShardPlan
 
 __all__ = ["error_findings", "node_findings"]
@@ -45,9 +45,29 @@ def node_findings(shard: ShardPlan, nodes: Sequence[Instance], max_lag_bytes: in
     for node in nodes:
         record = node.record
         if not record.get("stopped") and record.get("answers") and record.get("role") != "master":
+            if _is_lost_reserve(node, restarts):
+                yield _lost_reserve(node)
+                continue
             yield from _replica_findings(node, shard, int(master.record.get("offset", 0)), max_lag_bytes)
     if any(node.key in restarts for node in nodes):
         yield from _min_replicas_findings(master, [node for node in nodes if node.host not in shard.upstreams])
+
+
+def _is_lost_reserve(node: Instance, restarts: Collection[str]) -> bool:
+    """Return whether a reserve has lost its link, and is to be upgraded like any other node."""
+    is_reserve = (node.record.get("reserve") or {}).get("role") == "reserve"
+    return is_reserve and node.key in restarts and not node.record.get("link_up") and not node.record.get("loading")
+
+
+def _lost_reserve(node: Instance) -> Finding:
+    return Finding(
+        node.host,
+        "the link of this reserve to its master is down",
+        "It gets all data from the master when it is upgraded; what it has now is gone then",
+        f"Nothing, or first save what it has (BGSAVE on {node.host}, and copy the file)",
+        "link",
+        WARNING,
+    )
 
 
 def _replica_findings(node: Instance, shard: ShardPlan, head: int, max_lag_bytes: int) -> Iterator[Finding]:

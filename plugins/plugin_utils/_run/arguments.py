@@ -41,20 +41,21 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     ``files``: for both directions; the files are those before the upgrade. ``switch``: to the
     wanted version. ``revert``: back to the version before the step, if the switch fails.
     ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
-    have left one stopped, and for a replica of another replica. ``backup``: the folder of the
-    backup to restore, if there is one.
+    have left one stopped, for a replica of another replica, and for a reserve without its link.
+    ``backup``: the folder of the backup to restore, if there is one.
     """
     rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
     step = plan["steps"][f"{host}/{instance['kind']}"]
     origin = {**instance, **(instance["before"] if rollback else {})}
     shard = plan["shards"].get(step["shard"], {})
+    lost_reserve = bool(instance.get("reserve")) and not instance.get("link_up")
     restored = not sentinel and host in plan.get("restore_hosts", [])
     return {
         "files": _files(plan, origin, step),
         "switch": {
             "state": "previous" if rollback else "switched",
             "version": step["wanted"],
-            "replicas": 0 if plan["has_stopped_instances"] or step["upstream"] else shard.get("replicas", 0),
+            "replicas": 0 if plan["has_stopped_instances"] or step["upstream"] or lost_reserve else shard.get("replicas", 0),
             **({"state": "restored", "backup": shard["backup"]["folder"]} if restored else {}),
         },
         "revert": {

@@ -11,6 +11,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering 
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_status import reserve_status
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_verdict import judge
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import switch_arguments
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import Surveyed, three_and_three
 
 OLD, NEW = "6.2.14", "7.0.15"
@@ -168,9 +169,7 @@ def test_finishing_upgrades_the_reserve() -> None:
     assert (plan.replica_hosts, plan.handover_hosts) == (["redis-3"], [])
     assert plan.release_hosts == ["redis-1", "redis-2", "redis-3"]
     assert plan.shards["mymaster"].priorities["redis-3"] == 50
-    assert plan.warnings == [
-        "redis-3 is the reserve of mymaster and is upgraded, too: afterwards there is no way back from 7.0.15 to 6.2.14"
-    ]
+    assert plan.warnings == ["redis-3 is the reserve of mymaster and is upgraded, too: afterwards no node leads back from 7.0.15 to 6.2.14"]
 
 
 def test_finishing_was_killed_before_its_end() -> None:
@@ -294,6 +293,24 @@ def test_the_status(compared: dict[str, Any], state: str, says: str) -> None:
     assert found["shards"]["mymaster"]["state"] == state
     assert says in " ".join(found["lines"])
     assert found["good"] is (state == "good")
+
+
+def test_a_lost_reserve_can_be_upgraded() -> None:
+    """It gets all data again; nobody waits for it, and it is not backed up."""
+    found = with_reserve()
+    found.node("redis-3").record.update(link_up=False, replication=stream(10))
+    plan = found.plan(NEW, reserve="false", backup="auto")
+    findings = [one for one in preflight(found.instances(), plan, 1 << 20, "auto", 0) if one.check == "link"]
+    assert [(one.node, one.severity) for one in findings] == [("redis-3", "warning")]
+    assert (plan.problems, plan.replica_hosts, plan.replica_backup_hosts) == ([], ["redis-3"], [])
+    (record,) = [one.record for one in found.instances() if one.key == "redis-3/redis"]
+    folders = {"method": "folder", "staged": "/opt/redis/redis.new", "kept": "/opt/redis/redis.old"}
+    assert switch_arguments(plan.as_dict(), "redis-3", {**record, "activation": folders})["switch"]["replicas"] == 0
+
+
+def test_a_good_reserve_is_backed_up_before_it_is_upgraded() -> None:
+    plan = with_reserve().plan(NEW, reserve="false", backup="auto")
+    assert plan.replica_backup_hosts == ["redis-3"]
 
 
 def test_a_journal_does_not_take_the_priority_of_a_reserve_for_its_own() -> None:
