@@ -41,6 +41,7 @@ def documented_rights() -> dict[str, str]:
     return found
 
 
+BACKUP_RIGHTS = "+bgsave"  # on top, as docs/rights.md says
 SENTINELS_OWN_RIGHTS = (
     "+multi +exec +slaveof +ping +subscribe +publish +info +config|rewrite +client|setname +client|kill +script|kill +role"
 )
@@ -105,7 +106,7 @@ def with_users() -> Access:
     """
     rights = documented_rights()
     node_lines = (
-        f"user ops on >{OPS_PASSWORD} {rights['data nodes']}\n"
+        f"user ops on >{OPS_PASSWORD} {rights['data nodes']} {BACKUP_RIGHTS}\n"
         f"user watcher on >{SENTINELS_OWN_PASSWORD} allchannels {SENTINELS_OWN_RIGHTS}\n"
         f"user peer on >{SENTINEL_PASSWORD} ~* &* +@all\n"
         f"user replica on >{REPLICA_PASSWORD} +psync +replconf +ping\n"

@@ -41,6 +41,7 @@ def _state(shard: ShardPlan, records: Mapping[str, Mapping[str, Any]], compared:
     known, own = reserve.get("reserve") or {}, reserve.get("replication") or {}
     theirs = master.get("replication") or {}
     return {
+        "leads_back": verdicts[0].state == GOOD,
         "state": max((verdict.state for verdict in verdicts), key=_WORST_LAST.index),
         "reasons": [reason for verdict in verdicts for reason in verdict.reasons],
         "host": shard.reserve_host,
@@ -116,8 +117,12 @@ def _lines(name: str, state: Mapping[str, Any]) -> Iterator[str]:
 def _advice(state: Mapping[str, Any]) -> str:
     if state["state"] == GOOD:
         return "go back with the playbook rollback, without a loss; or end with finish"
+    if state["state"] == AT_RISK and state["leads_back"]:
+        return "its stream has every write, so a rollback is possible; mend what is named, and look again"
     if state["state"] == AT_RISK:
         return "a rollback is refused until it has every write; look again"
+    if state["leads_back"]:
+        return "do not roll back, which looks at the stream alone, before you know why the data differ; save both (BGSAVE)"
     return (
         "a rollback would lose writes, and is refused. Its data are a copy of an earlier moment: save them (BGSAVE) if you want them, and "
         "end with finish, which upgrades it"

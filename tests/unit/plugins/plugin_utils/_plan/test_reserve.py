@@ -277,10 +277,11 @@ def test_the_verdict(changes: dict[str, Any], known: dict[str, Any], own: dict[s
         (
             {"keys": {"db0": [5, 5]}, "compared": {"string": 4}, "differing": ["k"]},
             "lost",
-            "1 of the compared keys have other values on it",
+            "do not roll back, which looks at the stream alone, before you know why the data differ",
         ),
         ({"keys": {"db0": [5, 4]}, "compared": {"string": 4}, "differing": []}, "at risk", "different numbers of keys (db0: 5 and 4)"),
         ({"msg": "no right"}, "at risk", "its data could not be compared: no right"),
+        ({"msg": "no right"}, "at risk", "its stream has every write, so a rollback is possible"),
         (
             {"keys": {}, "compared": {}, "differing": [], "unknown_commands": ["lmpop"]},
             "good",
@@ -333,6 +334,7 @@ def test_without_its_link_the_stream_decides_and_not_the_data() -> None:
     deployed.node("redis-3").record.update(link_up=False, replication=stream(900))
     found = reserve_status(deployed.instances(), Settings(NEW), {"redis-3": {"keys": {}, "compared": {"string": 4}, "differing": ["k"]}})
     assert (found["shards"]["mymaster"]["state"], found["shards"]["mymaster"]["differing"]) == ("at risk", ["k"])
+    assert "a rollback is refused until it has every write" in " ".join(found["lines"])
 
 
 def test_a_small_backlog_is_a_risk() -> None:
