@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.versions import can_downgrade
 from application import AllKinds, lost_rounds, same_everywhere
 from deployment import MASTER, Deployment
 from states import answers, journals_left, wait_until
@@ -106,10 +107,10 @@ def upgraded(build: Callable[..., Deployment]) -> Deployment:
     return with_reserve(build)
 
 
-def with_reserve(build: Callable[..., Deployment]) -> Deployment:
-    """Return a deployment with 1000 keys, upgraded from 6.2.14 to 7.0.15 with a reserve."""
-    deployment = build("6.2.14")
-    done = run(deployment, "upgrade", wanted="7.0.15", redis_upgrade_reserve="true")
+def with_reserve(build: Callable[..., Deployment], old: str = "6.2.14", new: str = "7.0.15") -> Deployment:
+    """Return a deployment with 1000 keys, upgraded with a reserve."""
+    deployment = build(old)
+    done = run(deployment, "upgrade", wanted=new, redis_upgrade_reserve="true")
     assert done.returncode == 0, words(done.stdout)[-4000:]
     for number in range(1000):
         deployment.command("redis-1", "SET", f"key-{number}", number)
@@ -193,6 +194,23 @@ def test_a_reserve_that_needs_a_full_synchronisation(upgraded: Deployment, tmp_p
     assert upgraded.command(reserve, "GET", "key-999") == "x" * 100
     refused(upgraded, tmp_path, "lost")
     upgraded.command("redis-1", "CONFIG", "SET", "repl-backlog-size", backlog)
+
+
+@pytest.mark.parametrize(("old", "new"), PAIRS[1:], ids=["-".join(pair) for pair in PAIRS[1:]])
+def test_its_data_stay_where_it_cannot_read_the_new_data(build: Callable[..., Deployment], old: str, new: str) -> None:
+    """A pair of versions that can read each other's data gets the new data instead."""
+    deployment = with_reserve(build, old, new)
+    reserve = reserve_of(deployment)
+    with cut_off(deployment, reserve):
+        deployment.command("redis-1", "CONFIG", "SET", "repl-backlog-size", 16384)
+        for number in range(1000):
+            deployment.command("redis-1", "SET", f"key-{number}", "y" * 100)
+    wait_until(lambda: int(deployment.info("redis-1")["sync_full"]) > 0, 90)
+    time.sleep(40)
+    linked = deployment.info(reserve)["master_link_status"] == "up"
+    assert linked == can_downgrade(*((version.partition("-")[0] if "-" in version else "redis", plain(version)) for version in (old, new)))
+    assert deployment.command(reserve, "DBSIZE") == 1000
+    assert deployment.command(reserve, "GET", "key-999") == ("y" * 100 if linked else "999")
 
 
 def test_its_new_master_dies(upgraded: Deployment, tmp_path: Path) -> None:
