@@ -181,6 +181,32 @@ CROSSINGS = (
             "repl-diskless-sync": ("no", "yes"),
         },
     ),
+    # 7.2, 7.4 and 8.0 together; Valkey left Redis before 7.4
+    Crossing(
+        "redis 8.0",
+        added={
+            "aof-rewrite-cpulist": "",
+            "bgsave-cpulist": "",
+            "bio-cpulist": "",
+            "cluster-announce-human-nodename": "",
+            "cluster-compatibility-sample-ratio": "0",
+            "hide-user-data-from-log": "no",
+            "locale-collate": "",
+            "max-new-connections-per-cycle": "10",
+            "max-new-tls-connections-per-cycle": "1",
+            "replica-full-sync-buffer-limit": "0",
+            "server-cpulist": "",
+            "set-max-listpack-entries": "128",
+            "set-max-listpack-value": "64",
+        },
+        dropped={
+            "aof-disable-auto-gc": "no",
+            "io-threads-do-reads": "no",
+        },
+        sentinel={
+            "loglevel": "notice",
+        },
+    ),
     Crossing(
         "valkey 8.0",
         added={

@@ -81,7 +81,8 @@ class _Known:
     """The allowed differences between two versions, of which the first one is older."""
 
     def __init__(self, lower: list[str], higher: list[str], moved: bool) -> None:
-        self._crossed = [one for one in CROSSINGS if _position(lower) < _position(one.at.split()) <= _position(higher)]
+        crossed = [one for one in CROSSINGS if _position(lower) < _position(one.at.split()) <= _position(higher)]
+        self._crossed = [one for one in crossed if not (higher[0] == "valkey" and one.at == "redis 8.0")]
         self._product_changes = lower[0] != higher[0]
         self._moved = moved
 
