@@ -276,6 +276,11 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     return {**before, **restorable, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
 
 
+def _kept_of(reserve: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the record of a reserve, which may run from the kept programs alone."""
+    return reserve if reserve is not None and reserve.get("role") == "reserve" else None
+
+
 def _version_of(executable: str) -> str:
     try:
         return binary_version(executable)
@@ -326,7 +331,7 @@ def survey(
             record.update(files_of(node, info, record["service"], request, record["dir"] if kind == "redis" else "", journal or reserve))
         record.update(_staging(record["activation"]))
         closed = closed_journal_of(node.version) if request.rollback and closed_journal_of else None
-        record.update({"before": _before(journal, closed)} if request.rollback else {})
+        record.update({"before": _before(journal, closed or _kept_of(reserve))} if request.rollback else {})
     except ConnectionFailed as error:
         if journal is None or not error.refused:
             return {**record, "answers": False, "stopped": False, "error": str(error), "role": "unreachable"}

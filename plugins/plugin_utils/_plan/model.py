@@ -156,7 +156,8 @@ class Plan:
     get all of that back. ``replica_backup_hosts``: replicas that are backed up in their own step;
     ``backup_hosts``: masters that are backed up before their handover. ``restore_hosts``: nodes on
     which a backup is restored; ``hold_hosts`` must not become the master meanwhile, and
-    ``unhold_hosts`` may do so again.
+    ``unhold_hosts`` may do so again. ``returning_hosts``: reserves that ran from the kept programs,
+    and have been the master.
     """
 
     version: str
@@ -188,6 +189,7 @@ class Plan:
     hold_hosts: list[str] = field(default_factory=list)
     restore_hosts: list[str] = field(default_factory=list)
     unhold_hosts: list[str] = field(default_factory=list)
+    returning_hosts: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

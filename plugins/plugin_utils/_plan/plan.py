@@ -20,7 +20,7 @@ from .backup import plan_backup
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
-from .reserve import existing_reserve, original_priority, plan_reserve, plan_way_back
+from .reserve import existing_reserve, original_priority, plan_reserve, plan_return, plan_way_back
 from .restore import plan_restore
 from .rollback import missing_previous, previous_version, rollback_barriers, rolls_back, version_to_run
 from .unlisted import Unlisted, depth_in, followers_in, is_node, outsiders, promotion_problems, unlisted_nodes
@@ -83,9 +83,12 @@ def _plan_waves(plan: Plan) -> None:
     moving = [shard for shard in shards if shard.handover or shard in by_reserve]
     plan.handover_hosts = [shard.target_host for shard in moving if shard.handover]
     queues = [[*(_replicas_of(plan, shard) if shard in by_reserve else []), shard.master_host] for shard in moving]
-    queues = [[host for host in queue if host not in plan.restore_hosts] for queue in queues]
+    masters_now = [*plan.restore_hosts, *(shard.reserve_host for shard in by_reserve if shard.reserve)]
+    queues = [[host for host in queue if host not in masters_now] for queue in queues]
     plan.old_master_hosts, plan.old_master_serial = _waves(queues)
     plan.fail_back_hosts = [shard.original_master_host for shard in shards if shard.fail_back]
+    for shard in shards:
+        plan_return(plan, shard)
     plan.recovery_hosts = [shard.master_host for shard in shards if shard.recovery_host]
 
 
@@ -232,7 +235,8 @@ def _assign_roles(plan: Plan, shard: ShardPlan, known: Mapping[str, Instance], s
     shard.master_host = known[shard.master].host
     shard.original_master = _original_master(known, shard.master)
     shard.original_master_host = known[shard.original_master].host
-    shard.handover = plan.steps[known[shard.master].key].do in ("upgrade", "rollback") and shard.master != shard.restore
+    leaves = plan.steps[known[shard.master].key].do in ("upgrade", "rollback")
+    shard.handover = leaves and shard.master not in (shard.restore, shard.reserve)
     final = shard.master
     if shard.handover:
         listed = [address for address in known if known[address].host not in (*shard.hidden, *shard.upstreams)]

@@ -16,6 +16,8 @@ from .steps import Play, plays_of
 
 __all__ = ["handover_lines", "plan_lines", "report_lines"]
 
+WAYS_BACK = (*reserve_text.PLAYS, "backup", "hold", "restore", "unhold", "returning")
+
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """Return the plan as lines, numbered like the plays of the run."""
@@ -41,12 +43,8 @@ def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
     if play.name == "recovery":
         fenced = {name: ", ".join(shard["fenced"]) for name, shard in plan["shards"].items() if shard["fenced"]}
         yield from (f"{begin} {name}: a handover was interrupted, {hosts} is fenced" for name, hosts in fenced.items())
-    elif play.name in reserve_text.PLAYS:
-        yield from (f"{begin} {line}" for line in reserve_text.play_lines(plan, play.name, plan[play.hosts]))
-    elif play.name == "backup":
-        yield from (f"{begin} {line}" for line in backup_lines(plan, plan[play.hosts]))
-    elif play.name in ("hold", "restore", "unhold"):
-        yield from (f"{begin} {line}" for line in restore_lines(plan, play.name, plan[play.hosts]))
+    elif play.name in WAYS_BACK:
+        yield from (f"{begin} {line}" for line in _way_back_lines(plan, play.name, plan[play.hosts]))
     elif play.kind == "sentinel":
         for host in plan[play.hosts]:
             yield f"{begin} {host}: {_arrow(plan['steps'][host + '/sentinel'])}"
@@ -60,6 +58,18 @@ def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
         yield from (f"{play.position} backup    {line}" for line in backup_lines(plan, plan["replica_backup_hosts"]))
     if play.name == "replicas" and plan["deferred"]:
         yield f"(stop)          after the canary, without a handover; left for the next run: {', '.join(plan['deferred'])}"
+
+
+def _way_back_lines(plan: Mapping[str, Any], play: str, hosts: list[str]) -> Iterator[str]:
+    """Yield the lines of a play about reserves, backups and restores."""
+    if play in reserve_text.PLAYS:
+        yield from reserve_text.play_lines(plan, play, hosts)
+    elif play == "backup":
+        yield from backup_lines(plan, hosts)
+    elif play == "returning":
+        yield from (f"{host}: restarted, as it runs from the kept programs" for host in hosts)
+    else:
+        yield from restore_lines(plan, play, hosts)
 
 
 def _arrow(step: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from .reserve_verdict import GOOD, Verdict, judge
 from .unlisted import followers_in
 from .versions import wanted_server
 
-__all__ = ["existing_reserve", "original_priority", "plan_reserve", "plan_way_back", "way_back_finding"]
+__all__ = ["existing_reserve", "original_priority", "plan_reserve", "plan_return", "plan_way_back", "way_back_finding"]
 
 MIB = 1 << 20
 LEAST_BACKLOG = 16 * MIB
@@ -218,3 +218,15 @@ def _lost_way_back(
         f"upgrades the reserve, too; its data, as of the moment it lost the link, can be saved before (BGSAVE on {reserve.host})",
         "reserve",
     )
+
+
+def plan_return(plan: Plan, shard: ShardPlan) -> None:
+    """Restart a reserve that runs from the kept programs once it is a replica again."""
+    key = f"{shard.reserve_host}/redis"
+    if not plan.rollback or not shard.reserve or plan.steps[key].do == "skip":
+        return
+    if shard.fail_back:
+        plan.returning_hosts.append(shard.reserve_host)
+    else:
+        why = f"it runs {plan.steps[key].running} from the kept programs as the master; its next start is from their place"
+        plan.steps[key] = replace(plan.steps[key], do="skip", why=why)

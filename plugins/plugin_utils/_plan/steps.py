@@ -77,6 +77,9 @@ _FAIL_BACK = Play(
 )
 _RESERVE = Play("reserve", "Keep the reserve", "reserve_hosts", label="reserve  ")
 _PROMOTABLE = Play("promotable", "Let the reserve become the master", "promotable_hosts", label="reserve  ")
+_RETURNING = Play(
+    "returning", "Reserves that ran from the kept programs", "returning_hosts", "one", "reserve  ", "redis", "the reserve {host}"
+)
 _BACKUP = Play("backup", "Back up the masters", "backup_hosts", label="backup   ")
 _HOLD = Play("hold", "Keep the other nodes from the master role", "hold_hosts", label="restore  ")
 _RESTORE = Play(
@@ -121,6 +124,7 @@ ROLLBACK = _numbered(
     (6, _UNHOLD),
     (6, _OLD_MASTERS),
     (7, _FAIL_BACK),
+    (7, _RETURNING),
     (8, _SENTINELS),
     (8, _RELEASE),
     (8, _VERIFY),

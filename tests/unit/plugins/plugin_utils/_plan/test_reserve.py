@@ -296,6 +296,45 @@ def test_the_status(compared: dict[str, Any], state: str, says: str) -> None:
     assert found["good"] is (state == "good")
 
 
+def restarted_reserve() -> Surveyed:
+    """Return the deployment of with_reserve, whose reserve was restarted from the kept programs."""
+    found = with_reserve()
+    found.node("redis-3").record.update(runs_kept=True, before={"version": OLD, "there": True})
+    return found
+
+
+def test_a_reserve_that_runs_from_the_kept_programs_is_restarted_as_a_replica() -> None:
+    plan = restarted_reserve().plan(NEW, rollback=True)
+    assert plan.problems == []
+    assert (plan.handover_hosts, sorted(plan.old_master_hosts), plan.fail_back_hosts) == (["redis-3"], ["redis-1", "redis-2"], ["redis-1"])
+    assert plan.returning_hosts == ["redis-3"]
+    assert "(7/8) reserve   redis-3: restarted, as it runs from the kept programs" in plan_lines(plan.as_dict())
+
+
+def test_while_it_is_the_master_it_waits_for_the_fail_back() -> None:
+    """The run was killed after the handover."""
+    found = restarted_reserve()
+    found.shards[0].master = 2
+    found.node("redis-3").journal = {"original_master": "10.0.0.1:6379"}
+    plan = found.plan(NEW, rollback=True)
+    assert (plan.problems, plan.handover_hosts, plan.fail_back_hosts) == ([], [], ["redis-1"])
+    assert (sorted(plan.replica_hosts), plan.old_master_hosts, plan.returning_hosts) == (["redis-1", "redis-2"], [], ["redis-3"])
+
+
+def test_after_the_fail_back_it_is_any_replica() -> None:
+    found = restarted_reserve()
+    for name in ("redis-1", "redis-2"):
+        found.node(name).version = OLD
+    plan = found.plan(NEW, rollback=True)
+    assert (plan.replica_hosts, plan.returning_hosts, plan.handover_hosts) == (["redis-3"], [], [])
+
+
+def test_without_a_fail_back_it_stays_the_master() -> None:
+    plan = restarted_reserve().plan(NEW, rollback=True, fail_back=False)
+    assert (plan.returning_hosts, plan.handover_hosts) == ([], ["redis-3"])
+    assert "its next start is from their place" in plan.steps["redis-3/redis"].why
+
+
 def test_a_lost_reserve_can_be_upgraded() -> None:
     """It gets all data again; nobody waits for it, and it is not backed up."""
     found = with_reserve()
