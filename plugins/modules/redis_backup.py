@@ -87,7 +87,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The facts of the backup. RV(backup.data) has size, SHA-256, the number of keys, and
+  description: The facts of the backup. C(data) has size, SHA-256, the number of keys, and
     the place in the replication stream (C(replication_id), C(offset)).
   returned: unless in check mode
   type: dict
