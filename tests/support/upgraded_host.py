@@ -36,8 +36,8 @@ def info(host: Any, port: int, client: str = "redis-cli") -> dict[str, str]:
 
 
 def journals(host: Any) -> list[str]:
-    """Return the journals that are left, without the records of the previous versions."""
-    return [file for file in host.file(JOURNALS).listdir() if not file.endswith(".before.json")]
+    """Return the journals that are left, without backups and records of the previous versions."""
+    return [file for file in host.file(JOURNALS).listdir() if file != "backup" and not file.endswith(".before.json")]
 
 
 def verdicts(host: Any, shard: str = "*") -> list[dict[str, Any]]:
