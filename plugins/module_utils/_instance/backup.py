@@ -30,9 +30,9 @@ from .._topology.shard import config_values
 from .._wait import Clock, until
 from .rdb_check import check_rdb
 
-__all__ = ["DATA", "MANIFEST", "BackupRequest", "back_up", "check_backup", "journal_field", "read_backup", "require_version"]
+__all__ = ["DATA", "BackupRequest", "back_up", "check_backup", "journal_field", "read_backup", "require_version"]
 
-DATA, MANIFEST = "dump.rdb", "backup.json"
+DATA, _MANIFEST = "dump.rdb", "backup.json"
 _CHUNK = 1 << 20
 _CHECK_S = 3600.0
 _UNTOUCHED = "No backup was made, and no server was stopped"
@@ -80,7 +80,7 @@ def back_up(server: Server, request: BackupRequest, clock: Clock) -> dict[str, A
             "files": _copy_configuration(server, instance, partial),
             **(_data(server, request, partial, clock) if request.data else {}),
         }
-        write_journal(os.path.join(partial, MANIFEST), facts)
+        write_journal(os.path.join(partial, _MANIFEST), facts)
         os.rename(partial, folder)
     except BaseException:
         remove_tree(partial)
@@ -106,7 +106,7 @@ def read_backup(folder: str) -> dict[str, Any]:
 
     Raises PreconditionFailed, with nothing touched, if it is not there, torn, or without data.
     """
-    facts, path = read_journal(os.path.join(folder, MANIFEST)), os.path.join(folder, DATA)
+    facts, path = read_journal(os.path.join(folder, _MANIFEST)), os.path.join(folder, DATA)
     told: dict[str, Any] = {
         "state": "Nothing was touched",
         "advice": "Put a whole copy there, or stay on the new version",
@@ -156,11 +156,14 @@ def require_version(backup: Mapping[str, Any], version: str) -> None:
         )
 
 
-def _digest(file: BinaryIO) -> tuple[int, str]:
+def _digest(file: BinaryIO, copy: BinaryIO | None = None) -> tuple[int, str]:
+    """Read a file to its end, and write it to ``copy``; return size and SHA-256."""
     digest, size = hashlib.sha256(), 0
     for chunk in iter(lambda: file.read(_CHUNK), b""):
         digest.update(chunk)
         size += len(chunk)
+        if copy is not None:
+            copy.write(chunk)
     return size, digest.hexdigest()
 
 
@@ -182,16 +185,12 @@ def _copy_configuration(server: Server, instance: Mapping[str, Any], folder: str
 def _copy(source: str, target: str) -> tuple[int, str]:
     """Copy a file with its owner and mode; return size and SHA-256."""
     with open(source, "rb", opener=as_owner) as file, open(target, "xb", opener=_private) as copy:
-        digest, size = hashlib.sha256(), 0
-        for chunk in iter(lambda: file.read(_CHUNK), b""):
-            copy.write(chunk)
-            digest.update(chunk)
-            size += len(chunk)
+        copied = _digest(file, copy)
         copy.flush()
         if os.geteuid() == 0:
             FileIdentity.of(file.fileno()).apply_to(copy.fileno())
         os.fsync(copy.fileno())
-    return size, digest.hexdigest()
+    return copied
 
 
 def _private(path: str, flags: int) -> int:

@@ -93,9 +93,7 @@ def _switch(server: Server, node: NodeInfo | None, files: InstanceFiles, request
 def ensure_previous(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
     """Restore and start the version before the switch unless it runs from its place already."""
     server, activation = connect(request.address, request.login), request.activation
-    log = {**_log_position(request.files), "log_before": last_lines(activation.files_after(request.files).log_file)}
-    node, _files = running_with_files(server, request.files, activation)
-    changed = node is None or not runs_previous(node, request.files, activation, request.version)
+    log, node, changed = _before_return(server, request)
     renamed: tuple[str, ...] = ()
     if changed:
         _require_replicas(server, node, request)
@@ -117,12 +115,18 @@ def ensure_previous(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
     return {**log, **_running(node, changed), "set_aside": list(renamed)}
 
 
+def _before_return(server: Server, request: SwitchRequest) -> tuple[dict[str, Any], NodeInfo | None, bool]:
+    """Return the position in the log, the running node, and whether it has to be stopped."""
+    activation = request.activation
+    log = {**_log_position(request.files), "log_before": last_lines(activation.files_after(request.files).log_file)}
+    node, _files = running_with_files(server, request.files, activation)
+    return log, node, node is None or not runs_previous(node, request.files, activation, request.version)
+
+
 def ensure_restored(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
     """Start the version before the switch with the data of a backup, unless that version runs."""
     server, activation = connect(request.address, request.login), request.activation
-    log = {**_log_position(request.files), "log_before": last_lines(activation.files_after(request.files).log_file)}
-    node, _files = running_with_files(server, request.files, activation)
-    changed = node is None or not runs_previous(node, request.files, activation, request.version)
+    log, node, changed = _before_return(server, request)
     renamed: tuple[str, ...] = ()
     if changed:
         backup = read_backup(request.backup)

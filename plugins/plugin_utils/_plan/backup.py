@@ -13,22 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._server.versions import can_downgrade
 from .._finding import WARNING, Finding
 from .model import Instance, Plan, Record, Settings, ShardPlan
-from .versions import wanted_server
+from .versions import crosses_barrier
 
-__all__ = ["backup_finding", "backup_lines", "crosses_barrier", "existing_backup", "plan_backup"]
-
-
-def crosses_barrier(nodes: Sequence[Instance], settings: Settings) -> bool:
-    """Return whether a data node runs a version that cannot read the wanted version's data."""
-    known = [node.record for node in nodes if node.record.get("version")]
-    pairs = [((str(one.get("server", "redis")), str(one["version"])), (wanted_server(one), settings.version)) for one in known]
-    return any(not can_downgrade(old, new) for old, new in pairs)
+__all__ = ["backup_finding", "backup_lines", "plan_backup"]
 
 
-def existing_backup(nodes: Sequence[Instance], version: str) -> Instance | None:
+def _existing_backup(nodes: Sequence[Instance], version: str) -> Instance | None:
     """Return the node that was backed up before the upgrade to this version, if there is one."""
     return next((node for node in nodes if _backup_of(node.record).get("new_version") == version), None)
 
@@ -43,9 +35,9 @@ def plan_backup(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], replica
     ``replicas``: the hosts of the replicas to restart, in order.
     """
     wanted = settings.backup == "true" or (settings.backup == "auto" and not settings.accept_no_way_back and not shard.reserve)
-    if not wanted or not crosses_barrier(nodes, settings):
+    if not wanted or not any(crosses_barrier(node.record, settings.version) for node in nodes):
         return False
-    made = existing_backup(nodes, settings.version)
+    made = _existing_backup(nodes, settings.version)
     if made is not None:
         shard.backup_host, shard.backup_version = made.host, str(_backup_of(made.record)["version"])
     if made is not None or settings.canary:
@@ -81,20 +73,21 @@ def backup_finding(shard: ShardPlan, wanted: str) -> Finding:
         f"shard {shard.name}",
         f"the only way back from {wanted} to {shard.backup_version} is the backup of {shard.backup_host}",
         f"Once the master runs {wanted}, a node with {shard.backup_version} cannot read its data. A restore lacks every write since the "
-        f"backup, which is made {_moment(shard)}",
+        f"backup, which is made {_moment(shard.backup_host, shard.master_host)}",
         "Nothing, or redis_upgrade_reserve: true, a way back without a loss. The playbook restore goes back to the backup",
         "format",
         WARNING,
     )
 
 
-def _moment(shard: ShardPlan) -> str:
-    return "right before the handover" if shard.backup_host == shard.master_host else "right before its restart"
+def _moment(host: str, master_host: str) -> str:
+    return "right before the handover" if host == master_host else "right before its restart"
 
 
 def backup_lines(plan: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[str]:
     """Yield a line for each shard that is backed up on one of these hosts."""
     for name, shard in plan["shards"].items():
-        if shard["backup_host"] in hosts:
-            moment = _moment(ShardPlan(name, master_host=shard["master_host"], backup_host=shard["backup_host"]))
-            yield f"{name}: {shard['backup_host']} is backed up on {shard['backup_version']}, {moment}; later writes are not in the backup"
+        host = shard["backup_host"]
+        if host in hosts:
+            moment = _moment(host, shard["master_host"])
+            yield f"{name}: {host} is backed up on {shard['backup_version']}, {moment}; later writes are not in the backup"

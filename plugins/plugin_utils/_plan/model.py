@@ -191,5 +191,9 @@ class Plan:
     unhold_hosts: list[str] = field(default_factory=list)
     returning_hosts: list[str] = field(default_factory=list)
 
+    @property
+    def backed_up_hosts(self) -> list[str]:
+        return [*self.replica_backup_hosts, *self.backup_hosts]
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

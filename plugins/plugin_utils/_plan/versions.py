@@ -12,7 +12,7 @@ from ...module_utils._server.versions import can_downgrade, can_replicate, is_do
 from .._finding import REFUSAL, WARNING, Finding
 from .model import Instance, Record, Settings
 
-__all__ = ["form_problem", "no_way_back", "version_problems", "wanted_server"]
+__all__ = ["crosses_barrier", "form_problem", "no_way_back", "version_problems", "wanted_server"]
 
 # A released version, or a candidate such as 8.0.0-rc1: what the server itself reports.
 _FORM = re.compile(r"\d+\.\d+\.\d+(-\w+)?")
@@ -21,6 +21,14 @@ _FORM = re.compile(r"\d+\.\d+\.\d+(-\w+)?")
 def wanted_server(record: Record) -> str:
     """Return the server to run, ``redis`` or ``valkey``; only packages can change it."""
     return str((record.get("activation") or {}).get("product") or record.get("server", "redis"))
+
+
+def crosses_barrier(record: Record, version: str) -> bool:
+    """Return whether a node runs a version that cannot read the data of the wanted one."""
+    running = str(record.get("version", ""))
+    if running in ("", version):
+        return False
+    return not can_downgrade((str(record.get("server", "redis")), running), (wanted_server(record), version))
 
 
 def form_problem(settings: Settings) -> list[Finding]:
@@ -61,7 +69,7 @@ def version_problems(shard: str, nodes: Sequence[Instance], settings: Settings) 
                 "Choose another version; there may be one in between",
                 "format",
             )
-        elif not can_downgrade((server, running), wanted) and not settings.accept_no_way_back:
+        elif crosses_barrier(node.record, settings.version) and not settings.accept_no_way_back:
             yield no_way_back(shard, running, settings.version, accepted=False)
             return
 

@@ -181,8 +181,8 @@ def backup_space_findings(instances: Sequence[Instance], plan: Plan) -> Iterator
     """Yield which file systems are too small for the backups of this run."""
     for instance in instances:
         seen: Mapping[str, Any] = instance.record.get("examined") or {}
-        place, hosts = seen.get("backup"), (*plan.backup_hosts, *plan.replica_backup_hosts)
-        if instance.kind != "redis" or instance.host not in hosts or not place:
+        place = seen.get("backup")
+        if instance.kind != "redis" or instance.host not in plan.backed_up_hosts or not place:
             continue
         saved, at_most = int(seen.get("rdb_bytes", 0)), int(seen.get("used_memory", 0))
         if place["free"] < max(saved, at_most):

@@ -17,14 +17,13 @@ from ...module_utils._handover.modes import chosen_mode
 from ...module_utils._host.unit_files import UNREAD, is_server_program
 from ...module_utils._install.copy_files import inside
 from ...module_utils._install.package_paths import DATA_FOLDER, new_name
-from ...module_utils._server.versions import can_downgrade
 from ...module_utils._topology.sentinel import view_from_dict
 from .._finding import REFUSAL, Finding, named
 from .._plan.backup import backup_finding
 from .._plan.model import Instance, Plan, ShardPlan
 from .._plan.reserve import way_back_finding
 from .._plan.rollback import missed_writes_warning, set_aside_warning
-from .._plan.versions import no_way_back, wanted_server
+from .._plan.versions import crosses_barrier, no_way_back, wanted_server
 from .consequences import causes, merged
 from .data_nodes import error_findings, node_findings
 from .following import following_findings, unlisted_findings
@@ -98,7 +97,7 @@ def _instance_findings(instance: Instance, plan: Plan, handover_mode: str) -> It
                 yield from rewrite_findings(instance)
     else:
         yield from unreachable_findings(instance)
-    backed_up = instance.kind == "redis" and instance.host in (*plan.replica_backup_hosts, *plan.backup_hosts)
+    backed_up = instance.kind == "redis" and instance.host in plan.backed_up_hosts
     yield from rights_findings(instance, instance.kind == "redis" and _pauses(instance, handover_mode), backed_up)
     yield from unknown_findings(instance, backed_up)
 
@@ -136,14 +135,13 @@ def _version_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) -
     if any(problem.check in ("downgrade", "format") for problem in plan.problems):
         return
     for node in nodes:
-        server, running = str(node.record.get("server", "redis")), str(node.record.get("version", ""))
-        if running and running != plan.version and not can_downgrade((server, running), (wanted_server(node.record), plan.version)):
+        if crosses_barrier(node.record, plan.version):
             if shard.reserve:
                 yield way_back_finding(shard, plan.version)
             elif shard.backup_host:
                 yield backup_finding(shard, plan.version)
             else:
-                yield no_way_back(shard.name, running, plan.version, accepted=True)
+                yield no_way_back(shard.name, str(node.record["version"]), plan.version, accepted=True)
             return
 
 
