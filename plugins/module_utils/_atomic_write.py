@@ -9,13 +9,14 @@ A reader, and a host that loses power, finds the old content or the new content 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Iterator
 
-from ._owner import Place, as_user, place_of
+from ._owner import Place, User, as_user, place_of
 
 __all__ = ["FileIdentity", "replacing", "sync", "sync_folder", "write_atomically"]
 
@@ -82,8 +83,7 @@ def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o
     loss of power.
     """
     with place_of(path) as place:
-        # a file that is to be root's, for example, must never be another user's
-        author = place.user if place.user is not None and (identity is None or identity.uid == place.user.uid) else None
+        author = _author(place, path, identity)
         with as_user(author):
             partial, descriptor = _new_file(place)
         try:
@@ -104,6 +104,19 @@ def replacing(path: str, identity: FileIdentity | None = None, *, mode: int = 0o
             raise
         if synced:
             sync_folder(place.folder, os.path.dirname(path) or ".")
+
+
+def _author(place: Place, path: str, identity: FileIdentity | None) -> User | None:
+    """Return the user who writes the new file; None for this process's own.
+
+    A file that is to be root's, for example, must never be another user's. Where a link of that
+    user leads it could replace any file.
+    """
+    if place.user is None or identity is None or identity.uid == place.user.uid:
+        return place.user
+    if place.linked:
+        raise PermissionError(errno.EPERM, f"a link of the user with id {place.user.uid} leads to it, and it is another user's", path)
+    return None
 
 
 def _new_file(place: Place) -> tuple[str, int]:

@@ -225,7 +225,7 @@ class Place:
     """A file's folder (None: the current one) and its name in there, and the user to act as.
 
     ``reader``: the user to read as; also in a folder of root's that another user may have moved
-    there. ``linked``: whether another user's link was followed on the way.
+    there. ``linked``: whether another user's link led to a folder that is not that user's.
     """
 
     folder: int | None
@@ -252,7 +252,8 @@ def place_of(path: str, *, follow: bool = False) -> Iterator[Place]:
     with errors_name(path):
         way = find(path, follow)
         try:
-            yield Place(way.folder, way.name, way.actor(), way.reader(), way.behind_link is not None)
+            linked = way.behind_link is not None and os.fstat(way.folder).st_uid != way.behind_link.uid
+            yield Place(way.folder, way.name, way.actor(), way.reader(), linked)
         finally:
             os.close(way.folder)
 

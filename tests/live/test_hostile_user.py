@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity
+from ansible_collections.sentinelops.redis.plugins.module_utils._atomic_write import FileIdentity, write_atomically
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import PreconditionFailed, SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import Owner, binary_version
@@ -325,6 +325,33 @@ def test_what_is_the_user_s_stays_the_user_s(world: World) -> None:
     assert not THEIRS.apply_to(str(path))
     set_configured_master(str(path), "10.0.0.2 6379")
     assert (FileIdentity.of(str(path)), "10.0.0.2" in path.read_text()) == (THEIRS, True)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [None, THEIRS, FileIdentity(0, 0, 0o600), FileIdentity(0, 42, 0o640), FileIdentity(12345, 12345, 0o600)],
+    ids=lambda identity: f"owner {identity and identity.uid}, group {identity and identity.gid}",
+)
+@pytest.mark.parametrize("depth", ["", "folder"])
+def test_a_link_of_another_user_leads_to_root_s_folder(world: World, identity: FileIdentity | None, depth: str) -> None:
+    """Also for a file whose owner was read through that link, and is root."""
+    os.symlink(world.canaries / depth, world.home / "redis")
+    os.lchown(world.home / "redis", UID, UID)
+    with pytest.raises(PermissionError, match=str(world.home / "redis")):
+        write_atomically(str(world.home / "redis" / "redis.conf"), "port 2\n", identity)
+    assert world.state() == world.before
+
+
+@pytest.mark.parametrize("owner", [(UID, UID), (0, UID)], ids=["a file of that user's", "a file of root's"])
+def test_a_link_of_another_user_leads_to_a_folder_of_that_user(world: World, owner: tuple[int, int]) -> None:
+    conf_files(world)
+    os.rename(world.home / "redis", world.home / "real")
+    os.symlink("real", world.home / "redis")
+    os.lchown(world.home / "redis", UID, UID)
+    os.chown(world.home / "real" / "redis.conf", *owner)
+    set_configured_master(str(world.home / "redis" / "redis.conf"), "10.0.0.1 6379")
+    written = world.home / "real" / "redis.conf"
+    assert ("10.0.0.1" in written.read_text(), FileIdentity.of(str(written))) == (True, FileIdentity(*owner, 0o640))
 
 
 @pytest.mark.parametrize("swap", [swap_folders, swap_programs], ids=lambda swap: swap.__name__)
