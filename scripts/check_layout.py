@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "module_utils": {"module_utils"},
     "plugin_utils": {"module_utils", "plugin_utils"},
     "modules": {"module_utils"},
+    "action": {"module_utils", "plugin_utils"},
     "callback": {"plugin_utils"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},

@@ -13,10 +13,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, preflight_result
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, Finding, preflight_result
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.journal import journal_of
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Settings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Plan, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
@@ -24,6 +24,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_st
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import play_options
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.own_commands import command_notes
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import operator_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
@@ -99,6 +100,16 @@ def _deadline(text: str, start: datetime) -> tuple[datetime | None, str]:
     return deadline, passed
 
 
+def _copy_findings(instances: Sequence[Instance], plan: Plan, settings: Mapping[str, Any]) -> list[Finding]:
+    """Return why the backups of this run cannot be copied to the controller, if that is wanted."""
+    folder = str(settings.get("backup_controller_folder") or "")
+    nodes = [one for one in instances if one.kind == "redis" and one.host in plan.backed_up_hosts]
+    if not folder or not nodes:
+        return []
+    needed = sum(int((node.record.get("examined") or {}).get("rdb_bytes", 0)) for node in nodes)
+    return copy_findings(folder, str(settings.get("backup_controller_check") or ""), needed)
+
+
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plan.
 
@@ -114,6 +125,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
         plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
     if not plan.nothing_to_do:
         findings += operator_findings(plain(settings), passed, has_terminal(main_pid()))
+        findings += _copy_findings(instances, plan, settings)
     result = plan.as_dict()
     result["deadline"] = {} if deadline is None else {"at_s": deadline.timestamp(), "text": deadline.isoformat(" ", "seconds")}
     result["lines"] = plan_lines(result)

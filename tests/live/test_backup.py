@@ -120,6 +120,54 @@ def test_a_damaged_backup_is_refused_before_anything_is_stopped(build: Callable[
     assert (deployment.pids(), deployment.masters()) == (pids, ["redis-1"])
 
 
+def test_a_copy_on_the_controller_brings_a_lost_backup_back(build: Callable[..., Deployment], data_of: Load, tmp_path: Path) -> None:
+    old, new = PAIRS[0]
+    deployment = build(old)
+    copies = {
+        "redis_upgrade_backup_controller_folder": str(tmp_path / "copies"),
+        "redis_upgrade_backup_controller_check": str(SERVERS / old / "redis-server"),
+    }
+    with AllKinds(deployment):
+        done = run(deployment, "upgrade", wanted=new, **copies)
+    assert done.returncode == 0, words(done.stdout)[-4000:]
+    folder, facts = data_backup(deployment)
+    found = {path.parent.name: path for path in (tmp_path / "copies").glob("*/*")}
+    assert set(found) == set(deployment.ports)
+    assert sorted(path.name for path in found.values()) == sorted(Path(made).name for made in backups(deployment))
+    expected = data_of(old, folder)
+    assert len(expected) == facts["data"]["keys"] > 1000
+
+    shutil.rmtree(folder)
+    lost = restored(deployment, new, redis_upgrade_restore_accept_loss=[MASTER])
+    assert lost.returncode != 0
+    assert "there is no backup of data in" in words(lost.stdout)
+    shutil.copytree(found["redis-3"], folder)
+    back = restored(deployment, new, redis_upgrade_restore_accept_loss=[MASTER])
+    assert back.returncode == 0, words(back.stdout)[-4000:]
+    assert same_everywhere(deployment) == expected
+
+
+def test_a_copy_that_fails_stops_the_run_before_that_server(build: Callable[..., Deployment], tmp_path: Path) -> None:
+    old, new = PAIRS[0]
+    deployment = build(old)
+    folder = str(tmp_path / "copies")
+    wrong = {"redis_upgrade_backup_controller_folder": folder, "redis_upgrade_backup_controller_check": "/bin/false"}
+    early = run(deployment, "upgrade", wanted=new, **{**wrong, "redis_upgrade_backup_controller_check": "/none"})
+    assert early.returncode != 0
+    assert "/none is no program on the controller" in words(early.stdout)
+    pids = deployment.pids()
+    late = run(deployment, "upgrade", wanted=new, **wrong)
+    assert late.returncode != 0
+    said = words(late.stdout)
+    assert "The backup was not copied to the controller: the data file" in said
+    assert f"{deployment.folder}/journal/backup/redis-" in said
+    assert [name for name in deployment.nodes if deployment.pids()[name] != pids[name]] == ["redis-2"]
+    assert list(Path(folder, "redis-3").glob("*/dump.rdb")) == []
+    done = run(deployment, "upgrade", wanted=new, redis_upgrade_backup_controller_folder=folder)
+    assert done.returncode == 0, words(done.stdout)[-4000:]
+    assert len(list(Path(folder, "redis-3").glob("*/dump.rdb"))) == 1
+
+
 def kept(acknowledged: list[int], data: dict[str, Any]) -> bool:
     """Return whether the data has the writes up to some round, and no later ones."""
     there = [f"k-lua-{number}" in data for number in acknowledged]

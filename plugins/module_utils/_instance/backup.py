@@ -30,9 +30,9 @@ from .._topology.shard import config_values
 from .._wait import Clock, until
 from .rdb_check import check_rdb
 
-__all__ = ["DATA", "BackupRequest", "back_up", "check_backup", "journal_field", "read_backup", "require_version"]
+__all__ = ["DATA", "MANIFEST", "BackupRequest", "back_up", "check_backup", "journal_field", "read_backup", "require_version"]
 
-DATA, _MANIFEST = "dump.rdb", "backup.json"
+DATA, MANIFEST = "dump.rdb", "backup.json"
 _CHUNK = 1 << 20
 _CHECK_S = 3600.0
 _UNTOUCHED = "No backup was made, and no server was stopped"
@@ -80,7 +80,7 @@ def back_up(server: Server, request: BackupRequest, clock: Clock) -> dict[str, A
             "files": _copy_configuration(server, instance, partial),
             **(_data(server, request, partial, clock) if request.data else {}),
         }
-        write_journal(os.path.join(partial, _MANIFEST), facts)
+        write_journal(os.path.join(partial, MANIFEST), facts)
         os.rename(partial, folder)
     except BaseException:
         remove_tree(partial)
@@ -101,15 +101,15 @@ def _record(journal: str, facts: Mapping[str, Any]) -> None:
         write_journal(journal, {**known, journal_field("data" in facts): dict(facts)})
 
 
-def read_backup(folder: str) -> dict[str, Any]:
+def read_backup(folder: str, advice: str = "Put a whole copy there, or stay on the new version") -> dict[str, Any]:
     """Return the facts of a backup, whose data file was compared with them.
 
     Raises PreconditionFailed, with nothing touched, if it is not there, torn, or without data.
     """
-    facts, path = read_journal(os.path.join(folder, _MANIFEST)), os.path.join(folder, DATA)
+    facts, path = read_journal(os.path.join(folder, MANIFEST)), os.path.join(folder, DATA)
     told: dict[str, Any] = {
         "state": "Nothing was touched",
-        "advice": "Put a whole copy there, or stay on the new version",
+        "advice": advice,
         "untouched": True,
     }
     if facts is None or "data" not in facts:

@@ -53,7 +53,7 @@ def check_rdb(executable: str, path: str, timeout_s: float) -> RdbFacts:
         try:
             done = run_as_its_owner([executable, f"/dev/fd/{file.fileno()}"], timeout_s, name=_NAME, files=[file.fileno()])
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise OperationFailed(f"{executable} cannot check {path}: {error}", state="No backup was made") from error
+            raise OperationFailed(f"{executable} cannot check {path}: {error}") from error
         finally:
             if user is not None:
                 os.fchown(file.fileno(), before.st_uid, before.st_gid)
