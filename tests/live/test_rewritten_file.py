@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from deployment import SERVERS, Deployment, run_module, server_in
-from states import settled, wait_until
+from states import answers, settled, wait_until
 
 from playbooks import run, words
 
@@ -32,6 +32,13 @@ def rewrite(deployment: Deployment, name: str, new: str, running: str) -> dict[s
     )
 
 
+def started(deployment: Deployment, name: str) -> None:
+    """Start a node; wait until it answers, and the Sentinels see it again."""
+    deployment.start(name)
+    wait_until(lambda: answers(deployment, name), 30)
+    deployment.wait_until_known()
+
+
 @pytest.mark.parametrize(("included", "new", "running", "who"), CASES)
 def test_a_refused_file_is_as_before(deployment: Deployment, included: str, new: str, running: str, who: str) -> None:
     name, file = "redis-3", deployment.config("redis-3")
@@ -40,8 +47,7 @@ def test_a_refused_file_is_as_before(deployment: Deployment, included: str, new:
     (file.parent.parent / "common.conf").write_text(included, encoding="utf-8")
     file.write_bytes(before + f"# caf\u00e9 \n\ninclude {file.parent.parent}/common.conf\n".encode("latin-1"))
     file.chmod(0o640)
-    deployment.start(name)
-    deployment.wait_until_known()
+    started(deployment, name)
     written, mode, pid = file.read_bytes(), file.stat().st_mode, deployment.processes[name].pid
     deployment.command(name, "CONFIG", "SET", "hz", "20")
     done = rewrite(deployment, name, new, running)
@@ -51,14 +57,12 @@ def test_a_refused_file_is_as_before(deployment: Deployment, included: str, new:
         assert "the running server was not touched, and its configuration file is as before" in done["msg"]
         assert (file.read_bytes(), file.stat().st_mode) == (written, mode)
         deployment.stop(name)  # and it can be started again
-        deployment.start(name)
-        deployment.wait_until_known()
+        started(deployment, name)
     else:
         assert (done["tried"], b"hz 20" in file.read_bytes(), deployment.info(name)["process_id"]) == (True, True, str(pid))
     deployment.stop(name)
     file.write_bytes(before)
-    deployment.start(name)
-    deployment.wait_until_known()
+    started(deployment, name)
 
 
 def test_a_run_puts_back_what_the_new_version_refuses(build: Callable[..., Deployment]) -> None:
