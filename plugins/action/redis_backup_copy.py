@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_backup, copy_of
 
-_OPTIONS = {
+OPTIONS = {
     "backup": {"type": "dict", "required": True},
     "folder": {"type": "path", "required": True},
     "check_program": {"type": "path", "default": ""},
@@ -29,7 +29,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the task's result: ``path``, and whether it ``changed``."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        options = self.validate_argument_spec(_OPTIONS)[1]  # type: ignore[no-untyped-call]
+        options = self.validate_argument_spec(OPTIONS)[1]  # type: ignore[no-untyped-call]
 
         def read(path: str, offset: int) -> bytes:
             part = self._execute_module(

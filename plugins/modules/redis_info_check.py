@@ -181,40 +181,14 @@ waited_ms:
 
 from typing import Any
 
-from ..module_utils._errors import CommandRefused, ConditionNotMet, ConnectionFailed
 from ..module_utils._module import run_module
-from ..module_utils._server.address import Address
-from ..module_utils._server.commands import Server
-from ..module_utils._server.connection import connect
-from ..module_utils._server.info import node_info, parse_info
-from ..module_utils._server.log import judge_log, read_from
 from ..module_utils._server.login import CONNECTION_SPEC, address_from, login_from
-from ..module_utils._topology.conditions import ConditionResult, ConditionsWanted, Observation, judge
-from ..module_utils._topology.sentinel import read_view
-from ..module_utils._wait import Clock, until
+from ..module_utils._topology.condition_check import CONDITIONS_SPEC, OF_A_SENTINEL, CheckRequest, check
+from ..module_utils._topology.conditions import ConditionsWanted
 
-CONDITIONS: dict[str, Any] = {
-    "role": {"type": "str", "choices": ["master", "replica", "sentinel"]},
-    "version": {"type": "str"},
-    "loaded": {"type": "bool"},
-    "link_up": {"type": "bool"},
-    "max_lag_bytes": {"type": "int"},
-    "min_uptime_s": {"type": "int"},
-    "fields": {"type": "dict", "default": {}},
-    "master": {"type": "str"},
-    "quorum": {"type": "bool"},
-    "links_fresh": {"type": "bool"},
-    "known_sentinels": {"type": "int"},
-    "known_replicas": {"type": "int"},
-    "no_tilt": {"type": "bool"},
-    "no_failover": {"type": "bool"},
-    "no_errors_sent": {"type": "bool"},
-    "log_clean": {"type": "bool"},
-}
-OF_A_SENTINEL = ["master", "quorum", "links_fresh", "known_sentinels", "known_replicas", "no_tilt", "no_failover"]
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
-    **CONDITIONS,
+    **CONDITIONS_SPEC,
     "master_name": {"type": "str"},
     "log_file": {"type": "path"},
     "log_offset": {"type": "int", "default": 0},
@@ -223,78 +197,23 @@ SPEC: dict[str, Any] = {
 }
 
 
-class Observer:
-    """Observes one instance, and its master if the lag of a replica is a condition."""
-
-    def __init__(self, params: dict[str, Any]) -> None:
-        self._login = login_from(params)
-        self._server = connect(address_from(params), self._login)
-        self._master_name: str | None = params["master_name"]
-        self._want_lag = params["max_lag_bytes"] is not None
-        self._master: Server | None = None
-        self._log = (params["log_file"] or "", params["log_offset"]) if params["log_clean"] else ("", 0)
-
-    def look(self) -> Observation:
-        """Return one observation; a lost connection or a refused command is an observation too."""
-        try:
-            info = parse_info(self._server.command("INFO"))
-            view = read_view(self._server, self._master_name) if self._master_name else None
-            offset = self._master_offset(info) if self._want_lag else None
-            return Observation(info=info, view=view, master_offset=offset, log=read_from(*self._log))
-        except (ConnectionFailed, CommandRefused) as error:
-            return Observation(error=str(error))
-
-    def _master_offset(self, info: dict[str, str]) -> int | None:
-        node = node_info(info)
-        if node.is_master:
-            return None
-        address = Address.parse(node.master)
-        if self._master is None or self._master.address != address:
-            self._master = connect(address, self._login)
-        return node_info(parse_info(self._master.command("INFO", "replication"))).offset
-
-
-def check(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Wait until every condition holds; raise ConditionNotMet at the deadline."""
-    wanted = ConditionsWanted(**{name: params[name] for name in CONDITIONS})
-    observer = Observer(params)
-    results: list[ConditionResult] = []
-
-    def decided(seen: Observation) -> bool:
-        results[:] = judge(wanted, seen)
-        return all(found.ok for found in results) or any(found.is_final for found in results)
-
-    waited = until(
-        observer.look,
-        decided,
-        deadline_s=0 if check_mode else params["wait_s"],
-        interval_s=params["interval_ms"] / 1000,
-        clock=Clock(),
+def check_instance(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Return the module's result; raise ConditionNotMet at the deadline."""
+    request = CheckRequest(
+        address_from(params),
+        login_from(params),
+        ConditionsWanted(**{name: params[name] for name in CONDITIONS_SPEC}),
+        {params["master_name"]: {}} if params["master_name"] else {},
+        params["log_file"] or "",
+        params["log_offset"],
+        params["wait_s"],
+        params["interval_ms"] / 1000,
     )
-    met = all(found.ok for found in results)
-    result: dict[str, Any] = {
-        "changed": False,
-        "met": met,
-        "waited_ms": round(waited.waited_s * 1000),
-        "info": dict(waited.seen.info),
-        "conditions": [found.as_dict() for found in results],
-    }
-    if waited.seen.view is not None:
-        result["view"] = waited.seen.view.as_dict()
-    if params["log_clean"]:
-        result["log_warnings"] = list(judge_log(waited.seen.log).warnings)
-    if met or check_mode:
-        return result
-    failed = "; ".join(str(found) for found in results if not found.ok)
-    raise ConditionNotMet(
-        f"not met{' within ' + str(params['wait_s']) + ' s' if params['wait_s'] and not waited.satisfied else ''}: {failed}",
-        node=str(address_from(params)),
-        **result,
-    )
+    return check(request, check_mode)
 
 
 def main() -> None:
-    run_module(SPEC, check, required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"})
+    run_module(SPEC, check_instance, required_by={**dict.fromkeys(OF_A_SENTINEL, "master_name"), "log_clean": "log_file"})
 
 
 if __name__ == "__main__":

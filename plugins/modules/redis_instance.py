@@ -225,6 +225,15 @@ options:
   backup:
     description: With O(state=restored), the folder of a backup (M(sentinelops.redis.redis_backup)).
     type: path
+  conditions:
+    description:
+      - Conditions that must hold, within O(wait_s), once the instance runs. If they do not, the
+        module fails, and the instance stays as it is.
+      - The conditions are those of M(sentinelops.redis.redis_info_check). C(masters) has the names
+        of the masters that a Sentinel must monitor, each with conditions of its own, such as
+        C(known_replicas). The version is a condition in any case. With C(log_clean), the log is
+        judged from the start on, if it is known.
+    type: dict
   force:
     description: With O(state=stopped), stop also a master, or a Sentinel that is needed.
     type: bool
@@ -250,13 +259,6 @@ EXAMPLES = r"""
     state: started
     executable: /opt/redis-6380/redis/redis-server
     config_file: /opt/redis-6380/redis/redis.conf
-
-- name: Start a server that systemd runs
-  sentinelops.redis.redis_instance:
-    login_port: 6380
-    state: started
-    unit: redis-server@6380.service
-    config_file: /etc/redis/redis-6380.conf
 
 - name: Restart the replica with the version that is staged in /opt/redis-6380/redis.new
   sentinelops.redis.redis_instance:
@@ -310,22 +312,19 @@ log_tail:
 
 from typing import Any
 
-from ..module_utils._instance.request import INSTANCE_SPEC, instance_request, switch_request
-from ..module_utils._instance.states import ensure_previous, ensure_restored, ensure_started, ensure_stopped, ensure_switched
+from ..module_utils._instance.request import INSTANCE_SPEC
+from ..module_utils._instance.states import ensure_state
+from ..module_utils._instance.work_proof import prove, require_conditions
 from ..module_utils._module import run_module
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Bring the instance into the wanted state; return the module's result."""
-    if params["state"] == "started":
-        return ensure_started(instance_request(params), check_mode)
-    if params["state"] == "stopped":
-        return ensure_stopped(instance_request(params), check_mode)
-    if params["state"] == "switched":
-        return ensure_switched(switch_request(params), check_mode)
-    if params["state"] == "restored":
-        return ensure_restored(switch_request(params), check_mode)
-    return ensure_previous(switch_request(params), check_mode)
+    """Bring the instance into the wanted state, and prove it; return the module's result."""
+    conditions = require_conditions(params)
+    result = ensure_state(params, check_mode)
+    if params["conditions"] and params["state"] != "stopped" and not check_mode:
+        prove(params, conditions, result)
+    return result
 
 
 def main() -> None:

@@ -80,6 +80,7 @@ INSTANCE_SPEC: dict[str, Any] = {
     "deactivate_command": {"type": "raw"},
     "replicas": {"type": "int"},
     "backup": {"type": "path"},
+    "conditions": {"type": "dict"},
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }

@@ -25,14 +25,27 @@ from .._wait import Clock
 from .backup import read_backup, require_version
 from .lifecycle import is_same_file, restart, running_instance, start, stop
 from .missed_writes import copy_in_full, missed_writes
-from .request import InstanceRequest, SwitchRequest, with_process, with_service
+from .request import InstanceRequest, SwitchRequest, instance_request, switch_request, with_process, with_service
 from .restore import restore
 from .start_losses import refuse_lost_commands
 from .start_proof import StartProof
 from .stop_guards import master_of, refuse_unsafe_stop, refuse_while_replicas_are_missing
 from .switch_version import VersionLookup, revert, running_with_files, runs_previous, switch_version
 
-__all__ = ["ensure_previous", "ensure_restored", "ensure_started", "ensure_stopped", "ensure_switched"]
+__all__ = ["ensure_state"]
+
+
+def ensure_state(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Bring the instance into the option ``state``; return the result of redis_instance."""
+    if params["state"] == "started":
+        return ensure_started(instance_request(params), check_mode)
+    if params["state"] == "stopped":
+        return ensure_stopped(instance_request(params), check_mode)
+    if params["state"] == "switched":
+        return ensure_switched(switch_request(params), check_mode)
+    if params["state"] == "restored":
+        return ensure_restored(switch_request(params), check_mode)
+    return ensure_previous(switch_request(params), check_mode)
 
 
 def ensure_started(request: InstanceRequest, check_mode: bool) -> dict[str, Any]:

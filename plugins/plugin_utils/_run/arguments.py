@@ -42,7 +42,8 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     wanted version. ``revert``: back to the version before the step, if the switch fails.
     ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
     have left one stopped, for a replica of another replica, and for a reserve without its link.
-    ``backup``: the folder of the backup to restore, if there is one.
+    ``backup``: the folder of the backup to restore, if there is one. ``masters``: what a Sentinel
+    must know of each master afterwards.
     """
     rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
     step = plan["steps"][f"{host}/{instance['kind']}"]
@@ -51,6 +52,9 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     lost_reserve = bool(instance.get("reserve")) and not instance.get("link_up")
     restored = not sentinel and host in plan.get("restore_hosts", [])
     return {
+        "masters": {
+            name: {"known_sentinels": one["sentinels"] - 1, "known_replicas": one["replicas"]} for name, one in plan["shards"].items()
+        },
         "files": _files(plan, origin, step),
         "switch": {
             "state": "previous" if rollback else "switched",

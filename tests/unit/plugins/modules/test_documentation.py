@@ -22,7 +22,13 @@ class Taken(Exception):
 
 
 def taken(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return the arguments that a module's main(), or run_module, gives to AnsibleModule."""
+    """Return the arguments that a module's main(), or run_module, gives to AnsibleModule.
+
+    A module without main() is the documentation of an action plugin, which has the options.
+    """
+    if not hasattr(module(name), "main"):
+        action = importlib.import_module(f"{PACKAGE}.action.{name}")
+        return {"argument_spec": action.OPTIONS, "supports_check_mode": action.ActionModule._supports_check_mode}
 
     def take(argument_spec: dict[str, Any], **options: Any) -> AnsibleModule:
         raise Taken({"argument_spec": argument_spec, **options})

@@ -31,6 +31,7 @@ def test_the_switch_of_an_upgrade() -> None:
     deployment = three_and_three()
     found = switch_arguments(deployment.plan().as_dict(), "redis-2", record_of(deployment, "redis-2/redis"))
     assert found == {
+        "masters": {"mymaster": {"known_sentinels": 2, "known_replicas": 2}},
         "files": {
             "folder": "/opt/redis/redis",
             "activation": {"method": "folder", "staged": "/opt/redis/redis.new", "kept": "/opt/redis/redis.old", "whole": False},
