@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace bench-handover soak-handover sweep-handover clients clean
+.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
@@ -88,6 +88,10 @@ strace: ## install strace (Debian), with which a test looks at system calls
 
 bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))
+
+bench-fleet: .venv/test $(COLLECTION) servers ## upgrade fleets of shards under light writes, and print what that costs (SHARDS=1,20, REPLICAS=2, FROM=, TO=, OPTION=name=value)
+	$(BENCH)/fleet_upgrade.py $(if $(SHARDS),--shards $(SHARDS)) $(if $(REPLICAS),--replicas $(REPLICAS)) $(if $(FROM),--from $(FROM)) \
+		$(if $(TO),--to $(TO)) $(foreach option,$(OPTION),--option '$(option)')
 
 soak-handover: .venv/test $(COLLECTION) servers ## move the master role back and forth under load (N=1000, VERSION=)
 	$(BENCH)/soak.py $(if $(VERSION),--version $(VERSION)) $(if $(N),--count $(N))

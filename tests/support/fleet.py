@@ -1,0 +1,65 @@
+"""Many shards behind one set of three Sentinels, real processes on loopback, for benchmarks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from deployment import SERVERS, Deployment
+
+
+class Fleet(Deployment):
+    """``shards`` shards, called ``shard-1`` and so on, each with a master and replicas.
+
+    The data nodes are called ``shard-1-redis-1`` (the master) and so on, and listen from ``port``
+    on; the Sentinels after them.
+    """
+
+    def __init__(self, folder: Path, version: str, port: int, shards: int, replicas: int) -> None:
+        super().__init__(folder, version, port)
+        self.shards = {
+            f"shard-{shard + 1}": [f"shard-{shard + 1}-redis-{node + 1}" for node in range(replicas + 1)] for shard in range(shards)
+        }
+        self.nodes = {name: port + index for index, name in enumerate(name for names in self.shards.values() for name in names)}
+        self.sentinels = {f"sentinel-{number + 1}": port + len(self.nodes) + number for number in range(3)}
+
+    def _set_up(self, name: str, follows: str = "") -> None:
+        folder, port = self.folder / name / "redis", self.ports[name]
+        shutil.copytree(SERVERS / self.version, folder, copy_function=os.link)
+        common = f"port {port}\nbind 127.0.0.1\ndir {folder.parent}\nlogfile {folder.parent}/log\n"
+        self.config(name).write_text(common + (self._watching() if name in self.sentinels else self._following(name)), encoding="utf-8")
+        self.start(name)
+
+    def _following(self, name: str) -> str:
+        master = next(names[0] for names in self.shards.values() if name in names)
+        return "" if name == master else f"replicaof 127.0.0.1 {self.nodes[master]}\n"
+
+    def _watching(self) -> str:
+        return "".join(
+            f"sentinel monitor {shard} 127.0.0.1 {self.nodes[names[0]]} 2\nsentinel down-after-milliseconds {shard} {self.down_after_ms}\n"
+            f"sentinel failover-timeout {shard} 60000\n"
+            for shard, names in self.shards.items()
+        )
+
+    def _known(self, name: str) -> bool:
+        return all(self._knows(name, shard) for shard in self.shards)
+
+    def _knows(self, sentinel: str, shard: str) -> bool:
+        reply = self.command(sentinel, "SENTINEL", "MASTER", shard)
+        view = dict(zip(reply[::2], reply[1::2], strict=True))
+        links = [
+            dict(zip(one[::2], one[1::2], strict=True))["master-link-status"]
+            for one in self.command(sentinel, "SENTINEL", "REPLICAS", shard)
+        ]
+        return int(view["num-other-sentinels"]) == 2 and links == ["ok"] * (len(self.shards[shard]) - 1)
+
+    def masters_at_home(self) -> list[str]:
+        """Return the shards whose first node is the master, by the node's own word."""
+        return [shard for shard, names in self.shards.items() if self.info(names[0])["role"] == "master"]
+
+    def _inventory(self) -> dict[str, Any]:
+        found = super()._inventory()
+        del found["all"]["vars"]["redis_upgrade_master_name"]
+        return found
