@@ -85,6 +85,7 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         restore=boolean(settings.get("restore", False)),
         accept_loss=_master_names(settings.get("accept_loss"), "redis_upgrade_restore_accept_loss"),
         backup_from=str(settings.get("backup_from") or "replica"),
+        handovers_at_once=max(1, int(settings.get("handovers_at_once") or 1)),
     )
 
 

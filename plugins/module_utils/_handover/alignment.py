@@ -9,17 +9,20 @@ import contextlib
 
 from .._errors import PreconditionFailed, SentinelOpsError
 from .._server.commands import Server
-from .._topology.election import alignment_wait_ms, will_promote
+from .._topology.election import ALIGNED_FROM_MS, ALIGNED_TO_MS, alignment_wait_ms, will_promote
 from .._topology.sentinel import parse_replica
 from .._topology.shard import renamed_replica
 from .context import HandoverContext
 from .naming import names_master
 from .proof import read_replication
+from .side_by_side import Turn
 from .steering import STEERED_PRIORITY, Steering
 
 __all__ = ["Alignment", "MasterMoved"]
 
 PREFERENCE_MS = 2000  # the extra wait that the preferred leader is worth
+MOST_MISSED_S = 600.0  # a handover that has its turn may hang
+MOMENT_S = (ALIGNED_TO_MS - ALIGNED_FROM_MS) / 1000 + 0.01
 
 
 class MasterMoved(Exception):
@@ -36,10 +39,11 @@ class Alignment:
     ``missed``: the reason why the last attempt failed, for the error at the deadline.
     """
 
-    def __init__(self, context: HandoverContext, target: str, steering: Steering) -> None:
+    def __init__(self, context: HandoverContext, target: str, steering: Steering, turn: Turn) -> None:
         self._context = context
         self._target = target
         self._steering = steering
+        self._turn = turn
         self.missed = ""
 
     def wait(self) -> Server:
@@ -53,9 +57,12 @@ class Alignment:
                 # this machine is too busy to hit the moment: better a longer pause than no handover
                 late = result.attempts == 0 and context.left_s < context.request.wait_s / 2
                 if wait_ms == 0 or late or not context.request.align:
-                    result.aligned = wait_ms == 0
-                    result.leader = str(context.servers.sentinels[index].address)
-                    return context.servers.sentinels[index]
+                    if self._turn.take():
+                        result.aligned = wait_ms == 0
+                        result.leader = str(context.servers.sentinels[index].address)
+                        return context.servers.sentinels[index]
+                    self._miss_turn(wait_ms == 0)
+                    continue
                 context.clock.sleep_s(min(wait_ms / 1000 + 0.002, 0.25))
             else:
                 self.missed = (
@@ -65,6 +72,15 @@ class Alignment:
                 self._raise_if_moved()
                 context.clock.sleep_s(0.1)
             self.refuse_if_late()
+
+    def _miss_turn(self, aligned: bool) -> None:
+        """Let the moment pass that another handover uses; the deadline waits for the next one."""
+        period_ms = max(period_ms for _index, period_ms in self._steering.info_periods_ms())
+        timeline = self._context.timeline
+        timeline.missed_turns_s = min(MOST_MISSED_S, timeline.missed_turns_s + (period_ms / 1000 if aligned else MOMENT_S))
+        self.missed = "other handovers on this host had their turn"
+        self._context.clock.sleep_s(MOMENT_S)
+        self.refuse_if_late()
 
     def _raise_if_moved(self) -> None:
         """Raise MasterMoved if the target, or another node that a Sentinel names, is the master."""

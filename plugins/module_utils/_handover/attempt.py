@@ -22,6 +22,7 @@ from .critical_section import CriticalSection
 from .naming import names_master
 from .proof import StopPoint, stop_point
 from .readiness import transient_problems
+from .side_by_side import Turn
 from .steering import Steering
 from .watch import LOST_ANSWER
 
@@ -42,8 +43,9 @@ class Attempts:
         self._progress = progress
         self._shard = shard
         self._target = target
-        self._alignment = Alignment(context, target, steering)
-        self.section = CriticalSection(context, progress, shard)
+        self._turn = progress.undo_file.turn if progress.undo_file else Turn()
+        self._alignment = Alignment(context, target, steering, self._turn)
+        self.section = CriticalSection(context, progress, shard, self._turn)
         self.point = StopPoint()
 
     def until_accepted(self) -> Server:
@@ -69,6 +71,7 @@ class Attempts:
         leader, result = self._alignment.wait(), self._context.result
         result.attempts += 1
         if result.mode == "plain":
+            self._turn.give_back()  # nothing is stopped
             self._fail_over(leader)
             return leader
         section = self.section

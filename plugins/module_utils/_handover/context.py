@@ -33,8 +33,8 @@ class HandoverContext:
 
     @property
     def left_s(self) -> float:
-        """The seconds that are left of the request's ``wait_s``."""
-        return max(0.0, self.request.wait_s - self.timeline.elapsed_s)
+        """The seconds that are left of the request's ``wait_s``, in which others had no turn."""
+        return max(0.0, self.request.wait_s + self.timeline.missed_turns_s - self.timeline.elapsed_s)
 
 
 class StandbyLike(Protocol):

@@ -15,6 +15,7 @@ from .._topology.limits import pause_budget_ms
 from .._topology.shard import Shard
 from .context import HandoverContext, Progress, node_state, urgent_timeout_ms
 from .proof import StopPoint, read_replication
+from .side_by_side import Turn
 from .write_stop import WriteStop
 
 __all__ = ["CriticalSection", "new_write_stop"]
@@ -30,10 +31,11 @@ class CriticalSection:
     """The time in which writes are stopped: signals are deferred, and the duration is measured.
 
     ``stop``: the means that stop the old master's writes; None in mode coordinated, where the
-    servers stop the writes themselves.
+    servers stop the writes themselves. ``turn``: given back at its end.
     """
 
-    def __init__(self, context: HandoverContext, progress: Progress, shard: Shard) -> None:
+    def __init__(self, context: HandoverContext, progress: Progress, shard: Shard, turn: Turn | None = None) -> None:
+        self._turn = turn or Turn()
         self._context = context
         self._progress = progress
         self._shard = shard
@@ -110,7 +112,7 @@ class CriticalSection:
         """Release the old master, which stays the master: its writes resume."""
         self._may_release = True
         failed = self.stop.end() if self.stop else []
-        self._signals.close()
+        self.close()
         self._progress.enter("steering")
         self._context.timeline.add("released: nothing was handed over")
         self._context.result.warnings += [f"{error}; a pause ends by itself" for error in failed]
@@ -122,5 +124,6 @@ class CriticalSection:
         self._context.result.pause_ms = round(self._context.timeline.elapsed_s * 1000 - self._begun_at_ms, 1)
 
     def close(self) -> None:
-        """Deliver the deferred signals."""
+        """Deliver the deferred signals, and let another handover stop writes."""
+        self._turn.give_back()
         self._signals.close()

@@ -232,7 +232,8 @@ class Handover:
         views = enumerate(self.shard.views)
         able = [index for index, view in views if self.result.mode != "coordinated" or can_coordinate(view)]
         leaders = ordered_leaders(self.context.servers, self.shard, able, self.context.request.leader)
-        return Steering(self.context.servers, self.shard, self.context.request.master_name, self.target, leaders)
+        share = self._progress.undo_file.share_period if self._progress.undo_file else None
+        return Steering(self.context.servers, self.shard, self.context.request.master_name, self.target, leaders, share)
 
     def _steer(self, steering: Steering) -> None:
         timeline = self.context.timeline

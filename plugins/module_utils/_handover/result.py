@@ -70,12 +70,16 @@ class HandoverResult:
 
 
 class Timeline:
-    """The timeline of a result: events with their time in milliseconds since the beginning."""
+    """The timeline of a result: events with their time in milliseconds since the beginning.
+
+    ``missed_turns_s``: how long the handover has waited for others on this host.
+    """
 
     def __init__(self, result: HandoverResult, clock: Clock) -> None:
         self._result = result
         self._clock = clock
         self._start_s = clock.now_s()
+        self.missed_turns_s = 0.0
         result.begun_at = clock.utc()
 
     @property

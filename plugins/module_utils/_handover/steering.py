@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Sequence
+from functools import partial
+from typing import Callable, Sequence
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed
 from .._server.commands import send_all
 from .._topology.election import to_outrank
 from .._topology.shard import Shard, ShardServers
 from .overrides import INFO_PERIOD_MS, SettingOverride, info_period_ms, restore_overrides
+from .side_by_side import SharedPeriod
 
 __all__ = ["FAILOVER_TIMEOUT_MS", "INFO_PERIOD_MS", "QUICK_INFO_PERIOD_MS", "STEERED_PRIORITY", "Steering"]
 
@@ -26,12 +28,23 @@ class Steering:
     """The overrides of one handover: priorities of replicas, and settings of possible leaders.
 
     All overrides are known before the first one is made, so that any process can restore them.
-    ``leaders``: the Sentinels that can be asked for the failover, by their index.
+    ``leaders``: the Sentinels that can be asked for the failover, by their index. ``share``:
+    returns the INFO period of a Sentinel, which handovers side by side share; None: there are none.
     """
 
-    def __init__(self, servers: ShardServers, shard: Shard, name: str, target: str, leaders: Sequence[int]) -> None:
+    def __init__(
+        self,
+        servers: ShardServers,
+        shard: Shard,
+        name: str,
+        target: str,
+        leaders: Sequence[int],
+        share: Callable[[str], SharedPeriod] | None = None,
+    ) -> None:
         self._servers = servers
         self._name = name
+        self._share = share
+        self._shared: SharedPeriod | None = None
         self._before = {node.address: node.priority for node in shard.nodes}
         self._leaders = list(leaders)
         quick = self._quickest()
@@ -52,6 +65,9 @@ class Steering:
             except (CommandRefused, AccessDenied, ConnectionFailed):
                 continue
             before_ms = period_ms if period_ms != QUICK_INFO_PERIOD_MS else INFO_PERIOD_MS
+            if self._share:
+                self._shared = self._share(str(sentinel.address))
+                before_ms = self._shared.join(partial(info_period_ms, sentinel), QUICK_INFO_PERIOD_MS, INFO_PERIOD_MS)
             return SettingOverride("sentinel", str(sentinel.address), "info-period", before_ms, QUICK_INFO_PERIOD_MS)
         return None
 
@@ -129,11 +145,19 @@ class Steering:
         return [(index, QUICK_INFO_PERIOD_MS if self._quick else INFO_PERIOD_MS) for index in self._leaders]
 
     def restore(self, *rewritten_too: str) -> list[str]:
-        """Restore all overrides, once; return the errors as restore_overrides() does."""
+        """Restore all overrides, once; return the errors as restore_overrides() does.
+
+        The last of several handovers restores the INFO period that they share.
+        """
         if self._restored:
             return []
         self._restored = True
-        return restore_overrides(self._servers, self._name, self.overrides, *rewritten_too)
+        shared = [one for one in self.overrides if one.setting == "info-period" and self._shared]
+        own = [one for one in self.overrides if one not in shared]
+        failed = restore_overrides(self._servers, self._name, own, *rewritten_too)
+        if self._shared:
+            self._shared.leave(lambda: failed.extend(restore_overrides(self._servers, self._name, shared)))
+        return failed
 
 
 def _priorities(shard: Shard, target: str) -> list[SettingOverride]:

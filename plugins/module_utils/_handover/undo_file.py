@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from .._errors import PreconditionFailed
 from .._records.journal import SCHEMA, read_journal, write_journal
 from .._records.own_folder import require_own_folder
 from .overrides import SettingOverride
+from .side_by_side import SharedPeriod, Turn, sweep_periods
 from .state import HandoverState
 
 __all__ = ["UndoFile", "undo_file_name"]
@@ -52,6 +54,8 @@ class UndoFile:
         self._lock_path = self._path + ".lock"
         self._lock: int | None = None
         self._handover = secrets.token_hex(8)
+        self.turn = Turn(folder)
+        self._period: SharedPeriod | None = None
 
     def take(self, who: Mapping[str, Any]) -> None:
         """Take the lock; ``who`` describes the holder.
@@ -136,9 +140,20 @@ class UndoFile:
         for path in (self._path, self._state_path):
             with contextlib.suppress(FileNotFoundError):
                 os.remove(path)
+        folder = os.path.dirname(self._path)
+        if not glob.glob(os.path.join(glob.escape(folder), "handover-*.json")):
+            sweep_periods(folder)
+
+    def share_period(self, sentinel: str) -> SharedPeriod:
+        """Return the INFO period that handovers on this host share, held until ``release``."""
+        self._period = SharedPeriod(os.path.dirname(self._path), sentinel)
+        return self._period
 
     def release(self) -> None:
-        """Release the lock and remove its file."""
+        """Release all locks, as the death of the process does, and remove the lock's file."""
+        self.turn.give_back()
+        if self._period is not None:
+            self._period.drop()
         if self._lock is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.remove(self._lock_path)

@@ -55,7 +55,7 @@ class Settings:
     neither. ``reserve_outage_s``: for how long the reserve may be unreachable. ``backup``: ``auto``
     is ``true`` where nothing else would lead back over a format barrier. ``backup_from``:
     ``replica`` or ``master``. ``restore``: the rollback restores backups. ``accept_loss``: the
-    shards that may lose the writes since then.
+    shards that may lose the writes since then. ``handovers_at_once``: of how many shards.
     """
 
     version: str
@@ -71,6 +71,7 @@ class Settings:
     backup_from: str = "replica"
     restore: bool = False
     accept_loss: tuple[str, ...] = ()
+    handovers_at_once: int = 1
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,7 @@ class Plan:
     replica_hosts: list[str] = field(default_factory=list)
     replica_serial: list[int] = field(default_factory=list)
     handover_hosts: list[str] = field(default_factory=list)
+    handover_serial: list[int] = field(default_factory=list)
     old_master_hosts: list[str] = field(default_factory=list)
     old_master_serial: list[int] = field(default_factory=list)
     fail_back_hosts: list[str] = field(default_factory=list)

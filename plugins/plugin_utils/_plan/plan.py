@@ -17,6 +17,7 @@ from ...module_utils._topology.fence import is_armed, is_fence
 from ...module_utils._topology.sentinel import SentinelView, view_from_dict
 from .._finding import Finding
 from .backup import plan_backup
+from .deployments import several_deployments
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
@@ -32,9 +33,10 @@ __all__ = ["make_plan", "may_fail_back"]
 def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     """Return the plan for all instances of a deployment; ``problems`` forbid the run."""
     plan = Plan(settings.version, rollback=settings.rollback, problems=form_problem(settings))
-    if plan.problems:
-        return plan  # whatever is computed from another version would mislead
     sentinels = [instance for instance in instances if instance.kind == "sentinel"]
+    plan.problems += several_deployments(sentinels)
+    if plan.problems:
+        return plan  # whatever is computed of another version or of two deployments would mislead
     nodes = [instance for instance in instances if instance.kind == "redis"]
     _plan_sentinels(plan, sentinels, settings)
     views = [view_from_dict(view) for sentinel in sentinels for view in sentinel.record.get("views", [])]
@@ -46,6 +48,7 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
         _plan_shard(plan, name, [view for view in views if view.master.name == name], nodes, sentinels, settings)
     plan.problems += _unassigned(plan, nodes) if views else []
     _plan_waves(plan)
+    plan.handover_serial = [settings.handovers_at_once]
     plan.installations = list(installations_of(instances, plan.steps))
     plan.pending = [key for key, step in plan.steps.items() if step.do != "skip"]
     plan.has_stopped_instances = any(instance.record.get("stopped") for instance in instances)

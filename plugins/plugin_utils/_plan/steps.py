@@ -56,7 +56,7 @@ def _numbered(*plays: tuple[int, Play]) -> tuple[Play, ...]:
 
 _SURVEY = Play("survey", "Survey and plan", "")
 _PREFLIGHT = Play("preflight", "Preflight", "")
-_RECOVERY = Play("recovery", "Recover an interrupted handover", "recovery_hosts", label="recover  ")
+_RECOVERY = Play("recovery", "Recover an interrupted handover", "recovery_hosts", "handover_serial", label="recover  ")
 _STAGE = Play("stage", "Stage the new version", "touched_hosts")
 _JOURNALS = Play("journals", "Open the journals", "touched_hosts")
 _STOPPED_SENTINELS = Play(
@@ -70,10 +70,26 @@ _STOPPED_SENTINELS = Play(
 )
 _SENTINELS = replace(_STOPPED_SENTINELS, name="sentinels", title="Sentinels", hosts="sentinel_hosts")
 _REPLICAS = Play("replicas", "Replicas", "replica_hosts", "replica_serial", "replica ", "redis", "the replica {host}")
-_HANDOVER = Play("handover", "Handover", "handover_hosts", "one", "handover ", "handover", "the handover of {shard} to {host}", "target")
+_HANDOVER = Play(
+    "handover",
+    "Handover",
+    "handover_hosts",
+    "handover_serial",
+    "handover ",
+    "handover",
+    "the handover of {shard} to {host}",
+    "target",
+)
 _OLD_MASTERS = Play("old_masters", "Old masters", "old_master_hosts", "old_master_serial", "old master", "redis", "the old master {host}")
 _FAIL_BACK = Play(
-    "fail_back", "Fail back", "fail_back_hosts", "one", "fail back", "handover", "the fail back of {shard} to {host}", "original_master"
+    "fail_back",
+    "Fail back",
+    "fail_back_hosts",
+    "handover_serial",
+    "fail back",
+    "handover",
+    "the fail back of {shard} to {host}",
+    "original_master",
 )
 _RESERVE = Play("reserve", "Keep the reserve", "reserve_hosts", label="reserve  ")
 _PROMOTABLE = Play("promotable", "Let the reserve become the master", "promotable_hosts", label="reserve  ")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import SentinelOpsError
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.overrides import SettingOverride
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.side_by_side import SharedPeriod
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.state import HandoverState
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.undo_file import UndoFile
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import Deployment
@@ -74,9 +76,28 @@ class ProcessUndoFile(UndoFile):
         if not self._wire.sender_is_dead:
             super().erase()
 
+    def share_period(self, sentinel: str) -> SharedPeriod:
+        self._period = ProcessPeriod(os.path.dirname(self._path), sentinel, self._wire)
+        return self._period
+
     def release(self) -> None:
         if not self._wire.sender_is_dead:
             super().release()
+
+
+class ProcessPeriod(SharedPeriod):
+    """The INFO period that a process shares: a fork has its descriptor, a dead one has none."""
+
+    def __init__(self, folder: str, sentinel: str, wire: Wire) -> None:
+        super().__init__(folder, sentinel)
+        self._wire = wire
+
+    def __deepcopy__(self, _memo: object) -> ProcessPeriod:
+        return self
+
+    def leave(self, restore: Callable[[], None]) -> None:
+        if not self._wire.sender_is_dead:
+            super().leave(restore)
 
 
 def killed(deployment: Deployment, standby: Standby | None = None, undo_file: UndoFile | None = None, **request: Any) -> None:

@@ -101,15 +101,16 @@ def test_steps_of_one_play_may_be_under_way_at_once(rollback: bool) -> None:
 @pytest.mark.parametrize(
     ("name", "hosts", "serial"),
     [
-        ("recovery", NO_HOSTS, []),
+        ("recovery", NO_HOSTS, [7]),
         ("sentinels", ["sentinel-1", "sentinel-2", "sentinel-3"], [1]),
         ("replicas", ["one-2", "two-2", "one-3", "one-4"], [2, 1, 1]),
-        ("handover", ["one-2", "two-2"], [1]),
+        ("handover", ["one-2", "two-2"], [7]),
+        ("fail_back", ["one-1", "two-1"], [7]),
         ("old_masters", ["one-1", "two-1"], [2]),
     ],
 )
 def test_hosts_and_batches_of_a_play(name: str, hosts: Any, serial: list[int]) -> None:
-    plan = two_shards().plan().as_dict()
+    plan = two_shards().plan(handovers_at_once=7).as_dict()
     options = play_options(plan, name, rollback=False, check_mode=False)
     assert (options["hosts"], options["serial"]) == (hosts, serial)
     assert play_options(plan, name, rollback=False, check_mode=True)["hosts"] == NO_HOSTS
