@@ -96,81 +96,20 @@ differing:
 
 from typing import Any
 
-from ..module_utils._atomic_write import FileIdentity, write_atomically
-from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._instance.config_attempt import trial_options, try_rewritten
-from ..module_utils._instance.config_rewrite import order_rewrite, require_rewritable, rewrite_file
+from ..module_utils._instance.config_rewrite import SAVE_SPEC, save_configuration
 from ..module_utils._module import run_module
-from ..module_utils._server.commands import Server
-from ..module_utils._server.config_file import difference, read_text
 from ..module_utils._server.connection import server_from
-from ..module_utils._server.info import is_sentinel, parse_info
 from ..module_utils._server.login import CONNECTION_SPEC
-from ..module_utils._server.secret_directives import masked
-
-
-def running_values(server: Server) -> dict[str, str]:
-    reply = server.command("CONFIG", "GET", "*")
-    return dict(zip(reply[::2], reply[1::2]))
-
-
-def tried(params: dict[str, Any], path: str, before: str, identity: FileIdentity) -> bool:
-    """Try a file that was rewritten; return whether that was asked for.
-
-    If a version refuses the file, restore its content and raise PreconditionFailed.
-    """
-    if not params["trial"]:
-        return False
-    try:
-        try_rewritten(trial_options(params["trial"]), params["running_executable"] or "")
-    except SentinelOpsError as refused:
-        write_atomically(path, before, identity)
-        raise PreconditionFailed(
-            f"{refused.message}. So the server had rewritten it (CONFIG REWRITE)",
-            state="Nothing was stopped, the running server was not touched, and its configuration file is as before",
-            advice="If the line repeats one of an included file, move that line from there to the main file. "
-            "Otherwise correct the setting so that both versions can read it. Then run again",
-            **refused.facts,
-        ) from refused
-    return True
 
 
 def rewrite(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Rewrite the configuration file, and return the module's result."""
-    server = server_from(params)
-    info = parse_info(server.command("INFO", "server"))
-    path = info.get("config_file", "")
-    if not params["local_file"]:
-        if not check_mode:
-            order_rewrite(server, info, path)
-        return {"config_file": path, "restored": False, "tried": False, "changed": False}
-    require_rewritable(path, str(server.address))
-    before, identity = read_text(path), FileIdentity.of(path)
-    result: dict[str, Any] = {"config_file": path, "restored": False, "tried": False}
-    if check_mode:
-        differing = [] if is_sentinel(info) else difference(before, running_values(server))
-        return {**result, "changed": bool(differing), "differing": differing}
-    result["restored"] = rewrite_file(server, info, path, identity)
-    after = read_text(path)
-    result["changed"] = after != before
-    result["tried"] = after != before and tried(params, path, before, identity)
-    result["diff"] = {
-        "before": masked(before),
-        "after": masked(after),
-        "before_header": path,
-        "after_header": path,
-    }
-    return result
+    return save_configuration(server_from(params), params, check_mode)
 
 
 def main() -> None:
     run_module(
-        {
-            **CONNECTION_SPEC,
-            "local_file": {"type": "bool", "default": True},
-            "trial": {"type": "dict"},
-            "running_executable": {"type": "path"},
-        },
+        {**CONNECTION_SPEC, **SAVE_SPEC},
         rewrite,
         os_error="the configuration file cannot be read, or its owner cannot be restored: {error}. Run the task with become.",
     )

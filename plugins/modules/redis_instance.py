@@ -234,6 +234,10 @@ options:
         C(known_replicas). The version is a condition in any case. With C(log_clean), the log is
         judged from the start on, if it is known.
     type: dict
+  save_configuration:
+    description: Options of M(sentinelops.redis.redis_config_rewrite), which is done first, since a
+      restart loses settings made at run time. If it fails, nothing is stopped.
+    type: dict
   force:
     description: With O(state=stopped), stop also a master, or a Sentinel that is needed.
     type: bool
@@ -248,11 +252,6 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Stop the replica
-  sentinelops.redis.redis_instance:
-    login_port: 6380
-    state: stopped
-
 - name: Start the replica again
   sentinelops.redis.redis_instance:
     login_port: 6380
@@ -312,15 +311,19 @@ log_tail:
 
 from typing import Any
 
+from ..module_utils._instance.config_rewrite import save_before_stop
 from ..module_utils._instance.request import INSTANCE_SPEC
 from ..module_utils._instance.states import ensure_state
 from ..module_utils._instance.work_proof import prove, require_conditions
 from ..module_utils._module import run_module
+from ..module_utils._server.connection import server_from
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Bring the instance into the wanted state, and prove it; return the module's result."""
     conditions = require_conditions(params)
+    if params["save_configuration"] is not None:
+        save_before_stop(server_from(params), params["save_configuration"], check_mode)
     result = ensure_state(params, check_mode)
     if params["conditions"] and params["state"] != "stopped" and not check_mode:
         prove(params, conditions, result)

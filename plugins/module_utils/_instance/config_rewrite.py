@@ -6,15 +6,26 @@
 from __future__ import annotations
 
 import os
-from typing import Mapping
+from typing import Any, Mapping
 
-from .._atomic_write import FileIdentity, sync
-from .._errors import CommandRefused, PreconditionFailed
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from .._atomic_write import FileIdentity, sync, write_atomically
+from .._errors import CommandRefused, PreconditionFailed, SentinelOpsError
 from .._server.commands import Server
-from .._server.config_file import is_mount_point
-from .._server.info import is_sentinel
+from .._server.config_file import difference, is_mount_point, read_text
+from .._server.info import is_sentinel, parse_info
+from .._server.secret_directives import masked
+from .config_attempt import trial_options, try_rewritten
 
-__all__ = ["order_rewrite", "require_rewritable", "rewrite_file"]
+__all__ = ["SAVE_SPEC", "order_rewrite", "require_rewritable", "rewrite_file", "save_before_stop", "save_configuration"]
+
+# The options of redis_config_rewrite beside the login; redis_instance has them in one option.
+SAVE_SPEC: dict[str, Any] = {
+    "local_file": {"type": "bool", "default": True},
+    "trial": {"type": "dict"},
+    "running_executable": {"type": "path"},
+}
 
 
 def require_rewritable(path: str, node: str) -> None:
@@ -63,3 +74,70 @@ def rewrite_file(server: Server, info: Mapping[str, str], path: str, identity: F
     order_rewrite(server, info, path)
     sync(path)
     return identity.apply_to(path)
+
+
+def save_configuration(server: Server, options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Have the server write its settings to its file; return the result of redis_config_rewrite.
+
+    ``options``: those of SAVE_SPEC. Raises PreconditionFailed, with the file as before, if the
+    server cannot write it, or if a version refuses it.
+    """
+    info = parse_info(server.command("INFO", "server"))
+    path = info.get("config_file", "")
+    if not options["local_file"]:
+        if not check_mode:
+            order_rewrite(server, info, path)
+        return {"config_file": path, "restored": False, "tried": False, "changed": False}
+    require_rewritable(path, str(server.address))
+    before, identity = read_text(path), FileIdentity.of(path)
+    result: dict[str, Any] = {"config_file": path, "restored": False, "tried": False}
+    if check_mode:
+        differing = [] if is_sentinel(info) else difference(before, _running_values(server))
+        return {**result, "changed": bool(differing), "differing": differing}
+    result["restored"] = rewrite_file(server, info, path, identity)
+    after = read_text(path)
+    result["changed"] = after != before
+    result["tried"] = after != before and _tried(options, path, before, identity)
+    headers = {"before_header": path, "after_header": path}
+    return {**result, "diff": {"before": masked(before), "after": masked(after), **headers}}
+
+
+def save_before_stop(server: Server, given: Mapping[str, Any], check_mode: bool) -> None:
+    """Do the same by the option ``save_configuration`` of redis_instance.
+
+    Every error says that the instance is untouched.
+    """
+    validated = ArgumentSpecValidator(SAVE_SPEC).validate(dict(given))
+    try:
+        if validated.error_messages:
+            raise PreconditionFailed(f"save_configuration: {'; '.join(validated.error_messages)}", state="Nothing was touched")
+        save_configuration(server, validated.validated_parameters, check_mode)
+    except SentinelOpsError as error:
+        error.facts["untouched"] = True
+        raise
+
+
+def _running_values(server: Server) -> dict[str, str]:
+    reply = server.command("CONFIG", "GET", "*")
+    return dict(zip(reply[::2], reply[1::2]))
+
+
+def _tried(options: Mapping[str, Any], path: str, before: str, identity: FileIdentity) -> bool:
+    """Try a file that was rewritten; return whether that was asked for.
+
+    If a version refuses the file, restore its content and raise PreconditionFailed.
+    """
+    if not options["trial"]:
+        return False
+    try:
+        try_rewritten(trial_options(options["trial"]), options["running_executable"] or "")
+    except SentinelOpsError as refused:
+        write_atomically(path, before, identity)
+        raise PreconditionFailed(
+            f"{refused.message}. So the server had rewritten it (CONFIG REWRITE)",
+            state="Nothing was stopped, the running server was not touched, and its configuration file is as before",
+            advice="If the line repeats one of an included file, move that line from there to the main file. "
+            "Otherwise correct the setting so that both versions can read it. Then run again",
+            **refused.facts,
+        ) from refused
+    return True

@@ -81,6 +81,7 @@ INSTANCE_SPEC: dict[str, Any] = {
     "replicas": {"type": "int"},
     "backup": {"type": "path"},
     "conditions": {"type": "dict"},
+    "save_configuration": {"type": "dict"},
     "force": {"type": "bool", "default": False},
     "wait_s": {"type": "int", "default": 60},
 }

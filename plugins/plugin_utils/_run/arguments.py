@@ -42,8 +42,10 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
     wanted version. ``revert``: back to the version before the step, if the switch fails.
     ``replicas`` is the number of replicas that the master must have, or 0 where an earlier run may
     have left one stopped, for a replica of another replica, and for a reserve without its link.
-    ``backup``: the folder of the backup to restore, if there is one. ``masters``: what a Sentinel
-    must know of each master afterwards.
+    ``backup``: the folder of the backup to restore, if there is one. ``save_configuration``: how a
+    running data node saves its settings before it is stopped; not in a rollback, which restores the
+    configuration of the previous version. ``masters``: what a Sentinel must know of each master
+    afterwards.
     """
     rollback, sentinel = bool(plan["rollback"]), instance["kind"] == "sentinel"
     step = plan["steps"][f"{host}/{instance['kind']}"]
@@ -61,6 +63,7 @@ def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any
             "version": step["wanted"],
             "replicas": 0 if plan["has_stopped_instances"] or step["upstream"] or lost_reserve else shard.get("replicas", 0),
             **({"state": "restored", "backup": shard["backup"]["folder"]} if restored else {}),
+            **({} if rollback or sentinel or instance.get("stopped") else {"save_configuration": _saving(plan, instance)}),
         },
         "revert": {
             "state": "switched" if rollback else "previous",
@@ -93,6 +96,13 @@ def _versions(plan: Record, origin: Record) -> dict[str, str]:
     if origin["activation"]["method"] != "command":
         return {}
     return {"new_version": plan["version"], "previous_version": origin["version"]}
+
+
+def _saving(plan: Record, instance: Record) -> dict[str, Any]:
+    """Return how a data node saves its configuration, which is tried if that changes it."""
+    local = not _by_command(instance)
+    trial = {"trial": config_trial_arguments(instance, plan["version"])} if local else {}
+    return {"local_file": local, **trial, "running_executable": instance["executable"]}
 
 
 def _lacks(instance: Record, version: str) -> bool:

@@ -91,7 +91,9 @@ def test_arguments_of_modules() -> None:
     record = next(instance.record for instance in deployment.instances() if instance.host == "redis-2")
     activation = {"method": "folder", "staged": "/opt/redis/redis.new"}
     record = {**record, "activation": activation}
-    assert upgrade_switch(PLAN, "redis-2", record)["switch"] == {"state": "switched", "version": "7.0.15", "replicas": 2}
+    switch = upgrade_switch(PLAN, "redis-2", record)["switch"]
+    assert (switch["state"], switch["version"], switch["replicas"]) == ("switched", "7.0.15", 2)
+    assert switch["save_configuration"]["trial"]["folder"] == "/opt/redis/redis.new"
     assert upgrade_staging(PLAN, "redis-2", {"redis": record})["destinations"] == {"redis": "/opt/redis/redis.new"}
     assert upgrade_config_trial(record, "7.0.15")["folder"] == "/opt/redis/redis.new"
 

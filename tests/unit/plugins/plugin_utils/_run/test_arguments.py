@@ -29,7 +29,13 @@ UPDATE = {"method": "package_update", "staged": "/usr/lib/x/redis-8"}
 
 def test_the_switch_of_an_upgrade() -> None:
     deployment = three_and_three()
-    found = switch_arguments(deployment.plan().as_dict(), "redis-2", record_of(deployment, "redis-2/redis"))
+    record = record_of(deployment, "redis-2/redis")
+    found = switch_arguments(deployment.plan().as_dict(), "redis-2", record)
+    assert found["switch"].pop("save_configuration") == {
+        "local_file": True,
+        "trial": config_trial_arguments(record, NEW),
+        "running_executable": "/opt/redis/redis/redis-server",
+    }
     assert found == {
         "masters": {"mymaster": {"known_sentinels": 2, "known_replicas": 2}},
         "files": {
@@ -60,6 +66,21 @@ def test_the_switch_of_a_rollback_uses_the_files_before_the_upgrade() -> None:
     assert found["files"]["activation"]["whole"]
     assert found["switch"] == {"state": "previous", "version": OLD, "replicas": 2}
     assert found["revert"] == {"state": "switched", "version": NEW}
+
+
+def test_who_saves_its_configuration_before_it_is_stopped() -> None:
+    """A Sentinel saves by itself; who is stopped cannot; own commands leave nothing to try."""
+    deployment = three_and_three()
+    plan = deployment.plan().as_dict()
+
+    def saving(key: str, **changes: Any) -> Any:
+        record = record_of(deployment, key, **changes)
+        return switch_arguments(plan, key.partition("/")[0], record)["switch"].get("save_configuration")
+
+    assert saving("sentinel-1/sentinel") is None
+    assert saving("redis-2/redis", stopped=True) is None
+    own = saving("redis-2/redis", activation={"method": "command"})
+    assert own == {"local_file": False, "running_executable": "/opt/redis/redis/redis-server"}
 
 
 def test_a_sentinel_has_no_replicas() -> None:
