@@ -18,7 +18,7 @@ description:
     instance, from which a restore takes them.
   - A backup is complete, or not there. No complete backup is ever removed or replaced.
   - If the journal has a backup already that was made before the upgrade to O(new_version), nothing
-    is done.
+    is done, unless it has data and is older than ten minutes.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -96,7 +96,7 @@ backup:
 from dataclasses import fields
 from typing import Any
 
-from ..module_utils._instance.backup import BackupRequest, back_up, check_backup, journal_field
+from ..module_utils._instance.backup import BackupRequest, back_up, check_backup, is_recent, journal_field
 from ..module_utils._module import run_module
 from ..module_utils._records.journal import read_journal
 from ..module_utils._server.connection import server_from
@@ -123,7 +123,7 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["state"] == "checked":
         return {"backup": check_backup(params["path"], params["version"], params["instance"]["dir"])}
     known = (read_journal(params["journal"]) or {}).get(journal_field(params["data"]))
-    if known and known["new_version"] == params["new_version"]:
+    if known and known["new_version"] == params["new_version"] and is_recent(known):
         return {"changed": False, "backup": known}
     if check_mode:
         return {"changed": True}

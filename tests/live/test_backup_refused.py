@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,24 @@ def test_it_is_made_once(deployment: Deployment, tmp_path: Path) -> None:
     again = back_up(deployment, tmp_path)
     assert (first["changed"], again["changed"], again["backup"]) == (True, False, first["backup"])
     assert json.loads(journal.read_text())["backup"] == first["backup"]
+
+
+def test_an_old_one_is_made_again_with_the_data_of_now(deployment: Deployment, tmp_path: Path) -> None:
+    """Its run has stopped before the restart, and the node has written on."""
+    journal = tmp_path / "redis.json"
+    journal.write_text(json.dumps({"schema": 1, "version": VERSION}), encoding="utf-8")
+    first = back_up(deployment, tmp_path)["backup"]
+    old = {**first, "made_s": first["made_s"] - 700}
+    journal.write_text(json.dumps({"schema": 1, "version": VERSION, "backup": old}), encoding="utf-8")
+    deployment.command("redis-1", "SET", "later", "1")
+    deployment.command("redis-1", "WAIT", 2, 1000)
+    time.sleep(1.1)  # a folder is named after its second
+    again = back_up(deployment, tmp_path)
+    assert (again["changed"], again["backup"]["data"]["keys"]) == (True, first["data"]["keys"] + 1)
+    assert again["backup"]["folder"] != first["folder"]
+    assert Path(first["folder"], "dump.rdb").exists()
+    assert json.loads(journal.read_text())["backup"] == again["backup"]
+    deployment.command("redis-1", "DEL", "later")
 
 
 def shortened(path: Path) -> None:

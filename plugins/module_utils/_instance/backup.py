@@ -30,11 +30,12 @@ from .._topology.shard import config_values
 from .._wait import Clock, until
 from .rdb_check import check_rdb
 
-__all__ = ["DATA", "MANIFEST", "BackupRequest", "back_up", "check_backup", "journal_field", "read_backup", "require_version"]
+__all__ = ["DATA", "MANIFEST", "BackupRequest", "back_up", "check_backup", "is_recent", "journal_field", "read_backup", "require_version"]
 
 DATA, MANIFEST = "dump.rdb", "backup.json"
 _CHUNK = 1 << 20
 _CHECK_S = 3600.0
+_RECENT_S = 600.0
 _UNTOUCHED = "No backup was made, and no server was stopped"
 
 
@@ -93,6 +94,11 @@ def back_up(server: Server, request: BackupRequest, clock: Clock) -> dict[str, A
 def journal_field(data: bool) -> str:
     """Return the field of the journal with the facts of a backup, of data or of configuration."""
     return "backup" if data else "configuration_backup"
+
+
+def is_recent(backup: Mapping[str, Any]) -> bool:
+    """Return whether a backup need not be made again by a run that repeats a step."""
+    return "data" not in backup or 0 <= time.time() - backup["made_s"] < _RECENT_S
 
 
 def _record(journal: str, facts: Mapping[str, Any]) -> None:

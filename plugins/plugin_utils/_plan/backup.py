@@ -29,6 +29,15 @@ def _backup_of(record: Record) -> Mapping[str, Any]:
     return (record.get("journal") or {}).get("backup") or {}
 
 
+def _may_be_made_again(plan: Plan, shard: ShardPlan, made: Instance, nodes: Sequence[Instance], version: str) -> bool:
+    """Return whether an earlier run stopped between the backup of a node and its restart.
+
+    A new one has the writes since then. Once the master runs the new version there is none.
+    """
+    master_is_old = any(crosses_barrier(node.record, version) for node in nodes if node.host == shard.master_host)
+    return master_is_old and plan.steps[made.key].do == "upgrade"
+
+
 def plan_backup(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], replicas: Sequence[str], settings: Settings) -> bool:
     """Choose the node to back up; return whether there is, or will be, a backup as a way back.
 
@@ -38,6 +47,8 @@ def plan_backup(plan: Plan, shard: ShardPlan, nodes: Sequence[Instance], replica
     if not wanted or not any(crosses_barrier(node.record, settings.version) for node in nodes):
         return False
     made = _existing_backup(nodes, settings.version)
+    if made is not None and _may_be_made_again(plan, shard, made, nodes, settings.version):
+        made = None
     if made is not None:
         shard.backup_host, shard.backup_version = made.host, str(_backup_of(made.record)["version"])
     if made is not None or settings.canary:

@@ -97,6 +97,33 @@ def test_a_backup_is_not_made_twice() -> None:
     assert plan.shards["mymaster"].backup_host == "redis-3"
 
 
+@pytest.mark.parametrize(
+    ("settings", "lists"),
+    [({}, (["redis-3"], [])), ({"backup_from": "master"}, ([], ["redis-1"]))],
+)
+def test_a_run_that_stopped_before_the_restart_makes_it_again(settings: dict[str, Any], lists: tuple[list[str], list[str]]) -> None:
+    """The node writes on, and the copy on the controller may be what had failed."""
+    found = deployment()
+    name = (lists[0] + lists[1])[0]
+    found.node(name).record["journal"] = {"version": OLD, "backup": backup()}
+    plan = upgrade(found, **settings)
+    assert (plan.replica_backup_hosts, plan.backup_hosts) == lists
+    assert plan.shards["mymaster"].backup_host == name
+
+
+def test_after_the_handover_no_backup_is_made_again() -> None:
+    """The old master may be on the old version still, and its data are those of the new one."""
+    found = deployment()
+    found.node("redis-1").record["journal"] = {"version": OLD, "backup": backup()}
+    for name in ("redis-2", "redis-3"):
+        found.node(name).version = NEW
+    found.shards[0].master = 1
+    plan = upgrade(found, backup_from="master")
+    assert plan.steps["redis-1/redis"].do == "upgrade"
+    assert (plan.replica_backup_hosts, plan.backup_hosts, plan.problems) == ([], [], [])
+    assert plan.shards["mymaster"].backup_host == "redis-1"
+
+
 def test_the_files_of_a_container_are_not_backed_up() -> None:
     found = deployment()
     for node in found.shards[0].nodes:
