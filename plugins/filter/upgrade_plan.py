@@ -15,7 +15,6 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, Finding, preflight_result
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.journal import journal_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Plan, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
@@ -24,6 +23,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_st
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import play_options
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.own_commands import command_notes
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import work_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import operator_findings
@@ -114,7 +114,8 @@ def _copy_findings(instances: Sequence[Instance], plan: Plan, settings: Mapping[
 def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plan.
 
-    ``lines``: its text. ``findings``: all that forbids the run. ``preflight``: all findings.
+    ``lines``: its text. ``findings``: all that forbids the run. ``preflight``: all findings. If
+    nothing forbids it, the arguments of its steps are in the plan, too (work_of).
     """
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
@@ -132,12 +133,9 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
     result["preflight"] = preflight_result(plan.version, findings)
+    if not result["findings"]:
+        result.update(work_of(result, instances))
     return result
-
-
-def upgrade_journal(record: Mapping[str, Any], plan: Mapping[str, Any], step: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what the journal of a surveyed instance records."""
-    return journal_of(plain(record), plain(plan), plain(step or {}))
 
 
 def upgrade_report(
@@ -163,7 +161,7 @@ def handover_text(result: Mapping[str, Any], check_mode: bool = False) -> list[s
 def upgrade_play(plan: Mapping[str, Any], name: str, rollback: bool = False, check_mode: bool = False) -> dict[str, Any]:
     """Return title, hosts and batch sizes of a play of an upgrade or a rollback."""
     try:
-        return play_options(plain(plan), name, boolean(rollback), boolean(check_mode))
+        return dict(plain(play_options(plan, name, boolean(rollback), boolean(check_mode))))
     except ValueError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -174,7 +172,6 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         return {
             "handover_lines": handover_text,
-            "upgrade_journal": upgrade_journal,
             "upgrade_plan": upgrade_plan,
             "upgrade_play": upgrade_play,
             "upgrade_report": upgrade_report,

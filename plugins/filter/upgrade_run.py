@@ -13,8 +13,6 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import pl
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import (
     config_trial_arguments,
     handover_arguments,
-    staging,
-    switch_arguments,
 )
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.lock import judge_lock
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import (
@@ -87,19 +85,9 @@ def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, fail
     return failure_lines(plan, keys, key, Failure(**given))
 
 
-def upgrade_staging(plan: Mapping[str, Any], host: str, instances: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where the new version is placed on a host, and whose configuration is tried."""
-    return staging(plain(plan), host, plain(instances))
-
-
 def upgrade_config_trial(instance: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Return the arguments of redis_config_try."""
     return config_trial_arguments(plain(instance), version)
-
-
-def upgrade_switch(plan: Mapping[str, Any], host: str, instance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of redis_instance for the step of an instance, and for its revert."""
-    return switch_arguments(plain(plan), host, plain(instance))
 
 
 def upgrade_handover(hostvars: Mapping[str, Any], host: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +109,5 @@ class FilterModule:
             "upgrade_hook": upgrade_hook,
             "upgrade_lock": upgrade_lock,
             "upgrade_missing_hosts": upgrade_missing_hosts,
-            "upgrade_staging": upgrade_staging,
             "upgrade_stop_message": upgrade_stop_message,
-            "upgrade_switch": upgrade_switch,
         }

@@ -8,14 +8,16 @@ A record is what redis_survey returns of an instance (see _survey/survey).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...module_utils._install.own_commands import command_environment
 from ...module_utils._server.address import Address
 from .._plan.installations import stage_words
+from .._plan.journal import journal_of
+from .._plan.model import Instance
 
-__all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_arguments"]
+__all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_arguments", "work_of"]
 
 Record = Mapping[str, Any]
 
@@ -33,6 +35,23 @@ _SENTINEL_LOGIN = {
 }
 # The same for the data nodes.
 _NODE_LOGIN = {"node_login_user": "redis_user", "node_login_password": "redis_password", **{f"node_{name}": name for name in _TLS}}
+
+
+def work_of(plan: Record, instances: Sequence[Instance]) -> dict[str, Any]:
+    """Return the arguments of all steps, once for all tasks: these would convert the plan each time.
+
+    ``journals`` and ``switches``: by ``host/kind``, see journal_of and switch_arguments.
+    ``staging``: by host, see staging; not in a rollback.
+    """
+    known = [one for one in instances if "activation" in one.record and ("before" in one.record or not plan["rollback"])]
+    by_host: dict[str, dict[str, Record]] = {}
+    for one in known:
+        by_host.setdefault(one.host, {})[one.kind] = one.record
+    return {
+        "journals": {one.key: journal_of(one.record, plan, plan["steps"].get(one.key, {})) for one in instances},
+        "switches": {one.key: switch_arguments(plan, one.host, one.record) for one in known if one.key in plan["steps"]},
+        "staging": {} if plan["rollback"] else {host: staging(plan, host, own) for host, own in by_host.items()},
+    }
 
 
 def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import (
     handover_text,
-    upgrade_journal,
     upgrade_plan,
     upgrade_play,
     upgrade_report,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import HandoverResult
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import NO_HOSTS
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import work_of
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three, two_shards
 
 SETTINGS = {
@@ -135,13 +135,42 @@ def test_nobody_was_surveyed(hosts: list[str]) -> None:
         upgrade_plan({"redis-1": {}}, hosts, SETTINGS)
 
 
-def test_the_journal() -> None:
-    deployment = three_and_three()
-    plan = plan_of(deployment)
-    record = hostvars_of(deployment)["redis-2"]["__redis_upgrade_surveyed"]["results"][0]["instance"]
-    journal = upgrade_journal(record, plan, plan["steps"]["redis-2/redis"])
+def in_folders(deployment: Surveyed) -> Surveyed:
+    for one in (*deployment.sentinels, *deployment.shards[0].nodes):
+        folder = f"/opt/{'sentinel' if 'sentinel' in one.host else 'redis'}/redis"
+        one.record["activation"] = {"method": "folder", "staged": f"{folder}.new", "kept": f"{folder}.old"}
+    return deployment
+
+
+def test_the_arguments_of_the_steps_are_in_the_plan() -> None:
+    plan = plan_of(in_folders(three_and_three()))
+    assert set(plan["journals"]) == set(plan["switches"]) == set(plan["steps"])
+    assert set(plan["staging"]) == {key.partition("/")[0] for key in plan["steps"]}
+    journal = plan["journals"]["redis-2/redis"]
     assert (journal["address"], journal["original_master"], journal["version"]) == ("10.0.0.2:6379", "10.0.0.1:6379", OLD)
-    assert "address" not in upgrade_journal(record, plan)
+    assert plan["switches"]["redis-2/redis"]["switch"]["version"] == NEW
+    assert plan["staging"]["sentinel-1"]["destinations"] == {"sentinel": "/opt/sentinel/redis.new"}
+    json.dumps(plan)
+
+
+def test_a_plan_that_may_not_be_carried_out_has_no_arguments() -> None:
+    deployment = in_folders(three_and_three())
+    deployment.sentinels[0].answers = False
+    plan = plan_of(deployment)
+    assert plan["findings"]
+    assert "switches" not in plan
+
+
+def test_a_rollback_has_the_journals_of_all_and_the_switches_of_those_that_return() -> None:
+    deployment = in_folders(three_and_three(version=NEW))
+    for node in deployment.shards[0].nodes:
+        node.version = NEW
+        node.record["before"] = {"version": OLD, "server": "redis", "there": True, "kept": "/opt/redis/redis.old"}
+    work = work_of(deployment.plan(NEW, rollback=True).as_dict(), deployment.instances())
+    assert set(work["journals"]) == {one.key for one in deployment.instances()}
+    assert set(work["switches"]) == {f"redis-{number}/redis" for number in (1, 2, 3)}
+    assert work["staging"] == {}
+    assert work["journals"]["redis-1/redis"]["version"] == OLD
 
 
 def test_the_report() -> None:

@@ -15,9 +15,7 @@ from ansible_collections.sentinelops.redis.plugins.filter.upgrade_run import (
     upgrade_hook,
     upgrade_lock,
     upgrade_missing_hosts,
-    upgrade_staging,
     upgrade_stop_message,
-    upgrade_switch,
 )
 from ansible_collections.sentinelops.redis.plugins.lookup.controller_run import LookupModule
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import run_of
@@ -25,6 +23,7 @@ from ansible_collections.sentinelops.redis.tests.unit.support.survey import thre
 
 PLAN = three_and_three().plan().as_dict()
 KEYS = ["redis-2/redis"]
+FOLDERS = {"method": "folder", "staged": "/opt/redis/redis.new"}
 
 
 @pytest.mark.parametrize(("in_s", "stops"), [(-1, True), (0, True), (60, False)])
@@ -86,16 +85,9 @@ def test_a_failure_whose_fields_are_missing() -> None:
     assert "It was reverted to its old version 7.0.5 and proved healthy." in lines
 
 
-def test_arguments_of_modules() -> None:
-    deployment = three_and_three()
-    record = next(instance.record for instance in deployment.instances() if instance.host == "redis-2")
-    activation = {"method": "folder", "staged": "/opt/redis/redis.new"}
-    record = {**record, "activation": activation}
-    switch = upgrade_switch(PLAN, "redis-2", record)["switch"]
-    assert (switch["state"], switch["version"], switch["replicas"]) == ("switched", "7.0.15", 2)
-    assert switch["save_configuration"]["trial"]["folder"] == "/opt/redis/redis.new"
-    assert upgrade_staging(PLAN, "redis-2", {"redis": record})["destinations"] == {"redis": "/opt/redis/redis.new"}
-    assert upgrade_config_trial(record, "7.0.15")["folder"] == "/opt/redis/redis.new"
+def test_arguments_of_a_trial() -> None:
+    record = next(instance.record for instance in three_and_three().instances() if instance.host == "redis-2")
+    assert upgrade_config_trial({**record, "activation": FOLDERS}, "7.0.15")["folder"] == "/opt/redis/redis.new"
 
 
 @pytest.mark.parametrize(("host", "port"), [("sentinel-1", 26380), ("bastion", 26379)])
