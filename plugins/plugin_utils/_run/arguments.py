@@ -38,7 +38,7 @@ _NODE_LOGIN = {"node_login_user": "redis_user", "node_login_password": "redis_pa
 
 
 def work_of(plan: Record, instances: Sequence[Instance]) -> dict[str, Any]:
-    """Return the arguments of all steps, once for all tasks: these would convert the plan each time.
+    """Return the arguments of all steps, once for all tasks, which need not convert the plan then.
 
     ``journals`` and ``switches``: by ``host/kind``, see journal_of and switch_arguments.
     ``staging``: by host, see staging; not in a rollback.
