@@ -51,9 +51,11 @@ def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
     elif play.kind == "redis":
         yield from _wave_lines(begin, plan[play.hosts], plan[play.serial], plan["steps"])
     elif play.kind == "handover":
-        for name, shard in plan["shards"].items():
-            if shard[play.name]:
-                yield f"{begin} {name}: {_role_change(shard, play)}"
+        moving = {name: shard for name, shard in plan["shards"].items() if shard[play.name]}
+        yield from (f"{begin} {name}: {_role_change(shard, play)}" for name, shard in moving.items())
+        at_once = min(len(moving), plan["handover_serial"][0]) if moving else 0
+        if at_once > 1:
+            yield f"{begin} up to {at_once} of these side by side; one at a time stops writes"
     if play.name == "replicas":
         yield from (f"{play.position} backup    {line}" for line in backup_lines(plan, plan["replica_backup_hosts"]))
     if play.name == "replicas" and plan["deferred"]:

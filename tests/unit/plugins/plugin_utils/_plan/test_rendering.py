@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines, report_lines
-from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
+from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three, two_shards
 
 
 def lines_of(deployment: Surveyed, **settings: Any) -> list[str]:
@@ -41,6 +41,15 @@ def test_two_shards_in_one_wave() -> None:
         "(6/8) handover  mymaster: redis-1 (10.0.0.1:6379) -> redis-2 (10.0.0.2:6379)",
         "(6/8) handover  other: other-1 (10.0.2.1:6379) -> other-2 (10.0.2.2:6379)",
     ]
+
+
+@pytest.mark.parametrize(("at_once", "said"), [(1, ""), (2, "up to 2 of these side by side"), (10, "up to 2 of these side by side")])
+def test_handovers_side_by_side_are_told(at_once: int, said: str) -> None:
+    lines = [line for line in plan_lines(two_shards().plan(handovers_at_once=at_once).as_dict()) if "side by side" in line]
+    assert len(lines) == (2 if said else 0)  # the handovers, and the fail back
+    assert all(said in line for line in lines)
+    one = plan_lines(three_and_three().plan(handovers_at_once=10).as_dict())
+    assert not any("side by side" in line for line in one)
 
 
 def test_an_instance_that_was_stopped_is_finished() -> None:
