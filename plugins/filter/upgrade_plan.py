@@ -26,7 +26,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.prefl
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import work_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import operator_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import asks_for_handovers, operator_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
 
 SURVEYED = "__redis_upgrade_surveyed"
@@ -85,7 +85,8 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         restore=boolean(settings.get("restore", False)),
         accept_loss=_master_names(settings.get("accept_loss"), "redis_upgrade_restore_accept_loss"),
         backup_from=str(settings.get("backup_from") or "replica"),
-        handovers_at_once=max(1, int(settings.get("handovers_at_once") or 1)),
+        # who is asked before each handover sees one at a time
+        handovers_at_once=1 if asks_for_handovers(settings.get("confirm")) else max(1, int(settings.get("handovers_at_once") or 1)),
     )
 
 

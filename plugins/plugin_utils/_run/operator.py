@@ -11,9 +11,14 @@ from typing import Any
 
 from .._finding import Finding, named
 
-__all__ = ["HOOKS", "missing_hosts_lines", "operator_findings"]
+__all__ = ["HOOKS", "asks_for_handovers", "missing_hosts_lines", "operator_findings"]
 
 HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
+
+
+def asks_for_handovers(confirm: Any) -> bool:
+    """Return whether ``redis_upgrade_confirm`` asks before each handover."""
+    return confirm in ("handover", "all")
 
 
 def operator_findings(

@@ -122,6 +122,11 @@ def test_no_fail_back_and_another_handover_host(no: Any) -> None:
     assert (plan["fail_back_hosts"], plan["shards"]["mymaster"]["handover_host"]) == ([], "bastion")
 
 
+@pytest.mark.parametrize(("confirm", "serial"), [("never", [7]), ("nodes", [7]), ("handover", [1]), ("all", [1])])
+def test_who_is_asked_before_each_handover_sees_one_at_a_time(confirm: str, serial: list[int]) -> None:
+    assert plan_of(three_and_three(), handovers_at_once="7", confirm=confirm)["handover_serial"] == serial
+
+
 def test_the_address_of_a_host_without_ansible_host_is_its_name() -> None:
     hostvars = hostvars_of(three_and_three())
     for variables in hostvars.values():
