@@ -377,6 +377,19 @@ def test_a_link_of_another_user_goes_on_working(world: World) -> None:
     assert (world.home / "current").lstat().st_uid == UID
 
 
+def test_another_user_points_the_link_to_root_s_folder(world: World) -> None:
+    """Nothing of root's is copied into the next release, however the release in use is found."""
+    releases(world)
+    (world.home / "current").unlink()
+    os.symlink(world.canaries / "folder", world.home / "current")
+    os.lchown(world.home / "current", UID, UID)
+    link = Symlink(str(world.home / "current"), str(world.home / "releases/7.0.15"), str(world.home / "releases/6.2.14"))
+    with pytest.raises(PermissionError):
+        link.activate(files(world, "current"), THEIRS)
+    assert not (world.home / "releases/7.0.15/redis.conf").exists()
+    assert world.state() == world.before
+
+
 def test_a_configuration_of_another_user_names_data_of_root_s(world: World) -> None:
     conf_files(world)
     with pytest.raises(PermissionError):

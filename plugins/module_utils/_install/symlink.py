@@ -125,7 +125,9 @@ class Symlink:
     def copier(self) -> ConfigCopier:
         releases = [path for path in (self.in_use(), self.kept) if path]
         aliases = dict.fromkeys([*releases, *map(os.path.realpath, releases)])
-        return ConfigCopier(self.link, self.in_use(), self.staged, tuple(aliases))
+        # through the link: its target alone does not tell that another user may have chosen it
+        source = self.link if link_target(self.link) else self.kept
+        return ConfigCopier(self.link, source, self.staged, tuple(aliases))
 
     def through_link(self, path: str) -> str:
         """Return the path through the link, for a path in the release in use."""
