@@ -53,7 +53,7 @@ def test_a_layout_without_violations(checkout: Path) -> None:
         ("module_utils/_server/low.py", "from ...plugin_utils._run.b import ANSWER\n", "module_utils may import module_utils"),
         ("modules/a.py", "import ansible_collections.sentinelops.redis.plugins.plugin_utils._run.b\n", "modules may import module_utils"),
         ("doc_fragments/c.py", "from ..module_utils._errors import ANSWER\n", "doc_fragments may import nothing of the collection"),
-        ("action/d.py", "from ..module_utils._errors import ANSWER\n", "action may import nothing of the collection"),
+        ("connection/d.py", "from ..module_utils._errors import ANSWER\n", "connection may import nothing of the collection"),
         ("module_utils/_new/e.py", GOOD, "plugins/module_utils/_new: a wing that check_layout.py does not know"),
         ("modules/a.py", "\n" * 351, "plugins/modules/a.py:1: file a.py has 351 lines, at most 350"),
         ("modules/a.py", "class A:\n" + "    a = 1\n" * 250, "plugins/modules/a.py:1: class A has 251 lines, at most 250"),
