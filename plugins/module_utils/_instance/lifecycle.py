@@ -193,7 +193,7 @@ def ensure_down(server: Server, node: NodeInfo | None, files: InstanceFiles, wai
     if node is None:
         files.service.keep_down(False, wait_s, clock)
         return
-    refuse_unsafe_stop(server, node, files.sentinel)
+    refuse_unsafe_stop(server, node, files.sentinel, clock)
     stop(server, node, files, wait_s, clock)
 
 

@@ -67,7 +67,7 @@ def ensure_stopped(request: InstanceRequest, check_mode: bool) -> dict[str, Any]
     if node is None:
         return {**log, "changed": False, "pid": 0}
     if not request.force:
-        refuse_unsafe_stop(server, node, request.files.sentinel)
+        refuse_unsafe_stop(server, node, request.files.sentinel, Clock())
     if not check_mode:
         stop(server, node, with_service(request, node), request.wait_s, Clock())
     return {**log, "changed": True, "pid": node.pid}

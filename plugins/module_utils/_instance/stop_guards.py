@@ -18,6 +18,8 @@ __all__ = ["master_of", "refuse_unsafe_stop", "refuse_while_replicas_are_missing
 
 # A master reports a replica as online a moment after the replica reports its link as up.
 ONLINE_WITHIN_S = 5.0
+# Another Sentinel that has just been restarted is connected to at the next of several attempts.
+REACHED_WITHIN_S = 10.0
 
 
 def master_of(node: NodeInfo) -> Address | None:
@@ -25,11 +27,10 @@ def master_of(node: NodeInfo) -> Address | None:
     return Address.parse(node.master) if node.master and not node.master.startswith(":") else None
 
 
-def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool) -> None:
+def refuse_unsafe_stop(server: Server, node: NodeInfo, sentinel: bool, clock: Clock) -> None:
     """Raise PreconditionFailed for a master, and for a Sentinel that the next failover needs."""
     if sentinel:
-        for master in monitored_masters(server):
-            _refuse_needed_sentinel(server, read_view(server, master.name))
+        _refuse_needed_sentinel(server, clock)
         return
     if node.is_master:
         replicas = ", ".join(replica.address for replica in node.replicas) or "nobody"
@@ -51,20 +52,28 @@ def _has_no_failover(view: SentinelView) -> bool:
     return gone or view.master.quorum > view.master.other_sentinels + 1
 
 
-def _refuse_needed_sentinel(server: Server, view: SentinelView) -> None:
+def _needed_because(view: SentinelView) -> str:
+    """Return why a failover of a master needs this Sentinel now; empty if it does not."""
     total = view.master.other_sentinels + 1
     others = sum(1 for peer in view.peers if not {"s_down", "disconnected"} & set(peer.flags))
     needed = max(view.master.quorum, total // 2 + 1)
     if others == total - 1 and _has_no_failover(view):
-        return
-    reason = ""
+        return ""
     if view.master.failover_in_progress:
-        reason = f"a failover of {view.master.name} is in progress"
-    elif others < needed:
-        reason = f"it reaches {others} of the {total - 1} other Sentinels of {view.master.name}, and {needed} are needed for a failover"
-    if reason:
+        return f"a failover of {view.master.name} is in progress"
+    if others < needed:
+        return f"it reaches {others} of the {total - 1} other Sentinels of {view.master.name}, and {needed} are needed for a failover"
+    return ""
+
+
+def _refuse_needed_sentinel(server: Server, clock: Clock) -> None:
+    def reasons() -> list[str]:
+        return list(filter(None, (_needed_because(read_view(server, master.name)) for master in monitored_masters(server))))
+
+    waited = until(reasons, lambda found: not found, deadline_s=REACHED_WITHIN_S, interval_s=0.25, clock=clock)
+    if waited.seen:
         raise PreconditionFailed(
-            f"{reason}, so it will not be stopped",
+            f"{waited.seen[0]}, so it will not be stopped",
             node=str(server.address),
             state="The Sentinel is still running",
             advice="Wait until the failover has ended, or start the other Sentinels, and run again",

@@ -43,7 +43,7 @@ def work_of(plan: Record, instances: Sequence[Instance]) -> dict[str, Any]:
     ``journals`` and ``switches``: by ``host/kind``, see journal_of and switch_arguments.
     ``staging``: by host, see staging; not in a rollback.
     """
-    known = [one for one in instances if "activation" in one.record and ("before" in one.record or not plan["rollback"])]
+    known = [one for one in instances if "activation" in one.record and (one.record.get("before") or not plan["rollback"])]
     by_host: dict[str, dict[str, Record]] = {}
     for one in known:
         by_host.setdefault(one.host, {})[one.kind] = one.record

@@ -26,9 +26,9 @@ def test_a_master_is_not_stopped(instance: Instance, role: str, replicas: bool, 
     node = instance.start()
     if refused:
         with pytest.raises(PreconditionFailed, match=f"it is a master, followed by {refused}, and will not be stopped"):
-            refuse_unsafe_stop(instance.server, node, sentinel=False)
+            refuse_unsafe_stop(instance.server, node, sentinel=False, clock=FakeClock())
     else:
-        refuse_unsafe_stop(instance.server, node, sentinel=False)
+        refuse_unsafe_stop(instance.server, node, sentinel=False, clock=FakeClock())
     assert instance.running() == OLD
 
 
@@ -51,9 +51,16 @@ def test_a_master_is_not_stopped(instance: Instance, role: str, replicas: bool, 
 def test_a_sentinel_that_a_failover_needs_is_not_stopped(change: dict[str, Any], reason: str) -> None:
     """A master of which no failover is possible, although all its Sentinels are there, is none."""
     settings = {"others": 2, "peers_down": 0, "quorum": 1, "flags": "master", "replica_flags": "", **change}
-    server = Monitoring(settings)
+    server, clock = Monitoring(settings), FakeClock()
     with pytest.raises(PreconditionFailed, match=reason) if reason else contextlib.nullcontext():
-        refuse_unsafe_stop(server, node_info({"redis_version": OLD, "process_id": "1"}), sentinel=True)
+        refuse_unsafe_stop(server, node_info({"redis_version": OLD, "process_id": "1"}), sentinel=True, clock=clock)
+
+
+def test_a_sentinel_that_was_restarted_a_moment_ago_is_awaited() -> None:
+    server, clock = Monitoring({"others": 2, "peers_down": 1, "quorum": 1, "flags": "master", "replica_flags": ""}), FakeClock()
+    clock.at(3, lambda: server.settings.update(peers_down=0))
+    refuse_unsafe_stop(server, node_info({"redis_version": OLD, "process_id": "1"}), sentinel=True, clock=clock)
+    assert 3 <= sum(clock.slept_s) < 4
 
 
 class Monitoring:
@@ -61,7 +68,7 @@ class Monitoring:
 
     address = Address("10.0.0.1", 26379)
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
 
     def command(self, *words: Any) -> Any:
