@@ -96,7 +96,7 @@ differing:
 
 from typing import Any
 
-from ..module_utils._instance.config_rewrite import SAVE_SPEC, save_configuration
+from ..module_utils._instance.config_rewrite import NOT_SAVED, SAVE_SPEC, save_configuration
 from ..module_utils._module import run_module
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
@@ -111,7 +111,7 @@ def main() -> None:
     run_module(
         {**CONNECTION_SPEC, **SAVE_SPEC},
         rewrite,
-        os_error="the configuration file cannot be read, or its owner cannot be restored: {error}. Run the task with become.",
+        os_error=NOT_SAVED,
     )
 
 

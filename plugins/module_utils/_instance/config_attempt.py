@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any, Mapping
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from .._errors import PreconditionFailed
 from .._host.process_facts import PROCESS_OPTIONS, process_facts_from
 from .._install.folders import server_in, version_in
+from .._suboptions import suboptions
 from .._wait import Clock
 from .config_trial import RUNNING, Trial, surroundings_of, try_config
 
@@ -33,10 +32,7 @@ TRIAL_SPEC: dict[str, Any] = {
 
 def trial_options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return options with their defaults; raise PreconditionFailed if one is wrong or missing."""
-    checked = ArgumentSpecValidator(TRIAL_SPEC, required_one_of=[("folder", "executable")]).validate(dict(given))
-    if checked.error_messages:
-        raise PreconditionFailed(f"the option trial: {'; '.join(checked.error_messages)}")
-    return dict(checked.validated_parameters)
+    return suboptions("the option trial", given, TRIAL_SPEC, required_one_of=[("folder", "executable")])
 
 
 def _server(params: Mapping[str, Any]) -> tuple[str, str]:

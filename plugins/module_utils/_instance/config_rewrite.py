@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 from typing import Any, Mapping
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
 from .._atomic_write import FileIdentity, sync, write_atomically
 from .._errors import CommandRefused, PreconditionFailed, SentinelOpsError
 from .._server.commands import Server
 from .._server.config_file import difference, is_mount_point, read_text
 from .._server.info import is_sentinel, parse_info
 from .._server.secret_directives import masked
+from .._suboptions import suboptions
 from .config_attempt import trial_options, try_rewritten
 
-__all__ = ["SAVE_SPEC", "order_rewrite", "require_rewritable", "rewrite_file", "save_before_stop", "save_configuration"]
+__all__ = ["NOT_SAVED", "SAVE_SPEC", "order_rewrite", "require_rewritable", "rewrite_file", "save_before_stop", "save_configuration"]
 
+NOT_SAVED = "the configuration file cannot be read, or its owner cannot be restored: {error}. Run the task with become."
 # The options of redis_config_rewrite beside the login; redis_instance has them in one option.
 SAVE_SPEC: dict[str, Any] = {
     "local_file": {"type": "bool", "default": True},
@@ -107,14 +107,13 @@ def save_before_stop(server: Server, given: Mapping[str, Any], check_mode: bool)
 
     Every error says that the instance is untouched.
     """
-    validated = ArgumentSpecValidator(SAVE_SPEC).validate(dict(given))
     try:
-        if validated.error_messages:
-            raise PreconditionFailed(f"save_configuration: {'; '.join(validated.error_messages)}", state="Nothing was touched")
-        save_configuration(server, validated.validated_parameters, check_mode)
+        save_configuration(server, suboptions("save_configuration", given, SAVE_SPEC, {"state": "Nothing was touched"}), check_mode)
     except SentinelOpsError as error:
         error.facts["untouched"] = True
         raise
+    except OSError as error:
+        raise PreconditionFailed(NOT_SAVED.format(error=error), node=str(server.address), untouched=True) from error
 
 
 def _running_values(server: Server) -> dict[str, str]:

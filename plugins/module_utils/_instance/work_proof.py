@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-
-from .._errors import ConditionNotMet, OperationFailed, PreconditionFailed
+from .._errors import ConditionNotMet, OperationFailed
 from .._server.login import address_from, login_from
+from .._suboptions import suboptions
 from .._topology.condition_check import CONDITIONS_SPEC, CheckRequest, check
 from .._topology.conditions import ConditionsWanted
 
@@ -21,10 +20,7 @@ _SPEC: dict[str, Any] = {**CONDITIONS_SPEC, "masters": {"type": "dict", "default
 
 def require_conditions(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the option ``conditions`` with types; raise PreconditionFailed for an unknown one."""
-    validated = ArgumentSpecValidator(_SPEC).validate(dict(params["conditions"] or {}))
-    if validated.error_messages:
-        raise PreconditionFailed(f"conditions: {'; '.join(validated.error_messages)}", state="Nothing was touched", untouched=True)
-    return dict(validated.validated_parameters)
+    return suboptions("conditions", params["conditions"] or {}, _SPEC, {"state": "Nothing was touched", "untouched": True})
 
 
 def prove(params: Mapping[str, Any], given: Mapping[str, Any], result: Mapping[str, Any]) -> None:
