@@ -12,7 +12,6 @@ for each host, the longest write gaps, and how many acknowledged writes were los
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import resource
@@ -26,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deployment import Writers
 from fleet import Fleet
+from handover import three
 
 from playbooks import command
 
@@ -68,11 +67,6 @@ class Cost:
         ]
 
 
-def three(values: Sequence[float]) -> str:
-    ordered = sorted(values)
-    return f"{statistics.median(ordered):.0f} / {ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]:.0f} / {ordered[-1]:.0f}"
-
-
 def interpreter(folder: Path) -> tuple[str, Path]:
     """Return the path of the measuring interpreter, and the file that it writes."""
     path, file = folder / "python", folder / "times"
@@ -98,11 +92,7 @@ def upgrade(fleet: Fleet, new: str, folder: Path, options: dict[str, Any]) -> Co
         "ANSIBLE_FORKS": "40",
     }
     variables = {"ansible_python_interpreter": python, "redis_upgrade_backup": False, "redis_upgrade_accept_no_way_back": True, **options}
-    with contextlib.ExitStack() as stack:
-        writers = [
-            stack.enter_context(Writers(fleet, stop=f"stop-{shard}", master_name=shard, writers=1, writes_per_second=20, duration_s=3600))
-            for shard in fleet.shards
-        ]
+    with fleet.writing() as verdicts_of:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         begun_s = time.monotonic()
         done = subprocess.run(
@@ -112,7 +102,7 @@ def upgrade(fleet: Fleet, new: str, folder: Path, options: dict[str, Any]) -> Co
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode != 0:
             raise RuntimeError(f"the upgrade failed:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}")
-        verdicts = [writer.verdict() for writer in writers]
+        verdicts = verdicts_of().values()
     require_done(fleet, new)
     measured = json.loads(run_times.read_text(encoding="utf-8"))
     modules_s = seconds_of(times)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import itertools
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deployment import ROOT, RUN_MODULE, Writers
 from fleet import Fleet
 from killing import VICTIMS, kill_controller
 from states import calm, wait_until
@@ -44,17 +40,6 @@ def fleet_of(tmp_path: Path, next_port: Callable[[], int]) -> Iterator[Callable[
         fleet.remove()
 
 
-@contextlib.contextmanager
-def writing(fleet: Fleet) -> Iterator[Callable[[], dict[str, dict[str, Any]]]]:
-    """Write to every shard; yield a function that ends that and returns the verdicts."""
-    with contextlib.ExitStack() as stack:
-        writers = {
-            shard: stack.enter_context(Writers(fleet, stop=f"stop-{shard}", master_name=shard, writers=1, writes_per_second=20))
-            for shard in fleet.shards
-        }
-        yield lambda: {shard: one.verdict() for shard, one in writers.items()}
-
-
 def periods(fleet: Fleet) -> set[int]:
     replies = [fleet.command(name, "SENTINEL", "DEBUG") for name in fleet.sentinels]
     return {int(dict(zip(reply[::2], reply[1::2], strict=True))["INFO-PERIOD"]) for reply in replies}
@@ -62,18 +47,9 @@ def periods(fleet: Fleet) -> set[int]:
 
 def handovers(fleet: Fleet) -> dict[str, dict[str, Any]]:
     """Hand all shards over at the same time, each to its second node; return the results."""
-    environment = {"PYTHONPATH": str(ROOT / ".cache" / "collections")}
-    running = {}
-    for shard, names in fleet.shards.items():
-        options = fleet.handover_options(names[1], master_name=shard)
-        arguments = [sys.executable, "-c", RUN_MODULE, "redis_sentinel_failover"]
-        running[shard] = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
-        stdin = running[shard].stdin
-        assert stdin is not None
-        stdin.write(json.dumps(options))
-        stdin.close()
-        running[shard].stdin = None
-    return {shard: json.loads(process.communicate(timeout=200)[0].splitlines()[-1]) for shard, process in running.items()}
+    with ThreadPoolExecutor(len(fleet.shards)) as pool:
+        begun = {shard: pool.submit(fleet.hand_over, names[1], master_name=shard) for shard, names in fleet.shards.items()}
+    return {shard: done.result() for shard, done in begun.items()}
 
 
 def pauses(results: dict[str, dict[str, Any]]) -> list[tuple[float, float]]:
@@ -88,7 +64,7 @@ def pauses(results: dict[str, dict[str, Any]]) -> list[tuple[float, float]]:
 
 def test_writes_of_one_shard_at_a_time_are_stopped(fleet_of: Callable[[int], Fleet]) -> None:
     fleet = fleet_of(5)
-    with writing(fleet) as verdicts:
+    with fleet.writing() as verdicts:
         begun_s = time.monotonic()
         results = handovers(fleet)
         took_s = time.monotonic() - begun_s
@@ -108,7 +84,7 @@ def test_writes_of_one_shard_at_a_time_are_stopped(fleet_of: Callable[[int], Fle
 @pytest.mark.parametrize("after_s", [1.5, 4.0])
 def test_a_kill_while_eight_handovers_are_under_way(fleet_of: Callable[[int], Fleet], tmp_path: Path, victims: str, after_s: float) -> None:
     fleet = fleet_of(8)
-    with writing(fleet) as verdicts:
+    with fleet.writing() as verdicts:
         with started(command(fleet, "upgrade", wanted=NEW, **OPTIONS), tmp_path / "log", fleet.mark) as running:
             while running.process.poll() is None and "PLAY [(6/8) Handover]" not in running.output:
                 time.sleep(0.02)

@@ -321,12 +321,19 @@ class Deployment:
         """Return whether a Sentinel is in TILT: passive for 30 s after it did not run for two."""
         return bool(self.administered_info(name)["sentinel_tilt"] != "0")
 
+    def _shards(self) -> dict[str, list[str]]:
+        """Return the data nodes of each shard."""
+        return {MASTER: list(self.nodes)}
+
     def _known(self, name: str) -> bool:
-        reply = self.command(name, "SENTINEL", "MASTER", MASTER)
-        view = dict(zip(reply[::2], reply[1::2], strict=True))
-        replicas = self.command(name, "SENTINEL", "REPLICAS", MASTER)
-        linked = [dict(zip(replica[::2], replica[1::2], strict=True))["master-link-status"] for replica in replicas]
-        return int(view["num-other-sentinels"]) == len(self.sentinels) - 1 and linked == ["ok"] * (len(self.nodes) - 1)
+        for shard, nodes in self._shards().items():
+            reply = self.command(name, "SENTINEL", "MASTER", shard)
+            view = dict(zip(reply[::2], reply[1::2], strict=True))
+            replicas = self.command(name, "SENTINEL", "REPLICAS", shard)
+            linked = [dict(zip(replica[::2], replica[1::2], strict=True))["master-link-status"] for replica in replicas]
+            if int(view["num-other-sentinels"]) != len(self.sentinels) - 1 or linked != ["ok"] * (len(nodes) - 1):
+                return False
+        return True
 
     def reach(self, nodes: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the options of a module: the Sentinels, and data nodes with the login

@@ -1,13 +1,15 @@
-"""Many shards behind one set of three Sentinels, real processes on loopback, for benchmarks."""
+"""Many shards behind one set of three Sentinels, real processes on loopback."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deployment import SERVERS, Deployment
+from deployment import SERVERS, Deployment, Writers
 
 
 class Fleet(Deployment):
@@ -43,17 +45,8 @@ class Fleet(Deployment):
             for shard, names in self.shards.items()
         )
 
-    def _known(self, name: str) -> bool:
-        return all(self._knows(name, shard) for shard in self.shards)
-
-    def _knows(self, sentinel: str, shard: str) -> bool:
-        reply = self.command(sentinel, "SENTINEL", "MASTER", shard)
-        view = dict(zip(reply[::2], reply[1::2], strict=True))
-        links = [
-            dict(zip(one[::2], one[1::2], strict=True))["master-link-status"]
-            for one in self.command(sentinel, "SENTINEL", "REPLICAS", shard)
-        ]
-        return int(view["num-other-sentinels"]) == 2 and links == ["ok"] * (len(self.shards[shard]) - 1)
+    def _shards(self) -> dict[str, list[str]]:
+        return self.shards
 
     def masters_at_home(self) -> list[str]:
         """Return the shards whose first node is the master, by the node's own word."""
@@ -63,3 +56,15 @@ class Fleet(Deployment):
         found = super()._inventory()
         del found["all"]["vars"]["redis_upgrade_master_name"]
         return found
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Callable[[], dict[str, dict[str, Any]]]]:
+        """Write to every shard, a little; yield a function that ends that, with the verdicts."""
+        with contextlib.ExitStack() as stack:
+            writers = {
+                shard: stack.enter_context(
+                    Writers(self, stop=f"stop-{shard}", master_name=shard, writers=1, writes_per_second=20, duration_s=3600)
+                )
+                for shard in self.shards
+            }
+            yield lambda: {shard: one.verdict() for shard, one in writers.items()}

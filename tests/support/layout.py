@@ -115,15 +115,8 @@ class Shop(Deployment):
             **as_owner,
         )
 
-    def _known(self, name: str) -> bool:
-        for shard in SHARDS:
-            reply = self.command(name, "SENTINEL", "MASTER", shard)
-            view = dict(zip(reply[::2], reply[1::2], strict=True))
-            replicas = [dict(zip(one[::2], one[1::2], strict=True)) for one in self.command(name, "SENTINEL", "REPLICAS", shard)]
-            nodes = [node for node in self.nodes if node.startswith(shard)]
-            if int(view["num-other-sentinels"]) != 2 or [one["master-link-status"] for one in replicas] != ["ok"] * (len(nodes) - 1):
-                return False
-        return True
+    def _shards(self) -> dict[str, list[str]]:
+        return {shard: [node for node in self.nodes if node.startswith(shard)] for shard in SHARDS}
 
     def _inventory(self) -> dict[str, Any]:
         """The documented one, with our addresses and ports; all hosts are this one, and have the
