@@ -27,6 +27,9 @@ ENTRY_POINT = re.compile(r"^\| `(\w+)` \| [^|`]", re.MULTILINE)
 # tasks/internal/restart_instance.yml serves both kinds of instances and names both logins; an entry
 # point passes an instance of its own kind.
 NEVER_USED = {"sentinel": "redis_upgrade_redis_(?!group)", "replica": "redis_upgrade_sentinel_(?!group)"}
+# The entry point that checks the options of a run, and how a play includes others, unchecked.
+CHECKS_STEPS = "preflight"
+STEP = re.compile(r"(?:__redis_upgrade_entry_point: |tasks_from: (?=\w+\n +rolespec_validate: false))(\w+)")
 # A variable that the role gives to the task files of the user, so not an option.
 GIVEN = {"redis_upgrade_hook"}
 
@@ -130,14 +133,21 @@ def used_by(role: Path, entry: str) -> set[str]:
     return {name for name in seen if name.startswith(f"{role.name}_")} - GIVEN
 
 
+def steps(playbooks: Path) -> set[str]:
+    """Return the entry points that the playbooks include as steps of a run."""
+    return {name for path in playbooks.rglob("*.yml") for name in STEP.findall(path.read_text(encoding="utf-8"))}
+
+
 def check_use(role: Path, specs: dict[str, Any]) -> list[str]:
     found = []
+    of_steps = {name for step in steps(role.parent.parent / "playbooks") for name in specs.get(step, {}).get("options", {})}
     for entry, spec in specs.items():
         if not (role / "tasks" / f"{entry}.yml").exists():
             found.append(f"entry point {entry}: there is no tasks/{entry}.yml")
             continue
         listed = spec.get("options", {}).keys()
         used = {name for name in used_by(role, entry) if not re.match(NEVER_USED.get(entry, " "), name)}
+        used |= of_steps if entry == CHECKS_STEPS else set()
         found += [f"entry point {entry}: {name} is listed and not used" for name in sorted(listed - used)]
         found += [f"entry point {entry}: {name} is used and not listed" for name in sorted(used - listed)]
     return found

@@ -9,9 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import (
-    config_trial_arguments,
     handover_arguments,
 )
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.lock import judge_lock
@@ -85,11 +83,6 @@ def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, fail
     return failure_lines(plan, keys, key, Failure(**given))
 
 
-def upgrade_config_trial(instance: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return the arguments of redis_config_try."""
-    return config_trial_arguments(plain(instance), version)
-
-
 def upgrade_handover(hostvars: Mapping[str, Any], host: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the login and folder arguments of redis_sentinel_failover on a host."""
     # the method get of hostvars differs between versions of Ansible
@@ -102,7 +95,6 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
-            "upgrade_config_trial": upgrade_config_trial,
             "upgrade_failure": upgrade_failure,
             "upgrade_gate": upgrade_gate,
             "upgrade_handover": upgrade_handover,

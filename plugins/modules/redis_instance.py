@@ -119,7 +119,7 @@ options:
         description: With V(symlink), the release that runs now, to which O(state=previous) points
           the link. Without it, the instance ran from elsewhere, and there was no link. With
           V(files) and V(package_update), the folder in which
-          M(sentinelops.redis.redis_keep_version) keeps the programs.
+          M(sentinelops.redis.redis_stage) keeps the programs.
         type: path
       unit:
         description: With V(package), the unit of the new package, for example

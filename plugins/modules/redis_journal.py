@@ -54,6 +54,14 @@ options:
       C(sentinelops.redis.rollback) needs.
     type: str
     default: ""
+  lock:
+    description: With O(state=closed), the file of the lock to release then, as
+      M(sentinelops.redis.redis_run_lock) does.
+    type: path
+  run:
+    description: The identity of the run that may hold O(lock), from the lookup
+      P(sentinelops.redis.controller_run#lookup).
+    type: dict
 """
 
 EXAMPLES = r"""
@@ -77,12 +85,15 @@ from typing import Any
 
 from ..module_utils._module import run_module
 from ..module_utils._records.journal import close_journal, merged, read_journal, write_journal
+from ..module_utils._records.run_lock import RunLock
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "state": {"type": "str", "choices": ["open", "closed"], "default": "open"},
     "content": {"type": "dict", "default": {}},
     "followed_by": {"type": "str", "default": ""},
+    "lock": {"type": "path"},
+    "run": {"type": "dict"},
 }
 
 
@@ -93,6 +104,8 @@ def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if params["state"] == "closed":
         if existing is not None and not check_mode:
             close_journal(path, existing, params["followed_by"])
+        if params["lock"] and not check_mode:
+            RunLock(params["lock"]).release(params["run"])
         return {"changed": existing is not None, "diff": _diff(path, existing or {}, {})}
     content = merged(existing, params["content"])
     if content != existing and not check_mode:
@@ -106,7 +119,12 @@ def _diff(path: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str,
 
 
 def main() -> None:
-    run_module(SPEC, ensure, os_error="the journal {path} cannot be written: {error}. Nothing else was touched.")
+    run_module(
+        SPEC,
+        ensure,
+        os_error="the journal {path} cannot be written: {error}. Nothing else was touched.",
+        required_together=[("lock", "run")],
+    )
 
 
 if __name__ == "__main__":

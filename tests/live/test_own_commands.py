@@ -113,7 +113,7 @@ def test_a_stage_command_that_fails_stops_the_run_before_anything_is_stopped(dep
 def test_interrupted_and_run_again(deployment: ContainedDeployment) -> None:
     """A run that ends at any step is completed, also if an instance is left stopped half way."""
     with Writers(deployment) as writers:
-        for moment in ("Stage the new version", "Record that this step is complete", "Save settings made at run time"):
+        for moment in ("Stage the new version", "Record that this step is complete", "Prepare the instances"):
             output = interrupt_when(deployment, moment)
             assert moment in output, output
             wait_until(lambda: settled(deployment), 60)

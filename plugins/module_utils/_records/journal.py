@@ -23,7 +23,16 @@ from .._atomic_write import FileIdentity, write_atomically
 from .._errors import PreconditionFailed
 from .own_folder import require_own_folder
 
-__all__ = ["SCHEMA", "close_journal", "merged", "read_journal", "read_rollback_record", "rollback_record_path", "write_journal"]
+__all__ = [
+    "SCHEMA",
+    "close_journal",
+    "merged",
+    "open_journal",
+    "read_journal",
+    "read_rollback_record",
+    "rollback_record_path",
+    "write_journal",
+]
 
 SCHEMA = 1
 
@@ -59,6 +68,18 @@ def write_journal(path: str, content: dict[str, Any], *, synced: bool = True) ->
     require_own_folder(os.path.dirname(path))
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n", synced=synced)
+
+
+def open_journal(path: str, content: Mapping[str, Any]) -> bool:
+    """Ensure that the journal exists and has every field of ``content``; return whether it did not.
+
+    Raises PreconditionFailed if the file is not a journal.
+    """
+    existing = read_journal(path)
+    wanted = merged(existing, dict(content))
+    if wanted != existing:
+        write_journal(path, wanted)
+    return wanted != existing
 
 
 def rollback_record_path(path: str) -> str:

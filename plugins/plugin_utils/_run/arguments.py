@@ -17,7 +17,7 @@ from .._plan.installations import stage_words
 from .._plan.journal import journal_of
 from .._plan.model import Instance
 
-__all__ = ["config_trial_arguments", "handover_arguments", "staging", "switch_arguments", "work_of"]
+__all__ = ["handover_arguments", "staging", "switch_arguments", "trial_arguments", "work_of"]
 
 Record = Mapping[str, Any]
 
@@ -120,7 +120,7 @@ def _versions(plan: Record, origin: Record) -> dict[str, str]:
 def _saving(plan: Record, instance: Record) -> dict[str, Any]:
     """Return how a data node saves its configuration, which is tried if that changes it."""
     local = not _by_command(instance)
-    trial = {"trial": config_trial_arguments(instance, plan["version"])} if local else {}
+    trial = {"trial": trial_arguments(instance, plan["version"])} if local else {}
     return {"local_file": local, **trial, "running_executable": instance["executable"]}
 
 
@@ -134,16 +134,14 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
 
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
     ``destinations``: the folder for the new version, by kind, unless that version is in place. What
-    several instances share is placed for one of them. ``keep``: arguments of redis_keep_version,
-    likewise. ``packages``: the installed packages that get a later version, likewise.
+    several instances share is placed for one of them. ``packages``: the installed packages that get
+    a later version, likewise.
     ``backups``: the kinds whose configuration is backed up. ``new_packages``: whether packages are
     installed beside the running ones. ``throttle``: how many hosts may do that at the same time, 0
     for any number; 1 if another host is on the same machine. ``commands``: the stage commands to
-    run, likewise. ``trials``: the kinds whose configuration the new version must accept, since they
-    run.
+    run, likewise. ``prepared``: options of redis_stage, by kind.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
-    keepers = {own["keeper"] for own in plan["installations"]}
     steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
     pending = [kind for kind, step in steps.items() if step.get("do", "skip") != "skip"]
     return {
@@ -158,12 +156,27 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
             for kind in pending
             if f"{host}/{kind}" not in others and _by_command(instances[kind])
         ],
-        "keep": [_keep_arguments(instances[kind]) for kind in pending if f"{host}/{kind}" in keepers or _updated_packages(instances[kind])],
+        "prepared": {kind: _prepared(plan, f"{host}/{kind}", instances[kind]) for kind in pending},
         "backups": [kind for kind in pending if _configuration_is_backed_up(plan, host, instances[kind])],
         "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
         "throttle": int(any(_is_on_machine_of_another(host, own["users"]) for own in plan["installations"] if own["method"] == "package")),
-        "trials": [kind for kind in pending if not instances[kind]["stopped"]],
         "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
+    }
+
+
+def _prepared(plan: Record, key: str, instance: Record) -> dict[str, Any]:
+    """Return the options of redis_stage for an instance that is upgraded.
+
+    ``keep``: for one of several instances that share programs. A running data node saves its
+    settings (a Sentinel does so by itself), and the new version tries the configuration of what
+    runs, unless the files are known to the user's commands only.
+    """
+    keepers = {own["keeper"] for own in plan["installations"]}
+    runs = not instance["stopped"]
+    return {
+        **({"keep": _keep_arguments(instance)} if key in keepers or _updated_packages(instance) else {}),
+        **({"save_configuration": _saving(plan, instance)} if runs and instance["kind"] == "redis" else {}),
+        **({"trial": trial_arguments(instance, plan["version"])} if runs and not _by_command(instance) else {}),
     }
 
 
@@ -190,7 +203,7 @@ def _stage_command(instance: Record, version: str) -> dict[str, Any]:
 
 
 def _keep_arguments(instance: Record) -> dict[str, Any]:
-    """Return the arguments of redis_keep_version for an instance."""
+    """Return how redis_stage keeps the running version of an instance."""
     return {
         **{name: instance["activation"][name] for name in _KEPT_OPTIONS if name in instance["activation"]},
         "version": instance["version"],
@@ -205,7 +218,7 @@ def _updated_packages(instance: Record) -> list[str]:
     return list(activation["packages"]) if activation.get("method") == "package_update" else []
 
 
-def config_trial_arguments(instance: Record, version: str) -> dict[str, Any]:
+def trial_arguments(instance: Record, version: str) -> dict[str, Any]:
     """Return the arguments of redis_config_try for an instance and the new version.
 
     The new version is a package's server, or in the folder where it is staged. An interrupted run

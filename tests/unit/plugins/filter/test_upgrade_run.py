@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_run import (
-    upgrade_config_trial,
     upgrade_failure,
     upgrade_gate,
     upgrade_handover,
@@ -23,7 +22,6 @@ from ansible_collections.sentinelops.redis.tests.unit.support.survey import thre
 
 PLAN = three_and_three().plan().as_dict()
 KEYS = ["redis-2/redis"]
-FOLDERS = {"method": "folder", "staged": "/opt/redis/redis.new"}
 
 
 @pytest.mark.parametrize(("in_s", "stops"), [(-1, True), (0, True), (60, False)])
@@ -83,11 +81,6 @@ def test_a_failure_whose_fields_are_missing() -> None:
     lines = upgrade_failure(PLAN, KEYS, KEYS[0], {"reason": "It crashed.", "previous_version": "7.0.5", "revert_error": None})
     assert lines[:2] == ["redis-2 (redis) could not be upgraded to 7.0.15.", "It crashed."]
     assert "It was reverted to its old version 7.0.5 and proved healthy." in lines
-
-
-def test_arguments_of_a_trial() -> None:
-    record = next(instance.record for instance in three_and_three().instances() if instance.host == "redis-2")
-    assert upgrade_config_trial({**record, "activation": FOLDERS}, "7.0.15")["folder"] == "/opt/redis/redis.new"
 
 
 @pytest.mark.parametrize(("host", "port"), [("sentinel-1", 26380), ("bastion", 26379)])

@@ -154,7 +154,8 @@ def test_staged_once_for_each_machine() -> None:
     assert [key for key, found in staged.items() if found["commands"]] == ["sentinel-1/sentinel", "redis-3/redis"]
     assert staged["sentinel-1/sentinel"]["commands"] == [expected]
     assert {str(found["destinations"]) for found in staged.values()} == {"{}"}
-    assert staged["redis-2/redis"]["trials"] == ["redis"], "its configuration is saved"
+    prepared = staged["redis-2/redis"]["prepared"]["redis"]
+    assert set(prepared) == {"save_configuration"}, "its configuration is saved, and cannot be tried"
 
 
 def test_the_switch_has_both_versions() -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import (
-    config_trial_arguments,
     handover_arguments,
     staging,
     switch_arguments,
+    trial_arguments,
 )
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import IDENTITY, NEW, OLD, Surveyed, half_upgraded, three_and_three
 
@@ -33,7 +33,7 @@ def test_the_switch_of_an_upgrade() -> None:
     found = switch_arguments(deployment.plan().as_dict(), "redis-2", record)
     assert found["switch"].pop("save_configuration") == {
         "local_file": True,
-        "trial": config_trial_arguments(record, NEW),
+        "trial": trial_arguments(record, NEW),
         "running_executable": "/opt/redis/redis/redis-server",
     }
     assert found == {
@@ -102,27 +102,26 @@ def test_replicas_are_not_counted_while_an_earlier_run_may_have_stopped_one() ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "destinations", "trials"),
+    ("changes", "destinations", "parts"),
     [
-        ({}, {"redis": "/opt/redis/redis.new"}, ["redis"]),
-        ({"installed_version": NEW}, {}, ["redis"]),
-        ({"installed_version": NEW, "interrupted": True}, {"redis": "/opt/redis/redis.new"}, ["redis"]),
-        ({"stopped": True}, {"redis": "/opt/redis/redis.new"}, []),
+        ({}, {"redis": "/opt/redis/redis.new"}, {"save_configuration", "trial"}),
+        ({"installed_version": NEW}, {}, {"save_configuration", "trial"}),
+        ({"installed_version": NEW, "interrupted": True}, {"redis": "/opt/redis/redis.new"}, {"save_configuration", "trial"}),
+        ({"stopped": True}, {"redis": "/opt/redis/redis.new"}, set()),
     ],
 )
-def test_staging(changes: dict[str, Any], destinations: dict[str, str], trials: list[str]) -> None:
+def test_staging(changes: dict[str, Any], destinations: dict[str, str], parts: set[str]) -> None:
     deployment = three_and_three()
     found = staging(deployment.plan().as_dict(), "redis-2", {"redis": record_of(deployment, "redis-2/redis", **changes)})
+    assert set(found.pop("prepared")["redis"]) == parts
     assert found == {
         "pending": ["redis"],
         "destinations": destinations,
-        "keep": [],
         "backups": [],
         "commands": [],
         "packages": [],
         "new_packages": False,
         "throttle": 0,
-        "trials": trials,
     }
 
 
@@ -137,17 +136,17 @@ def test_what_two_instances_share_is_staged_and_kept_once() -> None:
     sentinel = staging(plan, "sentinel-1", {"sentinel": record_of(deployment, "sentinel-1/sentinel", activation=SHARED)})
     node = staging(plan, "redis-1", {"redis": record_of(deployment, "redis-1/redis", activation=SHARED)})
     assert sentinel["destinations"] == {"sentinel": "/opt/redis.new"}
-    assert sentinel["keep"] == [
-        {
-            "folder": "/opt/redis",
-            "staged": "/opt/redis.new",
-            "kept": "/opt/redis.old",
-            "version": OLD,
-            "executable": "/opt/redis/redis-sentinel",
-            "pid": 4711,
-        }
-    ]
-    assert (node["pending"], node["destinations"], node["keep"], node["trials"]) == (["redis"], {}, [], ["redis"])
+    assert sentinel["prepared"]["sentinel"]["keep"] == {
+        "folder": "/opt/redis",
+        "staged": "/opt/redis.new",
+        "kept": "/opt/redis.old",
+        "version": OLD,
+        "executable": "/opt/redis/redis-sentinel",
+        "pid": 4711,
+    }
+    assert "save_configuration" not in sentinel["prepared"]["sentinel"], "a Sentinel saves its settings by itself"
+    assert (node["pending"], node["destinations"]) == (["redis"], {})
+    assert set(node["prepared"]["redis"]) == {"save_configuration", "trial"}
 
 
 def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
@@ -156,13 +155,12 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
     assert staging(deployment.plan().as_dict(), "redis-2", records) == {
         "pending": [],
         "destinations": {},
-        "keep": [],
         "backups": [],
         "commands": [],
         "packages": [],
         "new_packages": False,
         "throttle": 0,
-        "trials": [],
+        "prepared": {},
     }
 
 
@@ -189,7 +187,7 @@ def test_staging_of_packages(method: str, packages: list[str], new: bool) -> Non
     assert [one["packages"] for one in found] == [packages, []], "once per machine"
     assert [one["new_packages"] for one in found] == [new, new]
     assert [one["throttle"] for one in found] == [int(new)] * 2, "both hosts are on one machine"
-    kept = [kept["manager"] for one in found for kept in one["keep"]]
+    kept = [parts["keep"]["manager"] for one in found for parts in one["prepared"].values() if "keep" in parts]
     assert kept == (["apt", "apt"] if packages else []), "every running version is kept"
     record = record_of(deployment, "redis-2/redis", activation=activation)
     assert switch_arguments(plan, "redis-2", record)["files"]["activation"]["manager"] == "apt"
@@ -207,7 +205,7 @@ def test_staging_of_packages(method: str, packages: list[str], new: bool) -> Non
     ],
 )
 def test_the_configuration_is_tried_with_the_new_version(changes: dict[str, Any], source: dict[str, str]) -> None:
-    found = config_trial_arguments(record_of(three_and_three(), "redis-2/redis", **changes), NEW)
+    found = trial_arguments(record_of(three_and_three(), "redis-2/redis", **changes), NEW)
     assert found == {
         **source,
         "version_folder": "/opt/redis/redis",
