@@ -85,6 +85,8 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         restore=boolean(settings.get("restore", False)),
         accept_loss=_master_names(settings.get("accept_loss"), "redis_upgrade_restore_accept_loss"),
         backup_from=str(settings.get("backup_from") or "replica"),
+        deployment=str(settings.get("deployment") or ""),
+        deployments=_master_names(settings.get("deployments"), "redis_upgrade_deployments"),
         # who is asked before each handover sees one at a time
         handovers_at_once=1 if asks_for_handovers(settings.get("confirm")) else max(1, int(settings.get("handovers_at_once") or 1)),
     )
@@ -121,12 +123,12 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
-    findings = preflight(instances, plan, max_lag_bytes, mode, time.time())
+    findings = plan.problems if plan.deployments else preflight(instances, plan, max_lag_bytes, mode, time.time())
     plan.warnings += relocations(instances, plan) + command_notes(instances, plan)
     deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
     if deadline is not None:
         plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
-    if not plan.nothing_to_do:
+    if not plan.nothing_to_do and not plan.deployments:
         findings += operator_findings(plain(settings), passed, has_terminal(main_pid()))
         findings += _copy_findings(instances, plan, settings)
     result = plan.as_dict()
@@ -134,7 +136,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
     result["preflight"] = preflight_result(plan.version, findings)
-    if not result["findings"]:
+    if not result["findings"] and not plan.deployments:
         result.update(work_of(result, instances))
     return result
 

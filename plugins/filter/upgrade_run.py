@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import (
-    handover_arguments,
-)
+from ansible.errors import AnsibleFilterError
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.deployments import deployment_lines, named_deployments
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import handover_arguments
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.lock import judge_lock
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import (
     Failure,
@@ -23,6 +23,15 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages im
 )
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import missing_hosts_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import run_state
+
+
+def upgrade_deployments(hostvars: Mapping[str, Any], redis_hosts: Sequence[str], sentinel_hosts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the deployments that redis_upgrade_deployment_name names; empty if no host has it."""
+    names = {str(host): str(hostvars[host].get("redis_upgrade_deployment_name") or "") for host in [*redis_hosts, *sentinel_hosts]}
+    try:
+        return named_deployments(names, [str(host) for host in redis_hosts], [str(host) for host in sentinel_hosts])
+    except ValueError as error:
+        raise AnsibleFilterError(f"{error}. Nothing was touched. Set it for all hosts, or for none") from error
 
 
 def upgrade_missing_hosts(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str = "") -> list[str]:
@@ -95,6 +104,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
+            "upgrade_deployment_lines": deployment_lines,
+            "upgrade_deployments": upgrade_deployments,
             "upgrade_failure": upgrade_failure,
             "upgrade_gate": upgrade_gate,
             "upgrade_handover": upgrade_handover,

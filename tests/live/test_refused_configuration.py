@@ -46,7 +46,7 @@ def test_one_refusal_ends_the_run_before_the_first_stop(deployment: Deployment, 
     without_line(deployment, name)
     output = " ".join(done.stdout.split())
     assert done.returncode != 0
-    assert f"fatal: [{name}]: FAILED!" in output
+    assert f"failed: [{name}]" in output
     assert f"{deployment.config(name)}, line {number}: {OLD_DIRECTIVE}: Bad directive or wrong number of arguments." in output
     assert "Nothing was stopped" in output
     assert "(4/8)" not in output.rsplit("PLAY [(3/8)", 1)[1]

@@ -56,6 +56,8 @@ class Settings:
     is ``true`` where nothing else would lead back over a format barrier. ``backup_from``:
     ``replica`` or ``master``. ``restore``: the rollback restores backups. ``accept_loss``: the
     shards that may lose the writes since then. ``handovers_at_once``: of how many shards.
+    ``deployment``: the name of the deployment, in a run that another run has begun for it.
+    ``deployments``: the names of those that are wanted; empty means all.
     """
 
     version: str
@@ -72,6 +74,8 @@ class Settings:
     restore: bool = False
     accept_loss: tuple[str, ...] = ()
     handovers_at_once: int = 1
+    deployment: str = ""
+    deployments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,8 @@ class Plan:
     ``backup_hosts``: masters that are backed up before their handover. ``restore_hosts``: nodes on
     which a backup is restored; ``hold_hosts`` must not become the master meanwhile, and
     ``unhold_hosts`` may do so again. ``returning_hosts``: reserves that ran from the kept programs,
-    and have been the master.
+    and have been the master. ``deployments``: those of the inventory, if it has several (see
+    plan_deployments); then there is nothing else in the plan.
     """
 
     version: str
@@ -192,6 +197,7 @@ class Plan:
     restore_hosts: list[str] = field(default_factory=list)
     unhold_hosts: list[str] = field(default_factory=list)
     returning_hosts: list[str] = field(default_factory=list)
+    deployments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def backed_up_hosts(self) -> list[str]:

@@ -17,7 +17,7 @@ from ...module_utils._topology.fence import is_armed, is_fence
 from ...module_utils._topology.sentinel import SentinelView, view_from_dict
 from .._finding import Finding
 from .backup import plan_backup
-from .deployments import several_deployments
+from .deployments import mixed_deployments, not_chosen, plan_deployments
 from .handover_hosts import choose_handover_host, recovery_host
 from .installations import installations_of
 from .model import Instance, Plan, Settings, ShardPlan, Step
@@ -34,8 +34,14 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     """Return the plan for all instances of a deployment; ``problems`` forbid the run."""
     plan = Plan(settings.version, rollback=settings.rollback, problems=form_problem(settings))
     sentinels = [instance for instance in instances if instance.kind == "sentinel"]
-    plan.problems += several_deployments(sentinels)
-    if plan.problems:
+    found, homeless = plan_deployments(instances)
+    if settings.deployment:
+        plan.problems += mixed_deployments(sentinels, settings.deployment)
+    elif len(found) > 1:
+        plan.deployments, plan.problems = found, plan.problems + homeless
+    elif found:
+        plan.problems += not_chosen(found[0]["name"], settings.deployments)
+    if plan.problems or plan.deployments:
         return plan  # whatever is computed of another version or of two deployments would mislead
     nodes = [instance for instance in instances if instance.kind == "redis"]
     _plan_sentinels(plan, sentinels, settings)

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import reserve_text
 from .backup import backup_lines
+from .deployments import deployment_lines
 from .installations import installation_lines
 from .restore import restore_lines
 from .steps import Play, plays_of
@@ -22,6 +23,8 @@ WAYS_BACK = (*reserve_text.PLAYS, "backup", "hold", "restore", "unhold", "return
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     """Return the plan as lines, numbered like the plays of the run."""
     version, rollback = plan["version"], bool(plan.get("rollback"))
+    if plan["deployments"]:
+        return deployment_lines(plan["deployments"])
     masters = ", ".join(f"{name} (master {shard['master_host']})" for name, shard in plan["shards"].items())
     if plan["nothing_to_do"]:
         if not rollback:

@@ -66,7 +66,7 @@ def _unlisted(node: Instance, shard: str, master: str, known: Members) -> Unlist
         return Unlisted(node, str(journal["address"]), str(journal.get("upstream") or "")) if journal.get("shard") == shard else None
     if not record.get("answers") or record.get("role") != "replica":
         return None
-    upstream = next((address for address, other in known.items() if _follows(node, address, other)), None)
+    upstream = next((address for address, other in known.items() if follows(node, address, other)), None)
     if upstream is None:
         return None
     other = known[upstream]
@@ -75,7 +75,7 @@ def _unlisted(node: Instance, shard: str, master: str, known: Members) -> Unlist
     return Unlisted(node, (told or [own])[0], "" if upstream == master else upstream)
 
 
-def _follows(node: Instance, address: str, other: Instance | None) -> bool:
+def follows(node: Instance, address: str, other: Instance | None) -> bool:
     """Return whether a node follows the one at an address (``other``, if in the inventory)."""
     followed = str(node.record.get("master") or "")
     return bool(followed) and (same_node(followed, address) or (other is not None and is_node(other, followed)))
@@ -92,7 +92,7 @@ def outsiders(shard: ShardPlan, members: Members, hidden: int, nodes: Sequence[I
             continue
         # port 0: a client that reads the replication stream, such as redis-cli --replica
         told = [one for one in upstream.record.get("replicas") or [] if not one.endswith(":0")]
-        ours = [node for node in nodes if _follows(node, address, upstream) and node.record.get("link_up")]
+        ours = [node for node in nodes if follows(node, address, upstream) and node.record.get("link_up")]
         foreign = [one for one in told if one not in members and not any(is_node(node, one) for node in nodes)]
         if not foreign or len(told) <= len(ours):
             continue

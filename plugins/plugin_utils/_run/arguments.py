@@ -139,7 +139,8 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     ``backups``: the kinds whose configuration is backed up. ``new_packages``: whether packages are
     installed beside the running ones. ``throttle``: how many hosts may do that at the same time, 0
     for any number; 1 if another host is on the same machine. ``commands``: the stage commands to
-    run, likewise. ``prepared``: options of redis_stage, by kind.
+    run, likewise. ``prepared``: options of redis_stage, by kind. ``shared``: whether another
+    instance runs from the same place, which is filled before any instance is prepared.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
     steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
@@ -160,6 +161,7 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
         "backups": [kind for kind in pending if _configuration_is_backed_up(plan, host, instances[kind])],
         "new_packages": any(instances[kind]["activation"].get("method") == "package" for kind in pending),
         "throttle": int(any(_is_on_machine_of_another(host, own["users"]) for own in plan["installations"] if own["method"] == "package")),
+        "shared": any(len(own["users"]) > 1 and host in _hosts_of(own["users"]) for own in plan["installations"]),
         "packages": sorted({name for kind in pending if f"{host}/{kind}" not in others for name in _updated_packages(instances[kind])}),
     }
 
@@ -189,8 +191,12 @@ def _configuration_is_backed_up(plan: Record, host: str, instance: Record) -> bo
 
 def _is_on_machine_of_another(host: str, keys: Iterable[str]) -> bool:
     """Return whether a host and others have instances among these, which run from one place."""
-    hosts = {key.rpartition("/")[0] for key in keys}
+    hosts = _hosts_of(keys)
     return host in hosts and len(hosts) > 1
+
+
+def _hosts_of(keys: Iterable[str]) -> set[str]:
+    return {key.rpartition("/")[0] for key in keys}
 
 
 def _by_command(instance: Record) -> bool:

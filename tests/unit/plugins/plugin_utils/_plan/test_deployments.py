@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.deployments import deployments_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.deployments import (
+    deployment_lines,
+    deployments_of,
+    named_deployments,
+)
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, three_and_three, two_shards
 
 
@@ -39,18 +42,60 @@ def test_one_deployment(made: Any) -> None:
     assert not [one for one in make_plan(instances, Settings(NEW)).problems if "deployments" in one.seen]
 
 
-def test_two_deployments_with_the_same_names_are_refused_in_one_sentence() -> None:
+def test_two_deployments_with_the_same_names_are_told_apart() -> None:
     instances = three_and_three().instances()
-    both = [*instances, *other(instances)]
-    assert hosts(both) == [FIRST, SECOND]
-    plan = make_plan(both, Settings(NEW))
-    (problem,) = preflight(both, plan, 1 << 20)
+    plan = make_plan([*instances, *other(instances)], Settings(NEW))
+    nodes = ["redis-1", "redis-2", "redis-3"]
+    assert plan.deployments == [
+        {"name": first[0], "redis_hosts": [f"{node}{suffix}" for node in nodes], "sentinel_hosts": first, "shards": 1}
+        for first, suffix in ((FIRST, ""), (SECOND, "-b"))
+    ]
+    assert (plan.steps, plan.problems, plan.touched_hosts) == ({}, [], [])
+    lines = deployment_lines(plan.deployments)
+    assert lines[0].startswith("2 deployments, 2 shards, 12 instances; each has a run of its own")
+    assert lines[2] == "sentinel-1-b: redis-1-b, redis-2-b, redis-3-b, sentinel-1-b, sentinel-2-b, sentinel-3-b"
+
+
+def test_what_is_named_as_one_deployment_must_be_one() -> None:
+    instances = three_and_three().instances()
+    plan = make_plan([*instances, *other(instances)], Settings(NEW, deployment="cache"))
+    (problem,) = plan.problems
     assert problem.seen == (
-        "it has 2 deployments, whose Sentinels do not know each other: "
+        "the deployment cache is 2 deployments, whose Sentinels do not know each other: "
         "1: sentinel-1, sentinel-2, sentinel-3 (mymaster at 10.0.0.1:6379); "
         "2: sentinel-1-b, sentinel-2-b, sentinel-3-b (mymaster at 10.0.0.1:6379)"
     )
-    assert "redis_upgrade_sentinel_group" in problem.do
+    assert "redis_upgrade_deployment_name" in problem.do
+
+
+def test_a_data_node_of_no_deployment_is_refused() -> None:
+    instances = three_and_three().instances()
+    stray = replace(
+        instances[-1], host="stray", host_address="10.9.9.9", record={**instances[-1].record, "run_id": "x", "login": "10.9.9.9:1"}
+    )
+    stray.record["master"] = "10.9.9.8:6379"
+    (problem,) = make_plan([*instances, *other(instances), stray], Settings(NEW)).problems
+    assert "no Sentinel of any knows stray" in problem.seen
+
+
+def test_the_only_deployment_must_be_the_chosen_one() -> None:
+    instances = three_and_three().instances()
+    assert not make_plan(instances, Settings(NEW, deployments=("sentinel-1",))).problems
+    (problem,) = make_plan(instances, Settings(NEW, deployments=("cache",))).problems
+    assert "its only deployment is sentinel-1" in problem.seen
+
+
+def test_names_of_the_inventory() -> None:
+    names = {"r1": "a", "s1": "a", "both": "b"}
+    assert named_deployments(names, ["r1", "both"], ["s1", "both"]) == [
+        {"name": "a", "redis_hosts": ["r1"], "sentinel_hosts": ["s1"], "shards": 0},
+        {"name": "b", "redis_hosts": ["both"], "sentinel_hosts": ["both"], "shards": 0},
+    ]
+    assert named_deployments(dict.fromkeys(names, ""), ["r1", "both"], ["s1", "both"]) == []
+    with pytest.raises(ValueError, match=r"is set for some hosts, and not for s1$"):
+        named_deployments({**names, "s1": ""}, ["r1", "both"], ["s1", "both"])
+    with pytest.raises(ValueError, match=r"the deployment a .* has no Sentinel"):
+        named_deployments(names, ["r1", "both"], ["both"])
 
 
 def test_twenty_deployments() -> None:

@@ -42,7 +42,8 @@ def entries(playbook: str) -> list[dict[str, Any]]:
 def test_the_playbook_names_all_plays_in_order(playbook: str, plays: tuple[Play, ...]) -> None:
     titles = [play.full_title for play in plays]
     assert [name for entry in entries(playbook) for name in entry["name"].split(", ")] == titles
-    assert [entry["name"] for entry in entries("plan") if not entry["name"].startswith("(0/8)")] == titles[:2]
+    others = ("(0/8)", "(1/8) Deployments")
+    assert [entry["name"] for entry in entries("plan") if not entry["name"].startswith(others)] == titles[:2]
 
 
 @ORDERS

@@ -122,6 +122,7 @@ def test_staging(changes: dict[str, Any], destinations: dict[str, str], parts: s
         "packages": [],
         "new_packages": False,
         "throttle": 0,
+        "shared": False,
     }
 
 
@@ -136,6 +137,7 @@ def test_what_two_instances_share_is_staged_and_kept_once() -> None:
     sentinel = staging(plan, "sentinel-1", {"sentinel": record_of(deployment, "sentinel-1/sentinel", activation=SHARED)})
     node = staging(plan, "redis-1", {"redis": record_of(deployment, "redis-1/redis", activation=SHARED)})
     assert sentinel["destinations"] == {"sentinel": "/opt/redis.new"}
+    assert (sentinel["shared"], node["shared"]) == (True, True), "placed before any of them is prepared"
     assert sentinel["prepared"]["sentinel"]["keep"] == {
         "folder": "/opt/redis",
         "staged": "/opt/redis.new",
@@ -160,6 +162,7 @@ def test_nothing_is_staged_for_an_instance_that_is_skipped() -> None:
         "packages": [],
         "new_packages": False,
         "throttle": 0,
+        "shared": False,
         "prepared": {},
     }
 
