@@ -1,10 +1,12 @@
 """Upgrade a fleet under light writes, and print what the run cost.
 
-usage: fleet_upgrade.py [--shards 1,20] [--replicas 2] [--from 6.2.9] [--to 6.2.14]
-                        [--option redis_upgrade_handovers_at_once=1]
+usage: fleet_upgrade.py [--shards 1,20] [--replicas 2] [--deployments 20]
+                        [--from 6.2.9] [--to 6.2.14] [--option redis_upgrade_handovers_at_once=1]
 
-Each number of shards is a fleet of its own, on loopback, with one writer in each shard. The fleets
-are upgraded one after the other. For each it prints the wall clock of every play, the CPU seconds
+Each number of shards is a fleet of its own, on loopback, with one writer in each shard. With
+``--deployments`` there is one more fleet: so many deployments of one shard (1 + 1) and three
+Sentinels, all in one inventory. The fleets are upgraded one after the other, and then once more,
+with nothing left to do. For each it prints the wall clock of every play, the CPU seconds
 of the modules and of the controller (all of ansible-playbook but the modules), the calls of modules
 for each host, the longest write gaps, and how many acknowledged writes were lost.
 """
@@ -20,11 +22,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployments import Deployments
 from fleet import Fleet
 from handover import three
 
@@ -43,7 +46,7 @@ exit $code
 class Cost:
     """The cost of one upgrade. ``plays``: wall seconds. ``calls``: of modules, by host."""
 
-    shards: int
+    what: str
     hosts: int
     wall_s: float
     modules_s: float
@@ -53,12 +56,13 @@ class Cost:
     gaps_ms: list[float]
     acknowledged: int
     lost: int
+    again_s: float = 0.0
 
     def lines(self) -> Sequence[str]:
         calls = list(self.calls.values())
         cpu = self.modules_s + self.controller_s
         return [
-            f"{self.shards} shards, {self.hosts} hosts: {self.wall_s:.1f} s",
+            f"{self.what}, {self.hosts} hosts: {self.wall_s:.1f} s; again, with nothing left to do: {self.again_s:.1f} s",
             f"  CPU: modules {self.modules_s:.1f} s, controller {self.controller_s:.1f} s, {cpu / self.hosts:.2f} s for each host",
             f"  calls of modules: {sum(calls)}; for each host {min(calls)} to {max(calls)}, median {statistics.median(calls):g}",
             f"  longest write gap of each shard: {three(self.gaps_ms)} ms (median / 95th percentile / maximum)",
@@ -81,69 +85,91 @@ def seconds_of(file: Path) -> float:
     return sum(60 * float(minutes) + float(rest.rstrip("s")) for minutes, _m, rest in (word.partition("m") for word in words))
 
 
-def upgrade(fleet: Fleet, new: str, folder: Path, options: dict[str, Any]) -> Cost:
-    """Upgrade a fleet under writes; raise RuntimeError if that fails."""
+def upgrade(fleet: Fleet | Deployments, what: str, new: str, folder: Path, options: dict[str, Any]) -> Cost:
+    """Upgrade a fleet under writes, and once more; raise RuntimeError if that fails."""
     python, times = interpreter(folder)
-    run_times = folder / "run-times.json"
+    run_times, runs = folder / "run-times.json", folder / "runs"
     environment = {
         **os.environ,
         "SENTINELOPS_RUN_TIMES_FILE": str(run_times),
         "ANSIBLE_CALLBACKS_ENABLED": "sentinelops.redis.run_times",
         "ANSIBLE_FORKS": "40",
     }
-    variables = {"ansible_python_interpreter": python, "redis_upgrade_backup": False, "redis_upgrade_accept_no_way_back": True, **options}
+    fixed = {"redis_upgrade_backup": False, "redis_upgrade_accept_no_way_back": True, "redis_upgrade_deployments_folder": str(runs)}
+    words = command(fleet.inventory, "upgrade", wanted=new, ansible_python_interpreter=python, **fixed, **options)
     with fleet.writing() as verdicts_of:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        begun_s = time.monotonic()
-        done = subprocess.run(
-            command(fleet, "upgrade", wanted=new, **variables), env=environment, capture_output=True, text=True, check=False
-        )
-        wall_s = time.monotonic() - begun_s
+        wall_s = timed(words, environment)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode != 0:
-            raise RuntimeError(f"the upgrade failed:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}")
+        modules_s = seconds_of(times)
+        measured = [json.loads(path.read_text(encoding="utf-8")) for path in [run_times, *sorted(runs.glob("*/*.run-times.json"))]]
+        again_s = timed(words, environment)
         verdicts = verdicts_of().values()
     require_done(fleet, new)
-    measured = json.loads(run_times.read_text(encoding="utf-8"))
-    modules_s = seconds_of(times)
+    calls: dict[str, int] = {}
+    for one in measured:
+        calls |= {host: calls.get(host, 0) + count for host, count in one["calls"].items()}
     return Cost(
-        len(fleet.shards),
-        len(fleet.ports),
+        what,
+        sum(len(one.ports) for one in fleets_of(fleet)),
         wall_s,
         modules_s,
         after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime - modules_s,
-        {play["name"]: play["seconds"] for play in measured["plays"]},
-        measured["calls"],
+        {play["name"]: play["seconds"] for play in measured[0]["plays"]},
+        calls,
         [verdict["longest_gap_all_ms"] for verdict in verdicts],
         sum(verdict["acknowledged"] for verdict in verdicts),
         sum(verdict["lost"] for verdict in verdicts),
+        again_s,
     )
 
 
-def require_done(fleet: Fleet, new: str) -> None:
+def timed(words: Sequence[str], environment: dict[str, str]) -> float:
+    """Run a command to its end; return the wall seconds. Raises RuntimeError if it fails."""
+    begun_s = time.monotonic()
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"the upgrade failed:\n{done.stdout[-6000:]}\n{done.stderr[-2000:]}")
+    return time.monotonic() - begun_s
+
+
+def fleets_of(fleet: Fleet | Deployments) -> list[Fleet]:
+    return list(fleet.all.values()) if isinstance(fleet, Deployments) else [fleet]
+
+
+def require_done(fleet: Fleet | Deployments, new: str) -> None:
     """Raise RuntimeError unless all instances run the new version, with all masters at home."""
-    versions = {fleet.info(name).get("valkey_version") or fleet.info(name)["redis_version"] for name in fleet.ports}
-    if versions != {new.removeprefix("valkey-")} or len(fleet.masters_at_home()) != len(fleet.shards):
-        raise RuntimeError(f"versions {versions}, masters at home: {fleet.masters_at_home()}")
+    for one in fleets_of(fleet):
+        versions = {one.info(name).get("valkey_version") or one.info(name)["redis_version"] for name in one.ports}
+        if versions != {new.removeprefix("valkey-")} or len(one.masters_at_home()) != len(one.shards):
+            raise RuntimeError(f"versions {versions}, masters at home: {one.masters_at_home()}")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", default="1,20")
     parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--deployments", type=int, default=0)
     parser.add_argument("--from", dest="old", default="6.2.9")
     parser.add_argument("--to", dest="new", default="6.2.14")
     parser.add_argument("--port", type=int, default=22001)
     parser.add_argument("--option", action="append", default=[], help="a variable of the role, as name=JSON")
     arguments = parser.parse_args()
     options = {name: json.loads(value) for name, _equals, value in (option.partition("=") for option in arguments.option)}
+    wanted: list[tuple[str, Callable[[Path], Fleet | Deployments]]] = [
+        (f"{shards} shards", lambda made, shards=shards: Fleet(made, arguments.old, arguments.port, shards, arguments.replicas))
+        for shards in map(int, arguments.shards.split(",") if arguments.shards else [])
+    ]
+    if arguments.deployments:
+        names = [f"d{number}" for number in range(arguments.deployments)]
+        wanted.append((f"{len(names)} deployments", lambda made: Deployments(made, arguments.old, arguments.port, names, named=True)))
     lost = 0
-    for shards in map(int, arguments.shards.split(",")):
+    for what, make in wanted:
         with tempfile.TemporaryDirectory(prefix="fleet-") as made:
-            fleet = Fleet(Path(made) / "fleet", arguments.old, arguments.port, shards, arguments.replicas)
+            fleet = make(Path(made) / "fleet")
             try:
                 fleet.build()
-                cost = upgrade(fleet, arguments.new, Path(made), options)
+                cost = upgrade(fleet, what, arguments.new, Path(made), options)
             finally:
                 fleet.remove()
         print("\n".join(cost.lines()), flush=True)

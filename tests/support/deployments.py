@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from deployment import Writers
 from fleet import Fleet
-
-SHARD = "shard-1"
 
 
 class Deployments:
@@ -46,16 +43,14 @@ class Deployments:
 
     def versions(self) -> dict[str, set[str]]:
         """Return the versions that run in each deployment, as INFO says."""
-        infos = {name: [one.info(host) for host in one.ports] for name, one in self.all.items()}
-        return {name: {info.get("valkey_version") or info["redis_version"] for info in own} for name, own in infos.items()}
+        return {name: set(one.versions().values()) for name, one in self.all.items()}
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[dict[str, Writers]]:
+    def writing(self) -> Iterator[Callable[[], dict[str, dict[str, Any]]]]:
+        """Write to every deployment, a little; yield a function that ends that with verdicts."""
         with contextlib.ExitStack() as stack:
-            yield {
-                name: stack.enter_context(Writers(one, master_name=SHARD, writers=1, writes_per_second=20, duration_s=3600))
-                for name, one in self.all.items()
-            }
+            ends = {name: stack.enter_context(one.writing()) for name, one in self.all.items()}
+            yield lambda: {name: verdict for name, end in ends.items() for verdict in end().values()}
 
     def remove(self) -> None:
         for one in self.all.values():
