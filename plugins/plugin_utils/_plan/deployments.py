@@ -15,7 +15,15 @@ from .._finding import Finding
 from .model import Instance
 from .unlisted import follows, is_node
 
-__all__ = ["deployment_lines", "deployments_of", "mixed_deployments", "named_deployments", "not_chosen", "plan_deployments"]
+__all__ = [
+    "deployment_lines",
+    "deployments_of",
+    "mixed_deployments",
+    "named_deployments",
+    "not_chosen",
+    "plan_deployments",
+    "several_lines",
+]
 
 
 def deployments_of(sentinels: Sequence[Instance]) -> list[list[Instance]]:
@@ -166,6 +174,17 @@ def not_chosen(name: str, wanted: Sequence[str]) -> list[Finding]:
             "Correct or remove redis_upgrade_deployments",
             "inventory",
         )
+    ]
+
+
+def several_lines(deployments: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return why several deployments cannot be told of at once; empty if there is one."""
+    if not deployments:
+        return []
+    names = ", ".join(one["name"] for one in deployments)
+    return [
+        f"The inventory has {len(deployments)} deployments ({names}), so nothing is said. Put the data nodes and the Sentinels of one into "
+        "two groups of their own, and ask for these: -e redis_upgrade_redis_group=... -e redis_upgrade_sentinel_group=..."
     ]
 
 

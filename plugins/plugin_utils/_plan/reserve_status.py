@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from .deployments import several_lines
 from .model import Instance, Settings, ShardPlan
 from .plan import make_plan
 from .reserve_verdict import AT_RISK, GOOD, LOST, Verdict, judge
@@ -27,10 +28,10 @@ def reserve_status(instances: Sequence[Instance], settings: Settings, compared: 
     records = {instance.host: instance.record for instance in instances if instance.kind == "redis"}
     found = {name: _state(shard, records, compared.get(shard.reserve_host) or {}) for name, shard in plan.shards.items() if shard.reserve}
     lines = [line for name, state in found.items() for line in _lines(name, state)]
-    problems = [str(problem) for problem in plan.problems if not plan.shards]
+    problems = [str(problem) for problem in plan.problems if not plan.shards] + several_lines(plan.deployments)
     return {
         "shards": found,
-        "lines": [*problems, *(lines or ["There is no reserve in this deployment."])],
+        "lines": problems + lines if problems or lines else ["There is no reserve in this deployment."],
         "good": not problems and all(state["state"] == GOOD for state in found.values()),
     }
 

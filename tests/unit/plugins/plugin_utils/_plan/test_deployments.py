@@ -14,6 +14,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.deployment
 )
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_status import reserve_status
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, three_and_three, two_shards
 
 
@@ -54,6 +55,13 @@ def test_two_deployments_with_the_same_names_are_told_apart() -> None:
     lines = deployment_lines(plan.deployments)
     assert lines[0].startswith("2 deployments, 2 shards, 12 instances; each has a run of its own")
     assert lines[2] == "sentinel-1-b: redis-1-b, redis-2-b, redis-3-b, sentinel-1-b, sentinel-2-b, sentinel-3-b"
+
+
+def test_the_state_of_the_reserves_is_not_good_for_several() -> None:
+    instances = three_and_three().instances()
+    status = reserve_status([*instances, *other(instances)], Settings(NEW), {})
+    assert not status["good"]
+    assert status["lines"][0].startswith("The inventory has 2 deployments (sentinel-1, sentinel-1-b), so nothing is said.")
 
 
 def test_what_is_named_as_one_deployment_must_be_one() -> None:
