@@ -138,3 +138,33 @@ def under_way(several: Deployments) -> bool:
         if b"ansible-playbook" in found and str(several.folder / "runs").encode() in found and b".variables.json" in found:
             return True
     return False
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("several", [True], indirect=True)
+def test_runners_share_the_work_along_deployments(several: Deployments, tmp_path: Path) -> None:
+    """Two processes of ansible-runner, as two jobs or controllers would be, each with a part."""
+
+    def runner(name: str) -> list[str]:
+        private = tmp_path / f"runner-{name}"
+        (private / "project").mkdir(parents=True)
+        (private / "project" / "upgrade.yml").write_text("- import_playbook: sentinelops.redis.upgrade\n", encoding="utf-8")
+        settings = variables(command(several.inventory, "upgrade"))
+        chosen = {"redis_upgrade_deployments": [name], "redis_upgrade_deployments_folder": str(several.folder / "runs" / name)}
+        (private / "env").mkdir()
+        (private / "env" / "extravars").write_text(json.dumps({**settings, **chosen}), encoding="utf-8")
+        return ["ansible-runner", "run", str(private), "-p", "upgrade.yml", "--inventory", str(several.inventory)]
+
+    with several.writing() as verdicts_of:
+        begun = [subprocess.Popen(runner(name), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for name in several.all]
+        outputs = [process.communicate(timeout=600)[0] for process in begun]
+        verdicts = verdicts_of()
+    assert [process.returncode for process in begun] == [0, 0], outputs
+    assert all("1 deployment: 1 done, 0 failed" in words(output) for output in outputs), outputs
+    assert several.versions() == {"one": {WANTED}, "two": {WANTED}}
+    assert {verdict["lost"] for verdict in verdicts.values()} == {0}
+
+
+def variables(command_words: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(command_words[command_words.index("-e") + 1])
+    return found

@@ -151,11 +151,15 @@ def named_deployments(names: Mapping[str, str], redis_hosts: Sequence[str], sent
     return found
 
 
-def deployment_lines(deployments: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the plan of a run over several deployments as lines for a person to read."""
+def deployment_lines(deployments: Sequence[Mapping[str, Any]], wanted: Sequence[str] = ()) -> list[str]:
+    """Return the plan of a run over several deployments as lines for a person to read.
+
+    ``wanted``: the names of those that are chosen; empty means all.
+    """
+    deployments = [one for one in deployments if not wanted or one["name"] in wanted]
     shards = sum(one["shards"] for one in deployments)
     instances = sum(len(one["redis_hosts"]) + len(one["sentinel_hosts"]) for one in deployments)
-    counted = f"{len(deployments)} deployments, {f'{shards} shards, ' if shards else ''}{instances} instances"
+    counted = f"{len(deployments)} deployment{'' if len(deployments) == 1 else 's'}, {f'{shards} shards, ' if shards else ''}{instances} instances"
     return [
         f"{counted}; each has a run of its own, with its own plan, lock, gates and report:",
         *(f"{one['name']}: {', '.join([*one['redis_hosts'], *one['sentinel_hosts']])}" for one in deployments),

@@ -192,7 +192,7 @@ def verdict_lines(runs: Sequence[Run]) -> list[str]:
     """Return one line for each deployment, and what to do if not all are done."""
     found = [run.as_dict() for run in runs]
     counted = ", ".join(f"{sum(one['state'] == state for one in found)} {state}" for state in ("done", "failed", "not begun"))
-    lines = [f"{len(runs)} deployments: {counted}"]
+    lines = [f"{len(runs)} deployment{'' if len(runs) == 1 else 's'}: {counted}"]
     for one in found:
         took = f" after {one['seconds']:.0f} s" if one["state"] != "not begun" else ""
         lines.append(f"{one['name']}: {one['state']}{took}{', see ' + one['log'] if took else ''}")
