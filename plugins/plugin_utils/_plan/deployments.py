@@ -159,7 +159,8 @@ def deployment_lines(deployments: Sequence[Mapping[str, Any]], wanted: Sequence[
     deployments = [one for one in deployments if not wanted or one["name"] in wanted]
     shards = sum(one["shards"] for one in deployments)
     instances = sum(len(one["redis_hosts"]) + len(one["sentinel_hosts"]) for one in deployments)
-    counted = f"{len(deployments)} deployment{'' if len(deployments) == 1 else 's'}, {f'{shards} shards, ' if shards else ''}{instances} instances"
+    counted = f"{len(deployments)} deployment{'' if len(deployments) == 1 else 's'}"
+    counted += f", {shards} shards" * bool(shards) + f", {instances} instances"
     return [
         f"{counted}; each has a run of its own, with its own plan, lock, gates and report:",
         *(f"{one['name']}: {', '.join([*one['redis_hosts'], *one['sentinel_hosts']])}" for one in deployments),
