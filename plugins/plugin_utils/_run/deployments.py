@@ -123,8 +123,9 @@ def run_all(runs: Sequence[Run], canary: bool, at_once: int, max_failed: int, sa
         time.sleep(0.2)
         for run in list(under_way):
             _tell(run, say)
-            if run.process is not None and run.process.poll() is not None:
-                _end(run, time.monotonic(), say)
+            code = run.process.poll() if run.process is not None else None
+            if code is not None:
+                _end(run, code, time.monotonic(), say)
                 failed += bool(run.code)
                 under_way.remove(run)
 
@@ -160,19 +161,18 @@ def _interrupted_with_us() -> Callable[[], None]:
 
 def _tell(run: Run, say: Callable[[str], None]) -> None:
     """Say which plays have begun since the last time."""
-    assert run.output is not None
-    *lines, run.unread = (run.unread + run.output.read()).split(b"\n")
+    read = run.output.read() if run.output is not None else b""
+    *lines, run.unread = (run.unread + read).split(b"\n")
     for line in lines:
         if line.startswith(b"PLAY [("):
             say(f"{run.name}: {line.decode(errors='replace')[6:].rstrip('* ').removesuffix(']')}")
 
 
-def _end(run: Run, now_s: float, say: Callable[[str], None]) -> None:
-    assert run.process is not None
-    assert run.output is not None
+def _end(run: Run, code: int, now_s: float, say: Callable[[str], None]) -> None:
     _tell(run, say)
-    run.output.close()
-    run.code, run.seconds = run.process.returncode, now_s - run.begun_s
+    if run.output is not None:
+        run.output.close()
+    run.code, run.seconds = code, now_s - run.begun_s
     if run.code:
         say(f"{run.name}: FAILED after {run.seconds:.0f} s:")
         for line in _failure(run.log.read_text(encoding="utf-8", errors="replace")):
