@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -53,14 +55,15 @@ class ActionModule(ActionBase):
             chosen = choose(options["deployments"], options["wanted"], options["canary"])
         except ValueError as error:
             raise AnsibleActionFail(f"{error}. Nothing was touched. Correct redis_upgrade_deployments or the canary.") from error
-        folder = Path(options["folder"]) / time.strftime("%Y%m%dT%H%M%S")
         try:
-            folder.mkdir(mode=0o700, parents=True)
+            os.makedirs(options["folder"], mode=0o700, exist_ok=True)
+            # several runs may begin in one second
+            folder = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%dT%H%M%S-"), dir=options["folder"]))
             sources = [str(source) for source in context.CLIARGS["inventory"]]
             runs = [Run(one["name"], folder, command(one, folder, sys.argv, sources)) for one in chosen]
         except OSError as error:
             raise AnsibleActionFail(
-                f"{folder} cannot be written: {error}. Nothing was touched. Give another redis_upgrade_deployments_folder."
+                f"{options['folder']} cannot be written: {error}. Nothing was touched. Give another redis_upgrade_deployments_folder."
             ) from error
         run_all(runs, bool(options["canary"]), options["at_once"], options["max_failed"], Display().display)
         lines = verdict_lines(runs)

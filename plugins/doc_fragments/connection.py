@@ -93,12 +93,26 @@ attributes:
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second
       invocation indicates no change.
+"""
+
+    # Of a module with the options above.
+    GROUP = r"""
+attributes:
   action_group:
     description: Use C(group/sentinelops.redis.redis) in C(module_defaults) to set the connection
       options for this module.
     support: full
     membership:
       - sentinelops.redis.redis
+"""
+
+    # Of a module without them.
+    NO_GROUP = r"""
+attributes:
+  action_group:
+    description: The module has no connection options to set in C(module_defaults) for a group.
+    support: none
+    membership: []
 """
 
     # How to start a plain process.

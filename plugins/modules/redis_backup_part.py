@@ -16,6 +16,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.no_group
 attributes:
   check_mode:
     support: full
@@ -24,9 +25,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  action_group:
-    support: none
-    membership: []
 options:
   path:
     description: The file, in a folder that only the user of the module may write.

@@ -17,6 +17,7 @@ author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.group
 attributes:
   check_mode:
     support: full

@@ -31,6 +31,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.no_group
   - sentinelops.redis.connection.process
 attributes:
   check_mode:
@@ -40,9 +41,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  action_group:
-    support: none
-    membership: []
 options:
   folder:
     description:

@@ -19,6 +19,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.no_group
 attributes:
   check_mode:
     support: full
@@ -27,9 +28,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  action_group:
-    support: none
-    membership: []
 options:
   deployments:
     description: The deployments, each with C(name), C(redis_hosts) and C(sentinel_hosts).

@@ -31,6 +31,7 @@ author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.group
   - sentinelops.redis.connection.process
 attributes:
   check_mode:

@@ -18,6 +18,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.no_group
 attributes:
   check_mode:
     support: full
@@ -25,9 +26,6 @@ attributes:
     support: full
   idempotent:
     support: full
-  action_group:
-    support: none
-    membership: []
 options:
   path:
     description: The journal's file.
@@ -84,7 +82,7 @@ import json
 from typing import Any
 
 from ..module_utils._module import run_module
-from ..module_utils._records.journal import close_journal, merged, read_journal, write_journal
+from ..module_utils._records.journal import close_journal, open_journal, read_journal
 from ..module_utils._records.run_lock import RunLock
 
 SPEC: dict[str, Any] = {
@@ -100,17 +98,15 @@ SPEC: dict[str, Any] = {
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Open or close the journal, and return the module's result."""
     path = params["path"]
+    if params["state"] == "open":
+        before, after = open_journal(path, params["content"], check_mode)
+        return {"changed": after != before, "journal": after, "diff": _diff(path, before or {}, after)}
     existing = read_journal(path)
-    if params["state"] == "closed":
-        if existing is not None and not check_mode:
-            close_journal(path, existing, params["followed_by"])
-        if params["lock"] and not check_mode:
-            RunLock(params["lock"]).release(params["run"])
-        return {"changed": existing is not None, "diff": _diff(path, existing or {}, {})}
-    content = merged(existing, params["content"])
-    if content != existing and not check_mode:
-        write_journal(path, content)
-    return {"changed": content != existing, "journal": content, "diff": _diff(path, existing or {}, content)}
+    if existing is not None and not check_mode:
+        close_journal(path, existing, params["followed_by"])
+    if params["lock"] and not check_mode:
+        RunLock(params["lock"]).release(params["run"])
+    return {"changed": existing is not None, "diff": _diff(path, existing or {}, {})}
 
 
 def _diff(path: str, before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:

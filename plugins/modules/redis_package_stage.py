@@ -22,6 +22,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.no_group
 attributes:
   check_mode:
     support: full
@@ -29,9 +30,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  action_group:
-    support: none
-    membership: []
 options:
   names:
     description: The packages, for example V([redis-server, redis-sentinel, redis-tools]).

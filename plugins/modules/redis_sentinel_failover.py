@@ -36,6 +36,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.nodes
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.group
 attributes:
   check_mode:
     support: full

@@ -2,7 +2,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Open or close the journal of one instance."""
+"""Prepare one instance for another version, before anything is stopped."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.group
 attributes:
   check_mode:
     support: none

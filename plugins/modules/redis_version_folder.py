@@ -18,6 +18,7 @@ description:
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
+  - sentinelops.redis.connection.no_group
 attributes:
   check_mode:
     support: full
@@ -25,9 +26,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  action_group:
-    support: none
-    membership: []
 options:
   path:
     description: The version folder; the server is at its top, in C(bin) or in C(src).

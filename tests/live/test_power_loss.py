@@ -21,7 +21,10 @@ FOLDER = r'(?:(?P<{}>\d+<[^>]*>|AT_FDCWD\S*), )?"(?P<{}>[^"]*)"'
 RENAME = re.compile(r"rename\w*\(" + FOLDER.format("one", "old") + ", " + FOLDER.format("other", "new"))
 FSYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<path>[^>]*)>\)\s+= 0")
 # the modules of ours that write files
-WRITERS = "redis_journal redis_run_lock redis_config_rewrite redis_config_set redis_stage redis_instance redis_sentinel_failover"
+WRITERS = (
+    "redis_journal redis_run_lock redis_config_rewrite redis_config_set redis_version_folder redis_stage redis_instance "
+    "redis_sentinel_failover"
+)
 
 
 def traced_python(folder: Path) -> Path:

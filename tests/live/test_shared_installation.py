@@ -161,7 +161,7 @@ def repaired(folder: Path) -> Path:
 def test_everything_is_killed_and_run_again(deployment: RunbookDeployment) -> None:
     """A run that ends at any step leaves each instance able to start; one rerun completes."""
     with Writers(deployment) as writers:
-        for moment in ("Prepare the instances", "Record that this step is complete"):
+        for moment in ("Place the new version", "Record that this step is complete", "Prepare the instances"):
             output = interrupt_when(deployment, moment)
             assert moment in output, output
             wait_until(lambda: settled(deployment), 60)

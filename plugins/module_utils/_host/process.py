@@ -35,6 +35,7 @@ __all__ = [
     "parent_of",
     "processes_running",
     "servers_started_from",
+    "signalled_with_us",
     "start_detached",
     "version_folder",
 ]
@@ -273,19 +274,33 @@ def start_detached(
 
 def _child_setup(owner: Owner | None, dies_with_us: bool, prepare: Callable[[], object] | None) -> Callable[[], None]:
     """Return the function for the child process; libraries are loaded here, before the fork."""
-    library, parent = ctypes.CDLL(None), os.getpid()
+    set_signal = signalled_with_us(signal.SIGKILL) if dies_with_us else None
 
     def set_up() -> None:
         if prepare is not None:
             prepare()
         if owner is not None and os.geteuid() == 0 and not _is_ours(owner):
             change_user(owner.uid, owner.gid, owner.groups)
-        if dies_with_us:  # after the change of user, which clears the signal
-            library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if set_signal is not None:  # after the change of user, which clears the signal
+            set_signal()
+
+    return set_up
+
+
+def signalled_with_us(number: int) -> Callable[[], None]:
+    """Return what a child process calls to get a signal from the kernel as soon as this one ends.
+
+    The library is loaded here, before the fork. Only Linux has such a signal.
+    """
+    prctl, parent = getattr(ctypes.CDLL(None), "prctl", None), os.getpid()
+
+    def set_signal() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, number)
             if os.getppid() != parent:
                 os._exit(1)
 
-    return set_up
+    return set_signal
 
 
 def _is_ours(owner: Owner) -> bool:

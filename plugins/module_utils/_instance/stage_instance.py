@@ -36,7 +36,8 @@ def stage_instance(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises SentinelOpsError at the first part that fails. No server is stopped, and a repetition
     continues.
     """
-    opened = open_journal(params["journal"], params["journal_content"])
+    before, after = open_journal(params["journal"], params["journal_content"])
+    opened = after != before
     placed = params["place"] is not None and _place(params["place"])
     kept = params["keep"] is not None and _keep(params["keep"])
     saved = {"changed": False, "tried": False} if params["save_configuration"] is None else _save(params)

@@ -58,11 +58,6 @@ def read_journal(path: str) -> dict[str, Any] | None:
     return found
 
 
-def merged(existing: dict[str, Any] | None, content: dict[str, Any]) -> dict[str, Any]:
-    """Return the journal to write; the fields of an earlier, unfinished run win."""
-    return {**content, **(existing or {}), "schema": SCHEMA}
-
-
 def write_journal(path: str, content: dict[str, Any], *, synced: bool = True) -> None:
     """Write a journal atomically, readable by its owner only; see write_atomically."""
     require_own_folder(os.path.dirname(path))
@@ -70,16 +65,22 @@ def write_journal(path: str, content: dict[str, Any], *, synced: bool = True) ->
     write_atomically(path, json.dumps(content, indent=2, sort_keys=True) + "\n", synced=synced)
 
 
-def open_journal(path: str, content: Mapping[str, Any]) -> bool:
-    """Ensure that the journal exists and has every field of ``content``; return whether it did not.
+def merged(existing: dict[str, Any] | None, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the journal to write; the fields of an earlier, unfinished run win."""
+    return {**content, **(existing or {}), "schema": SCHEMA}
 
-    Raises PreconditionFailed if the file is not a journal.
+
+def open_journal(path: str, content: Mapping[str, Any], check_mode: bool = False) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Ensure that the journal exists and has every field of ``content``.
+
+    Returns the journal before (None: there was none) and after that. Raises PreconditionFailed if
+    the file is not a journal.
     """
-    existing = read_journal(path)
-    wanted = merged(existing, dict(content))
-    if wanted != existing:
-        write_journal(path, wanted)
-    return wanted != existing
+    before = read_journal(path)
+    after = merged(before, content)
+    if after != before and not check_mode:
+        write_journal(path, after)
+    return before, after
 
 
 def rollback_record_path(path: str) -> str:

@@ -9,7 +9,6 @@ deployment has its own plan, lock, gates and report, and the failure of one cann
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -21,13 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from .._plain import plain
+from ...module_utils._host.process import signalled_with_us
 
 __all__ = ["Run", "choose", "command", "prompts", "run_all", "verdict_lines"]
 
 REDIS_GROUP, SENTINEL_GROUP = "sentinelops_redis_nodes", "sentinelops_redis_sentinels"
 _FAILURE_LINES = 60  # of its output, from the failed task on
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 _TIMES = "SENTINELOPS_RUN_TIMES_FILE"  # of the callback run_times: a file for each process
 
 
@@ -62,7 +60,7 @@ class Run:
 def choose(deployments: Sequence[Mapping[str, Any]], wanted: Sequence[str], first: str) -> list[dict[str, Any]]:
     """Return the wanted deployments (none means all), that of the name ``first`` in front.
 
-    Raises ValueError if there is no such deployment, or if two have one name.
+    Raises ValueError if there is no such deployment, or if ``first`` is not a wanted one.
     """
     names = [str(one["name"]) for one in deployments]
     unknown = [name for name in [*wanted, first] if name and name not in names]
@@ -149,12 +147,11 @@ def _begin(run: Run, now_s: float) -> None:
 
 def _interrupted_with_us() -> Callable[[], None]:
     """Return the set-up of a process that is interrupted, as by Ctrl-C, if this one ends."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)  # Linux only
+    set_signal = signalled_with_us(signal.SIGINT)
 
     def set_up() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if prctl is not None:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        set_signal()
 
     return set_up
 
@@ -200,4 +197,4 @@ def verdict_lines(runs: Sequence[Run]) -> list[str]:
         lines.append(
             "Each failed one is in the state that its last lines say. Mend it and run the same command again: what is done is skipped"
         )
-    return [str(line) for line in plain(lines)]
+    return lines
