@@ -76,7 +76,7 @@ def back_up(server: Server, request: BackupRequest, clock: Clock) -> dict[str, A
             "schema": SCHEMA,
             **{name: instance[name] for name in ("kind", "server", "version", "config_file")},
             "new_version": request.new_version,
-            "made_s": round(time.time()),
+            "made_s": int(time.time()),  # never after now: see is_recent
             "address": str(server.address),
             "files": _copy_configuration(server, instance, partial),
             **(_data(server, request, partial, clock) if request.data else {}),
