@@ -97,8 +97,8 @@ backup:
 from dataclasses import fields
 from typing import Any
 
-from ..module_utils._instance.backup import BackupRequest, back_up, check_backup, is_recent, journal_field
 from ..module_utils._module import run_module
+from ..module_utils._instance.backup import BackupRequest, back_up, check_backup, is_recent, journal_field
 from ..module_utils._records.journal import read_journal
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC

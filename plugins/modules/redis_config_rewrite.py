@@ -97,8 +97,8 @@ differing:
 
 from typing import Any
 
-from ..module_utils._instance.config_rewrite import NOT_SAVED, SAVE_SPEC, save_configuration
 from ..module_utils._module import run_module
+from ..module_utils._instance.config_rewrite import NOT_SAVED, SAVE_SPEC, save_configuration
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
 

@@ -52,8 +52,8 @@ before:
 
 from typing import Any
 
-from ..module_utils._errors import PreconditionFailed
 from ..module_utils._module import run_module
+from ..module_utils._errors import PreconditionFailed
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
 from ..module_utils._server.secret_directives import is_secret

@@ -137,8 +137,8 @@ output:
   elements: str
 """
 
-from ..module_utils._instance.config_attempt import TRIAL_SPEC, attempt
 from ..module_utils._module import run_module
+from ..module_utils._instance.config_attempt import TRIAL_SPEC, attempt
 
 
 def main() -> None:

@@ -72,10 +72,10 @@ free_bytes:
 
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._host.disk_space import free_bytes, require_machine, require_space
 from ..module_utils._install.elf import machine_here
 from ..module_utils._install.folders import origin_of
-from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},

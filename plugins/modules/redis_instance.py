@@ -312,11 +312,11 @@ log_tail:
 
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._instance.config_rewrite import save_before_stop
 from ..module_utils._instance.request import INSTANCE_SPEC
 from ..module_utils._instance.states import ensure_state
 from ..module_utils._instance.work_proof import prove, require_conditions
-from ..module_utils._module import run_module
 from ..module_utils._server.connection import server_from
 
 

@@ -82,6 +82,7 @@ import os
 import shutil
 from typing import Any, Iterable, Mapping
 
+from ..module_utils._module import run_module
 from ..module_utils._errors import PreconditionFailed
 from ..module_utils._install.package_apt import Apt
 from ..module_utils._install.package_dnf import Dnf
@@ -95,7 +96,6 @@ from ..module_utils._install.package_programs import (
     stage_programs,
 )
 from ..module_utils._install.package_record import manager_of, wanted_packages
-from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
     "names": {"type": "list", "elements": "str", "required": True},

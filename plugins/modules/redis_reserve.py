@@ -99,9 +99,9 @@ done:
 import time
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._instance.reserve import HoldRequest, hold, let_promote, release
 from ..module_utils._instance.reserve_start import keep_start
-from ..module_utils._module import run_module
 from ..module_utils._records.reserve_record import read_reserve_record
 from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import server_from

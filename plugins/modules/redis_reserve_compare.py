@@ -76,9 +76,9 @@ unknown_commands:
 from dataclasses import asdict
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._audit.comparison import compare, unknown_writes
 from ..module_utils._errors import PreconditionFailed
-from ..module_utils._module import run_module
 from ..module_utils._server.address import Address
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.info import node_info, parse_info

@@ -245,12 +245,12 @@ problems:
 
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._handover.handover import Handover
 from ..module_utils._handover.options import SPEC, request_from, shard_from
 from ..module_utils._handover.undo_file import UndoFile
 from ..module_utils._host.standby import Standby
-from ..module_utils._module import run_module
 from ..module_utils._wait import Clock
 
 

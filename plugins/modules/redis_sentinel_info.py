@@ -97,8 +97,8 @@ masters:
 
 from typing import Any
 
-from ..module_utils._errors import SentinelOpsError
 from ..module_utils._module import run_module
+from ..module_utils._errors import SentinelOpsError
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, login_from
 from ..module_utils._topology.sentinel import disagreements, monitored_masters, read_view, sentinel_set

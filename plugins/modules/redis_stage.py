@@ -143,8 +143,8 @@ config_file:
   type: str
 """
 
-from ..module_utils._instance.stage_instance import STAGE_SPEC, stage_instance
 from ..module_utils._module import run_module
+from ..module_utils._instance.stage_instance import STAGE_SPEC, stage_instance
 from ..module_utils._server.login import CONNECTION_SPEC
 
 

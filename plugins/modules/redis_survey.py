@@ -150,10 +150,10 @@ import contextlib
 import os
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
 from ..module_utils._install.own_commands import COMMAND_NAMES
-from ..module_utils._module import run_module
 from ..module_utils._records.journal import read_journal, read_rollback_record
 from ..module_utils._records.reserve_record import read_reserve_record
 from ..module_utils._server.commands import Server

@@ -85,8 +85,8 @@ copied:
   elements: str
 """
 
-from ..module_utils._install.version_folder import NOT_PLACED, PLACE_SPEC, place_version
 from ..module_utils._module import run_module
+from ..module_utils._install.version_folder import NOT_PLACED, PLACE_SPEC, place_version
 
 
 def main() -> None:

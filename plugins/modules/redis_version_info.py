@@ -75,10 +75,10 @@ checksum:
 import os
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._errors import PreconditionFailed
 from ..module_utils._install.build import archive_contents, folder_contents, verify_checksum
 from ..module_utils._install.folders import NO_SERVER
-from ..module_utils._module import run_module
 
 SPEC: dict[str, Any] = {
     "path": {"type": "path", "required": True},

@@ -194,10 +194,10 @@ import json
 import os
 from typing import Any
 
+from ..module_utils._module import run_module
 from ..module_utils._atomic_write import write_atomically
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._module import run_module
 from ..module_utils._server.address import Address
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from

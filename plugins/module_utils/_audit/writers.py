@@ -15,7 +15,7 @@ from .._server.address import Address
 from .._server.commands import Connector, Server, retry_once
 from .._server.info import node_info, parse_info
 from .._server.login import Login
-from .._server.redis_py import SentinelClient
+from .._server.sentinel_client import SentinelClient
 from .._topology.sentinel import parse_replica
 from .._wait import Clock, until
 from .checker import History, Verdict, check, gaps_ms, longest_gap_ms, outcome_of, total

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Connections to servers with redis-py; no other file imports redis-py.
+"""Connections to servers with redis-py, which only this file and sentinel_client.py import.
 
 A connection uses redis-py below its client classes: it sends one command and reads one reply.
 Replies stay as the server sent them (text, numbers, lists). Nothing is retried, and an error tells
@@ -18,32 +18,33 @@ import ssl
 import struct
 import sys
 import traceback
-from typing import Any, Sequence
+from typing import Any
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed, PreconditionFailed
 from .address import Address
 from .login import Login
+from .redis_package import prepare_package, version_found
 
 REDIS_IMPORT_ERROR: str | None = None
 try:
-    import redis
+    prepare_package()
     import redis.exceptions
-    import redis.sentinel
     from redis.backoff import NoBackoff
     from redis.connection import Connection as PlainTransport
     from redis.connection import SSLConnection as TlsTransport
     from redis.retry import Retry
 except ImportError:
     REDIS_IMPORT_ERROR = traceback.format_exc()
+REDIS_VERSION = version_found()
 
-__all__ = ["Connection", "SentinelClient", "mapped", "require_redis_py"]
+__all__ = ["Connection", "client_options", "mapped", "require_redis_py"]
 
 OLDEST_REDIS_PY = (4, 3)
 
 
 def require_redis_py() -> None:
     """Raise PreconditionFailed unless the module's interpreter has redis-py 4.3 or newer."""
-    found = str(getattr(sys.modules.get("redis"), "__version__", ""))
+    found = REDIS_VERSION
     numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:2])
     if REDIS_IMPORT_ERROR is None and numbers >= OLDEST_REDIS_PY:
         return
@@ -74,7 +75,7 @@ def _options(login: Login) -> dict[str, Any]:
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
     }
-    if int(redis.__version__.split(".", maxsplit=1)[0]) >= 5:
+    if int(REDIS_VERSION.split(".", maxsplit=1)[0]) >= 5:
         # newer releases ask for RESP3 maps; every server version sends RESP2 lists
         options["protocol"] = 2
     return options
@@ -90,7 +91,8 @@ def _tls_options(login: Login) -> dict[str, Any]:
     }
 
 
-def _client_options(login: Login) -> dict[str, Any]:
+def client_options(login: Login) -> dict[str, Any]:
+    """Return keyword arguments for redis-py's clients."""
     return {**_options(login), **({"ssl": True, **_tls_options(login)} if login.tls else {})}
 
 
@@ -221,30 +223,3 @@ class Connection:
 
     def close(self) -> None:
         self._transport.disconnect()
-
-
-class SentinelClient:
-    """redis-py's own Sentinel client, as applications use it, with its retries switched off.
-
-    The client asks SENTINEL MASTERS whenever it has to connect.
-    """
-
-    def __init__(self, sentinels: Sequence[Address], name: str, login: Login, node_login: Login) -> None:
-        require_redis_py()
-        self._name = name
-        self._client = redis.sentinel.Sentinel(
-            [(address.host, address.port) for address in sentinels],
-            sentinel_kwargs=_client_options(login),
-            **_client_options(node_login),
-        ).master_for(name)
-
-    def command(self, *words: Any) -> Any:
-        try:
-            return self._client.execute_command(*words)
-        except Exception as error:
-            # "Error 111 connecting to ..." and "No master found" precede the sending of a command
-            sent = not ("connecting to" in str(error) or isinstance(error, redis.sentinel.MasterNotFoundError))
-            raise mapped(error, node=self._name, command=str(words[0]), sent=sent) from error
-
-    def close(self) -> None:
-        self._client.close()

@@ -328,10 +328,7 @@ def test_redis_py_is_here() -> None:
 )
 def test_redis_py_is_missing_or_too_old(version: str | None, trouble: str | None, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_py, "REDIS_IMPORT_ERROR", trouble)
-    if version is None:
-        monkeypatch.delitem(sys.modules, "redis")
-    else:
-        monkeypatch.setattr(redis, "__version__", version)
+    monkeypatch.setattr(redis_py, "REDIS_VERSION", version or "")
     with pytest.raises(PreconditionFailed) as refused:
         connect(Address("127.0.0.1", 6379), Login())
     assert reason + sys.executable in str(refused.value)
@@ -340,5 +337,5 @@ def test_redis_py_is_missing_or_too_old(version: str | None, trouble: str | None
 
 @pytest.mark.parametrize("version", ["4.3.0", "4.10.1", "5.0.0rc1", "8.1.0"])
 def test_redis_py_is_new_enough(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis, "__version__", version)
+    monkeypatch.setattr(redis_py, "REDIS_VERSION", version)
     require_redis_py()
