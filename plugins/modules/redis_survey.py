@@ -17,6 +17,7 @@ description:
   - A stopped instance is described from its journal, if an upgrade left one.
   - The filter P(sentinelops.redis.upgrade_plan#filter) makes the plan from the records of all
     instances.
+  - With O(close_if), it also closes the journal of an instance that is as the run should leave it.
 author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection
@@ -25,7 +26,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The module only reads.
+    details: The journal stays open. Otherwise the module only reads.
   diff_mode:
     support: none
   idempotent:
@@ -116,6 +117,29 @@ options:
       the comparison of clocks.
     type: float
     default: 0
+  close_if:
+    description:
+      - The instance as the run should leave it. If it is so, and has sent its master no errors, the
+        journal is closed in this call, as M(sentinelops.redis.redis_journal) does; see RV(closed).
+      - The record still has the journal's fields.
+    type: dict
+    suboptions:
+      version:
+        description: The version.
+        type: str
+        required: true
+      role:
+        description: The role.
+        type: str
+        choices: [master, replica, sentinel]
+        required: true
+      lock:
+        description: The file of the lock to release then.
+        type: path
+      run:
+        description: The identity of the run that may hold the lock, from the lookup
+          P(sentinelops.redis.controller_run#lookup).
+        type: dict
 """
 
 EXAMPLES = r"""
@@ -144,6 +168,10 @@ instance:
       unit: redis-server.service
       program: /opt/redis-6379/redis/redis-server
       enabled: enabled
+closed:
+  description: Whether the journal is closed now; also true if there was none.
+  returned: with O(close_if)
+  type: bool
 """
 
 import contextlib
@@ -154,8 +182,9 @@ from ..module_utils._module import run_module
 from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
 from ..module_utils._install.own_commands import COMMAND_NAMES
-from ..module_utils._records.journal import read_journal, read_rollback_record
+from ..module_utils._records.journal import close_journal, read_journal, read_rollback_record
 from ..module_utils._records.reserve_record import read_reserve_record
+from ..module_utils._records.run_lock import RunLock
 from ..module_utils._server.commands import Server
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, login_from
@@ -186,6 +215,16 @@ SPEC: dict[str, Any] = {
     "rollback": {"type": "bool", "default": False},
     "backup_folder": {"type": "path", "default": ""},
     "asked_at_s": {"type": "float", "default": 0},
+    "close_if": {
+        "type": "dict",
+        "options": {
+            "version": {"type": "str", "required": True},
+            "role": {"type": "str", "choices": ["master", "replica", "sentinel"], "required": True},
+            "lock": {"type": "path"},
+            "run": {"type": "dict"},
+        },
+        "required_together": [("lock", "run")],
+    },
 }
 
 
@@ -229,18 +268,33 @@ def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | N
     return survey(server, params["kind"], journal, request, lambda running: read_rollback_record(path, running), reserve)
 
 
-def read(params: dict[str, Any]) -> dict[str, Any]:
+def close(path: str, record: dict[str, Any], wanted: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Close the journal of an instance that is as wanted; return that part of the result."""
+    as_wanted = record.get("answers") and (record["version"], record["role"]) == (wanted["version"], wanted["role"])
+    if not as_wanted or int(record.get("errors_sent") or 0) or check_mode:
+        return {"closed": False}
+    journal = read_journal(path)
+    if journal is not None:
+        close_journal(path, journal, record["version"])
+    if wanted["lock"]:
+        RunLock(wanted["lock"]).release(wanted["run"])
+    return {"closed": True, "changed": journal is not None}
+
+
+def read(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Return the module's result."""
     server = server_from(params)
     for name in ("start_command", "stop_command") if params["service_manager"] == "command" else ():
         command_words(params[name], name)
-    return {"instance": examined(server, params) if params["examine"] else surveyed(server, params, read_journal(params["journal"]))}
+    record = examined(server, params) if params["examine"] else surveyed(server, params, read_journal(params["journal"]))
+    wanted = params["close_if"]
+    return {"instance": record, **(close(params["journal"], record, wanted, check_mode) if wanted else {})}
 
 
 def main() -> None:
     run_module(
         SPEC,
-        lambda params, _check_mode: read(params),
+        read,
         required_if=[("service_manager", "command", ["start_command", "stop_command"])],
     )
 

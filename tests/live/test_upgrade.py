@@ -80,7 +80,7 @@ def test_interrupted_after_every_play_and_started_again(deployment: Deployment) 
         "PLAY [(6/8)",
         "PLAY [(7/8)",
         "PLAY [(8/8)",
-        "Close the journals",
+        "Compute the report",
     ]
     with Writers(deployment) as writers:
         for moment in moments:

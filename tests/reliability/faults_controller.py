@@ -83,7 +83,7 @@ FAULTS = [
     killing("in the handover", in_play(6, HAND_OVER), CONTROLLER, after_s=2),
     killing("when the old master has been stopped", process_ended("redis-1", "PLAY [(7/8)"), EVERYTHING),
     killing("in the fail back", in_play(8, HAND_OVER), EVERYTHING, after_s=2),
-    killing("while journals are closed", in_play(8, "Close the journals"), CONTROLLER),
+    killing("while journals are closed", in_play(8, "Survey the instances of this host"), CONTROLLER),
     Fault("two controllers at once", Expected.DONE, DONE, moment=printed("PLAY [(4/8)"), then=second_controller),
     Fault("a data node's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("redis-3"), quick=True),
     Fault("a Sentinel's host cannot be reached", Expected.UNSTAGED, "UNREACHABLE!", before=out_of_reach("sentinel-2")),

@@ -240,6 +240,9 @@ class Handover:
         steering.prefer()
         before = steering.priority_before(self.target)
         timeline.add(f"steered: replica-priority of {self.target} is {STEERED_PRIORITY} (was {before})")
+        phase_s = steering.phase_s(self.context.clock.now_s())
+        if phase_s:
+            self.context.clock.sleep_s(phase_s)
         for sentence in steering.tune():
             timeline.add(f"tuned: {sentence}")
 

@@ -69,18 +69,23 @@ class SharedPeriod:
         self._folder = folder
         self._path = os.path.join(folder, f"{_RECORD}{re.sub(r'[^A-Za-z0-9._-]', '_', sentinel)}")
         self._lock: int | None = None
+        self.is_first = self.has_others = False
 
     def join(self, now_ms: Callable[[], int], short_ms: int, usual_ms: int) -> int:
         """Hold the period from now on, and return its value before the first handover.
 
         ``now_ms``: returns the Sentinel's value now. ``short_ms``: the value during handovers.
         ``usual_ms``: the value to take if a dead handover has left the short one and no record.
+
+        ``is_first``: whether this handover shortens the period; ``has_others``: whether handovers
+        on this host have shortened the period of another Sentinel, or are about to do so.
         """
         require_own_folder(self._folder)
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         while self._lock is None:
             self._lock = self._open()
         found_ms = now_ms()
+        self.is_first, self.has_others = found_ms != short_ms, len(_records(self._folder)) > 1
         # read after the question: whoever has shortened the period had written its value before
         before_ms = (self._recorded() or usual_ms) if found_ms == short_ms else found_ms
         os.pwrite(self._lock, json.dumps(before_ms).encode().ljust(16), 0)
@@ -129,9 +134,13 @@ class SharedPeriod:
             _unlock(descriptor)
 
 
+def _records(folder: str) -> list[str]:
+    return glob.glob(os.path.join(glob.escape(folder), f"{_RECORD}*"))
+
+
 def sweep_periods(folder: str) -> None:
     """Remove the records of dead handovers, all of which are finished."""
-    for path in glob.glob(os.path.join(glob.escape(folder), f"{_RECORD}*")):
+    for path in _records(folder):
         with contextlib.suppress(FileNotFoundError):
             descriptor = _locked(os.open(path, os.O_RDWR | os.O_CLOEXEC), fcntl.LOCK_EX | fcntl.LOCK_NB)
             if descriptor is not None:

@@ -98,6 +98,18 @@ class Steering:
         """All overrides of this handover, but for those of the write stop."""
         return [*self._priorities, *self._kept_out, *self._tuning]
 
+    def phase_s(self, now_s: float) -> float:
+        """Return the seconds to wait before ``tune()``.
+
+        A Sentinel whose INFO period is shortened asks all nodes at once, and then after every
+        period. Two Sentinels that do so at the same moments would have handovers on one host wait
+        for each other's turn. So each has its part of a second. ``now_s``: a clock of this host.
+        """
+        if not (self._shared and self._shared.is_first and self._shared.has_others):
+            return 0.0
+        addresses = sorted(str(sentinel.address) for sentinel in self._servers.sentinels)
+        return float((addresses.index(self._tuning[0].address) / len(addresses) - now_s) % (QUICK_INFO_PERIOD_MS / 1000))
+
     def priority_before(self, address: str) -> int:
         return self._before[address]
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The package redis without its clients, which take half of the time of its import.
 
-``redis/__init__.py`` imports all clients, those for asyncio and for clusters too, and a module needs
-connections only. It runs when somebody asks the package for more than its submodules.
+``redis/__init__.py`` imports all clients, those for asyncio and for clusters too. A module needs
+connections only. That file runs when somebody asks the package for more than its submodules.
 """
 
 from __future__ import annotations

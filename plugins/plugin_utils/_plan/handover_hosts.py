@@ -14,15 +14,20 @@ from .model import Instance, Settings
 __all__ = ["choose_handover_host", "recovery_host"]
 
 
-def choose_handover_host(sentinels: Sequence[Instance], nodes: Sequence[Instance], master_host: str, settings: Settings) -> str:
+def choose_handover_host(
+    sentinels: Sequence[Instance], nodes: Sequence[Instance], master_host: str, settings: Settings, turn: int = 0
+) -> str:
     """Return the inventory host that hands over a shard; empty if no Sentinel answers.
 
-    ``nodes``: the data nodes of the shard. First comes the operator's choice, then the choice of an
-    earlier run, as the journals say. Else a Sentinel on whose host no replica of the shard runs: if
-    a leader dies together with a replica, the dead man's fence has one replica too few. Then the
-    fewest clients (connected_clients of INFO, before any Sentinel is restarted): the leader names
-    the old master for about one second longer. Then the last of the inventory, since clients list
-    the first Sentinel first.
+    ``nodes``: the data nodes of the shard. ``turn``: the number of the shard.
+
+    First comes the operator's choice, then the choice of an earlier run, as the journals say. Else
+    a Sentinel on whose host no replica of the shard runs: if a leader dies together with a replica,
+    the dead man's fence has one replica too few. Several shards take these in turn, since a
+    Sentinel has one aligned moment in each INFO period. The first shard takes the one with the
+    fewest clients (connected_clients of INFO, before any Sentinel is restarted), as the leader
+    names the old master for about one second longer, or the last of the inventory, since clients
+    list the first Sentinel first.
     """
     answering = [sentinel for sentinel in sentinels if sentinel.record.get("answers")]
     if settings.handover_host or not answering:
@@ -37,7 +42,9 @@ def choose_handover_host(sentinels: Sequence[Instance], nodes: Sequence[Instance
         sentinel = answering[index]
         return bool(replica_hosts & _places(sentinel)), int(sentinel.record.get("clients") or 0), -index
 
-    return answering[min(range(len(answering)), key=rank)].host
+    ranked = sorted(range(len(answering)), key=rank)
+    alike = [index for index in ranked if rank(index)[0] == rank(ranked[0])[0]]
+    return answering[alike[turn % len(alike)]].host
 
 
 def _places(instance: Instance) -> set[str]:

@@ -159,8 +159,8 @@ def _plan_shard(
     plan.problems += outsiders(shard, members, counted - shard.replicas, nodes)
     if known.get(shard.master) is None:
         return
+    shard.handover_host = choose_handover_host(sentinels, list(known.values()), known[shard.master].host, settings, len(plan.shards))
     plan.shards[name] = shard
-    shard.handover_host = choose_handover_host(sentinels, list(known.values()), known[shard.master].host, settings)
     undo_file_host = recovery_host(sentinels, name)
     shard.recovery_host = undo_file_host or (shard.handover_host if shard.fenced else "")
     _plan_way_back(settings)(plan, shard, known, settings)

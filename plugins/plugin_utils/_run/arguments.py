@@ -17,7 +17,7 @@ from .._plan.installations import stage_words
 from .._plan.journal import journal_of
 from .._plan.model import Instance
 
-__all__ = ["handover_arguments", "staging", "switch_arguments", "trial_arguments", "work_of"]
+__all__ = ["ending_of", "handover_arguments", "staging", "switch_arguments", "trial_arguments", "work_of"]
 
 Record = Mapping[str, Any]
 
@@ -41,7 +41,8 @@ def work_of(plan: Record, instances: Sequence[Instance]) -> dict[str, Any]:
     """Return the arguments of all steps, once for all tasks, which need not convert the plan then.
 
     ``journals`` and ``switches``: by ``host/kind``, see journal_of and switch_arguments.
-    ``staging``: by host, see staging; not in a rollback.
+    ``staging``: by host, see staging; not in a rollback. ``endings``: by ``host/kind``, see
+    ending_of; none if a later run goes on with the journals.
     """
     known = [one for one in instances if "activation" in one.record and (one.record.get("before") or not plan["rollback"])]
     by_host: dict[str, dict[str, Record]] = {}
@@ -50,8 +51,17 @@ def work_of(plan: Record, instances: Sequence[Instance]) -> dict[str, Any]:
     return {
         "journals": {one.key: journal_of(one.record, plan, plan["steps"].get(one.key, {})) for one in instances},
         "switches": {one.key: switch_arguments(plan, one.host, one.record) for one in known if one.key in plan["steps"]},
+        "endings": {} if plan["deferred"] else {key: ending_of(plan, step) for key, step in plan["steps"].items()},
         "staging": {} if plan["rollback"] else {host: staging(plan, host, own) for host, own in by_host.items()},
     }
+
+
+def ending_of(plan: Record, step: Record) -> dict[str, str]:
+    """Return what an instance should be at the end of the run: its version and its role."""
+    shard = plan["shards"].get(step["shard"], {})
+    master = "original_master_host" if shard.get("fail_back") else "target_host" if shard.get("handover") else "master_host"
+    role = "sentinel" if step["kind"] == "sentinel" else "master" if step["host"] == shard.get(master) else "replica"
+    return {"version": step["wanted"], "role": role}
 
 
 def switch_arguments(plan: Record, host: str, instance: Record) -> dict[str, Any]:

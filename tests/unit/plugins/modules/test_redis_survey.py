@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import write_journal
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.journal import read_journal, write_journal
+from ansible_collections.sentinelops.redis.plugins.module_utils._records.run_lock import RunLock
 from ansible_collections.sentinelops.redis.tests.unit.support.loopback import answers_of, listening
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import RecordedNode, recorded
@@ -86,3 +87,33 @@ def test_the_facts_for_the_preflight(runner: Runner, tmp_path: Path) -> None:
     assert "this is a data node" in instance["refused"]["message"]
     assert "cannot be read" in instance["journal_error"]
     assert instance["examined"]["clock"]["asked_at_s"] == 12.5
+
+
+RUN = {"id": "this run", "controller": "here"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "closed"),
+    [
+        ({"version": V, "role": "master"}, True),
+        ({"version": V, "role": "replica"}, False),
+        ({"version": "7.2.0", "role": "master"}, False),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_the_journal_of_an_instance_as_wanted_is_closed(
+    runner: Runner, tmp_path: Path, wanted: dict[str, str], closed: bool, check_mode: bool
+) -> None:
+    journal, lock = tmp_path / "redis-6379.json", tmp_path / "lock.json"
+    write_journal(str(journal), {"schema": 1, "version": "6.2.14", "original_master": "10.0.0.1:6379"})
+    RunLock(str(lock)).take(RUN, 60, [])
+    options = {"kind": "redis", "journal": str(journal), "close_if": {**wanted, "lock": str(lock), "run": RUN}}
+    replies = recorded(V, "healthy")["nodes"]["redis-1"]
+    replies = {**replies, "config": {**replies["config"], "replica-announce-ip": "", "replica-announce-port": "0"}}
+    with listening(answers_of(RecordedNode(replies))) as server:
+        result = runner.run(NAME, **server.params, **options, check_mode=check_mode)
+    closed = closed and not check_mode
+    assert (result["closed"], result["changed"], journal.exists(), lock.exists()) == (closed, closed, not closed, not closed)
+    assert result["instance"]["journal"]["original_master"] == "10.0.0.1:6379"
+    left = read_journal(str(tmp_path / "redis-6379.before.json"))
+    assert (left is not None and left["followed_by"] == V) == closed

@@ -56,6 +56,16 @@ def test_without_a_folder_there_are_no_others() -> None:
     assert Turn().take()
 
 
+def test_who_shortens_a_period_and_whether_others_do_so(tmp_path: Path) -> None:
+    found = []
+    for number in range(2):
+        for found_ms in (10000, 1000):
+            period = SharedPeriod(str(tmp_path), f"127.0.0.1:{26379 + number}")
+            period.join(lambda value=found_ms: value, 1000, 10000)
+            found.append((period.is_first, period.has_others))
+    assert found == [(True, False), (False, False), (True, True), (False, True)]
+
+
 @pytest.mark.parametrize("usual_ms", [10000, 4000])
 def test_the_last_one_restores_the_period(tmp_path: Path, usual_ms: int) -> None:
     sentinel = Sentinel(usual_ms)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import repeat
+from pathlib import Path
 
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._handover.side_by_side import SharedPeriod
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.steering import Steering
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import ShardServers, read_shard
 from ansible_collections.sentinelops.redis.tests.unit.support.deployment import MASTER, OTHER, SENTINELS, TARGET, Deployment
@@ -64,6 +66,21 @@ def test_one_sentinel_is_made_quick() -> None:
     assert steering.info_periods_ms() == [(0, 1000)]
     assert steering.restore() == []
     assert [sentinel.info_period_ms for sentinel in deployment.sentinels] == [10000] * 3
+
+
+def test_each_sentinel_of_handovers_on_one_host_has_its_part_of_a_second(tmp_path: Path) -> None:
+    """Alone, and where another handover has shortened the period, there is nothing to wait for."""
+    phases = []
+    for index in range(3):
+        deployment = Deployment()
+        servers = deployment.servers()
+        shard = read_shard(servers, "mymaster")
+        share = lambda sentinel: SharedPeriod(str(tmp_path), sentinel)  # noqa: E731
+        for _handover in range(2):
+            steering = Steering(servers, shard, "mymaster", TARGET, [index], share)
+            phases.append(round(steering.phase_s(17.25), 3))
+            steering.tune()
+    assert phases == [0.0, 0.0, round(1 / 3 - 0.25, 3), 0.0, round(2 / 3 - 0.25, 3), 0.0]
 
 
 @pytest.mark.parametrize("reply", ["ERR Unknown sentinel subcommand 'DEBUG'", "NOPERM this user has no permissions"])

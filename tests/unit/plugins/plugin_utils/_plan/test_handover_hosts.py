@@ -79,3 +79,9 @@ def test_then_that_of_an_earlier_run() -> None:
 def test_the_host_of_an_undo_file(path: str, more: dict[str, Any], host: str) -> None:
     sentinels = [sentinel("s1"), sentinel("s2", notes=[{"path": path, "changes": [], "error": "", "held_by": 0, **more}])]
     assert recovery_host(sentinels, "mymaster") == host
+
+
+def test_several_shards_take_sentinels_in_turn() -> None:
+    sentinels = [sentinel("s1", clients=5), sentinel("s2"), sentinel("s3"), sentinel("r1")]
+    found = [choose_handover_host(sentinels, [node("r1"), node("m")], "m", WANTED, turn) for turn in range(4)]
+    assert found == ["s3", "s2", "s1", "s3"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import (
+    ending_of,
     handover_arguments,
     staging,
     switch_arguments,
@@ -22,6 +23,29 @@ def record_of(deployment: Surveyed, key: str, **changes: Any) -> dict[str, Any]:
 
 
 UPDATE = {"method": "package_update", "staged": "/usr/lib/x/redis-8"}
+
+
+# -- the end of a run
+
+
+@pytest.mark.parametrize(
+    ("changes", "master"),
+    [
+        ({}, "redis-1"),
+        ({"handover": True, "target_host": "redis-2"}, "redis-2"),
+        ({"handover": True, "target_host": "redis-2", "fail_back": True}, "redis-1"),
+        ({"master_host": "redis-3", "fail_back": True}, "redis-1"),
+        ({"master_host": "redis-3"}, "redis-3"),
+    ],
+)
+def test_who_is_the_master_in_the_end(changes: dict[str, Any], master: str) -> None:
+    plan = three_and_three().plan().as_dict()
+    quiet = {"handover": False, "fail_back": False, "master_host": "redis-1", "original_master_host": "redis-1"}
+    plan["shards"]["mymaster"] = {**plan["shards"]["mymaster"], **quiet, **changes}
+    roles = {key: ending_of(plan, step)["role"] for key, step in plan["steps"].items()}
+    assert [key for key, role in roles.items() if role == "master"] == [f"{master}/redis"]
+    assert {role for key, role in roles.items() if key.endswith("/sentinel")} == {"sentinel"}
+    assert {ending_of(plan, step)["version"] for step in plan["steps"].values()} == {NEW}
 
 
 # -- the switch of an instance
