@@ -26,10 +26,14 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process imp
 
 
 def upgrade_deployments(hostvars: Mapping[str, Any], redis_hosts: Sequence[str], sentinel_hosts: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the deployments that redis_upgrade_deployment_name names; empty if no host has it."""
-    names = {str(host): str(hostvars[host].get("redis_upgrade_deployment_name") or "") for host in [*redis_hosts, *sentinel_hosts]}
+    """Return the deployments that redis_upgrade_deployment_name names; empty if no host has it.
+
+    Hosts without variables, those that --limit excludes, belong to none.
+    """
+    found = {str(host): hostvars[host] for host in [*redis_hosts, *sentinel_hosts] if host in hostvars}
+    names = {host: str(variables.get("redis_upgrade_deployment_name") or "") for host, variables in found.items()}
     try:
-        return named_deployments(names, [str(host) for host in redis_hosts], [str(host) for host in sentinel_hosts])
+        return named_deployments(names, *([str(host) for host in hosts if str(host) in found] for hosts in (redis_hosts, sentinel_hosts)))
     except ValueError as error:
         raise AnsibleFilterError(f"{error}. Nothing was touched. Set it for all hosts, or for none") from error
 

@@ -61,6 +61,6 @@ def missing_hosts_lines(groups: Mapping[str, Sequence[str]], wanted: Sequence[st
         f"Nothing was touched. --limit {limit} keeps this run from a part of the deployment: {', '.join(missing)}.",
         "An upgrade and a handover need every instance, since they check all of them before and after each step.",
         "Run without --limit; a run skips what is done already. To try the new version on one replica of each shard first: "
-        "-e redis_upgrade_canary=1. If an inventory has several deployments, name the groups of one of them: "
-        "-e redis_upgrade_redis_group=... -e redis_upgrade_sentinel_group=...",
+        "-e redis_upgrade_canary=1. If an inventory has several deployments, -e redis_upgrade_deployments=... chooses some of them; "
+        "the playbook handover needs the groups of one: -e redis_upgrade_redis_group=... -e redis_upgrade_sentinel_group=...",
     ]

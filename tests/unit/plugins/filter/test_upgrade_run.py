@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_run import (
+    upgrade_deployments,
     upgrade_failure,
     upgrade_gate,
     upgrade_handover,
@@ -89,3 +90,10 @@ def test_the_host_of_a_handover_may_be_outside_of_the_inventory(host: str, port:
     tls = ["tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file"]
     options = {"sentinel_port": 26379, **dict.fromkeys(names + tls, "")}
     assert upgrade_handover({"sentinel-1": {"redis_upgrade_sentinel_port": 26380}}, host, options)["login_port"] == port
+
+
+@pytest.mark.parametrize(("seen", "names"), [(["a", "b", "s", "t"], ["one", "two"]), (["a", "s"], ["one"]), ([], [])])
+def test_hosts_that_a_limit_excludes_belong_to_no_deployment(seen: list[str], names: list[str]) -> None:
+    deployment = {"a": "one", "s": "one", "b": "two", "t": "two"}
+    hostvars = {host: {"redis_upgrade_deployment_name": deployment[host]} for host in seen}
+    assert [found["name"] for found in upgrade_deployments(hostvars, ["a", "b"], ["s", "t"])] == names

@@ -23,6 +23,7 @@ def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
     text = " ".join(missing_hosts_lines(GROUPS, ["redis", "sentinel"], ["a"], "a"))
     assert "Run without --limit" in text
     assert "redis_upgrade_canary=1" in text
+    assert "redis_upgrade_deployments" in text
     assert "redis_upgrade_sentinel_group" in text
 
 
