@@ -86,13 +86,12 @@ from ..module_utils._module import run_module
 from ..module_utils._errors import PreconditionFailed
 from ..module_utils._install.package_apt import Apt
 from ..module_utils._install.package_dnf import Dnf
+from ..module_utils._install.package_folder import PROGRAMS, programs_folder
 from ..module_utils._install.package_manager import PackageManager, common_version, matches_version
 from ..module_utils._install.package_programs import (
     ARCHIVES,
-    PROGRAMS,
     origin_of_programs,
     packages_locked,
-    programs_folder,
     stage_programs,
 )
 from ..module_utils._install.package_record import manager_of, wanted_packages

@@ -174,26 +174,18 @@ closed:
   type: bool
 """
 
-import contextlib
-import os
 from typing import Any
 
 from ..module_utils._module import run_module
-from ..module_utils._errors import SentinelOpsError
 from ..module_utils._host.service import command_words
 from ..module_utils._install.own_commands import COMMAND_NAMES
 from ..module_utils._records.journal import close_journal, read_journal, read_rollback_record
 from ..module_utils._records.reserve_record import read_reserve_record
 from ..module_utils._records.run_lock import RunLock
 from ..module_utils._server.commands import Server
-from ..module_utils._server.connection import connect, server_from
-from ..module_utils._server.login import CONNECTION_SPEC, login_from
-from ..module_utils._survey.following import following_facts
-from ..module_utils._survey.included_facts import included_facts
-from ..module_utils._survey.readiness_facts import journal_or_reason, not_surveyed, readiness_facts
+from ..module_utils._server.connection import server_from
+from ..module_utils._server.login import CONNECTION_SPEC
 from ..module_utils._survey.survey import SurveyRequest, survey
-from ..module_utils._survey.user_facts import user_facts
-from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
@@ -226,26 +218,6 @@ SPEC: dict[str, Any] = {
         "required_together": [("lock", "run")],
     },
 }
-
-
-def examined(server: Server, params: dict[str, Any]) -> dict[str, Any]:
-    """Return the survey's record, or the reason for its failure, with the preflight's facts."""
-    journal, reason = journal_or_reason(params["journal"])
-    try:
-        record = surveyed(server, params, journal)
-    except SentinelOpsError as error:
-        record = not_surveyed(server, params["kind"], journal, error)
-    found = readiness_facts(server, record, params["journal"], params["asked_at_s"], Clock(), params["backup_folder"])
-    if record.get("answers") and record["kind"] == "redis":
-        with contextlib.suppress(SentinelOpsError):  # as for the other facts of a node
-            found["cannot_follow"] = following_facts(server, str(record.get("login")), login_from(params), connect)
-    if record.get("answers"):
-        if record.get("config_identity"):
-            found["real_config_file"] = os.path.realpath(record["config_file"])
-        found["included"] = included_facts(server, record)
-        with contextlib.suppress(SentinelOpsError):
-            found["users"] = user_facts(server, record, Clock())
-    return {**record, "journal_error": reason, "examined": found}
 
 
 def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | None) -> dict[str, Any]:
@@ -286,7 +258,12 @@ def read(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     server = server_from(params)
     for name in ("start_command", "stop_command") if params["service_manager"] == "command" else ():
         command_words(params[name], name)
-    record = examined(server, params) if params["examine"] else surveyed(server, params, read_journal(params["journal"]))
+    if params["examine"]:
+        from ..module_utils._survey.examination import examined
+
+        record = examined(server, params, lambda journal: surveyed(server, params, journal))
+    else:
+        record = surveyed(server, params, read_journal(params["journal"]))
     wanted = params["close_if"]
     return {"instance": record, **(close(params["journal"], record, wanted, check_mode) if wanted else {})}
 

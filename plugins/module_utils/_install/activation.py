@@ -19,9 +19,7 @@ from .copy_files import inside
 from .folders import Folders
 from .instance_files import InstanceFiles
 from .own_commands import OwnCommands
-from .package_programs import programs_folder
-from .package_update import PackageUpdate, manager_named
-from .packages import Packages
+from .package_folder import programs_folder
 from .programs import Programs, program_folders
 from .symlink import Symlink, link_of, link_target, release_name
 
@@ -201,11 +199,8 @@ def restaged(record: Mapping[str, Any], running: str, wanted: str) -> dict[str, 
 
 def activation_from(record: Mapping[str, Any]) -> Activation:
     """Return the activation that a record describes."""
-    if record["method"] == "package":
-        return Packages(record["old_unit"], record["unit"], record["enabled"])
-    if record["method"] == "package_update":
-        manager = manager_named(str(record["manager"]))
-        return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("whole")))
+    if record["method"] in ("package", "package_update"):
+        return _by_package(record)
     if record["method"] == "command":
         return OwnCommands.of(record)
     if record["method"] == "symlink":
@@ -213,3 +208,14 @@ def activation_from(record: Mapping[str, Any]) -> Activation:
     if record["method"] == "files":
         return Programs(record["folder"], record["staged"], record["kept"], bool(record.get("whole")))
     return Folders(record["folder"])
+
+
+def _by_package(record: Mapping[str, Any]) -> Activation:
+    if record["method"] == "package":
+        from .packages import Packages
+
+        return Packages(record["old_unit"], record["unit"], record["enabled"])
+    from .package_update import PackageUpdate, manager_named
+
+    manager = manager_named(str(record["manager"]))
+    return PackageUpdate(record["folder"], record["staged"], record["kept"], manager, bool(record["hold"]), bool(record.get("whole")))

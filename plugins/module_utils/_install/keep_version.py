@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from .package_update import PackageUpdate, manager_named
 from .programs import Programs
 
 __all__ = ["KEEP_SPEC", "NOT_KEPT", "keep_version"]
@@ -32,6 +31,8 @@ def keep_version(params: Mapping[str, Any]) -> bool:
     places = (params["folder"], params["staged"], params["kept"])
     running = (params["executable"], params["pid"], params["version"])
     if params["manager"]:
+        from .package_update import PackageUpdate, manager_named
+
         return PackageUpdate(*places, manager_named(params["manager"])).keep(*running)
     programs = Programs(*places)
     if programs.kept_version() == params["version"]:

@@ -26,18 +26,14 @@ from .package_manager import PackageManager
 
 __all__ = [
     "ARCHIVES",
-    "PROGRAMS",
     "keep_programs",
     "origin_of_programs",
     "packages_locked",
     "program_in",
-    "programs_folder",
     "programs_version",
     "stage_programs",
 ]
 
-# /usr/lib may be executed on every system, and units that confine execution permit it (Debian's).
-PROGRAMS = "/usr/lib/sentinelops-redis"
 ARCHIVES = "/var/cache/sentinelops-redis"
 _ORIGIN = "packages.json"
 
@@ -56,11 +52,6 @@ def packages_locked(root: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def programs_folder(server: str, version: str, root: str = PROGRAMS) -> str:
-    """Return the folder for the programs of a version of ``redis`` or ``valkey``."""
-    return os.path.join(root, f"{server}-{version}") if version else ""
 
 
 def program_in(folder: str, server: str) -> str:

@@ -14,8 +14,9 @@ from .._sizes import readable_size
 from .copy_files import inside
 from .package_apt import Apt
 from .package_dnf import Dnf
+from .package_folder import PROGRAMS, programs_folder
 from .package_manager import PackageManager, common_version, matches_version
-from .package_programs import ARCHIVES, PROGRAMS, origin_of_programs, programs_folder, programs_version
+from .package_programs import ARCHIVES, origin_of_programs, programs_version
 
 __all__ = ["manager_of", "package_update_record", "wanted_packages"]
 

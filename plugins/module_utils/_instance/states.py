@@ -22,11 +22,9 @@ from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import last_lines, size_of
 from .._signals import uninterrupted
 from .._wait import Clock
-from .backup import read_backup, require_version
 from .lifecycle import is_same_file, restart, running_instance, start, stop
 from .missed_writes import copy_in_full, missed_writes
 from .request import InstanceRequest, SwitchRequest, instance_request, switch_request, with_process, with_service
-from .restore import restore
 from .start_losses import refuse_lost_commands
 from .start_proof import StartProof
 from .stop_guards import master_of, refuse_unsafe_stop, refuse_while_replicas_are_missing
@@ -138,6 +136,9 @@ def _before_return(server: Server, request: SwitchRequest) -> tuple[dict[str, An
 
 def ensure_restored(request: SwitchRequest, check_mode: bool) -> dict[str, Any]:
     """Start the version before the switch with the data of a backup, unless that version runs."""
+    from .backup import read_backup, require_version
+    from .restore import restore
+
     server, activation = connect(request.address, request.login), request.activation
     log, node, changed = _before_return(server, request)
     renamed: tuple[str, ...] = ()

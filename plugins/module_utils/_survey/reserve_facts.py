@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from .._instance.reserve import is_held
 from .._server.commands import Server
 from .._server.log import read_from, size_of
 from .._server.sent_errors import COUNTER, MOST_BYTES, lines_of
@@ -55,6 +54,8 @@ def reserve_facts(server: Server, info: Mapping[str, str], kept: Mapping[str, An
     """
     if kept is None:
         return None
+    from .._instance.reserve import is_held
+
     restarted = kept.get("run_id") != info.get("run_id")
     counted = max(0, _number(info, COUNTER) - (0 if restarted else int(kept.get("errors_before") or 0)))
     since = int(kept.get("log_offset") or 0)

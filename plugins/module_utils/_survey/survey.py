@@ -32,10 +32,6 @@ from .._host.unit_files import manager_when_stopped
 from .._install.activation import Neighbours, activation_from, choose_activation, restaged
 from .._install.copy_files import inside
 from .._install.folders import version_in
-from .._install.package_programs import PROGRAMS
-from .._install.package_record import package_update_record
-from .._install.package_update import PackageUpdate
-from .._install.packages import package_record
 from .._install.programs import Programs
 from .._install.symlink import Symlink
 from .._server.commands import Server
@@ -45,6 +41,7 @@ from .._server.sent_errors import errors_sent
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
 from .own_commands import commands_of, files_elsewhere
+from .package_facts import kept_path, package_update
 from .reserve_facts import replication_facts, reserve_facts
 
 __all__ = ["SurveyRequest", "files_of", "survey"]
@@ -91,11 +88,8 @@ def _activation_of(
     node: NodeInfo, executable: str, info: dict[str, str], service: dict[str, Any], request: SurveyRequest, data: str
 ) -> dict[str, Any]:
     """Return the record of the instance's activation."""
-    if request.activation == "package" and node.server == request.product:
-        path = _kept_path(executable, info)
-        return package_update_record(path, node.server, (node.version, request.version), request.package_version, request.hold)
     if request.activation == "package":
-        return package_record(service, executable, node.server, request.product)
+        return _package_activation(node, executable, info, service, request)
     claims = [info.get("executable", ""), str(service.get("program", ""))]
     others = [pid for pid in servers_started_from(version_folder(executable)) if pid != node.pid and parent_of(pid) != node.pid]
     versions = (node.version, request.version)
@@ -103,10 +97,16 @@ def _activation_of(
     return choose_activation(request.activation, request.folder, executable, claims, info.get("config_file", ""), versions, neighbours)
 
 
-def _kept_path(executable: str, info: dict[str, str]) -> str:
-    """Return the executable; by the name that it was started with, if it is a kept program."""
-    claimed = info.get("executable", "")
-    return claimed if claimed and inside(executable, PROGRAMS) else executable
+def _package_activation(
+    node: NodeInfo, executable: str, info: dict[str, str], service: dict[str, Any], request: SurveyRequest
+) -> dict[str, Any]:
+    from .._install.package_record import package_update_record
+    from .._install.packages import package_record
+
+    if node.server != request.product:
+        return package_record(service, executable, node.server, request.product)
+    versions = (node.version, request.version)
+    return package_update_record(kept_path(executable, info), node.server, versions, request.package_version, request.hold)
 
 
 def _recorded_activation(executable: str, journal: dict[str, Any] | None, request: SurveyRequest) -> dict[str, Any] | None:
@@ -146,8 +146,8 @@ def files_of(
     runs_kept = isinstance(activation, Programs) and activation.runs_kept(executable)
     if isinstance(activation, Programs) and runs_kept:
         executable = os.path.join(activation.active, os.path.basename(executable))
-    if isinstance(activation, PackageUpdate):
-        executable = activation.program(_kept_path(executable, info))
+    update = package_update(record, activation)
+    executable = update.program(kept_path(executable, info)) if update else executable
     process = facts_of(node.pid, config_file)
     exists = bool(config_file) and os.path.isfile(config_file)
     return {
@@ -272,7 +272,8 @@ def _before(journal: dict[str, Any] | None, closed_journal: dict[str, Any] | Non
     ran_elsewhere = activation.runs_elsewhere(executable)
     kept = executable if ran_elsewhere else str(before["activation"].get("kept", ""))
     exists = (_version_of(executable) if ran_elsewhere else (version_in(kept) if kept else "")) == before["version"]
-    restorable = {"restorable": activation.restorable()} if isinstance(activation, PackageUpdate) else {}
+    update = package_update(before["activation"], activation)
+    restorable = {"restorable": update.restorable()} if update is not None else {}
     return {**before, **restorable, "kept": kept, "there": exists or (not ran_elsewhere and activation.in_place(before["version"]))}
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_dnf import Dnf
-from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs, programs_folder
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_folder import programs_folder
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_record import manager_of
 from ansible_collections.sentinelops.redis.tests.unit.support.modules import Runner, module
 from ansible_collections.sentinelops.redis.tests.unit.support.packages import PACKAGES, DebianHost

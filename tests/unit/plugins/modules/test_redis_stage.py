@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.module_utils._install import keep_version
+from ansible_collections.sentinelops.redis.plugins.module_utils._install import package_update
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import origin_of_programs
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_update import PackageUpdate
@@ -89,8 +89,8 @@ def test_the_server_of_a_package_is_kept_with_its_package(runner: Runner, tmp_pa
     def update(folder: str, staged: str, kept: str, manager: Apt) -> PackageUpdate:
         return PackageUpdate(folder, staged, kept, manager, host=host, archives=str(archives))
 
-    monkeypatch.setattr(keep_version, "manager_named", lambda _name: Apt(host))
-    monkeypatch.setattr(keep_version, "PackageUpdate", update)
+    monkeypatch.setattr(package_update, "manager_named", lambda _name: Apt(host))
+    monkeypatch.setattr(package_update, "PackageUpdate", update)
     kept = tmp_path / "programs" / "redis-8.0.2"
     options = {
         "folder": str(host.bin),

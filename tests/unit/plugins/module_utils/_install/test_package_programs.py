@@ -11,11 +11,11 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._errors import O
 from ansible_collections.sentinelops.redis.plugins.module_utils._host.process import binary_version
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.folders import version_in
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_apt import Apt
+from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_folder import programs_folder
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_programs import (
     keep_programs,
     origin_of_programs,
     program_in,
-    programs_folder,
     programs_version,
     stage_programs,
 )

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._errors import ConnectionFailed, PreconditionFailed
+from ansible_collections.sentinelops.redis.plugins.module_utils._install import package_record
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.info import node_info, parse_info
-from ansible_collections.sentinelops.redis.plugins.module_utils._survey import survey as surveyed
+from ansible_collections.sentinelops.redis.plugins.module_utils._survey import package_facts
 from ansible_collections.sentinelops.redis.plugins.module_utils._survey.survey import SurveyRequest, files_of, survey
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.sentinel import view_from_dict
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
@@ -238,8 +239,8 @@ def test_a_later_version_of_the_same_packages(tmp_path: Path, monkeypatch: pytes
         place = {"folder": str(tmp_path / "bin"), "staged": f"{tmp_path}/kept/redis-8.0.6", "kept": f"{tmp_path}/kept/redis-8.0.2"}
         return {"method": "package_update", **place, "manager": "apt", "hold": True, "doubts": []}
 
-    monkeypatch.setattr(surveyed, "package_update_record", record_of)
-    monkeypatch.setattr(surveyed, "PROGRAMS", str(tmp_path / "kept"))
+    monkeypatch.setattr(package_record, "package_update_record", record_of)
+    monkeypatch.setattr(package_facts, "PROGRAMS", str(tmp_path / "kept"))
     place(tmp_path / "bin", "8.0.6")
     folder = tmp_path / "kept" / "redis-8.0.2"
     request = SurveyRequest(activation="package", version="8.0.6", product="redis", package_version="5:8.0.6-1", hold=True)
