@@ -28,7 +28,8 @@ class Play:
     ``serial``: ``all`` at once, ``one`` by one, or the field of the plan with its batch sizes.
     ``label``: begins its lines in the text of the plan. ``kind``: ends the keys of its steps;
     empty for a play that stops nothing. ``words``: one of its steps in a sentence. ``promotes``:
-    the node of a shard that a handover makes the master, as a field of ShardPlan.
+    the node of a shard that a handover makes the master, as a field of ShardPlan. ``once``: whether
+    the first host does the work for all.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Play:
     kind: str = ""
     words: str = ""
     promotes: str = ""
+    once: bool = False
     number: int = 0
 
     @property
@@ -104,7 +106,7 @@ _RESTORE = Play(
 _UNHOLD = Play("unhold", "Let the other nodes become master again", "unhold_hosts", label="restore  ")
 _RELEASE = Play("release", "Put back what was set for the reserve", "release_hosts", label="reserve  ")
 _VERIFY = Play("verify", "Verify", "touched_hosts")
-_REPORT = Play("report", "Report", "touched_hosts")
+_REPORT = Play("report", "Report", "touched_hosts", once=True)
 _END = Play("end", "End", "")
 
 UPGRADE = _numbered(
@@ -199,7 +201,7 @@ def play_options(plan: Mapping[str, Any], name: str, rollback: bool, check_mode:
     play = next((play for play in plays_of(rollback) if play.name == name), None)
     if play is None or not play.hosts:
         raise ValueError(f"'{name}' is no play of {'a rollback' if rollback else 'an upgrade'} over hosts of the plan")
-    hosts = [] if check_mode else plan.get(play.hosts, [])
+    hosts = [] if check_mode else plan.get(play.hosts, [])[: 1 if play.once else None]
     fixed: dict[str, list[int]] = {"all": [], "one": [1]}
     serial = fixed[play.serial] if play.serial in fixed else plan.get(play.serial, [])
     return {"title": play.full_title, "hosts": hosts or NO_HOSTS, "serial": serial}
