@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -75,9 +76,8 @@ def test_each_sentinel_of_handovers_on_one_host_has_its_part_of_a_second(tmp_pat
         deployment = Deployment()
         servers = deployment.servers()
         shard = read_shard(servers, "mymaster")
-        share = lambda sentinel: SharedPeriod(str(tmp_path), sentinel)  # noqa: E731
         for _handover in range(2):
-            steering = Steering(servers, shard, "mymaster", TARGET, [index], share)
+            steering = Steering(servers, shard, "mymaster", TARGET, [index], partial(SharedPeriod, str(tmp_path)))
             phases.append(round(steering.phase_s(17.25), 3))
             steering.tune()
     assert phases == [0.0, 0.0, round(1 / 3 - 0.25, 3), 0.0, round(2 / 3 - 0.25, 3), 0.0]
