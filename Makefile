@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients clean
+.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
@@ -119,6 +119,10 @@ $(PYTHON_CLIENTS): $(CLIENTS_AT)/%/installed: tests/clients/requirements-%.txt
 $(CLIENTS_AT)/node/installed: tests/clients/node/package.json tests/clients/node/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "no npm: the Node.js clients are left out"; else \
 		mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@; fi
+
+build: .venv/run ## build the collection as an archive, .cache/build/sentinelops-redis-VERSION.tar.gz
+	rm -rf .cache/build
+	scripts/run ansible-galaxy collection build --output-path .cache/build
 
 clean: ## remove everything that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache
