@@ -13,7 +13,7 @@ from ansible.parsing.splitter import parse_kv
 from ansible_collections.sentinelops.redis.plugins.doc_fragments.connection import ModuleDocFragment
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "roles").glob("*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 TARGETS = set(re.findall(r"^([a-z][a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 FULL_NAME = "sentinelops.redis."
@@ -91,7 +91,7 @@ def problem(command: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands(page: Path) -> None:
     assert {command: found for command in commands(page) if (found := problem(command))} == {}
 

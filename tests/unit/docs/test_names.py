@@ -13,7 +13,7 @@ import yaml
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import CHECKS
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "awx" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CODE = [*(ROOT / "roles").glob("*/*/**/*.yml"), *(ROOT / "playbooks").glob("*.yml")]
 MODULES = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
 PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")}
@@ -24,13 +24,13 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_variables_exist(page: Path) -> None:
     words = {word for path in CODE for word in re.findall(r"\w+", read(path))} | MODULES | ROLES
     assert set(re.findall(r"\b_{0,2}redis_(?:upgrade|binaries|sandbox)_\w+", read(page))) <= words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_full_names_exist(page: Path) -> None:
     callbacks = {path.stem for path in (ROOT / "plugins" / "callback").glob("*.py")}
     assert set(re.findall(r"\bsentinelops\.redis\.(\w+)", read(page))) <= MODULES | PLAYBOOKS | ROLES | callbacks
@@ -46,7 +46,7 @@ def test_every_check_of_the_preflight_is_explained() -> None:
     assert set(re.findall(r"^\| `([a-z-]+)` \|", read(ROOT / "docs" / "preflight.md"), re.MULTILINE)) == set(CHECKS)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_examples_can_be_read(page: Path) -> None:
     for kind, block in re.findall(r"^```(yaml|json)\n(.*?)^```", read(page), re.DOTALL | re.MULTILINE):
         assert yaml.safe_load(block) if kind == "yaml" else json.loads(block)
