@@ -26,7 +26,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.prefl
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import work_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import asks_for_handovers, operator_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import asks_for_handovers, operator_findings, report_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
 
 SURVEYED = "__redis_upgrade_surveyed"
@@ -131,8 +131,10 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     if not plan.nothing_to_do and not plan.deployments:
         findings += operator_findings(plain(settings), passed, has_terminal(main_pid()))
         findings += _copy_findings(instances, plan, settings)
+        findings += report_findings(str(settings.get("report_file") or ""))
     result = plan.as_dict()
     result["deadline"] = {} if deadline is None else {"at_s": deadline.timestamp(), "text": deadline.isoformat(" ", "seconds")}
+    result["report_file"] = str(settings.get("report_file") or "")
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
     result["preflight"] = preflight_result(plan.version, findings)
@@ -145,7 +147,7 @@ def upgrade_report(
     plan: Mapping[str, Any], hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what was done and what is left undone, from the plan and a later survey."""
-    handovers = [plain(done) for host in hosts for done in hostvars[host].get("__redis_upgrade_handovers", [])]
+    handovers = [plain(done) for host in hosts for done in (hostvars[host].get("__redis_upgrade_handovers") or {}).get("kept", [])]
     return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
 
 

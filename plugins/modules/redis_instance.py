@@ -68,8 +68,7 @@ options:
   config_file:
     description:
       - The server's configuration file. A server on this port with another configuration file is
-        not touched, and the module fails.
-      - Required unless O(state=stopped).
+        not touched, and the module fails. Required unless O(state=stopped).
     type: path
   sentinel:
     description: Whether the server is a Sentinel, and must be started as one.
@@ -82,8 +81,7 @@ options:
   folder:
     description:
       - The version folder, for example C(/opt/redis-6379/redis). The staged version is beside it
-        with the suffix C(.new), the kept version with the suffix C(.old).
-      - A C(.old) of an earlier upgrade is renamed to C(.old.<version>).
+        with the suffix C(.new), the kept version has C(.old), an earlier one C(.old.<version>).
       - With O(activation.method=symlink), the symbolic link, for example C(/opt/redis/current).
       - Required with O(state=switched) and O(state=previous).
     type: path
@@ -255,14 +253,12 @@ seealso:
 EXAMPLES = r"""
 - name: Start the replica again
   sentinelops.redis.redis_instance:
-    login_port: 6380
     state: started
     executable: /opt/redis-6380/redis/redis-server
     config_file: /opt/redis-6380/redis/redis.conf
 
 - name: Restart the replica with the version that is staged in /opt/redis-6380/redis.new
   sentinelops.redis.redis_instance:
-    login_port: 6380
     state: switched
     version: 7.0.15
     folder: /opt/redis-6380/redis
@@ -293,6 +289,10 @@ log_before:
   returned: with O(state=switched) and O(state=previous)
   type: list
   elements: str
+duration_s:
+  description: How many seconds the module took, with the proof.
+  returned: success
+  type: float
 set_aside:
   description: The new names of data files that the restored version could not read.
   returned: with O(state=previous) and O(state=restored), and with O(state=switched) if the old
@@ -318,17 +318,18 @@ from ..module_utils._instance.request import INSTANCE_SPEC
 from ..module_utils._instance.states import ensure_state
 from ..module_utils._instance.work_proof import prove, require_conditions
 from ..module_utils._server.connection import server_from
+from ..module_utils._wait import Clock
 
 
 def ensure(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Bring the instance into the wanted state, and prove it; return the module's result."""
-    conditions = require_conditions(params)
+    conditions, begun_s = require_conditions(params), Clock().now_s()
     if params["save_configuration"] is not None:
         save_before_stop(server_from(params), params["save_configuration"], check_mode)
     result = ensure_state(params, check_mode)
     if params["conditions"] and params["state"] != "stopped" and not check_mode:
         prove(params, conditions, result)
-    return result
+    return {**result, "duration_s": round(Clock().now_s() - begun_s, 3)}
 
 
 def main() -> None:
@@ -338,8 +339,7 @@ def main() -> None:
         ensure,
         required_if=[
             ("state", "started", ["config_file"]),
-            ("state", "switched", [*needed, "folder", "version"]),
-            ("state", "previous", [*needed, "folder", "version"]),
+            *[("state", state, [*needed, "folder", "version"]) for state in ("switched", "previous")],
             ("state", "restored", [*needed, "folder", "version", "backup"]),
             ("service_manager", "command", ["start_command", "stop_command"]),
         ],

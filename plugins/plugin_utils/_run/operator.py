@@ -11,7 +11,7 @@ from typing import Any
 
 from .._finding import Finding, named
 
-__all__ = ["HOOKS", "asks_for_handovers", "missing_hosts_lines", "operator_findings"]
+__all__ = ["HOOKS", "asks_for_handovers", "missing_hosts_lines", "operator_findings", "report_findings"]
 
 HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
 
@@ -49,6 +49,17 @@ def operator_findings(
             continue
         found.append(Finding(f"redis_upgrade_hooks, {name}", seen, "The hook could not run in the middle of the upgrade", do))
     return named("operator", found)
+
+
+def report_findings(file: str, may_write: Callable[[str], bool] = lambda path: os.access(path, os.W_OK | os.X_OK)) -> list[Finding]:
+    """Return why ``redis_upgrade_report_file`` cannot be written; empty for no file."""
+    path = os.path.abspath(os.path.expanduser(file))
+    folder = os.path.dirname(path)
+    if not file or (may_write(folder) and not os.path.isdir(path)):
+        return []
+    seen = f"{path} is a folder" if os.path.isdir(path) else f"{folder} on the controller is no folder that this user may write"
+    do = "Name a file in a folder that exists and that this user may write, or none"
+    return named("operator", [Finding("redis_upgrade_report_file", seen, "The run would end without its report", do)])
 
 
 def missing_hosts_lines(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:

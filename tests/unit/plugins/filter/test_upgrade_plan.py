@@ -185,8 +185,8 @@ def test_the_report() -> None:
     hostvars = hostvars_of(after)
     there = HandoverResult(changed=True, begun_at="2026-01-31T10:00:00.000Z", new_master="10.0.0.2:6379").as_result()
     back = HandoverResult(changed=True, begun_at="2026-01-31T10:05:00.000Z", new_master="10.0.0.1:6379").as_result()
-    hostvars["redis-1"]["__redis_upgrade_handovers"] = [back]
-    hostvars["redis-2"]["__redis_upgrade_handovers"] = [there]
+    hostvars["redis-1"]["__redis_upgrade_handovers"] = {"kept": [back]}
+    hostvars["redis-2"]["__redis_upgrade_handovers"] = {"kept": [there]}
     report = upgrade_report(plan_of(three_and_three()), hostvars, list(hostvars), SETTINGS)
     assert report["problems"] == []
     assert [done["new_master"] for done in report["handovers"]] == ["10.0.0.2:6379", "10.0.0.1:6379"]

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, sentinelops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Record an event of this run, and write the report of a run that has ended or was cut off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .._run.process import main_pid, run_of, run_state
+from .events import paths_of, read_events, record, rewrite
+from .page import rendering, rendering_of_dead_run
+from .plan_facts import facts_of
+from .run_report import make_run_report, timestamp
+
+__all__ = ["record_event", "render"]
+
+
+def record_event(file: str, event: str, data: Mapping[str, Any]) -> None:
+    """Record an event of this run, with the controller's time. Raises OSError.
+
+    ``file``: the file of the report. ``data``: the facts of the event; for ``begun`` the plan.
+    """
+    found = facts_of(data) if event == "begun" else data
+    record(paths_of(file), {"event": event, "at": timestamp(time.time()), "run": run_of(main_pid()), "data": found}, rendering)
+
+
+def render(file: str, check_mode: bool = False) -> dict[str, Any]:
+    """Write report and page from the events that a run has left; return what they say.
+
+    Writes nothing in check mode. Raises ValueError if there is no event, and OSError.
+    """
+    paths = paths_of(file)
+    events = read_events(paths.events)
+    if not events:
+        raise ValueError(f"{paths.events} has no event of a run")
+    dead = run_state(events[0]["run"]) == "dead"
+    if not check_mode:
+        rewrite(paths, rendering_of_dead_run if dead else rendering)
+    report = make_run_report(events, dead)
+    lines = [report["verdict"], *report["stop_message"], *report["problems"], *report["what_next"]]
+    return {"report": paths.report, "page": paths.page, "outcome": report["outcome"], "lines": lines}
