@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build clean
+.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build report-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 } /^#: / { printf "%28s%s\n", "", substr($$0, 4) }' Makefile
@@ -143,6 +143,16 @@ execution-environment: .cache/venv-execution-environment/installed build ## what
 build: .venv/run ## build the collection as an archive, .cache/build/sentinelops-redis-VERSION.tar.gz
 	rm -rf .cache/build
 	scripts/run ansible-galaxy collection build --output-path .cache/build
+
+BROWSER := .cache/browser
+
+report-page: .venv/test $(COLLECTION) $(BROWSER)/installed ## look at pages of reports in headless Chromium, narrow and wide (PICTURES=folder keeps pictures)
+	rm -rf $(BROWSER)/pages && mkdir -p $(BROWSER)/pages $(BROWSER)/tmp
+	PYTHONPATH=.cache/collections scripts/run python tests/browser/pages.py $(BROWSER)/pages
+	cp tests/browser/check.mjs $(BROWSER)
+	TMPDIR=$(CURDIR)/$(BROWSER)/tmp scripts/run node $(BROWSER)/check.mjs $(BROWSER)/pages docs/example-report.html
+
+$(BROWSER)/installed: tests/browser/package.json tests/browser/package-lock.json
 
 clean: ## remove everything that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache

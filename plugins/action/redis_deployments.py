@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.page import overview_page
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deployments import (
     Run,
     choose,
@@ -25,6 +27,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deployments
     verdict_lines,
 )
 
+OVERVIEW = "index.html"
 OPTIONS = {
     "deployments": {"type": "list", "elements": "dict", "required": True},
     "wanted": {"type": "list", "elements": "str", "default": []},
@@ -67,7 +70,21 @@ class ActionModule(ActionBase):
             ) from error
         run_all(runs, bool(options["canary"]), options["at_once"], options["max_failed"], Display().display)
         lines = verdict_lines(runs)
+        lines += _overview(folder, runs, lines)
         found = {**result, "changed": not self._task.check_mode, "deployments": [run.as_dict() for run in runs], "lines": lines}
         if any(run.code != 0 for run in runs):
             return {**found, "failed": True, "msg": lines}
         return found
+
+
+def _overview(folder: Path, runs: Sequence[Run], lines: Sequence[str]) -> list[str]:
+    """Write a page that leads to the reports of all runs; return a line that names the page."""
+    rows = []
+    for run in runs:
+        row = run.as_dict()
+        rows.append({**row, **{name: Path(row[name]).name if Path(row[name]).is_file() else "" for name in ("log", "page")}})
+    try:
+        (folder / OVERVIEW).write_text(overview_page(lines[0], rows, lines[1:]), encoding="utf-8")
+    except OSError as error:
+        return [f"The overview was not written: {error}"]
+    return [f"Overview: {folder / OVERVIEW}"]

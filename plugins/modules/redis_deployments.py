@@ -78,7 +78,7 @@ EXAMPLES = r"""
 RETURN = r"""
 deployments:
   description: For each its C(name), C(state) (done, failed, or not begun), C(seconds), and the
-    files C(log) and C(report).
+    files C(log), C(report) and C(page).
   returned: always
   type: list
   elements: dict

@@ -76,13 +76,17 @@ def words(output: str) -> str:
     return " ".join(output.replace("\\n", " ").split())
 
 
-def interrupt_when(deployment: Deployment, text: str) -> str:
+def interrupt_when(deployment: Deployment, text: str, **variables: Any) -> str:
     """Run the upgrade, press Ctrl-C from the moment that a line has the text; return the output.
 
     Ctrl-C is repeated until the run has ended.
     """
     process = subprocess.Popen(
-        command(deployment, "upgrade"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command(deployment, "upgrade", **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
     output = []

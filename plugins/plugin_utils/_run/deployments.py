@@ -53,8 +53,9 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         state = "not begun" if self.code is None else "failed" if self.code else "done"
-        report = str(self.report) if self.report.exists() else ""
-        return {"name": self.name, "state": state, "seconds": round(self.seconds, 1), "log": str(self.log), "report": report}
+        found = {"name": self.name, "state": state, "seconds": round(self.seconds, 1), "log": str(self.log)}
+        files = {"report": self.report, "page": self.report.with_suffix(".html")}
+        return {**found, **{name: str(path) if path.exists() else "" for name, path in files.items()}}
 
 
 def choose(deployments: Sequence[Mapping[str, Any]], wanted: Sequence[str], first: str) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import missing_hosts_lines, operator_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import missing_hosts_lines, operator_findings, report_findings
 
 GROUPS = {"redis": ["a", "b"], "sentinel": ["b", "c"], "other": ["d"]}
 
@@ -50,3 +51,20 @@ def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
 def test_options_that_are_refused(options: dict[str, Any], deadline_error: str, terminal: bool, found: list[str]) -> None:
     findings = operator_findings(options, deadline_error, terminal, lambda path: path.startswith(("/here/", "here/")))
     assert [finding.node for finding in findings] == found
+
+
+def test_a_report_file_that_can_be_written(tmp_path: Path) -> None:
+    assert report_findings("") == []
+    assert report_findings(str(tmp_path / "report.json")) == []
+
+
+@pytest.mark.parametrize(("name", "reason"), [("", "is a folder"), ("none/report.json", "is no folder that this user may write")])
+def test_a_report_file_that_cannot_be_written(tmp_path: Path, name: str, reason: str) -> None:
+    (found,) = report_findings(str(tmp_path / name))
+    assert found.check == "operator"
+    assert reason in str(found)
+
+
+def test_a_folder_without_rights_is_refused() -> None:
+    (found,) = report_findings("/somewhere/report.json", lambda folder: False)
+    assert "/somewhere on the controller" in str(found)
