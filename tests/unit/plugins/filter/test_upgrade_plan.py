@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,6 +235,17 @@ def test_the_deadline_is_decided_with_the_plan(deadline: str, findings: list[str
     assert all(text in finding for text, finding in zip(findings, plan["findings"], strict=True))
     assert bool(plan["deadline"]) is bool(note)
     assert any(line.startswith(f"note: {note}") for line in plan["lines"]) is bool(note)
+
+
+def test_the_report_file_is_decided_with_the_plan(tmp_path: Path) -> None:
+    file = str(tmp_path / "report.json")
+    assert plan_of(three_and_three())["report_file"] == ""
+    assert (plan_of(three_and_three(), report_file=file)["report_file"], plan_of(three_and_three(), report_file=file)["findings"]) == (
+        file,
+        [],
+    )
+    (finding,) = plan_of(three_and_three(), report_file=str(tmp_path / "none" / "report.json"))["findings"]
+    assert "is no folder that this user may write" in finding
 
 
 def test_options_do_not_matter_where_there_is_nothing_to_do() -> None:
