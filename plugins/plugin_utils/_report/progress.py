@@ -35,18 +35,14 @@ def step_rows(planned: Sequence[Record], events: Sequence[Record], outcome: str)
     ``state``: ``done``; ``failed`` if the run has stopped because of the step; ``next`` if the step
     was under way or about to begin when the last event was recorded; else ``left``.
     """
-    done: dict[str, list[Record]] = {}
-    for event in events:
-        if event["event"] == "step_done":
-            done.setdefault(event["data"]["step"], []).append(event)
+    done = _done(events)
     failed = {event["data"].get("failed_step") for event in events if event["event"] == "stopped"}
-    took = _handover_times(events)
     rows = []
     for step in planned:
         row = {**step, "state": "left", "begun_at": "", "ended_at": "", "duration_s": None}
         recorded = done.get(step["key"], [])
         if recorded:
-            row |= _times(recorded.pop(0), took)
+            row |= recorded.pop(0)
         elif step["key"] in failed:
             row["state"] = "failed"
         rows.append(row)
@@ -55,11 +51,29 @@ def step_rows(planned: Sequence[Record], events: Sequence[Record], outcome: str)
     return rows
 
 
-def _times(event: Record, took: Mapping[str, float]) -> dict[str, Any]:
+def _done(events: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
+    """Return state and times of what is done, by the keys of the steps.
+
+    A handover counts as soon as its result is recorded, right before its step.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        data = event["data"]
+        if event["event"] == "handover_done" and data.get("old_master") != data.get("new_master"):
+            timeline = data.get("timeline") or [{}]
+            found.setdefault(f"{data.get('host', '')}/handover", []).append(_times(event["at"], _number(timeline[-1].get("at_ms")) / 1000))
+        elif event["event"] == "step_done" and not data["step"].endswith("/handover"):
+            found.setdefault(data["step"], []).append(_times(event["at"], _number(data.get("duration_s"))))
+        elif event["event"] == "step_done":
+            # the role was there already, so no handover was recorded
+            found.setdefault(data["step"], [_times(event["at"], 0.0)])
+    return found
+
+
+def _times(ended_at: str, duration_s: float) -> dict[str, Any]:
     """Return state and times of a step that is done; it is recorded right after its end."""
-    duration_s = _number(event["data"].get("duration_s")) or took.get(event["data"]["step"], 0.0)
-    begun_at = earlier(event["at"], duration_s) if duration_s else ""
-    return {"state": "done", "begun_at": begun_at, "ended_at": event["at"], "duration_s": round(duration_s, 3) if duration_s else None}
+    begun_at = earlier(ended_at, duration_s) if duration_s else ""
+    return {"state": "done", "begun_at": begun_at, "ended_at": ended_at, "duration_s": round(duration_s, 3) if duration_s else None}
 
 
 def _number(value: Any) -> float:
@@ -67,16 +81,6 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return 0.0
-
-
-def _handover_times(events: Sequence[Record]) -> dict[str, float]:
-    """Return the seconds that each handover took, by the key of its step."""
-    found = {}
-    for event in events:
-        timeline = event["data"].get("timeline") if event["event"] == "handover_done" else None
-        if timeline:
-            found[f"{event['data'].get('host', '')}/handover"] = _number(timeline[-1].get("at_ms")) / 1000
-    return found
 
 
 def _mark_next(rows: list[dict[str, Any]]) -> None:

@@ -48,8 +48,8 @@ def make_run_report(events: Sequence[Record], dead: bool = False) -> dict[str, A
     ``dead``: the process of the run is gone, so an outcome that is still ``running`` is not. Events
     may be missing at either end: those before a run's own plays, and those after a kill.
     """
-    begun = next((event["data"] for event in events if event["event"] == "begun"), {})
-    verified = next((event["data"] for event in reversed(events) if event["event"] == "verified"), {})
+    begun: Record = next((event["data"] for event in events if event["event"] == "begun"), {})
+    verified: Record = next((event["data"] for event in reversed(events) if event["event"] == "verified"), {})
     handovers = _handovers(events, verified)
     outcome = _outcome(events, dead)
     last = events[-1]["at"] if events else ""

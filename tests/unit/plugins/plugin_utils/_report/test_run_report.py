@@ -73,6 +73,21 @@ def test_the_time_of_a_handover_is_that_of_its_timeline() -> None:
     assert [step["duration_s"] for step in handovers] == [4.0, 4.0]
 
 
+def test_a_handover_is_done_as_soon_as_its_result_is_recorded() -> None:
+    run = Events().steps(6)
+    run.all.pop()
+    found = report(run)
+    assert (states(found)["redis-2/handover"], states(found)["redis-1/redis"]) == ("done", "next")
+
+
+def test_a_handover_that_was_not_needed_is_a_step_that_is_done() -> None:
+    run = Events().steps(5)
+    run.add("handover_done", {"changed": False, "old_master": "b:1", "new_master": "b:1", "host": "redis-2"})
+    run.add("step_done", {"step": "redis-2/handover", "duration_s": 0})
+    found = report(run)
+    assert (states(found)["redis-2/handover"], found["handovers"]) == ("done", [])
+
+
 def test_a_killed_run_says_what_was_done_and_what_was_next() -> None:
     found = report(Events().steps(4), dead=True)
     assert found["outcome"] == "incomplete"
