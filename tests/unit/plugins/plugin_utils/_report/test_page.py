@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,18 @@ def test_durations(seconds: float | None, text: str) -> None:
 def test_the_page_is_small() -> None:
     report, _page = made("done", two_shards())
     assert len(page_of(report)) < 60_000
+
+
+def test_the_example_in_the_documentation_is_a_page_of_today() -> None:
+    source = (Path(__file__).parents[5] / "docs" / "example-report.html").read_text(encoding="utf-8")
+    assert len(source) < 60_000
+    page = Page(source)
+    for heading in ("What to do next", "Timeline", "Before and after", "Handovers", "Steps", "Duration of the plays", "The plan"):
+        assert heading in page.parts
+    assert "alice@bastion" in page.text
+    style = re.search(r"<style>.*</style>", source, re.DOTALL)
+    assert style is not None
+    assert style[0] in page_of(made("done")[0]), "make the example anew: tests/browser/example.py"
 
 
 def test_the_overview_names_each_deployment() -> None:
