@@ -26,6 +26,7 @@ __all__ = ["Run", "choose", "command", "prompts", "run_all", "verdict_lines"]
 
 REDIS_GROUP, SENTINEL_GROUP = "sentinelops_redis_nodes", "sentinelops_redis_sentinels"
 _FAILURE_LINES = 60  # of its output, from the failed task on
+_OUTPUT = "ANSIBLE_STDOUT_CALLBACK"  # the lines of the default one are read below
 _TIMES = "SENTINELOPS_RUN_TIMES_FILE"  # of the callback run_times: a file for each process
 
 
@@ -131,7 +132,7 @@ def run_all(runs: Sequence[Run], canary: bool, at_once: int, max_failed: int, sa
 
 def _begin(run: Run, now_s: float) -> None:
     run.log.touch(mode=0o600)
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", _OUTPUT: "ansible.builtin.default"}
     if environment.get(_TIMES):
         environment[_TIMES] = str(run.folder / f"{run.name}.run-times.json")
     with run.log.open("wb") as log:

@@ -117,3 +117,12 @@ def test_a_canary_is_alone(tmp_path: Path) -> None:
     failed = runs(tmp_path, 1, 0)
     run_all(failed, True, 3, 0, said.append)
     assert [run.code for run in failed] == [1, None]
+
+
+def test_the_output_that_is_read_is_that_of_the_default_callback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run over all may have another callback."""
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "sentinelops.redis.upgrade")
+    program = "import os; print(f\"PLAY [(4/8) {os.environ['ANSIBLE_STDOUT_CALLBACK']}] ***\")"
+    said: list[str] = []
+    run_all([Run("a", tmp_path, [sys.executable, "-c", program])], False, 1, 0, said.append)
+    assert "a: (4/8) ansible.builtin.default" in said
