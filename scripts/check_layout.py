@@ -17,7 +17,7 @@ from pathlib import Path
 PACKAGE = ("ansible_collections", "sentinelops", "redis", "plugins")
 # From the top down. Files beside the wings are below all of them.
 WINGS = ("_survey", "_instance", "_handover", "_install", "_audit", "_topology", "_host", "_records", "_server")
-CONTROLLER_WINGS = ("_report", "_run", "_preflight", "_plan")
+CONTROLLER_WINGS = ("_progress", "_report", "_run", "_preflight", "_plan")
 # What each kind of plugin may import of these two.
 MAY_IMPORT = {
     "module_utils": {"module_utils"},
