@@ -43,7 +43,7 @@ from ansible import constants, context
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.events import FAILED, OK, SKIPPED, UNREACHABLE, Result, Task
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.run import Run
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.run import Run, reads
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.screen import Screen, Ticker
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.text import WIDTH, Line
 
@@ -76,16 +76,21 @@ def _silent(name: str) -> Callable[..., None]:
     return _unless_verbose(method)
 
 
+@functools.cache
+def _is_own(path: str) -> bool:
+    """Return whether a task file or a playbook is one of this collection."""
+    return os.path.realpath(path).startswith(_OWN)
+
+
 def _task(task: Any, name: str = "") -> Task:
     """Return a task of Ansible as the run sees it."""
     full = (name or task.get_name()).strip()
     role = task._role.get_name() if getattr(task, "_role", None) else ""
-    path = os.path.realpath((task.get_path() or "").rpartition(":")[0])
     return Task(
         key=str(task._uuid),
         name=full.removeprefix(f"{role} : ") if role else full,
         action=str(getattr(task, "resolved_action", None) or task.action),
-        own=path.startswith(_OWN),
+        own=_is_own((task.get_path() or "").rpartition(":")[0]),
         shows=str((task.args or {}).get("var", "")) if task.action in constants._ACTION_DEBUG else "",
     )
 
@@ -132,11 +137,13 @@ class CallbackModule(DefaultCallback):
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    @staticmethod
-    def _columns() -> int:
-        """Return the width of the terminal; 0 if there is none that can erase a line."""
+    def _columns(self) -> int:
+        """Return the width of the terminal; 0 if there is none that can erase a line.
+
+        AWX keeps what is printed as events, from a subclass of this class in a pseudo terminal.
+        """
         try:
-            if not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
+            if type(self) is not CallbackModule or not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
                 return 0
             return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
         except (OSError, ValueError):
@@ -163,11 +170,16 @@ class CallbackModule(DefaultCallback):
             self._screen.status(self._run.under_way(time.monotonic()))
             sys.stdout.flush()
 
-    def _stop(self) -> None:
-        """End the thread, and leave the display as it was."""
+    def _stop(self, early: bool = True) -> None:
+        """End the thread, and leave the display as it was.
+
+        ``early``: Ansible ends without having told the end of the run, as after Ctrl-C.
+        """
         if os.getpid() != self._pid or self._ticker is None:
             return
         self._ticker.stop()
+        if early:
+            self._show(self._run.ended_early(time.monotonic()))
         with self._lock, contextlib.suppress(OSError):
             self._screen.clear()
         self._ticker = None
@@ -216,7 +228,9 @@ class CallbackModule(DefaultCallback):
         if state != SKIPPED:
             self._handle_warnings(data)
         task = _task(_of(result, "task"), str(fields.get("name") or ""))
-        ended = Result(task, _of(result, "host").get_name(), {} if state == SKIPPED else plain(data), state, ignored)
+        # a survey is large, and nothing of it is shown
+        read = plain(data) if state in (FAILED, UNREACHABLE) or (state == OK and reads(task)) else {}
+        ended = Result(task, _of(result, "host").get_name(), read, state, ignored)
         with self._lock:
             self._show(self._run.ended(ended, now))
 
@@ -264,4 +278,4 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_stats(self, stats: Any) -> None:
         failed = bool(stats.failures or stats.dark)
         self._show(self._run.finished(failed, time.monotonic()))
-        self._stop()
+        self._stop(early=False)

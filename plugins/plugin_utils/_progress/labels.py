@@ -10,7 +10,7 @@ from typing import Any
 
 from .._plan.steps import Play, plays_of
 
-__all__ = ["handover_text", "label_of", "play_of", "step_text"]
+__all__ = ["handover_text", "label_of", "moving_text", "play_of", "step_text"]
 
 Record = Mapping[str, Any]
 
@@ -38,6 +38,16 @@ def step_text(plan: Record, play: Play | None, host: str) -> str:
         return begin + host
     running = "stopped by an earlier run" if found[0].get("do") == "resume" else found[0].get("running")
     return f"{begin}{host}: {running} -> {found[0]['wanted']}"
+
+
+def moving_text(plan: Record, play: Play, host: str) -> str:
+    """Return what a handover to a host is about to do, as far as the plan says."""
+    name = ((plan.get("steps") or {}).get(f"{host}/redis") or {}).get("shard", "")
+    shard = (plan.get("shards") or {}).get(name)
+    if not shard or not play.promotes:
+        return label_of(play) + host
+    back = play.promotes == "original_master" and shard["handover"]
+    return f"{label_of(play)}{name}: {shard['target_host' if back else 'master_host']} -> {host}"
 
 
 def handover_text(plan: Record, play: Play | None, host: str, result: Record, check: bool = False) -> str:

@@ -16,11 +16,11 @@ from typing import Any
 from .._plan.steps import Play, steps_to_do
 from .events import FAILED, SKIPPED, UNREACHABLE, Result, Task
 from .failure import is_refusal, reason_lines
-from .labels import handover_text, label_of, play_of, step_text
+from .labels import handover_text, label_of, moving_text, play_of, step_text
 from .text import Line, duration, hosts_text, message_lines
 from .verdict import Ending, kind_of, verdict
 
-__all__ = ["Run"]
+__all__ = ["Run", "reads"]
 
 _COLLECTION = "sentinelops.redis."
 _SWITCH, _HANDOVER = f"{_COLLECTION}redis_instance", f"{_COLLECTION}redis_sentinel_failover"
@@ -50,6 +50,11 @@ class _PlayUnderWay:
     def position(self) -> str:
         """Return the number of the play with a space, if it has one."""
         return f"{self.known.position} " if self.known else f"{self.name[:5]} " if self.name.startswith("(0/") else ""
+
+
+def reads(task: Task) -> bool:
+    """Return whether a run looks into the results of a task that ended well."""
+    return not task.own or task.action in (_SWITCH, _HANDOVER, _BACKUP) or task.does("assert", "debug", "set_fact")
 
 
 def _switches(task: Task) -> bool:
@@ -104,7 +109,7 @@ class Run:
         lines, play = self.task_begun(now), self._play
         self._running.clear()
         took = duration(now - play.begun)
-        if play.known and play.hosts and not play.told and play.known.name not in ("report", "end"):
+        if play.known and play.hosts and not play.told and not play.known.kind and play.known.name not in ("report", "end"):
             note = play.note.rstrip(".") if play.note else hosts_text(play.hosts)
             lines.append(Line(f"{play.known.full_title}: {note}  {took}", stamp=True))
         elif not play.known and play.tasks and not play.own:
@@ -264,6 +269,8 @@ class Run:
         known = self._play.known
         if _switches(task) and len(hosts) == 1:
             what = step_text(self.plan, known, hosts[0])
+        elif task.action == _HANDOVER and len(hosts) == 1 and known and known.label:
+            what = moving_text(self.plan, known, hosts[0])
         elif (_switches(task) or task.action == _HANDOVER) and known and known.label:
             what = label_of(known) + hosts_text(hosts)
         else:
@@ -285,3 +292,11 @@ class Run:
         )
         last = verdict(end)
         return [*lines, replace(last, text=f"{last.text}  {duration(now - self._begun)}", stamp=True)]
+
+    def ended_early(self, now: float) -> list[Line]:
+        """Return the last line of a run that Ansible does not bring to its end, as after Ctrl-C."""
+        at, kind = self.under_way(now), kind_of(self.plan, self._playbook)
+        begun = " What has begun on a node is completed there, so wait a few seconds." if self._end.worked and self.plan else ""
+        again = f" Run the {kind} again: it does what is left" if kind != "playbook" else ""
+        text = f"ENDED EARLY{' at: ' if at else ''}{at}.{begun}{again}"
+        return [*self.task_begun(now), Line(f"{text}  {duration(now - self._begun)}", stamp=True, mood="bad")]

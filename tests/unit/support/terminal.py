@@ -10,6 +10,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import termios
@@ -17,7 +18,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-_PARTS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\r\n\x1b]+")
+# Ansible's prompts begin some sequences twice
+_PARTS = re.compile(r"\x1b\[(?=[\r\x1b])|\x1b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\r\n\x1b]+")
 
 
 @dataclass
@@ -73,18 +75,16 @@ def run_in_terminal(
     os.close(theirs)
     terminal, deadline = Terminal(columns), time.monotonic() + seconds
     try:
-        while time.monotonic() < deadline:
+        while select.select([ours], [], [], max(deadline - time.monotonic(), 0))[0]:
             try:
                 text = os.read(ours, 65536).decode(errors="replace")
             except OSError:  # the other end is closed
-                break
-            if not text:
                 break
             terminal.feed(text)
             typed = answer(terminal.text)
             if typed:
                 os.write(ours, typed.encode())
-        return process.wait(10), terminal
+        return process.wait(max(deadline - time.monotonic(), 1)), terminal
     finally:
         process.kill()
         process.wait()

@@ -262,3 +262,26 @@ def test_a_backup_names_its_folder() -> None:
     )
     told.play("(6/8) Handover")
     assert [line.text for line in told.lines] == ["(6/8) backup     redis-1: /b/1  1.0 s"]
+
+
+def test_an_interrupted_run_says_where_it_was() -> None:
+    told = Told()
+    told.survey(PLAN)
+    assert told.run.ended_early(told.now)[-1].text == "ENDED EARLY. Run the upgrade again: it does what is left  4.0 s"
+    told.switch("(4/8) Sentinels", "sentinel-1")
+    told.play("(4/8) Sentinels")
+    told.begin(SWITCH, f"{COLLECTION}redis_instance", ["sentinel-2"])
+    told.now += 2
+    assert told.run.ended_early(told.now)[-1].text == (
+        "ENDED EARLY at: (4/8) Sentinel   sentinel-2: 7.0.5 -> 7.0.15, for 2 s. What has begun on a node is completed there, so wait a few "
+        "seconds. Run the upgrade again: it does what is left  9.2 s"
+    )
+
+
+def test_handovers_under_way_name_both_nodes() -> None:
+    told = Told()
+    told.survey(PLAN)
+    for title, host, text in (("(6/8) Handover", "redis-2", "redis-1 -> redis-2"), ("(8/8) Fail back", "redis-1", "redis-2 -> redis-1")):
+        told.play(title)
+        told.begin(f"Hand the master role to {host}", f"{COLLECTION}redis_sentinel_failover", [host])
+        assert f" mymaster: {text}, for 0 s" in told.run.under_way(told.now)
