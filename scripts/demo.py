@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from servers import CannotFetch, folder_for, version_of
 
 COLLECTION = "sentinelops.redis"
 MASTER = "mymaster"
+COLUMNS = 80
 
 
 class Failed(Exception):
@@ -114,7 +116,8 @@ class Demo:
             variables,
             "-i",
             str(self.inventory),
-            ANSIBLE_CALLBACKS_ENABLED="sentinelops.redis.run_times",
+            ANSIBLE_STDOUT_CALLBACK=f"{COLLECTION}.upgrade",
+            ANSIBLE_CALLBACKS_ENABLED=f"{COLLECTION}.run_times",
             SENTINELOPS_RUN_TIMES_FILE=str(self.times_file),
         )
         return time.monotonic() - start
@@ -165,17 +168,18 @@ def summary(demo: Demo, seconds: float, audit: dict[str, Any]) -> tuple[list[str
     report = json.loads(demo.report_file.read_text(encoding="utf-8"))
     times = json.loads(demo.times_file.read_text(encoding="utf-8"))
     good = audit["lost"] == 0 and audit["unexpected"] == 0 and not report["problems"]
-    lines = ["", "==== Summary ====", *report["lines"], ""]
-    lines += [f"{play['seconds']:6.1f} s  {play['name']}" for play in times["plays"]]
+    lines = ["", "==== Summary ===="]
+    lines += [f"{play['seconds']:6.1f} s  {play['name']}" for play in times["plays"] if play["seconds"] >= 0.1]
     lines += [f"{seconds:6.1f} s  the whole upgrade, start of Ansible included", ""]
     calls = ", ".join(f"{host} {count}" for host, count in sorted(times["calls"].items()))
     lines.append(f"Ansible calls per node: {calls}")
     lines.append(f"write gap: {audit['longest_gap_ms']:.0f} ms for one writer, {audit['longest_gap_all_ms']:.0f} ms for all of them")
     lines.append(
         f"writes: acknowledged {audit['acknowledged']}, lost {audit['lost']}, unexpected {audit['unexpected']}, "
-        f"duplicates {audit['duplicates']}; outcome unknown to the client {audit['unknown']}, of these applied {audit['recovered']}"
+        f"duplicates {audit['duplicates']}"
     )
-    return lines, good
+    lines.append(f"writes whose outcome the client does not know: {audit['unknown']}, of these applied {audit['recovered']}")
+    return [row for line in lines for row in textwrap.wrap(line, COLUMNS, subsequent_indent="  ") or [""]], good
 
 
 def run(demo: Demo) -> int:
