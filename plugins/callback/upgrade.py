@@ -164,11 +164,10 @@ class CallbackModule(DefaultCallback):
 
     def _tick(self) -> None:
         """Show what is under way, unless somebody may be typing."""
-        if self._asks or (self._run.asks and sys.stdin is not None and sys.stdin.isatty()):
-            return
-        with contextlib.suppress(OSError):
-            self._screen.status(self._run.under_way(time.monotonic()))
-            sys.stdout.flush()
+        with contextlib.suppress(OSError, ValueError):  # a closed stdin or stdout
+            if not self._asks and not (self._run.asks and sys.stdin is not None and sys.stdin.isatty()):
+                self._screen.status(self._run.under_way(time.monotonic()))
+                sys.stdout.flush()
 
     def _stop(self, early: bool = True) -> None:
         """End the thread, and leave the display as it was.

@@ -75,6 +75,7 @@ class Run:
         self._said: set[tuple[str, str]] = set()
         self._done: set[str] = set()
         self._pauses_ms: list[float] = []
+        self._counts = True  # not if plays of other names do the steps
         self._end = Ending("playbook")
 
     # -- plays and tasks
@@ -163,6 +164,9 @@ class Run:
             return [Line(f"{text}: reverted, it runs {result.data.get('version')} again  {took}", stamp=True, mood="warning")]
         if self._play.known:
             self._done.add(f"{result.host}/{self._play.known.kind}")
+        else:
+            self._counts = False
+            text = text if " -> " in text else f"{text} runs {result.data.get('version')} now"
         return [Line(f"{text}  {took}", stamp=True, mood="good")]
 
     def _handed_over(self, result: Result, took: str) -> list[Line]:
@@ -280,7 +284,7 @@ class Run:
     def finished(self, failed: bool, now: float) -> list[Line]:
         """Return the last lines; ``failed``: whether any host failed or was unreachable."""
         lines = self._end_play(now)
-        steps = steps_to_do(self.plan) if self.plan.get("shards") else []
+        steps = steps_to_do(self.plan) if self.plan.get("shards") and self._counts else []
         end = replace(
             self._end,
             kind=kind_of(self.plan, self._playbook),

@@ -285,3 +285,18 @@ def test_handovers_under_way_name_both_nodes() -> None:
         told.play(title)
         told.begin(f"Hand the master role to {host}", f"{COLLECTION}redis_sentinel_failover", [host])
         assert f" mymaster: {text}, for 0 s" in told.run.under_way(told.now)
+
+
+def test_steps_in_plays_of_the_user() -> None:
+    """The role may be included step by step; then the numbers of the plays are unknown."""
+    told = Told()
+    plan = {**PLAN, "steps": {**PLAN["steps"], "sentinel-1/redis": PLAN["steps"]["redis-1/redis"]}}
+    told.survey(plan)
+    told.play("My Sentinels")
+    told.task(SWITCH, f"{COLLECTION}redis_instance", ["sentinel-1", "sentinel-2"], changed=True, version="7.0.15")
+    told.finish()
+    assert [line.text for line in told.lines[-3:]] == [
+        "sentinel-1 runs 7.0.15 now  1.0 s",
+        "sentinel-2: 7.0.5 -> 7.0.15  1.0 s",
+        "The upgrade has ended well  5.0 s",
+    ]
