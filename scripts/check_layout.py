@@ -17,7 +17,7 @@ from pathlib import Path
 PACKAGE = ("ansible_collections", "sentinelops", "redis", "plugins")
 # From the top down. Files beside the wings are below all of them.
 WINGS = ("_survey", "_instance", "_handover", "_install", "_audit", "_topology", "_host", "_records", "_server")
-CONTROLLER_WINGS = ("_progress", "_report", "_run", "_preflight", "_plan")
+CONTROLLER_WINGS = ("_progress", "_inventory", "_report", "_run", "_preflight", "_plan")
 # What each kind of plugin may import of these two.
 MAY_IMPORT = {
     "module_utils": {"module_utils"},
@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "callback": {"plugin_utils"},
     "doc_fragments": set(),
     "filter": {"plugin_utils"},
+    "inventory": {"module_utils", "plugin_utils"},
     "lookup": {"plugin_utils"},
 }
 LARGEST = {"file": 350, "class": 250, "function": 40}

@@ -32,14 +32,20 @@ def test_variables_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_full_names_exist(page: Path) -> None:
-    callbacks = {path.stem for path in (ROOT / "plugins" / "callback").glob("*.py")}
-    assert set(re.findall(r"\bsentinelops\.redis\.(\w+)", read(page))) <= MODULES | PLAYBOOKS | ROLES | callbacks
+    others = {path.stem for kind in ("callback", "inventory") for path in (ROOT / "plugins" / kind).glob("*.py")}
+    assert set(re.findall(r"\bsentinelops\.redis\.(\w+)", read(page))) <= MODULES | PLAYBOOKS | ROLES | others
 
 
 def test_the_reference_is_complete() -> None:
     rows = [line for line in read(ROOT / "docs" / "reference.md").splitlines() if line.startswith("|")]
     named = {name for row in rows for name in re.findall(r"`(?:sentinelops\.redis\.)?(\w+)`", row.split("|")[1])}
     assert named == MODULES | PLAYBOOKS | ROLES
+
+
+def test_the_reference_names_the_plugins() -> None:
+    page = read(ROOT / "docs" / "reference.md")
+    for kind in ("callback", "inventory"):
+        assert [path.stem for path in (ROOT / "plugins" / kind).glob("*.py") if f"`sentinelops.redis.{path.stem}`" not in page] == []
 
 
 def test_every_check_of_the_preflight_is_explained() -> None:

@@ -22,7 +22,15 @@ def check(script: str, argument: Path) -> tuple[int, str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Return a checkout of a few files that obey the layout."""
-    for name in ("modules/a", "module_utils/_errors", "module_utils/_server/low", "module_utils/_survey/high", "plugin_utils/_run/b"):
+    names = (
+        "modules/a",
+        "module_utils/_errors",
+        "module_utils/_server/low",
+        "module_utils/_survey/high",
+        "plugin_utils/_run/b",
+        "inventory/c",
+    )
+    for name in names:
         file = tmp_path / "plugins" / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(GOOD, encoding="utf-8")
@@ -33,6 +41,7 @@ def test_a_layout_without_violations(checkout: Path) -> None:
     allowed = {
         "modules/a.py": "from ..module_utils._survey.high import ANSWER\n",
         "module_utils/_survey/high.py": "from .._server import low\nfrom .._errors import ANSWER\n",
+        "inventory/c.py": "from ..module_utils._errors import ANSWER\nfrom ..plugin_utils._run import b\n",
         "plugin_utils/_run/b.py": "from ansible_collections.sentinelops.redis.plugins.module_utils._server.low import ANSWER\n",
     }
     for name, text in allowed.items():
