@@ -10,7 +10,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 AWX = ROOT / "awx"
-PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"sandbox"}
+# sandbox and report reach no deployment
+PLAYBOOKS = {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"sandbox", "report"}
 # Survey types, and the types of role options whose values they can give.
 TYPES = {"text": {"str"}, "integer": {"int"}, "multiplechoice": {"str", "bool"}}
 OF_PLAYBOOKS = {"redis_upgrade_handover_to": {"type": "str"}}

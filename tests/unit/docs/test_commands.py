@@ -55,10 +55,10 @@ def problem_of_a_playbook(words: list[str]) -> str:
                 found.append(f"no playbook {word}")
             continue
         value, *words = words or [""]
-        if word == "-e":
+        if word == "-e" and not value.startswith("@"):
             names = set(yaml.safe_load(value)) if value.startswith("{") else {value.partition("=")[0]}
             found += [f"no variable {name}" for name in sorted(names - role_options() - OTHER_VARIABLES)]
-        elif word != "-i" and value not in PARTS_OF_PLAYS.get(word, ()):
+        elif word not in ("-i", "-e") and value not in PARTS_OF_PLAYS.get(word, ()):
             found.append(f"no option {word} {value}")
     return "; ".join(found)
 

@@ -11,7 +11,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 LISTED = subprocess.run(["git", "ls-files", "*.md", "galaxy.yml"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()
-TRACKED = [name for name in LISTED if name != "CHANGELOG.md"]  # antsibull-changelog writes it, with anchors of its own
+# antsibull-changelog writes CHANGELOG.md, with anchors of its own
+TRACKED = [name for name in LISTED if name != "CHANGELOG.md"]
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 REPOSITORY = GALAXY["repository"] + "/blob/"
 CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
