@@ -24,6 +24,7 @@ from servers import CannotFetch, folder_for, version_of
 COLLECTION = "sentinelops.redis"
 MASTER = "mymaster"
 COLUMNS = 80
+REPORTS = Path(__file__).resolve().parent.parent / ".cache" / "demo"
 
 
 class Failed(Exception):
@@ -38,7 +39,11 @@ class Demo:
         self.folder = Path(tempfile.mkdtemp(prefix="redis-upgrade-demo-"))
         self.inventory = self.folder / "inventory.yml"
         self.stop_file, self.audit_file = self.folder / "stop", self.folder / "audit.json"
-        self.report_file, self.times_file = self.folder / "report.json", self.folder / "times.json"
+        self.times_file = self.folder / "times.json"
+        # the report outlives the sandbox
+        self.report_file = REPORTS / "upgrade-report.json"
+        shutil.rmtree(REPORTS, ignore_errors=True)
+        REPORTS.mkdir(parents=True)
         self.sandbox = {
             "redis_sandbox_folder": str(self.folder),
             "redis_sandbox_version_folder": str(old),
@@ -121,6 +126,15 @@ class Demo:
             SENTINELOPS_RUN_TIMES_FILE=str(self.times_file),
         )
         return time.monotonic() - start
+
+    def show_report(self, interrupted: bool) -> None:
+        """Print where the report is, also that of a run that has not ended."""
+        if not self.report_file.exists():
+            return
+        if interrupted:
+            self.playbook("report", {"redis_upgrade_report_file": str(self.report_file)}, quiet=True)
+        page = self.report_file.with_suffix(".html")
+        print(f"Report: {os.path.relpath(page)}", flush=True)
 
     def finish_writing(self) -> dict[str, Any]:
         self.stop_file.touch()
@@ -208,19 +222,21 @@ def main() -> int:
     except CannotFetch as error:
         print(error, file=sys.stderr)
         return 2
+    code = 130
     try:
-        return run(demo)
+        code = run(demo)
     except Failed as error:
         print(f"The demo failed: {error}", file=sys.stderr)
-        return 1
+        code = 1
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
-        return 130
     finally:
         # A second Ctrl-C must not leave servers behind.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("Removing the sandbox ...", flush=True)
         demo.remove()
+        demo.show_report(interrupted=code == 130)
+    return code
 
 
 if __name__ == "__main__":

@@ -45,6 +45,8 @@ ON_THE_CONTROLLER = {
     "ansible.builtin.meta",
     "ansible.builtin.set_fact",
     "ansible.builtin.validate_argument_spec",
+    "sentinelops.redis.redis_deployments",
+    "sentinelops.redis.redis_report",
 }
 
 

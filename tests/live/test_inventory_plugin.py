@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,14 +34,14 @@ LOCAL = {
 }
 
 
-def write(deployment: Deployment, name: str = "cache", variables: dict[str, Any] | None = None, **options: Any) -> Path:
+def write(deployed: Deployment, name: str = "cache", variables: dict[str, Any] | None = None, **options: Any) -> Path:
     """Write the plugin's file into a folder of its own, and the variables of its groups beside."""
-    folder = deployment.folder / f"inventory-{name}"
+    folder = deployed.folder / f"inventory-{name}"
     (folder / "group_vars").mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.redis_sentinel.yml"
-    content = {"plugin": "sentinelops.redis.redis_sentinel", "sentinels": [deployment.address("sentinel-2")], **options}
+    content = {"plugin": "sentinelops.redis.redis_sentinel", "sentinels": [deployed.address("sentinel-2")], **options}
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
-    given = {**LOCAL, "redis_upgrade_journal_folder": str(deployment.folder / "journal"), **(variables or {})}
+    given = {**LOCAL, "redis_upgrade_journal_folder": str(deployed.folder / "journal"), **(variables or {})}
     (folder / "group_vars" / f"redis_deployment_{name}.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
     return file
 
@@ -360,7 +361,10 @@ def test_an_interrupted_upgrade_is_completed(build: Callable[..., Deployment]) -
     command = ["ansible-playbook", "-i", str(file), "sentinelops.redis.upgrade", "-e", f"redis_upgrade_version={WANTED}"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment)
     try:
-        wait_until(lambda: not answers(old, "sentinel-1"), 120)
+        deadline = time.monotonic() + 120
+        while old.processes["sentinel-1"].poll() is None:  # it is down for some 100 ms
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
     finally:
         process.kill()
         process.wait()
