@@ -39,6 +39,7 @@ lint: .venv/test $(COLLECTION) ## static checks of everything
 	scripts/run ruff check
 	scripts/run ruff format --check
 	scripts/run mypy
+	scripts/run pytest --collect-only --quiet --quiet tests
 	scripts/run vermin --quiet --no-tips --violations --target=3.8- plugins/modules plugins/module_utils plugins/doc_fragments
 	scripts/run python scripts/check_layout.py
 	scripts/run python scripts/check_language.py

@@ -15,10 +15,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.sentinelops.redis.plugins.filter.upgrade_plan import upgrade_plan
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.connection import connect
-from ansible_collections.sentinelops.redis.plugins.module_utils._server.login import login_from
-from ansible_collections.sentinelops.redis.plugins.modules.redis_survey import SPEC, examined
+from ansible_collections.sentinelops.redis.plugins.modules.redis_survey import SPEC, read
 from deployment import MASTER, ROOT, RUN_MODULE, Deployment
 from states import snapshot
 
@@ -61,11 +58,7 @@ def survey(deployment: Deployment, name: str, circumstances: Circumstances) -> d
     if name not in circumstances.wrapped and name not in circumstances.environment:
         with patch_module_args(arguments):
             params = AnsibleModule(SPEC).params
-        server = connect(Address(params["login_host"], params["login_port"]), login_from(params))
-        try:
-            return json.loads(json.dumps(examined(server, params)))  # type: ignore[no-any-return]
-        finally:
-            server.close()
+        return json.loads(json.dumps(read(params, check_mode=True)["instance"]))  # type: ignore[no-any-return]
     collections = str(ROOT / ".cache" / "collections")
     own = circumstances.environment.get(name, {})
     done = subprocess.run(
