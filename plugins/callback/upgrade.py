@@ -143,7 +143,7 @@ class CallbackModule(DefaultCallback):
         AWX keeps what is printed as events, from a subclass of this class in a pseudo terminal.
         """
         try:
-            if type(self) is not CallbackModule or not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
+            if self.__class__ is not CallbackModule or not sys.stdout.isatty() or os.environ.get("TERM", "") in ("", "dumb"):
                 return 0
             return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
         except (OSError, ValueError):

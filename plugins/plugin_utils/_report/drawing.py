@@ -78,11 +78,11 @@ def _lane(report: Record, row: Record, scale: _Scale) -> dict[str, Any]:
         words = "restarting" if step["state"] == "done" else "the step failed"
         bars.append(_bar(until, begin, "change" if step["state"] == "done" else "failed", f"{words}: {step['from']} to {step['to']}"))
         version = step["to"]
-    done = any(bar["class"] == "change" for bar in bars)
+    done = any(span["class"] == "change" for span in bars)
     bars.append(_bar(begin, 100.0, "new" if done else "old", f"{version or 'stopped'}"))
     name = f"{row['host']} ({row['kind']})"
     versions = f"{row['before'] or 'stopped'} → {row['now']}" if row["before"] != row["now"] else row["now"]
-    return {"name": name, "versions": versions, "bars": [bar for bar in bars if bar["width"] > 0]}
+    return {"name": name, "versions": versions, "bars": [span for span in bars if span["width"] > 0]}
 
 
 def _bar(begin: float, end: float, kind: str, title: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _mark(handover: Record, scale: _Scale) -> dict[str, Any]:
     end = handover.get("recorded_at") or handover["begun_at"]
     timeline = handover.get("timeline") or []
     took_s = float(timeline[-1]["at_ms"]) / 1000 if timeline else 0.0
-    stops = [float(one["at_ms"]) / 1000 for one in timeline if str(one["event"]).split(":")[0] in ("pause", "fence", "fenced", "armed")]
+    stops = [float(one["at_ms"]) / 1000 for one in timeline if str(one["event"]).partition(":")[0] in ("pause", "fence", "fenced", "armed")]
     begin, pause = scale.at(earlier(end, took_s)), scale.at(earlier(end, took_s - (stops[0] if stops else 0.0)))
     return {
         "x": begin,

@@ -91,8 +91,8 @@ def test_lanes_and_bars_fill_the_width() -> None:
     drawing = drawing_of(report)
     assert [lane["name"] for lane in drawing["lanes"]] == [f"{row['host']} ({row['kind']})" for row in report["instances"]]
     for lane in drawing["lanes"]:
-        assert [bar["class"] for bar in lane["bars"]] == ["old", "change", "new"]
-        assert sum(bar["width"] for bar in lane["bars"]) == pytest.approx(100, abs=0.01)
+        assert [span["class"] for span in lane["bars"]] == ["old", "change", "new"]
+        assert sum(span["width"] for span in lane["bars"]) == pytest.approx(100, abs=0.01)
     turns = {lane["name"]: len(lane["masters"]) for lane in drawing["lanes"]}
     assert (turns["redis-1 (redis)"], turns["redis-2 (redis)"], turns["redis-3 (redis)"], turns["sentinel-1 (sentinel)"]) == (2, 1, 0, 0)
     assert sum(turn["width"] for lane in drawing["lanes"] for turn in lane["masters"]) == pytest.approx(100, abs=0.01)
@@ -102,7 +102,7 @@ def test_lanes_and_bars_fill_the_width() -> None:
 def test_a_failed_step_is_marked() -> None:
     report, _page = made("stopped")
     lane = next(lane for lane in drawing_of(report)["lanes"] if lane["name"] == "redis-2 (redis)")
-    assert [bar["class"] for bar in lane["bars"]] == ["old", "failed"]
+    assert [span["class"] for span in lane["bars"]] == ["old", "failed"]
 
 
 @pytest.mark.parametrize(
