@@ -58,7 +58,8 @@ def survey(deployment: Deployment, name: str, circumstances: Circumstances) -> d
     if name not in circumstances.wrapped and name not in circumstances.environment:
         with patch_module_args(arguments):
             params = AnsibleModule(SPEC).params
-        return json.loads(json.dumps(read(params, check_mode=True)["instance"]))  # type: ignore[no-any-return]
+        record: dict[str, Any] = json.loads(json.dumps(read(params, check_mode=True)["instance"]))
+        return record
     collections = str(ROOT / ".cache" / "collections")
     own = circumstances.environment.get(name, {})
     done = subprocess.run(
