@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +27,12 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.prefl
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import work_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import asks_for_handovers, operator_findings, report_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import (
+    asks_for_handovers,
+    operator_findings,
+    reason_for_no_answer,
+    report_findings,
+)
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.process import has_terminal, main_pid
 
 SURVEYED = "__redis_upgrade_surveyed"
@@ -129,7 +135,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     if deadline is not None:
         plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
     if not plan.nothing_to_do and not plan.deployments:
-        findings += operator_findings(plain(settings), passed, has_terminal(main_pid()))
+        findings += operator_findings(plain(settings), passed, reason_for_no_answer(has_terminal(main_pid()), os.environ))
         findings += _copy_findings(instances, plan, settings)
         findings += report_findings(str(settings.get("report_file") or ""))
     result = plan.as_dict()

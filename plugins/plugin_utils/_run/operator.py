@@ -11,7 +11,7 @@ from typing import Any
 
 from .._finding import Finding, named
 
-__all__ = ["HOOKS", "asks_for_handovers", "missing_hosts_lines", "operator_findings", "report_findings"]
+__all__ = ["HOOKS", "asks_for_handovers", "missing_hosts_lines", "operator_findings", "reason_for_no_answer", "report_findings"]
 
 HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
 
@@ -21,21 +21,35 @@ def asks_for_handovers(confirm: Any) -> bool:
     return confirm in ("handover", "all")
 
 
+def reason_for_no_answer(terminal: bool, environment: Mapping[str, str]) -> str:
+    """Return why nobody could answer a question of this run; empty if somebody can.
+
+    ``terminal``: whether the run reads from one. ansible-runner, and so AWX, gives each playbook a
+    pseudo terminal at which nobody sits; it also sets RUNNER_OMIT_EVENTS for each (2.0 and later).
+    """
+    if not terminal:
+        return "this run has no terminal"
+    return "this run is a job of AWX or ansible-runner" if "RUNNER_OMIT_EVENTS" in environment else ""
+
+
 def operator_findings(
-    options: Mapping[str, Any], deadline_error: str, terminal: bool, exists: Callable[[str], bool] = os.path.isfile
+    options: Mapping[str, Any], deadline_error: str, no_answer: str, exists: Callable[[str], bool] = os.path.isfile
 ) -> list[Finding]:
-    """Return what is wrong with the options ``confirm`` and ``hooks``, and with the deadline."""
+    """Return what is wrong with the options ``confirm`` and ``hooks``, and with the deadline.
+
+    ``no_answer``: see ``reason_for_no_answer``.
+    """
     found = []
     if deadline_error:
         found.append(Finding("redis_upgrade_deadline", deadline_error, "No step may begin", "Give a later deadline, or none"))
     confirm, hooks = options.get("confirm", "never"), options.get("hooks") or {}
-    if confirm != "never" and not terminal:
+    if confirm != "never" and no_answer:
         found.append(
             Finding(
                 "redis_upgrade_confirm",
-                f"it is {confirm}, and this run has no terminal",
+                f"it is {confirm}, and {no_answer}",
                 "Nobody could answer, and the run would hang or continue unasked",
-                "Run it in a terminal, or set redis_upgrade_confirm: never, perhaps with redis_upgrade_pause_s",
+                "Run ansible-playbook in a terminal, or set redis_upgrade_confirm: never, perhaps with redis_upgrade_pause_s",
             )
         )
     for name, path in hooks.items():

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import ansible_runner
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import missing_hosts_lines, operator_findings, report_findings
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import (
+    missing_hosts_lines,
+    operator_findings,
+    reason_for_no_answer,
+    report_findings,
+)
 
 GROUPS = {"redis": ["a", "b"], "sentinel": ["b", "c"], "other": ["d"]}
 
@@ -49,8 +56,29 @@ def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
     ],
 )
 def test_options_that_are_refused(options: dict[str, Any], deadline_error: str, terminal: bool, found: list[str]) -> None:
-    findings = operator_findings(options, deadline_error, terminal, lambda path: path.startswith(("/here/", "here/")))
+    no_answer = reason_for_no_answer(terminal, {})
+    findings = operator_findings(options, deadline_error, no_answer, lambda path: path.startswith(("/here/", "here/")))
     assert [finding.node for finding in findings] == found
+
+
+def test_a_job_of_ansible_runner_cannot_be_asked(tmp_path: Path) -> None:
+    """AWX runs its jobs with ansible-runner, which gives each a terminal at which nobody sits."""
+    (tmp_path / "project").mkdir()
+    told = tmp_path / "told.json"
+    content = "{{ {'is_terminal': is_terminal.rc == 0, 'environment': lookup('ansible.builtin.pipe', 'env').splitlines()} | to_json }}"
+    own_input = "/proc/{{ lookup('ansible.builtin.pipe', 'ps -o ppid= -p $PPID') | trim }}/fd/0"
+    tasks = [
+        {"ansible.builtin.shell": f"test -t 0 < {own_input}", "register": "is_terminal"},
+        {"ansible.builtin.copy": {"content": content, "dest": str(told), "mode": "0600"}},
+    ]
+    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+    (tmp_path / "project" / "play.yml").write_text(json.dumps(play))
+    done = ansible_runner.run(private_data_dir=str(tmp_path), playbook="play.yml", quiet=True)
+    assert done.status == "successful", done.stdout.read()
+    found = json.loads(told.read_text())
+    assert found["is_terminal"]
+    environment = dict(line.partition("=")[::2] for line in found["environment"])
+    assert reason_for_no_answer(True, environment) == "this run is a job of AWX or ansible-runner"
 
 
 def test_a_report_file_that_can_be_written(tmp_path: Path) -> None:
