@@ -24,11 +24,13 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.reserve_st
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.steps import play_options
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.own_commands import command_notes
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._preflight.preflight import preflight, relocations
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.metrics import metrics_file
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import work_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.backup_copy import copy_findings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.deadline import parse_deadline
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import (
     asks_for_handovers,
+    metrics_findings,
     operator_findings,
     reason_for_no_answer,
     report_findings,
@@ -93,6 +95,7 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         backup_from=str(settings.get("backup_from") or "replica"),
         deployment=str(settings.get("deployment") or ""),
         deployments=_master_names(settings.get("deployments"), "redis_upgrade_deployments"),
+        hooks=tuple(name for name, path in (settings.get("hooks") or {}).items() if path),
         # who is asked before each handover sees one at a time
         handovers_at_once=1 if asks_for_handovers(settings.get("confirm")) else max(1, int(settings.get("handovers_at_once") or 1)),
     )
@@ -138,9 +141,12 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
         findings += operator_findings(plain(settings), passed, reason_for_no_answer(has_terminal(main_pid()), os.environ))
         findings += _copy_findings(instances, plan, settings)
         findings += report_findings(str(settings.get("report_file") or ""))
+        findings += metrics_findings(str(settings.get("metrics_folder") or ""), str(settings.get("report_file") or ""))
     result = plan.as_dict()
     result["deadline"] = {} if deadline is None else {"at_s": deadline.timestamp(), "text": deadline.isoformat(" ", "seconds")}
+    result["deployment"] = str(settings.get("deployment") or "")
     result["report_file"] = str(settings.get("report_file") or "")
+    result["metrics_file"] = metrics_file(str(settings.get("metrics_folder") or ""), result["deployment"])
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
     result["preflight"] = preflight_result(plan.version, findings)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -57,7 +57,8 @@ class Settings:
     ``replica`` or ``master``. ``restore``: the rollback restores backups. ``accept_loss``: the
     shards that may lose the writes since then. ``handovers_at_once``: of how many shards.
     ``deployment``: the name of the deployment, in a run that another run has begun for it.
-    ``deployments``: the names of those that are wanted; empty means all.
+    ``deployments``: the names of those that are wanted; empty means all. ``hooks``: the names of
+    the hooks that the user has.
     """
 
     version: str
@@ -76,6 +77,7 @@ class Settings:
     handovers_at_once: int = 1
     deployment: str = ""
     deployments: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ class Plan:
     ``backup_hosts``: masters that are backed up before their handover. ``restore_hosts``: nodes on
     which a backup is restored; ``hold_hosts`` must not become the master meanwhile, and
     ``unhold_hosts`` may do so again. ``returning_hosts``: reserves that ran from the kept programs,
-    and have been the master. ``deployments``: those of the inventory, if it has several (see
+    and have been the master. ``before_run_hosts`` and ``after_run_hosts``: the host on which that
+    hook runs, if there is one. ``deployments``: those of the inventory, if it has several (see
     plan_deployments); then there is nothing else in the plan.
     """
 
@@ -197,11 +200,19 @@ class Plan:
     restore_hosts: list[str] = field(default_factory=list)
     unhold_hosts: list[str] = field(default_factory=list)
     returning_hosts: list[str] = field(default_factory=list)
+    before_run_hosts: list[str] = field(default_factory=list)
+    after_run_hosts: list[str] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def backed_up_hosts(self) -> list[str]:
         return [*self.replica_backup_hosts, *self.backup_hosts]
+
+    def touch(self, hosts: Sequence[str], hooks: Sequence[str]) -> None:
+        """Note the hosts of a run that has something to do, and the host for its hooks."""
+        self.touched_hosts = list(dict.fromkeys(hosts))
+        self.before_run_hosts = self.touched_hosts[:1] if "before_run" in hooks else []
+        self.after_run_hosts = self.touched_hosts[:1] if "after_run" in hooks else []
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

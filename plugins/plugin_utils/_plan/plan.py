@@ -66,7 +66,8 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     silent = [instance.key for instance in instances if not instance.record.get("answers")]
     settings_left = [plan.reserve_hosts, plan.release_hosts, plan.unhold_hosts]
     plan.nothing_to_do = not any([plan.pending, plan.fail_back_hosts, plan.recovery_hosts, *settings_left, journals, silent, plan.problems])
-    plan.touched_hosts = [] if plan.nothing_to_do else list(dict.fromkeys(instance.host for instance in instances))
+    if not plan.nothing_to_do:
+        plan.touch([instance.host for instance in instances], settings.hooks)
     return plan
 
 

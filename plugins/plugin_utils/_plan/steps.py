@@ -58,6 +58,7 @@ def _numbered(*plays: tuple[int, Play]) -> tuple[Play, ...]:
 
 _SURVEY = Play("survey", "Survey and plan", "")
 _PREFLIGHT = Play("preflight", "Preflight", "")
+_BEFORE_RUN = Play("before_run", "Hook before the run", "before_run_hosts")
 _RECOVERY = Play("recovery", "Recover an interrupted handover", "recovery_hosts", "handover_serial", label="recover  ")
 _STAGE = Play("stage", "Stage the new version", "touched_hosts")
 _JOURNALS = Play("journals", "Open the journals", "touched_hosts")
@@ -107,11 +108,13 @@ _UNHOLD = Play("unhold", "Let the other nodes become master again", "unhold_host
 _RELEASE = Play("release", "Put back what was set for the reserve", "release_hosts", label="reserve  ")
 _VERIFY = Play("verify", "Verify", "touched_hosts")
 _REPORT = Play("report", "Report", "touched_hosts", once=True)
+_AFTER_RUN = Play("after_run", "Hook after the run", "after_run_hosts")
 _END = Play("end", "End", "")
 
 UPGRADE = _numbered(
     (1, _SURVEY),
     (2, _PREFLIGHT),
+    (3, _BEFORE_RUN),
     (3, _RECOVERY),
     (3, _STAGE),
     (4, _SENTINELS),
@@ -124,6 +127,7 @@ UPGRADE = _numbered(
     (8, _RELEASE),
     (8, _VERIFY),
     (8, _REPORT),
+    (8, _AFTER_RUN),
     (8, _END),
 )
 # Sentinels come last, since newer Sentinels understand older servers. A Sentinel that is stopped
@@ -131,6 +135,7 @@ UPGRADE = _numbered(
 ROLLBACK = _numbered(
     (1, _SURVEY),
     (2, _PREFLIGHT),
+    (3, _BEFORE_RUN),
     (3, _RECOVERY),
     (3, _JOURNALS),
     (3, _STOPPED_SENTINELS),
@@ -147,6 +152,7 @@ ROLLBACK = _numbered(
     (8, _RELEASE),
     (8, _VERIFY),
     (8, _REPORT),
+    (8, _AFTER_RUN),
     (8, _END),
 )
 

@@ -29,7 +29,7 @@ _MODE = 0o644
 
 Event = Mapping[str, Any]
 # Makes the texts of the JSON file and of the page from all events of a run.
-Rendering = Callable[[Sequence[Event]], tuple[str, str]]
+Rendering = Callable[[Sequence[Event]], tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,8 @@ def _is_due(report: str) -> bool:
 
 
 def _write(paths: Paths, events: Sequence[Event], rendering: Rendering) -> None:
-    for path, text in zip((paths.report, paths.page), rendering(events), strict=True):
-        # a server may have said what is no UTF-8
-        write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"), mode=_MODE, synced=False)
+    """Write report and page, and the metrics if the run began with a file for these."""
+    metrics = str(events[0]["data"].get("metrics_file", ""))
+    for path, text in zip((paths.report, paths.page, metrics), rendering(events), strict=True):
+        if path:  # a server may have said what is no UTF-8
+            write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"), mode=_MODE, synced=False)

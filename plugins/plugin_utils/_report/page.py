@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .drawing import drawing_of, duration_text
+from .metrics import metrics_of
 from .run_report import make_run_report
 
 __all__ = ["overview_page", "page_of", "rendering", "rendering_of_dead_run"]
@@ -58,16 +59,18 @@ def _topology(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, "rows": sorted(rows, key=lambda row: row["role"] != "master")} for name, rows in groups.items() if rows]
 
 
-def _rendered(events: Sequence[Mapping[str, Any]], dead: bool) -> tuple[str, str]:
+def _rendered(events: Sequence[Mapping[str, Any]], dead: bool) -> tuple[str, str, str]:
     report = make_run_report(events, dead)
-    return json.dumps(report, indent=4, sort_keys=True, ensure_ascii=False) + "\n", page_of(report)
+    deployment = str(events[0]["data"].get("deployment", ""))
+    text = json.dumps(report, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
+    return text, page_of(report), metrics_of(report, deployment)
 
 
-def rendering(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Return the JSON text and the page of a run that may be under way."""
+def rendering(events: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Return the JSON text, the page and the metrics of a run that may be under way."""
     return _rendered(events, False)
 
 
-def rendering_of_dead_run(events: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+def rendering_of_dead_run(events: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
     """Return the same of a run whose process is gone."""
     return _rendered(events, True)

@@ -31,6 +31,8 @@ def facts_of(plan: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "playbook": "restore" if plan.get("restore_hosts") else "rollback" if rollback else "upgrade",
         "version": plan["version"],
+        "deployment": plan.get("deployment", ""),
+        "metrics_file": plan.get("metrics_file", ""),
         "plan": list(plan.get("lines", [])),
         "warnings": [*plan.get("warnings", []), *warned],
         "deferred": list(plan.get("deferred", [])),

@@ -66,14 +66,15 @@ def stop_lines(plan: Record, keys: Sequence[str], reason: Sequence[str], after: 
     """Return the message of a run that stops before the steps with these keys, or right after them.
 
     The message says what is done, what is left, who is master, and how to continue. It is empty if
-    the plan has none of these steps.
+    the plan has none of these steps. Without keys, the steps are all steps.
     """
-    positions = _positions(plan, keys)
-    if not positions:
+    positions = _positions(plan, keys) if keys else range(len(steps_to_do(plan)))
+    if keys and not positions:
         return []
+    done = (positions[-1] + 1 if after else positions[0]) if positions else 0
     return [
         *reason,
-        *_progress(plan, positions[-1] + 1 if after else positions[0]),
+        *_progress(plan, done),
         "No step is half done: every instance serves, with its old or its new version, and both work together.",
         f"Run the {_run(plan)} again: it surveys the deployment again and does what is left.",
     ]
@@ -182,6 +183,27 @@ def question(plan: Record, keys: Sequence[str], confirm: str, pause_s: int) -> d
 
 def hook_variables(plan: Record, name: str, keys: Sequence[str], key: str) -> dict[str, Any]:
     """Return ``redis_upgrade_hook`` (see docs/operating.md); empty without such a step."""
+    return _step_hook(plan, name, keys, key) if keys else _run_hook(plan, name)
+
+
+def _run_hook(plan: Record, name: str) -> dict[str, Any]:
+    """Return the variables of a hook of the whole run. Who is master after a failure is unknown."""
+    steps = steps_to_do(plan)
+    found: dict[str, Any] = {
+        "name": name,
+        "playbook": "rollback" if plan.get("rollback") else "upgrade",
+        "version": plan["version"],
+        "deployment": plan.get("deployment", ""),
+        "plan": list(plan.get("lines", [])),
+        "report_file": plan.get("report_file", ""),
+    }
+    if name != "on_failure":
+        masters = _masters(plan, steps if name == "after_run" else [])
+        found["masters"] = {shard: address for shard, (_host, address) in masters.items()}
+    return found
+
+
+def _step_hook(plan: Record, name: str, keys: Sequence[str], key: str) -> dict[str, Any]:
     host, _slash, what = key.partition("/")
     positions = _positions(plan, keys)
     if not _positions(plan, [key]):

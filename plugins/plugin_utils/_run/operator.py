@@ -11,9 +11,17 @@ from typing import Any
 
 from .._finding import Finding, named
 
-__all__ = ["HOOKS", "asks_for_handovers", "missing_hosts_lines", "operator_findings", "reason_for_no_answer", "report_findings"]
+__all__ = [
+    "HOOKS",
+    "asks_for_handovers",
+    "metrics_findings",
+    "missing_hosts_lines",
+    "operator_findings",
+    "reason_for_no_answer",
+    "report_findings",
+]
 
-HOOKS = ("before_node", "after_node", "before_handover", "after_handover")
+HOOKS = ("before_run", "after_run", "on_failure", "before_node", "after_node", "before_handover", "after_handover")
 
 
 def asks_for_handovers(confirm: Any) -> bool:
@@ -74,6 +82,23 @@ def report_findings(file: str, may_write: Callable[[str], bool] = lambda path: o
     seen = f"{path} is a folder" if os.path.isdir(path) else f"{folder} on the controller is no folder that this user may write"
     do = "Name a file in a folder that exists and that this user may write, or none"
     return named("operator", [Finding("redis_upgrade_report_file", seen, "The run would end without its report", do)])
+
+
+def metrics_findings(
+    folder: str, report_file: str, may_write: Callable[[str], bool] = lambda path: os.access(path, os.W_OK | os.X_OK)
+) -> list[Finding]:
+    """Return why no metrics can be written to ``redis_upgrade_metrics_folder``; empty for none."""
+    if not folder:
+        return []
+    if not os.path.isabs(folder):
+        seen, do = f"{folder} is not an absolute path", "Give the absolute path of the folder that node_exporter reads"
+    elif not os.path.isdir(folder) or not may_write(folder):
+        seen, do = f"{folder} on the controller is no folder that this user may write", "Create it, or name another one, or none"
+    elif not report_file:
+        seen, do = "there is no redis_upgrade_report_file, from which metrics are made", "Set both, or none"
+    else:
+        return []
+    return named("operator", [Finding("redis_upgrade_metrics_folder", seen, "The run would end without its metrics", do)])
 
 
 def missing_hosts_lines(groups: Mapping[str, Sequence[str]], wanted: Sequence[str], in_play: Sequence[str], limit: str) -> list[str]:

@@ -14,9 +14,9 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.events import Paths, paths_of, read_events, record, rewrite
 
 
-def counted(events: Sequence[Any]) -> tuple[str, str]:
-    """Return how many events there are, as the texts of report and page."""
-    return json.dumps({"events": len(events)}), f"<p>{len(events)}</p>"
+def counted(events: Sequence[Any]) -> tuple[str, str, str]:
+    """Return how many events there are, as the texts of report, page and metrics."""
+    return json.dumps({"events": len(events)}), f"<p>{len(events)}</p>", f"events {len(events)}\n"
 
 
 def event(name: str = "step_done", run: str = "a", **data: Any) -> dict[str, Any]:
@@ -28,8 +28,8 @@ def paths(tmp_path: Path) -> Paths:
     return paths_of(str(tmp_path / "report.json"))
 
 
-def texts(events: Sequence[Any]) -> tuple[str, str]:
-    return (str([found["data"].get("text") for found in events]),) * 2
+def texts(events: Sequence[Any]) -> tuple[str, str, str]:
+    return (str([found["data"].get("text") for found in events]),) * 3
 
 
 def in_report(paths: Paths) -> int:
@@ -101,7 +101,7 @@ def test_a_line_that_was_cut_off_loses_no_other(paths: Paths) -> None:
 def test_whatever_a_server_says_can_be_recorded(paths: Paths) -> None:
     text = "line\u2028break \udcff \ud800 é \x00"
     record(paths, event("begun", text=text), texts)
-    record(paths, event("ended"), lambda events: ("".join(found["data"].get("text", "") for found in events), ""))
+    record(paths, event("ended"), lambda events: ("".join(found["data"].get("text", "") for found in events), "", ""))
     assert [found["data"].get("text") for found in read_events(paths.events)] == [text, None]
     assert Path(paths.report).read_text(encoding="utf-8") == "line\u2028break ? ? é \x00"
 
@@ -140,3 +140,13 @@ def test_many_processes_append_at_the_same_time(paths: Paths) -> None:
     record(paths, event("ended"), counted)
     assert in_report(paths) == 302
     assert not list(Path(paths.report).parent.glob("*.partial"))
+
+
+def test_metrics_are_written_if_the_run_began_with_a_file_for_them(paths: Paths, tmp_path: Path) -> None:
+    record(paths, event("begun"), counted)
+    assert not list(tmp_path.glob("*.prom"))
+    metrics = tmp_path / "run.prom"
+    record(paths, event("begun", "b", metrics_file=str(metrics)), counted)
+    record(paths, event("ended", "b"), counted)
+    assert metrics.read_text(encoding="utf-8") == "events 2\n"
+    assert metrics.stat().st_mode & 0o777 == 0o644

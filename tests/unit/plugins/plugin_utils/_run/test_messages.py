@@ -167,3 +167,18 @@ def test_what_a_hook_is_told() -> None:
 def test_a_hook_knows_the_master_of_its_moment(name: str, key: str, master_host: str) -> None:
     told = hook_variables(PLAN, name, [key], key)
     assert (told["host"], told["master_host"]) == (key.partition("/")[0], master_host)
+
+
+def test_hooks_of_the_run() -> None:
+    before, after, failed = (hook_variables(PLAN, name, [], "") for name in ("before_run", "after_run", "on_failure"))
+    assert (before["name"], before["playbook"], before["version"]) == ("before_run", "upgrade", PLAN["version"])
+    assert before["masters"] == {name: shard["master"] for name, shard in PLAN["shards"].items()}
+    assert set(after["masters"]) == set(before["masters"])
+    assert "masters" not in failed, "it is not known who is master after a failure"
+
+
+def test_a_run_that_a_hook_of_the_run_stops() -> None:
+    before = stop_lines(PLAN, [], ["The hook before_run failed."])
+    after = stop_lines(PLAN, [], ["The hook after_run failed."], after=True)
+    assert before[1] == "Done in this run: nothing."
+    assert after[2] == "Left: nothing."

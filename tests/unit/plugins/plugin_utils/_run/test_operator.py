@@ -9,6 +9,7 @@ from typing import Any
 import ansible_runner
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.operator import (
+    metrics_findings,
     missing_hosts_lines,
     operator_findings,
     reason_for_no_answer,
@@ -96,3 +97,22 @@ def test_a_report_file_that_cannot_be_written(tmp_path: Path, name: str, reason:
 def test_a_folder_without_rights_is_refused() -> None:
     (found,) = report_findings("/somewhere/report.json", lambda folder: False)
     assert "/somewhere on the controller" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("folder", "report", "reason"),
+    [
+        ("metrics", "/report.json", "is not an absolute path"),
+        ("{tmp}/none", "/report.json", "is no folder that this user may write"),
+        ("{tmp}", "", "there is no redis_upgrade_report_file"),
+    ],
+)
+def test_a_folder_of_metrics_that_is_refused(tmp_path: Path, folder: str, report: str, reason: str) -> None:
+    (found,) = metrics_findings(folder.format(tmp=tmp_path), report)
+    assert reason in str(found)
+
+
+def test_a_folder_of_metrics_that_can_be_written(tmp_path: Path) -> None:
+    assert metrics_findings("", "") == []
+    assert metrics_findings(str(tmp_path), "/report.json") == []
+    assert metrics_findings(str(tmp_path), "/report.json", lambda path: False) != []
