@@ -16,6 +16,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, Finding, preflight_result
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.audit import audits_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Plan, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
@@ -95,6 +96,7 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
         backup_from=str(settings.get("backup_from") or "replica"),
         deployment=str(settings.get("deployment") or ""),
         deployments=_master_names(settings.get("deployments"), "redis_upgrade_deployments"),
+        audit=boolean(settings.get("audit", False)),
         hooks=tuple(name for name, path in (settings.get("hooks") or {}).items() if path),
         # who is asked before each handover sees one at a time
         handovers_at_once=1 if asks_for_handovers(settings.get("confirm")) else max(1, int(settings.get("handovers_at_once") or 1)),
@@ -134,6 +136,8 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
     findings = plan.problems if plan.deployments else preflight(instances, plan, max_lag_bytes, mode, time.time())
     plan.warnings += relocations(instances, plan) + command_notes(instances, plan)
+    if plan.audit_hosts:
+        plan.warnings.append(f"an audit writes to {settings.get('audit_prefix')}:* of each shard during the run (redis_upgrade_audit)")
     deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
     if deadline is not None:
         plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")
@@ -160,7 +164,8 @@ def upgrade_report(
 ) -> dict[str, Any]:
     """Return what was done and what is left undone, from the plan and a later survey."""
     handovers = [plain(done) for host in hosts for done in (hostvars[host].get("__redis_upgrade_handovers") or {}).get("kept", [])]
-    return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers)
+    verdicts = [plain(one) for host in hosts for one in (hostvars[host].get("__redis_upgrade_audited") or {}).get("results", [])]
+    return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers, audits_of(verdicts))
 
 
 def upgrade_reserve_status(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.audit import audit_error
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.deployments import deployment_lines, named_deployments
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import handover_arguments
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.arguments import audit_login, handover_arguments
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.lock import judge_lock
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._run.messages import (
     Failure,
@@ -96,11 +97,20 @@ def upgrade_failure(plan: Mapping[str, Any], keys: Sequence[str], key: str, fail
     return failure_lines(plan, keys, key, Failure(**given))
 
 
+def _variables(hostvars: Mapping[str, Any], host: str) -> Mapping[str, Any]:
+    # the method get of hostvars differs between versions of Ansible
+    found: Mapping[str, Any] = hostvars[host] if host in hostvars else {}  # noqa: SIM401
+    return found
+
+
 def upgrade_handover(hostvars: Mapping[str, Any], host: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the login and folder arguments of redis_sentinel_failover on a host."""
-    # the method get of hostvars differs between versions of Ansible
-    runner = hostvars[host] if host in hostvars else {}  # noqa: SIM401
-    return handover_arguments(runner, options)
+    return handover_arguments(_variables(hostvars, host), options)
+
+
+def upgrade_audit_login(hostvars: Mapping[str, Any], host: str, master: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the login arguments of redis_write_audit on a host."""
+    return audit_login(_variables(hostvars, host), _variables(hostvars, master), options)
 
 
 class FilterModule:
@@ -108,6 +118,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         return {
+            "upgrade_audit_error": audit_error,
+            "upgrade_audit_login": upgrade_audit_login,
             "upgrade_deployment_lines": deployment_lines,
             "upgrade_deployments": upgrade_deployments,
             "upgrade_failure": upgrade_failure,

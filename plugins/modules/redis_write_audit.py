@@ -72,6 +72,13 @@ options:
   stop_file:
     description: The writers stop as soon as this file exists, or its folder does not.
     type: path
+  lock:
+    description: The file of a run's lock on this host. The writers also stop as soon as the run
+      O(run) does not hold it any more, as after the end of a run that was killed.
+    type: path
+  run:
+    description: The id of the run that must hold the O(lock).
+    type: str
   settle_s:
     description: How long every replica may take to catch up after the last write, in seconds.
     type: int
@@ -147,6 +154,12 @@ longest_gap_ms:
   description: The longest time without an acknowledged write of one writer, in milliseconds.
   returned: success
   type: float
+acknowledged_per_second:
+  description: Acknowledged writes of all writers in each second, from C(begun_at_s) on, in seconds
+    since the epoch by the clock of the host.
+  returned: success
+  type: dict
+  sample: {"begun_at_s": 1795356379.1, "counts": [10, 10, 6, 10]}
 longest_gap_all_ms:
   description: The longest time without an acknowledged write of any writer, in milliseconds.
   returned: success
@@ -198,6 +211,7 @@ from ..module_utils._module import run_module
 from ..module_utils._atomic_write import write_atomically
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
+from ..module_utils._records.run_lock import RunLock, age_s, now
 from ..module_utils._server.address import Address
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
@@ -219,6 +233,8 @@ SPEC: dict[str, Any] = {
     "writes_per_second": {"type": "float", "default": 250.0},
     "duration_s": {"type": "int", "default": 600},
     "stop_file": {"type": "path"},
+    "lock": {"type": "path"},
+    "run": {"type": "str"},
     "settle_s": {"type": "int", "default": 60},
     "key_prefix": {"type": "str", "default": "sentinelops:audit", "no_log": False},
     "result_file": {"type": "path"},
@@ -262,13 +278,24 @@ def told_to_stop(stop_file: str) -> bool:
     return bool(stop_file) and (os.path.exists(stop_file) or not os.path.isdir(os.path.dirname(stop_file)))
 
 
+def has_lost_lock(lock: str, run: str) -> bool:
+    """Return whether the run does not hold the lock, or its lease has run out.
+
+    Without a lock there is none to lose.
+    """
+    if not lock:
+        return False
+    found = RunLock(lock).read()
+    return found is None or str(found["run"]["id"]) != run or age_s(found, now()) >= float(found["lease_s"])
+
+
 def audit_writes(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     """Run the audit, delete its keys, and return the module's result."""
     audit = audit_from(params)
     audit.require_unused_keys()
-    stop_file = params["stop_file"] or ""
+    stop_file, lock, run = params["stop_file"] or "", params["lock"] or "", params["run"] or ""
     try:
-        seconds = audit.write(lambda: told_to_stop(stop_file), clock)
+        seconds = audit.write(lambda: told_to_stop(stop_file) or has_lost_lock(lock, run), clock)
         result: dict[str, Any] = {"seconds": round(seconds, 1), **audit.verdict(clock)}
     except SentinelOpsError:
         with contextlib.suppress(SentinelOpsError):  # the first error is reported
@@ -281,7 +308,7 @@ def audit_writes(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
 
 
 def main() -> None:
-    run_module(SPEC, lambda params, check_mode: {} if check_mode else audit_writes(params, Clock()))
+    run_module(SPEC, lambda params, check_mode: {} if check_mode else audit_writes(params, Clock()), required_together=[("lock", "run")])
 
 
 if __name__ == "__main__":

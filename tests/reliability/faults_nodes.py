@@ -130,6 +130,7 @@ def much_data(deployment: Deployment) -> Iterator[None]:
     for name in deployment.nodes:
         command(deployment, name, "CONFIG", "SET", "key-load-delay", 1000)
     command(deployment, "redis-1", "DEBUG", "POPULATE", 5000)
+    deployment.remember()  # the delay is a setting of the deployment
     yield
 
 

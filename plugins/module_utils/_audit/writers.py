@@ -180,6 +180,7 @@ class Audit:
         self._to_node = to_node
         self._stop = threading.Event()
         self._epoch_s = time.time() - time.monotonic()
+        self._begun_s = time.monotonic()
         period_s = 1.0 / request.writes_per_second
         keys = [f"{request.key_prefix}:{index}" for index in range(request.writers)]
         self._writers = [_Writer(key, new_client(), period_s, self._stop) for key in keys]
@@ -197,6 +198,7 @@ class Audit:
 
     def write(self, told_to_stop: Callable[[], bool], clock: Clock) -> float:
         """Run the writers until ``told_to_stop`` or the end of the duration; return the seconds."""
+        self._begun_s = time.monotonic()
         for writer in self._writers:
             writer.start()
         waited = until(told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock)
@@ -269,6 +271,7 @@ class Audit:
             "errors": errors,
             "longest_gap_ms": max(gaps),
             "longest_gap_all_ms": longest_gap_ms(sorted(at for h in histories for at in h.ok_at_s), max(ends)),
+            "acknowledged_per_second": self._per_second(max(ends)),
             "writers": [
                 {
                     "key": writer.key,
@@ -282,6 +285,14 @@ class Audit:
                 for writer, gap in zip(self._writers, gaps)
             ],
         }
+
+    def _per_second(self, end_s: float) -> dict[str, Any]:
+        """Return the acknowledged writes of all writers in each second."""
+        counts = [0] * (int(end_s - self._begun_s) + 1)
+        for writer in self._writers:
+            for at_s in writer.history.ok_at_s:
+                counts[int(min(max(0.0, at_s - self._begun_s), len(counts) - 1))] += 1
+        return {"begun_at_s": round(self._begun_s + self._epoch_s, 3), "counts": counts}
 
     def clean_up(self) -> int:
         """Delete the lists; return the number of remaining keys, which is 0."""

@@ -58,7 +58,7 @@ class Settings:
     shards that may lose the writes since then. ``handovers_at_once``: of how many shards.
     ``deployment``: the name of the deployment, in a run that another run has begun for it.
     ``deployments``: the names of those that are wanted; empty means all. ``hooks``: the names of
-    the hooks that the user has.
+    the hooks that the user has. ``audit``: writes are counted during the run.
     """
 
     version: str
@@ -78,6 +78,7 @@ class Settings:
     deployment: str = ""
     deployments: tuple[str, ...] = ()
     hooks: tuple[str, ...] = ()
+    audit: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,9 @@ class Plan:
     which a backup is restored; ``hold_hosts`` must not become the master meanwhile, and
     ``unhold_hosts`` may do so again. ``returning_hosts``: reserves that ran from the kept programs,
     and have been the master. ``before_run_hosts`` and ``after_run_hosts``: the host on which that
-    hook runs, if there is one. ``deployments``: those of the inventory, if it has several (see
-    plan_deployments); then there is nothing else in the plan.
+    hook runs, if there is one. ``audit_hosts``: the Sentinels' hosts that write meanwhile, each to
+    the shards of which it is the ``handover_host``. ``deployments``: those of the inventory, if it
+    has several (see plan_deployments); then there is nothing else in the plan.
     """
 
     version: str
@@ -202,15 +204,18 @@ class Plan:
     returning_hosts: list[str] = field(default_factory=list)
     before_run_hosts: list[str] = field(default_factory=list)
     after_run_hosts: list[str] = field(default_factory=list)
+    audit_hosts: list[str] = field(default_factory=list)
     deployments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def backed_up_hosts(self) -> list[str]:
         return [*self.replica_backup_hosts, *self.backup_hosts]
 
-    def touch(self, hosts: Sequence[str], hooks: Sequence[str]) -> None:
-        """Note the hosts of a run that has something to do, and the host for its hooks."""
-        self.touched_hosts = list(dict.fromkeys(hosts))
+    def touch(self, hosts: Sequence[str], settings: Settings) -> None:
+        """Note the hosts of a run that has something to do, and those of its hooks and audit."""
+        self.touched_hosts, hooks = list(dict.fromkeys(hosts)), settings.hooks
+        if settings.audit and not settings.restore:
+            self.audit_hosts = list(dict.fromkeys(shard.handover_host for shard in self.shards.values()))
         self.before_run_hosts = self.touched_hosts[:1] if "before_run" in hooks else []
         self.after_run_hosts = self.touched_hosts[:1] if "after_run" in hooks else []
 

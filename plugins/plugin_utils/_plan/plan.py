@@ -67,7 +67,7 @@ def make_plan(instances: Sequence[Instance], settings: Settings) -> Plan:
     settings_left = [plan.reserve_hosts, plan.release_hosts, plan.unhold_hosts]
     plan.nothing_to_do = not any([plan.pending, plan.fail_back_hosts, plan.recovery_hosts, *settings_left, journals, silent, plan.problems])
     if not plan.nothing_to_do:
-        plan.touch([instance.host for instance in instances], settings.hooks)
+        plan.touch([instance.host for instance in instances], settings)
     return plan
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import reserve_text
+from .audit import audit_lines
 from .backup import backup_lines
 from .deployments import deployment_lines
 from .installations import installation_lines
@@ -116,6 +117,7 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
         )
     if not report["handovers"]:
         lines.append("no handover was needed")
+    lines += audit_lines(report["audits"])
     lines += reserve_text.reserve_notes(report["reserves"])
     if report["deferred"]:
         lines.append(

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ...module_utils._server.sent_errors import MEANING, REMEDY
+from .audit import audit_problems
 from .model import Instance, Plan, Settings
 from .plan import make_plan, may_fail_back
 from .rendering import report_lines
@@ -31,9 +33,16 @@ HANDOVER_FIELDS = (
 
 
 def make_report(
-    plan: Mapping[str, Any], instances: Sequence[Instance], settings: Settings, handovers: Sequence[Mapping[str, Any]]
+    plan: Mapping[str, Any],
+    instances: Sequence[Instance],
+    settings: Settings,
+    handovers: Sequence[Mapping[str, Any]],
+    audits: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return the report; ``problems`` is what the run left undone, ``lines`` is the text."""
+    """Return the report; ``problems`` is what the run left undone, ``lines`` is the text.
+
+    ``audits``: see audits_of.
+    """
     now = {instance.key: instance.record for instance in instances}
     after = make_plan(instances, settings)
     report: dict[str, Any] = {
@@ -51,7 +60,8 @@ def make_report(
         ],
         "reserves": reserves_of(after.as_dict()),
         "deferred": after.deferred,
-        "problems": [*_problems(after, settings), *_missed_writes(plan, now)],
+        "audits": dict(audits),
+        "problems": [*_problems(after, settings), *_missed_writes(plan, now), *audit_problems(audits)],
     }
     report["lines"] = report_lines(report)
     return report

@@ -59,6 +59,7 @@ def _numbered(*plays: tuple[int, Play]) -> tuple[Play, ...]:
 _SURVEY = Play("survey", "Survey and plan", "")
 _PREFLIGHT = Play("preflight", "Preflight", "")
 _BEFORE_RUN = Play("before_run", "Hook before the run", "before_run_hosts")
+_AUDIT = Play("audit", "Begin the write audit", "audit_hosts")
 _RECOVERY = Play("recovery", "Recover an interrupted handover", "recovery_hosts", "handover_serial", label="recover  ")
 _STAGE = Play("stage", "Stage the new version", "touched_hosts")
 _JOURNALS = Play("journals", "Open the journals", "touched_hosts")
@@ -108,6 +109,7 @@ _UNHOLD = Play("unhold", "Let the other nodes become master again", "unhold_host
 _RELEASE = Play("release", "Put back what was set for the reserve", "release_hosts", label="reserve  ")
 _VERIFY = Play("verify", "Verify", "touched_hosts")
 _REPORT = Play("report", "Report", "touched_hosts", once=True)
+_AUDITED = Play("audited", "End the write audit", "audit_hosts")
 _AFTER_RUN = Play("after_run", "Hook after the run", "after_run_hosts")
 _END = Play("end", "End", "")
 
@@ -115,6 +117,7 @@ UPGRADE = _numbered(
     (1, _SURVEY),
     (2, _PREFLIGHT),
     (3, _BEFORE_RUN),
+    (3, _AUDIT),
     (3, _RECOVERY),
     (3, _STAGE),
     (4, _SENTINELS),
@@ -125,6 +128,7 @@ UPGRADE = _numbered(
     (7, _OLD_MASTERS),
     (8, _FAIL_BACK),
     (8, _RELEASE),
+    (8, _AUDITED),
     (8, _VERIFY),
     (8, _REPORT),
     (8, _AFTER_RUN),
@@ -136,6 +140,7 @@ ROLLBACK = _numbered(
     (1, _SURVEY),
     (2, _PREFLIGHT),
     (3, _BEFORE_RUN),
+    (3, _AUDIT),
     (3, _RECOVERY),
     (3, _JOURNALS),
     (3, _STOPPED_SENTINELS),
@@ -150,6 +155,7 @@ ROLLBACK = _numbered(
     (7, _RETURNING),
     (8, _SENTINELS),
     (8, _RELEASE),
+    (8, _AUDITED),
     (8, _VERIFY),
     (8, _REPORT),
     (8, _AFTER_RUN),

@@ -70,6 +70,7 @@ def make_run_report(events: Sequence[Record], dead: bool = False) -> dict[str, A
     report["instances"] = verified.get("instances") or _instances(begun, report["steps"], handovers)
     report["shards"] = verified.get("shards") or _shards(begun, handovers)
     report["handovers"] = handovers
+    report["audits"] = verified.get("audits", {})
     report["reserves"] = verified.get("reserves", {})
     report["deferred"] = verified.get("deferred", begun.get("deferred", []))
     report["problems"] = list(verified.get("problems", []))

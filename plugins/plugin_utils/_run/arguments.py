@@ -17,7 +17,7 @@ from .._plan.installations import stage_words
 from .._plan.journal import journal_of
 from .._plan.model import Instance
 
-__all__ = ["ending_of", "handover_arguments", "staging", "switch_arguments", "trial_arguments", "work_of"]
+__all__ = ["audit_login", "ending_of", "handover_arguments", "staging", "switch_arguments", "trial_arguments", "work_of"]
 
 Record = Mapping[str, Any]
 
@@ -255,6 +255,17 @@ def trial_arguments(instance: Record, version: str) -> dict[str, Any]:
         "process": instance["process"],
         "unit": instance["service"]["unit"],
     }
+
+
+def audit_login(runner: Mapping[str, Any], master: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how redis_write_audit reaches Sentinels and data nodes.
+
+    ``master``: the variables of the master's host, whose login for data nodes counts. ``runner``
+    and ``options``: as for handover_arguments, with the options of the runner itself.
+    """
+    own = {**options, **{name: master[f"redis_upgrade_{name}"] for name in _NODE_LOGIN.values() if f"redis_upgrade_{name}" in master}}
+    found = handover_arguments(runner, own)
+    return {name: value for name, value in found.items() if name not in ("leader", "journal_folder")}
 
 
 def handover_arguments(runner: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

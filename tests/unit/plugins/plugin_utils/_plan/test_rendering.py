@@ -98,7 +98,15 @@ def report(**changes: Any) -> dict[str, Any]:
         "leader": "10.0.0.11:26379",
     }
     shard = {"before": "redis-1", "now": "redis-2", "original_master": "redis-1"}
-    return {"instances": [row], "shards": {"mymaster": shard}, "handovers": [handover], "reserves": {}, "deferred": [], **changes}
+    return {
+        "instances": [row],
+        "shards": {"mymaster": shard},
+        "handovers": [handover],
+        "audits": {},
+        "reserves": {},
+        "deferred": [],
+        **changes,
+    }
 
 
 def test_the_report() -> None:
