@@ -205,7 +205,7 @@ def judge(wanted: ConditionsWanted, seen: Observation) -> list[ConditionResult]:
 def waits_for(seen: Observation, results: Sequence[ConditionResult]) -> str:
     """Return what an instance still has to do until its conditions hold, for a line of progress."""
     missing = {result.condition: result for result in results if not result.ok}
-    busy = activity(seen.info)
+    busy = seen.error.rstrip(".") or activity(seen.info)
     if busy:
         return busy
     if "link_up" in missing:

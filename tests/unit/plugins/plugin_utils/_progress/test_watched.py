@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +89,25 @@ def test_a_read_that_hangs_keeps_no_step(monkeypatch: pytest.MonkeyPatch) -> Non
     go_on.set()
     seen.watch._thread.join(10)
     assert seen.shown == [], "the step is over"
+
+
+@pytest.mark.parametrize("kind", ["ours", "missing", "link", "pipe", "of somebody else"])
+def test_only_a_file_of_our_own_is_read(tmp_path: Path, kind: str) -> None:
+    """Whatever else somebody has put there is neither followed nor waited for."""
+    path, other = tmp_path / "progress", tmp_path / "other"
+    other.write_text("secret", encoding="utf-8")
+    if kind == "link":
+        path.symlink_to(other)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind != "missing":
+        path.write_text("x" * 2000, encoding="utf-8")
+    if kind == "of somebody else":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file away")
+        os.chown(path, 65534, 65534)
+    done = subprocess.run(["/bin/sh", "-c", watched._READ.format(path)], capture_output=True, text=True, check=False, timeout=10)
+    assert done.stdout == ("x" * 1000 if kind == "ours" else "")
 
 
 def test_the_error_of_the_step_is_the_one_that_counts() -> None:
