@@ -46,6 +46,7 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.events
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.run import Run, reads
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.screen import Screen, Ticker
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.text import WIDTH, Line
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.waiting import Waiting
 
 _ROOT = Path(__file__).resolve().parents[2]
 _OWN = (f"{_ROOT}/roles/", f"{_ROOT}/playbooks/")
@@ -150,9 +151,17 @@ class CallbackModule(DefaultCallback):
             return 0
 
     def _displayed(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Print output of others: warnings, prompts, other callbacks."""
+        """Print output of others: warnings, prompts, other callbacks.
+
+        Remember what a long step waits for, which the line about the step will say.
+        """
         if os.getpid() != self._pid or kwargs.get("log_only"):
             self._say(msg, *args, **kwargs)
+            return
+        if isinstance(msg, Waiting):
+            with self._lock:
+                self._run.waits(msg.host, msg.text, time.monotonic())
+                self._tick(news=True)
             return
         with self._lock:
             self._say(self._screen.foreign(msg) if isinstance(msg, str) else msg, *args, **kwargs)
@@ -162,11 +171,11 @@ class CallbackModule(DefaultCallback):
             self._screen.show(lines)
             sys.stdout.flush()
 
-    def _tick(self) -> None:
+    def _tick(self, news: bool = False) -> None:
         """Show what is under way, unless somebody may be typing."""
         with contextlib.suppress(OSError, ValueError):  # a closed stdin or stdout
             if not self._asks and not (self._run.asks and sys.stdin is not None and sys.stdin.isatty()):
-                self._screen.status(self._run.under_way(time.monotonic()))
+                self._screen.status(self._run.under_way(time.monotonic()), news)
                 sys.stdout.flush()
 
     def _stop(self, early: bool = True) -> None:

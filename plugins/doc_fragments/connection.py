@@ -186,3 +186,15 @@ options:
             description: The number of its inode.
             type: int
 """
+
+    # Of a module that may wait for long.
+    PROGRESS = r"""
+options:
+  progress_file:
+    description:
+      - A file that the module makes if it lasts for some seconds, in which it says what it waits
+        for, and which it removes at its end. An existing file is left alone.
+      - The action of the same name sets and reads it, so leave this option out. A file is not read
+        with C(no_log) or C(async).
+    type: path
+"""

@@ -27,6 +27,7 @@ def _compile_once() -> None:
 _compile_once()  # before the imports of the module, which imports this file first
 
 from ._errors import SentinelOpsError  # noqa: E402
+from ._progress_file import PROGRESS  # noqa: E402
 
 __all__ = ["run_module"]
 
@@ -53,6 +54,7 @@ def run_module(
     module = AnsibleModule(spec, supports_check_mode=supports_check_mode, **options)
     if secrets is not None:
         module.no_log_values.update(secrets(module.params))
+    PROGRESS.begin(module.params.get("progress_file") or "")
     try:
         result = act(module.params, module.check_mode)
     except SentinelOpsError as error:
@@ -62,6 +64,8 @@ def run_module(
         if not os_error:
             raise
         module.fail_json(msg=os_error.format(**{**module.params, "error": error}))
+    finally:
+        PROGRESS.end()
     _warn(module, result)
     if not module._diff:
         result.pop("diff", None)

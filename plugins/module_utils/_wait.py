@@ -1,7 +1,10 @@
 # Copyright (c) 2026, sentinelops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting with a deadline: a monotonic clock, a pure predicate, and the last observation."""
+"""Waiting with a deadline: a monotonic clock, a pure predicate, and the last observation.
+
+A wait of several seconds says what it waits for, in the progress file.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ import datetime
 import time
 from dataclasses import dataclass
 from typing import Callable, Generic, TypeVar
+
+from ._progress_file import PROGRESS
 
 __all__ = ["Clock", "Waited", "until"]
 
@@ -45,18 +50,20 @@ def until(
     deadline_s: float,
     interval_s: float,
     clock: Clock,
+    says: Callable[[Seen], str],
 ) -> Waited[Seen]:
     """Observe until the predicate holds or ``deadline_s`` has passed since the call.
 
     The first observation is immediate; ``interval_s`` separates it from the next. A deadline of 0
-    allows one observation.
+    allows one observation. ``says`` returns what is waited for, given the last observation.
     """
     start = clock.now_s()
     while True:
         seen = observe()
         waited = clock.now_s() - start
-        if satisfied(seen):
-            return Waited(seen, True, waited)
-        if waited >= deadline_s:
-            return Waited(seen, False, waited)
+        done = satisfied(seen)
+        if done or waited >= deadline_s:
+            PROGRESS.forget()
+            return Waited(seen, done, waited)
+        PROGRESS.tell(says, seen)
         clock.sleep_s(min(interval_s, deadline_s - waited))

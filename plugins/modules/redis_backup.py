@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.group
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full
@@ -99,6 +100,7 @@ from typing import Any
 
 from ..module_utils._module import run_module
 from ..module_utils._instance.backup import BackupRequest, back_up, check_backup, is_recent, journal_field
+from ..module_utils._progress_file import PROGRESS_SPEC
 from ..module_utils._records.journal import read_journal
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
@@ -106,6 +108,7 @@ from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
+    **PROGRESS_SPEC,
     "state": {"type": "str", "choices": ["present", "checked"], "default": "present"},
     "folder": {"type": "path"},
     "path": {"type": "path"},

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.group
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full
@@ -183,6 +184,7 @@ waited_ms:
 from typing import Any
 
 from ..module_utils._module import run_module
+from ..module_utils._progress_file import PROGRESS_SPEC
 from ..module_utils._server.login import CONNECTION_SPEC, address_from, login_from
 from ..module_utils._topology.condition_check import CONDITIONS_SPEC, OF_A_SENTINEL, CheckRequest, check
 from ..module_utils._topology.conditions import ConditionsWanted
@@ -190,6 +192,7 @@ from ..module_utils._topology.conditions import ConditionsWanted
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     **CONDITIONS_SPEC,
+    **PROGRESS_SPEC,
     "master_name": {"type": "str"},
     "log_file": {"type": "path"},
     "log_offset": {"type": "int", "default": 0},

@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.group
   - sentinelops.redis.connection.process
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full
@@ -75,8 +76,7 @@ options:
     type: bool
     default: false
   log_file:
-    description: The server's log; its last lines are shown if something fails. By default the
-      C(logfile) of the configuration file.
+    description: The server's log, shown if something fails. By default the configured C(logfile).
     type: path
   folder:
     description:

@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.group
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full
@@ -79,6 +80,7 @@ from typing import Any
 from ..module_utils._module import run_module
 from ..module_utils._audit.comparison import compare, unknown_writes
 from ..module_utils._errors import PreconditionFailed
+from ..module_utils._progress_file import PROGRESS_SPEC
 from ..module_utils._server.address import Address
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.info import node_info, parse_info
@@ -87,6 +89,7 @@ from ..module_utils._wait import Clock
 
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
+    **PROGRESS_SPEC,
     "master": {"type": "str", "default": ""},
     "sample": {"type": "int", "default": 100},
 }

@@ -37,6 +37,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection.nodes
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.group
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full

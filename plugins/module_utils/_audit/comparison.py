@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterator
 
 from .._errors import CommandRefused
+from .._progress_file import PROGRESS
 from .._server.commands import Server
 from .._server.info import parse_info
 from .._wait import Clock
@@ -59,6 +60,7 @@ def compare(master: Server, replica: Server, sample: int, clock: Clock) -> Compa
         for number, key in enumerate(_keys(master)):
             if sample and number >= sample:
                 break
+            PROGRESS.tell("{} keys of {} compared".format, number, database)
             _compare_key(master, replica, key, found, clock)
     return found
 

@@ -201,7 +201,9 @@ class Audit:
         self._begun_s = time.monotonic()
         for writer in self._writers:
             writer.start()
-        waited = until(told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock)
+        waited = until(
+            told_to_stop, lambda stop: stop, deadline_s=self.request.duration_s, interval_s=0.1, clock=clock, says=lambda _stop: "writing"
+        )
         self._stop.set()
         for writer in self._writers:
             writer.join()
@@ -213,7 +215,14 @@ class Audit:
         Raises ConditionNotMet after ``settle_s``.
         """
 
-        waited = until(self._settling, lambda seen: not seen.behind, deadline_s=self.request.settle_s, interval_s=0.25, clock=clock)
+        waited = until(
+            self._settling,
+            lambda seen: not seen.behind,
+            deadline_s=self.request.settle_s,
+            interval_s=0.25,
+            clock=clock,
+            says=lambda seen: "; ".join(seen.behind),
+        )
         if not waited.satisfied:
             raise ConditionNotMet(
                 f"the deployment did not settle within {self.request.settle_s:g} s: {'; '.join(waited.seen.behind)}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 
 from .._errors import PreconditionFailed, SentinelOpsError
+from .._progress_file import PROGRESS
 from .._server.commands import Server
 from .._topology.election import ALIGNED_FROM_MS, ALIGNED_TO_MS, alignment_wait_ms, will_promote
 from .._topology.sentinel import parse_replica
@@ -63,12 +64,14 @@ class Alignment:
                         return context.servers.sentinels[index]
                     self._miss_turn(wait_ms == 0)
                     continue
+                PROGRESS.tell("a short failover is possible in {:.0f} s".format, wait_ms / 1000)
                 context.clock.sleep_s(min(wait_ms / 1000 + 0.002, 0.25))
             else:
                 self.missed = (
                     f"no Sentinel would promote {self._target}; it was steered to replica-priority {STEERED_PRIORITY}, which "
                     "Sentinels read every 10 s"
                 )
+                PROGRESS.tell("no Sentinel would promote {} yet".format, self._target)
                 self._raise_if_moved()
                 context.clock.sleep_s(0.1)
             self.refuse_if_late()
@@ -79,6 +82,7 @@ class Alignment:
         timeline = self._context.timeline
         timeline.missed_turns_s = min(MOST_MISSED_S, timeline.missed_turns_s + (period_ms / 1000 if aligned else MOMENT_S))
         self.missed = "other handovers on this host had their turn"
+        PROGRESS.tell(str, self.missed)
         self._context.clock.sleep_s(MOMENT_S)
         self.refuse_if_late()
 

@@ -137,6 +137,7 @@ class Attempts:
             deadline_s=context.request.catch_up_ms / 1000,
             interval_s=0.004,
             clock=context.clock,
+            says="; ".join,
         )
         if not waited.satisfied:
             context.timeline.add(f"not caught up within {context.request.catch_up_ms} ms: {'; '.join(waited.seen)}")
@@ -187,7 +188,7 @@ class Attempts:
                 raise MasterMoved(shard.master)
             return transient_problems(shard, self._target, context.request.max_lag_bytes)
 
-        waited = until(observe, lambda found: not found, deadline_s=context.left_s, interval_s=0.25, clock=context.clock)
+        waited = until(observe, lambda found: not found, deadline_s=context.left_s, interval_s=0.25, clock=context.clock, says="; ".join)
         if waited.seen:
             self._alignment.missed = "; ".join(waited.seen)
             raise self._alignment.too_late()

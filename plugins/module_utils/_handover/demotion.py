@@ -104,7 +104,14 @@ class Demotion:
             except SentinelOpsError:
                 return False
 
-        waited = until(demoted, bool, deadline_s=DEMOTION_S, interval_s=0.02, clock=self._context.clock)
+        waited = until(
+            demoted,
+            bool,
+            deadline_s=DEMOTION_S,
+            interval_s=0.02,
+            clock=self._context.clock,
+            says=lambda _done: f"{self._old.address} is not a replica yet",
+        )
         if not waited.satisfied:
             raise OperationFailed(
                 f"{self._old.address} has not become a replica within {DEMOTION_S:g} s",

@@ -118,7 +118,7 @@ class Handover:
             self._read()
             return transient_problems(self.shard, self.target, context.request.max_lag_bytes)
 
-        waited = until(observe, lambda found: not found, deadline_s=context.left_s, interval_s=0.25, clock=context.clock)
+        waited = until(observe, lambda found: not found, deadline_s=context.left_s, interval_s=0.25, clock=context.clock, says="; ".join)
         if waited.seen:
             raise handover_refused(waited.seen, self.shard.master)
         if self.shard.master != judged or not self.result.mode_reason:

@@ -98,6 +98,7 @@ class Leftovers:
             deadline_s=max(STEADY_S + 1, wait_s - (clock.now_s() - begun_s)),
             interval_s=0.25,
             clock=clock,
+            says=lambda doubts: "; ".join(doubts) or "the roles must stay the same for a moment",
         )
         if not steady.satisfied:
             raise PreconditionFailed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._errors import PreconditionFailed
+from .._progress_file import PROGRESS_SPEC
 from .._server.address import Address, is_run_id
 from .._server.connection import connect
 from .._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
@@ -24,6 +25,7 @@ MAX_CATCH_UP_MS = 2000
 SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
     **NODE_LOGIN_SPEC,
+    **PROGRESS_SPEC,
     "login_port": {"type": "int", "default": 26379},
     "master_name": {"type": "str", "default": ""},
     "target": {"type": "str", "required": True},

@@ -69,7 +69,14 @@ class Promotion:
             naming, silent = seen
             return naming + silent == total and naming > total // 2
 
-        waited = until(lambda: sentinels_naming(context, new_master), enough, deadline_s=5.0, interval_s=0.01, clock=context.clock)
+        waited = until(
+            lambda: sentinels_naming(context, new_master),
+            enough,
+            deadline_s=5.0,
+            interval_s=0.01,
+            clock=context.clock,
+            says=lambda seen: f"{seen[0]} of {total} Sentinels name {new_master}",
+        )
         naming = waited.seen[0]
         context.timeline.add(f"agreed: {naming} of {total} Sentinels name {new_master}")
         if naming < total:

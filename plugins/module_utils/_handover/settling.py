@@ -52,7 +52,7 @@ class Settling:
         """
         context, target = self._context, self._context.result.new_master
         settle_s = SETTLE_S + self._shard.down_after_ms / 1000
-        waited = until(self._pending, lambda found: not found, deadline_s=settle_s, interval_s=0.1, clock=context.clock)
+        waited = until(self._pending, lambda found: not found, deadline_s=settle_s, interval_s=0.1, clock=context.clock, says="; ".join)
         context.result.warnings += self._not_kept_out
         if not waited.satisfied:
             raise OperationFailed(

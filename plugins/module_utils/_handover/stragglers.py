@@ -39,7 +39,14 @@ def free_clients(context: HandoverContext) -> None:
             killed, kills = killed + int(old.command(*KILL_CLIENTS)), kills + 1
     except SentinelOpsError as error:
         context.result.warnings.append(f"clients may have stayed on {old.address}: {error}")
-    waited = until(lambda: _cut_off(context), lambda found: not found, deadline_s=RECONNECTED_S, interval_s=0.05, clock=clock)
+    waited = until(
+        lambda: _cut_off(context),
+        lambda found: not found,
+        deadline_s=RECONNECTED_S,
+        interval_s=0.05,
+        clock=clock,
+        says=lambda found: f"{old.address} is not connected to {', '.join(found)} again",
+    )
     if waited.seen:
         context.result.warnings.append(f"{', '.join(waited.seen)} have not connected to {old.address} again within {RECONNECTED_S:g} s")
     context.timeline.add(f"freed: {killed} connections of clients to {old.address} were closed, by {kills} kills")

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._errors import ConnectionFailed, OperationFailed, SentinelOpsError
+from .._progress_file import PROGRESS
 from .._server.commands import Server
 from .._topology.sentinel import parse_master
 from .context import HandoverContext
@@ -70,6 +71,7 @@ class PromotionWatch:
             self._section.fence_if_pause_ends()
             if now_s > next_look_s:
                 next_look_s = now_s + LOOK_S
+                PROGRESS.tell("{} must be promoted".format, self._target)
                 looks_so = self._gave_up(leader)
                 given_up = given_up + looks_so if looks_so else 0
                 promoted = self._looked_further(given_up >= GIVEN_UP)

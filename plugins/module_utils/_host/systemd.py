@@ -152,7 +152,14 @@ class Systemd:
         if not ended:
             self._refuse_running()
         self._systemctl("stop", timeout_s=wait_s)
-        down = until(self.unit, lambda unit: unit.active in ("inactive", "failed"), deadline_s=wait_s, interval_s=0.05, clock=clock)
+        down = until(
+            self.unit,
+            lambda unit: unit.active in ("inactive", "failed"),
+            deadline_s=wait_s,
+            interval_s=0.05,
+            clock=clock,
+            says=lambda unit: f"its unit {self.name} is {unit.active}",
+        )
         if not down.satisfied:
             raise OperationFailed(f"its unit {self.name} is still {down.seen.active} {wait_s:g} s after systemctl stop")
 

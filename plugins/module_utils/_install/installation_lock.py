@@ -28,7 +28,15 @@ def installation_lock(activation: Activation, wait_s: float, clock: Clock) -> It
     folder = existing_folder(activation.changed_folders()[-1])
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if not until(lambda: _locked(handle), bool, deadline_s=wait_s, interval_s=0.1, clock=clock).satisfied:
+        waited = until(
+            lambda: _locked(handle),
+            bool,
+            deadline_s=wait_s,
+            interval_s=0.1,
+            clock=clock,
+            says=lambda _held: f"another instance that runs from {folder} is in the middle of its step",
+        )
+        if not waited.satisfied:
             raise PreconditionFailed(
                 f"another instance that runs from {folder} has been in the middle of its step for {wait_s:g} s",
                 state="This instance was not touched",

@@ -21,8 +21,10 @@ from .._atomic_write import FileIdentity, sync_folder
 from .._errors import CommandRefused, PreconditionFailed
 from .._host.disk_space import free_bytes
 from .._owned_files import as_owner, remove_tree
+from .._progress_file import PROGRESS
 from .._records.journal import SCHEMA, read_journal, write_journal
 from .._records.own_folder import require_own_folder
+from .._server.activity import saving
 from .._server.commands import Server
 from .._server.info import parse_info
 from .._sizes import readable_size
@@ -165,9 +167,11 @@ def require_version(backup: Mapping[str, Any], version: str) -> None:
 def _digest(file: BinaryIO, copy: BinaryIO | None = None) -> tuple[int, str]:
     """Read a file to its end, and write it to ``copy``; return size and SHA-256."""
     digest, size = hashlib.sha256(), 0
+    whole = max(os.fstat(file.fileno()).st_size, 1)
     for chunk in iter(lambda: file.read(_CHUNK), b""):
         digest.update(chunk)
         size += len(chunk)
+        PROGRESS.tell(lambda size: f"{'reading' if copy is None else 'copying'} {file.name}, {100 * size / whole:.0f} %", size)
         if copy is not None:
             copy.write(chunk)
     return size, digest.hexdigest()
@@ -230,6 +234,7 @@ def _data(server: Server, request: BackupRequest, folder: str, clock: Clock) -> 
             advice="Free disk space, or set redis_upgrade_backup_folder to a folder on another file system",
         )
     copied, digest = _copy(source, target)
+    PROGRESS.tell(lambda: f"checking the copy of {source}", blocks=True)
     found = check_rdb(str(request.instance["executable"]), target, _CHECK_S)
     return {"data": {"bytes": copied, "sha256": digest, **asdict(found)}}
 
@@ -243,13 +248,13 @@ def _save(server: Server, wait_s: float, clock: Clock) -> None:
     def idle(seen: Mapping[str, str]) -> bool:
         return all(seen.get(name, "0") == "0" for name in ("rdb_bgsave_in_progress", "aof_rewrite_in_progress"))
 
-    waited = until(look, idle, deadline_s=wait_s, interval_s=0.2, clock=clock)
+    waited = until(look, idle, deadline_s=wait_s, interval_s=0.2, clock=clock, says=saving)
     if waited.satisfied:
         try:
             server.command("BGSAVE")
         except CommandRefused as refused:
             raise _not_saved(server, refused.reply) from refused
-        waited = until(look, idle, deadline_s=wait_s, interval_s=0.1, clock=clock)
+        waited = until(look, idle, deadline_s=wait_s, interval_s=0.1, clock=clock, says=saving)
         if waited.satisfied and waited.seen.get("rdb_last_bgsave_status") == "ok":
             return
     status = waited.seen.get("rdb_last_bgsave_status")

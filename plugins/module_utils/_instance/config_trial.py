@@ -239,6 +239,7 @@ def _run(
                 deadline_s=wait_s,
                 interval_s=0.02,
                 clock=clock,
+                says=lambda _seen: f"{trial.noun} {trial.executable} starts for a trial",
             )
             if visit and waited.seen == (None, True):
                 visit.ask(place.socket)

@@ -13,6 +13,7 @@ from .._host.pid_namespace import visible_pid
 from .._host.process import alive
 from .._host.service import Start, StartAttempt
 from .._install.instance_files import InstanceFiles
+from .._server.activity import activity
 from .._server.commands import Server
 from .._server.info import NodeInfo, node_info, parse_info
 from .._server.log import judge_log, size_of, tail
@@ -98,20 +99,23 @@ def _start_once(server: Server, files: InstanceFiles, wait_s: float, clock: Cloc
     offset = size_of(files.log_file)
     attempt = files.service.start(Start(files.executable if files.local else "", files.config_file, files.sentinel))
 
-    def observe() -> NodeInfo | None:
+    def observe() -> dict[str, str] | None:
         failure = attempt.failure()
         if failure:
             raise _not_started(failure, server, attempt, files.log_file, offset)
         try:
-            return node_info(parse_info(server.command("INFO")))
+            return parse_info(server.command("INFO"))
         except (ConnectionFailed, CommandRefused):
             return None
 
-    def serves(seen: NodeInfo | None) -> bool:
-        return seen is not None and not seen.loading and not attempt.pending()
+    def serves(seen: dict[str, str] | None) -> bool:
+        return seen is not None and not node_info(seen).loading and not attempt.pending()
 
-    waited = until(observe, serves, deadline_s=wait_s, interval_s=0.02, clock=clock)
-    node = waited.seen
+    def says(seen: dict[str, str] | None) -> str:
+        return "starting" if seen is None else activity(seen) or attempt.pending()
+
+    waited = until(observe, serves, deadline_s=wait_s, interval_s=0.02, clock=clock, says=says)
+    node = None if waited.seen is None else node_info(waited.seen)
     if not waited.satisfied or node is None:
         last = "it does not answer" if node is None else "it still loads its data" if node.loading else attempt.pending()
         raise _not_started(f"it does not serve after {wait_s:g} s, {last}", server, attempt, files.log_file, offset)
@@ -166,7 +170,14 @@ def _shut_down(server: Server, node: NodeInfo, files: InstanceFiles, wait_s: flo
             log_tail=tail(files.log_file, offset),
         ) from refused
     serving = (lambda: alive(node.pid)) if node.pid else (lambda: _listens(server))
-    waited = until(serving, lambda lives: not lives, deadline_s=wait_s, interval_s=0.01 if node.pid else 0.1, clock=clock)
+    waited = until(
+        serving,
+        lambda lives: not lives,
+        deadline_s=wait_s,
+        interval_s=0.01 if node.pid else 0.1,
+        clock=clock,
+        says=lambda _lives: "shutting down, which saves its data",
+    )
     if not waited.satisfied:
         raise OperationFailed(
             f"{f'its process {node.pid} is' if node.pid else 'it is'} still there {wait_s:g} s after SHUTDOWN",

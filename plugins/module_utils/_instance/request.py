@@ -18,6 +18,7 @@ from .._install.activation import Activation, activation_from
 from .._install.folders import Folders
 from .._install.instance_files import InstanceFiles, log_file_of
 from .._install.own_commands import own_words
+from .._progress_file import PROGRESS_SPEC
 from .._server.address import Address
 from .._server.info import NodeInfo
 from .._server.login import CONNECTION_SPEC, Login, login_from
@@ -37,6 +38,7 @@ __all__ = [
 # The options of redis_instance.
 INSTANCE_SPEC: dict[str, Any] = {
     **CONNECTION_SPEC,
+    **PROGRESS_SPEC,
     "state": {"type": "str", "choices": ["started", "stopped", "switched", "previous", "restored"], "required": True},
     "executable": {"type": "path"},
     "config_file": {"type": "path"},

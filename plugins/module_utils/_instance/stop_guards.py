@@ -70,7 +70,7 @@ def _refuse_needed_sentinel(server: Server, clock: Clock) -> None:
     def reasons() -> list[str]:
         return list(filter(None, (_needed_because(read_view(server, master.name)) for master in monitored_masters(server))))
 
-    waited = until(reasons, lambda found: not found, deadline_s=REACHED_WITHIN_S, interval_s=0.25, clock=clock)
+    waited = until(reasons, lambda found: not found, deadline_s=REACHED_WITHIN_S, interval_s=0.25, clock=clock, says=lambda found: found[0])
     if waited.seen:
         raise PreconditionFailed(
             f"{waited.seen[0]}, so it will not be stopped",
@@ -102,7 +102,14 @@ def refuse_while_replicas_are_missing(
     def enough(seen: list[str] | None) -> bool:
         return seen is None or len(seen) >= needed
 
-    waited = until(online, enough, deadline_s=ONLINE_WITHIN_S, interval_s=0.25, clock=clock)
+    waited = until(
+        online,
+        enough,
+        deadline_s=ONLINE_WITHIN_S,
+        interval_s=0.25,
+        clock=clock,
+        says=lambda seen: f"its master {master} has {len(seen or [])} of {needed} replicas online",
+    )
     if not waited.satisfied:
         found = ", ".join(waited.seen or []) or "none"
         raise PreconditionFailed(

@@ -16,7 +16,7 @@ from .._server.info import node_info, parse_info
 from .._server.log import judge_log, read_from
 from .._server.login import Login
 from .._wait import Clock, until
-from .conditions import ConditionResult, ConditionsWanted, Observation, judge
+from .conditions import ConditionResult, ConditionsWanted, Observation, judge, waits_for
 from .sentinel import read_view
 
 __all__ = ["CONDITIONS_SPEC", "OF_A_SENTINEL", "CheckRequest", "check"]
@@ -107,8 +107,14 @@ def check(request: CheckRequest, check_mode: bool = False) -> dict[str, Any]:
         results[:] = _judged(request, seen)
         return all(found.ok for found in results) or any(found.is_final for found in results)
 
-    wait_s = 0.0 if check_mode else request.wait_s
-    waited = until(observer.look, decided, deadline_s=wait_s, interval_s=request.interval_s, clock=Clock())
+    waited = until(
+        observer.look,
+        decided,
+        deadline_s=0.0 if check_mode else request.wait_s,
+        interval_s=request.interval_s,
+        clock=Clock(),
+        says=lambda seen: waits_for(seen[0], results),
+    )
     result = {"changed": False, "waited_ms": round(waited.waited_s * 1000), **_result(request, waited.seen, results)}
     if result["met"] or check_mode:
         return result

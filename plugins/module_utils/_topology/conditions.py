@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import operator
 from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, Sequence
 
+from .._server.activity import activity
 from .._server.info import is_sentinel, node_info
 from .._server.log import judge_log
 from .._server.sent_errors import MEANING, counted_or_logged
+from .._sizes import readable_size
 from .sentinel import SentinelView
 
-__all__ = ["ConditionResult", "ConditionsWanted", "Observation", "judge"]
+__all__ = ["ConditionResult", "ConditionsWanted", "Observation", "judge", "waits_for"]
 
 
 @dataclass(frozen=True)
@@ -198,3 +200,17 @@ def judge(wanted: ConditionsWanted, seen: Observation) -> list[ConditionResult]:
         errors = judge_log(seen.log).errors
         found.append(ConditionResult("log_clean", True, "; ".join(errors[:5]) or True, not errors))
     return found
+
+
+def waits_for(seen: Observation, results: Sequence[ConditionResult]) -> str:
+    """Return what an instance still has to do until its conditions hold, for a line of progress."""
+    missing = {result.condition: result for result in results if not result.ok}
+    busy = seen.error.rstrip(".") or activity(seen.info)
+    if busy:
+        return busy
+    if "link_up" in missing:
+        return "its link to the master is down"
+    if "max_lag_bytes" in missing:
+        lag = missing["max_lag_bytes"].seen
+        return "the offset of its master is not known" if lag is None else f"offset: {readable_size(lag)} to go"
+    return "; ".join(f"{name}: {one.seen}{'' if one.wanted is True else f', wanted {one.wanted}'}" for name, one in missing.items())

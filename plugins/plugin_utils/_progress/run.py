@@ -17,7 +17,7 @@ from .._plan.steps import Play, steps_to_do
 from .events import FAILED, SKIPPED, UNREACHABLE, Result, Task
 from .failure import is_refusal, reason_lines
 from .labels import handover_text, label_of, moving_text, play_of, step_text
-from .text import Line, duration, hosts_text, message_lines
+from .text import Line, duration, hosts_text, message_lines, waiting_text
 from .verdict import Ending, kind_of, verdict
 
 __all__ = ["Run", "reads"]
@@ -28,6 +28,7 @@ _BACKUP = f"{_COLLECTION}redis_backup"
 _SWITCH_TASK = "Stop, put the wanted version in place, and start it"
 _REVERT_TASK = "Stop, put the previous version back in place, and start it"
 _INCLUDES = ("include_role", "import_role", "include_tasks", "import_tasks", "meta")
+_STALE_S = 25.0  # of what a host waits for, which is read every ten seconds
 _DEFAULT_SUCCESS = "All assertions passed"
 _GATES_ARE_OPEN = "Every gate is open"
 
@@ -71,6 +72,7 @@ class Run:
         self._play = _PlayUnderWay()
         self._running: dict[str, tuple[Task, float]] = {}
         self._attempts: dict[str, str] = {}
+        self._waits: dict[str, tuple[str, float]] = {}
         self._changes: dict[str, tuple[Task, float, list[str]]] = {}
         self._said: set[tuple[str, str]] = set()
         self._done: set[str] = set()
@@ -102,9 +104,14 @@ class Run:
     def host_begun(self, task: Task, host: str, now: float) -> None:
         self._running[host] = task, now
         self._attempts.pop(host, None)
+        self._waits.pop(host, None)
 
     def retried(self, host: str, attempt: int, attempts: int) -> None:
         self._attempts[host] = f", attempt {attempt} of {attempts}"
+
+    def waits(self, host: str, text: str, now: float) -> None:
+        """Remember what a host waits for, as a long step has said just now."""
+        self._waits[host] = text, now
 
     def _end_play(self, now: float) -> list[Line]:
         lines, play = self.task_begun(now), self._play
@@ -279,7 +286,8 @@ class Run:
             what = label_of(known) + hosts_text(hosts)
         else:
             what = f"{self._play.position}{task.name}: {hosts_text(hosts)}"
-        return f"{what}{attempt}, for {duration(now - begun, 0)}"
+        waits = {host: self._waits[host][0] for host in hosts if now - self._waits.get(host, ("", now - _STALE_S))[1] < _STALE_S}
+        return f"{what}{attempt}, for {duration(now - begun, 0)}{waiting_text(waits, len(hosts) > 1)}"
 
     def finished(self, failed: bool, now: float) -> list[Line]:
         """Return the last lines; ``failed``: whether any host failed or was unreachable."""

@@ -19,6 +19,7 @@ from .text import WIDTH, Line, laid_out, wrapped
 __all__ = ["SPEAKS_EVERY_S", "Screen", "Ticker"]
 
 SPEAKS_EVERY_S = 10.0
+_NEWS_AFTER_S = 8.0  # so that news are told, and not what was known ten seconds ago
 _REDRAWS_EVERY_S = 1.0
 _ERASE = "\r\x1b[K"
 
@@ -65,15 +66,18 @@ class Screen:
             return text
         return "\n".join(line for part in text.split("\n") for line in wrapped(part, self.width))
 
-    def status(self, text: str) -> None:
-        """Show what is under way: as the last line of a terminal, or now and then as a line."""
+    def status(self, text: str, news: bool = False) -> None:
+        """Show what is under way: as the last line of a terminal, or now and then as a line.
+
+        ``news``: it says more than before.
+        """
         if not text:
             self.clear()
         elif self._columns():
             shown = f"{self._clock()}  {text}"
             self._draw(f"{_ERASE}{shown[: max(self.width - 1, 1)]}")
             self._drawn = True
-        elif time.monotonic() - self.quiet_since >= SPEAKS_EVERY_S:
+        elif time.monotonic() - self.quiet_since >= (_NEWS_AFTER_S if news else SPEAKS_EVERY_S):
             self.show([Line(f"... {text}", stamp=True)])
 
     def clear(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["WIDTH", "Line", "duration", "hosts_text", "laid_out", "message_lines", "wrapped"]
+__all__ = ["WIDTH", "Line", "duration", "hosts_text", "laid_out", "message_lines", "waiting_text", "wrapped"]
 
 WIDTH = 80  # of output that goes to no terminal
 _NARROWEST = 40
@@ -21,7 +21,8 @@ _MOST_HOSTS = 4
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b.?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _POSITION = re.compile(r"\(\d/\d\) ")
-_ARROW, _UNBROKEN_ARROW = " -> ", "\u00a0->\u00a0"
+_UNBROKEN = re.compile(r" (?=-> )|(?<= ->) |(?<=\d) (?=(?:%|s|ms|min|h|bytes|[KMG]iB)(?!\w))")
+_NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,20 @@ def wrapped(text: str, width: int, hang: int = 2) -> list[str]:
     """Return a line without line breaks as lines of at most ``width`` columns.
 
     ``hang``: how many columns the second line and the following are indented more than the first.
-    An arrow stays with both of its sides.
+    An arrow stays with both of its sides, and a number with its unit.
     """
     text = _clean(text).rstrip()
     if len(text) <= width:
         return [text]
     indent = min(len(text) - len(text.lstrip()) + hang, _NARROWEST // 2)
     folded = textwrap.wrap(
-        text.replace(_ARROW, _UNBROKEN_ARROW),
+        _UNBROKEN.sub(_NO_BREAK, text),
         max(width, _NARROWEST),
         subsequent_indent=" " * indent,
         break_on_hyphens=False,
         replace_whitespace=False,
     )
-    return [line.replace(_UNBROKEN_ARROW, _ARROW) for line in folded]
+    return [line.replace(_NO_BREAK, " ") for line in folded]
 
 
 def laid_out(line: Line, clock: str, width: int) -> list[str]:
@@ -86,6 +87,12 @@ def duration(seconds: float, digits: int = 1) -> str:
 def hosts_text(hosts: Sequence[str]) -> str:
     """Return the names of a few hosts, or the number of many."""
     return ", ".join(hosts) if len(hosts) <= _MOST_HOSTS else f"{len(hosts)} hosts"
+
+
+def waiting_text(waits: Mapping[str, str], named: bool) -> str:
+    """Return what hosts wait for, as the end of a line; ``named``: with the names of the hosts."""
+    texts = [f"{host}: {text}" if named else text for host, text in waits.items()]
+    return f": {'; '.join(texts[:_MOST_HOSTS])}" if texts else ""
 
 
 def message_lines(message: Any) -> list[str]:

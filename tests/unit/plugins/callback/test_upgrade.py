@@ -17,6 +17,7 @@ import pytest
 from ansible.utils.display import Display
 from ansible_collections.sentinelops.redis.plugins.callback import upgrade
 from ansible_collections.sentinelops.redis.plugins.callback.upgrade import CallbackModule
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.waiting import Waiting
 from ansible_collections.sentinelops.redis.tests.unit.support.progress import GATE, SWITCH
 from ansible_collections.sentinelops.redis.tests.unit.support.terminal import run_in_terminal
 
@@ -122,6 +123,16 @@ def test_a_long_wait_speaks_without_a_terminal(callback: CallbackModule, capsys:
         time.sleep(0.1)
         said = capsys.readouterr().out
     assert re.fullmatch(r"\d\d:\d\d:\d\d  \.\.\. \(3/8\) Build it: redis-2, for \d s\n", said)
+
+
+def test_what_a_long_step_waits_for_is_a_part_of_its_line(callback: CallbackModule, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line of an action is not printed itself."""
+    switch = own(SWITCH, "sentinelops.redis.redis_instance")
+    callback.v2_playbook_on_play_start(play("(5/8) Replicas"))
+    callback.v2_runner_on_start(SimpleNamespace(get_name=lambda: "redis-2"), switch)
+    Display().display(Waiting("redis-2", "loading, 43 %", 12.0), stderr=True)
+    assert capsys.readouterr() == ("", "")
+    assert callback._run.under_way(time.monotonic()) == "(5/8) replica    redis-2, for 0 s: loading, 43 %"
 
 
 def test_verbose_output_is_that_of_ansible(callback: CallbackModule, monkeypatch: pytest.MonkeyPatch) -> None:

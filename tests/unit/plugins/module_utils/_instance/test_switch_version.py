@@ -159,7 +159,7 @@ def failed(instance: Instance, tmp_path: Path) -> Instance:
 
 def crash(instance: Instance) -> None:
     instance.server.end_all()
-    until(instance.server.running, lambda found: found is None, deadline_s=WAIT_S, interval_s=0.01, clock=CLOCK)
+    until(instance.server.running, lambda found: found is None, deadline_s=WAIT_S, interval_s=0.01, clock=CLOCK, says=str)
 
 
 def reverted(instance: Instance, version_at: VersionLookup = lambda _address: ("redis", "6.2.14")) -> Reverted:

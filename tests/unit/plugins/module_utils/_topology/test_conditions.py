@@ -12,6 +12,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._topology.condit
     field_holds,
     judge,
     role_of,
+    waits_for,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.sentinel import read_view
 from ansible_collections.sentinelops.redis.tests.unit.support.recorded import (
@@ -213,3 +214,36 @@ def test_errors_that_were_sent(fields: dict[str, str], logged_by: str, sent: int
     (found,) = judge(ConditionsWanted(no_errors_sent=True), node("redis-2", log=log, process_id="1001", **fields))
     assert (found.ok, found.is_final) == (not sent, bool(sent))
     assert not sent or str(found).startswith(f"no_errors_sent: wanted True, seen {sent} (")
+
+
+PROOF = ConditionsWanted(version=V, link_up=True, max_lag_bytes=1024)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (node("redis-2", loading="1", loading_loaded_perc="43.2", master_link_status="down"), "loading, 43 %"),
+        (
+            node(
+                "redis-2",
+                master_link_status="down",
+                master_sync_in_progress="1",
+                master_sync_total_bytes="400",
+                master_sync_read_bytes="100",
+            ),
+            "full synchronisation, 25 %, 0 bytes to go",
+        ),
+        (node("redis-2", master_link_status="down"), "its link to the master is down"),
+        (node("redis-2", master_offset=14 << 20, slave_repl_offset=str(2 << 20)), "offset: 12 MiB to go"),
+        (node("redis-2"), "the offset of its master is not known"),
+        (node("redis-2", master_offset=0, redis_version="9.9.9"), f"version: 9.9.9, wanted {V}"),
+        (Observation(error="10.0.0.2:6379: connection refused."), "10.0.0.2:6379: connection refused"),
+    ],
+)
+def test_what_is_waited_for(seen: Observation, expected: str) -> None:
+    assert waits_for(seen, judge(PROOF, seen)) == expected
+
+
+def test_what_a_sentinel_is_waited_for() -> None:
+    seen = sentinel(HEALTHY)
+    assert waits_for(seen, judge(ConditionsWanted(known_sentinels=3, known_replicas=2), seen)) == "known_sentinels: 2, wanted 3"

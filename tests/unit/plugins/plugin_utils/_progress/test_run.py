@@ -66,6 +66,26 @@ def test_hosts_of_a_wave_have_a_line_each() -> None:
     assert told.run.under_way(told.now) == ""
 
 
+def test_the_step_under_way_says_what_it_waits_for() -> None:
+    told = Told()
+    told.survey(TWO)
+    told.play("(5/8) Replicas")
+    task = told.begin(SWITCH, f"{COLLECTION}redis_instance", ["one-2", "two-2"])
+    told.now += 12
+    told.run.waits("one-2", "loading, 43 %", told.now)
+    assert told.run.under_way(told.now) == "(5/8) replica    one-2, two-2, for 12 s: one-2: loading, 43 %"
+    told.end(task, "two-2", changed=True)
+    assert told.run.under_way(told.now) == "(5/8) replica    one-2: 7.0.5 -> 7.0.15, for 12 s: loading, 43 %"
+    told.now += 24
+    assert told.run.under_way(told.now).endswith(", for 36 s: loading, 43 %")
+    told.now += 1
+    assert told.run.under_way(told.now).endswith(", for 37 s"), "nothing has said so for long"
+    told.run.waits("one-2", "offset: 12 MiB to go", told.now)
+    told.end(task, "one-2", 2.0, changed=True)
+    told.begin(SWITCH, f"{COLLECTION}redis_instance", ["one-2"])
+    assert "offset" not in told.run.under_way(told.now), "another task"
+
+
 def test_a_refusal_is_whole() -> None:
     told = Told()
     told.survey(PLAN)

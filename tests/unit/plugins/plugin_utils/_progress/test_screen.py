@@ -65,6 +65,17 @@ def test_without_a_terminal_it_speaks_after_ten_seconds_of_silence() -> None:
     assert output.terminal.text.count("...") == 1
 
 
+def test_news_are_told_before_the_ten_seconds_are_over() -> None:
+    output = Output()
+    output.screen.status("loading, 1 %", news=True)
+    output.silent_for(SPEAKS_EVERY_S - 1)
+    output.screen.status("for 9 s")
+    assert output.terminal.text == ""
+    output.screen.status("loading, 43 %", news=True)
+    output.screen.status("loading, 44 %", news=True)
+    assert output.terminal.text == "12:01:07  ... loading, 43 %\n"
+
+
 def test_no_two_empty_lines_follow_each_other() -> None:
     output = Output()
     output.screen.show([Line("a"), Line(), Line(), Line("b")])

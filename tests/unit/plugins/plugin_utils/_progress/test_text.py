@@ -33,6 +33,14 @@ def test_the_second_row_is_indented_and_an_arrow_stays_with_its_sides() -> None:
     assert laid_out(Line("a " * 50, stamp=True), "12:01:07", 80)[1].startswith(" " * 12 + "a")
 
 
+def test_a_number_stays_with_its_unit() -> None:
+    """Also at every width at which the line would be broken there."""
+    text = "loading, 43 %, 12 s to go, 1 min 02 s, offset: 12 MiB to go, 5 seconds"
+    rows = [row.strip() for width in range(40, 70) for row in wrapped(text, width)]
+    assert not [row for row in rows if row.startswith(("%", "s ", "s,", "min", "MiB"))]
+    assert any(row.startswith("seconds") for row in rows), "a word is not a unit"
+
+
 def test_text_of_servers_cannot_move_the_cursor() -> None:
     (row,) = laid_out(Line("a\x1b[2Jb\rc\x07\td"), "12:01:07", 80)
     assert row == "ab?c?   d"
