@@ -50,7 +50,8 @@ options:
     description: How a new version takes the place of the running one. V(auto) is V(symlink) if the
       server runs through a symbolic link to the folder of its version, V(files) if other instances,
       other programs or data are in the folder of its programs, else V(folder). With V(command),
-      nothing is read from the files of the server, which may be those of a container.
+      nothing is read from the files of the server, which may be those of a container. See also
+      O(has_source).
     type: str
     choices: [auto, folder, files, symlink, package, command]
     default: auto
@@ -68,6 +69,12 @@ options:
       again.
     type: bool
     default: false
+  has_source:
+    description: Whether the user says where the new version comes from. If not, O(activation=auto)
+      is V(package) for a server that belongs to a package of apt or dnf, unless O(folder) is set.
+      The packages are then those of the running server, whatever O(product) is.
+    type: bool
+    default: true
   version:
     description: The version to stage, after which a release folder is named.
     type: str
@@ -196,6 +203,7 @@ SPEC: dict[str, Any] = {
     "product": {"type": "str", "choices": ["redis", "valkey"], "default": "redis"},
     "package_version": {"type": "str"},
     "package_hold": {"type": "bool", "default": False},
+    "has_source": {"type": "bool", "default": True},
     "version": {"type": "str"},
     "service_manager": {"type": "str", "choices": ["auto", "systemd", "process", "command"], "default": "auto"},
     "start_command": {"type": "raw"},
@@ -234,6 +242,7 @@ def surveyed(server: Server, params: dict[str, Any], journal: dict[str, Any] | N
         params["package_hold"],
         params["rollback"],
         {name: params[f"{name}_command"] for name in names},
+        params["has_source"],
     )
     path = params["journal"]
     reserve = read_reserve_record(path) if params["kind"] == "redis" else None

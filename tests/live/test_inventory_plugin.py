@@ -283,18 +283,14 @@ def upgrade(file: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 
 def test_a_whole_upgrade(build: Callable[..., Deployment]) -> None:
-    """With passwords that both the plugin and the roles get from the environment."""
+    """With passwords that both the plugin and the roles get from the environment.
+
+    That of the data nodes needs no setting; that of the Sentinels is a lookup in both.
+    """
     old = build(OLD, access=with_passwords())
-    variables = {
-        "redis_upgrade_redis_password": "{{ lookup('ansible.builtin.env', 'NODE_SECRET') }}",
-        "redis_upgrade_sentinel_password": "{{ lookup('ansible.builtin.env', 'SENTINEL_SECRET') }}",
-    }
-    logins = {
-        "login_password": variables["redis_upgrade_sentinel_password"],
-        "node_login_password": variables["redis_upgrade_redis_password"],
-    }
-    file = write(old, variables=variables, **logins)
-    environment = {"NODE_SECRET": old.access.nodes["password"], "SENTINEL_SECRET": old.access.sentinels["password"]}
+    own = "{{ lookup('ansible.builtin.env', 'SENTINEL_SECRET') }}"
+    file = write(old, variables={"redis_upgrade_sentinel_password": own}, login_password=own)
+    environment = {"SENTINELOPS_NODE_PASSWORD": old.access.nodes["password"], "SENTINEL_SECRET": old.access.sentinels["password"]}
     old.remember()
     with Writers(old) as writers:
         done = upgrade(file, **environment)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Mapping
 
 from .._install.activation import Activation
@@ -14,7 +15,24 @@ from .._install.package_folder import PROGRAMS
 if TYPE_CHECKING:
     from .._install.package_update import PackageUpdate
 
-__all__ = ["kept_path", "package_update"]
+__all__ = ["kept_path", "later_packages", "package_update"]
+
+_PACKAGED = ("/usr/bin", "/usr/sbin")
+
+
+def later_packages(
+    executable: str, server: str, versions: tuple[str, str], package_version: str = "", hold: bool = False
+) -> dict[str, Any] | None:
+    """Return the record of an activation by later packages if a package owns the running server.
+
+    None if no package of the host does. Arguments: see package_update_record.
+    """
+    if os.path.dirname(executable) not in _PACKAGED and not inside(executable, PROGRAMS):
+        return None
+    from .._install import package_record
+
+    record = package_record.package_update_record(executable, server, versions, package_version, hold)
+    return record if record["packages"] else None
 
 
 def package_update(record: Mapping[str, Any], activation: Activation) -> PackageUpdate | None:

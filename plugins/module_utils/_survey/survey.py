@@ -41,7 +41,7 @@ from .._server.sent_errors import errors_sent
 from .._topology.sentinel import monitored_masters, read_view
 from .._topology.shard import config_values
 from .own_commands import commands_of, files_elsewhere
-from .package_facts import kept_path, package_update
+from .package_facts import kept_path, later_packages, package_update
 from .reserve_facts import replication_facts, reserve_facts
 
 __all__ = ["SurveyRequest", "files_of", "survey"]
@@ -69,8 +69,9 @@ class SurveyRequest:
 
     ``version``: the version to stage. ``product``: the product of the packages to activate,
     ``redis`` or ``valkey``. ``package_version``: their exact version, if it is set. ``hold``:
-    whether the packages are held. ``rollback``: whether to include the version before the upgrade.
-    ``commands``: the user's commands by name (``stage``, ``activate``, ...), as given.
+    whether the packages are held. ``has_source``: whether the user says where the new version comes
+    from. ``rollback``: whether to include the version before the upgrade. ``commands``: the user's
+    commands by name (``stage``, ``activate``, ...), as given.
     """
 
     manager: str = "auto"
@@ -82,6 +83,7 @@ class SurveyRequest:
     hold: bool = False
     rollback: bool = False
     commands: Mapping[str, Any] = field(default_factory=dict)
+    has_source: bool = True
 
 
 def _activation_of(
@@ -90,6 +92,11 @@ def _activation_of(
     """Return the record of the instance's activation."""
     if request.activation == "package":
         return _package_activation(node, executable, info, service, request)
+    if request.activation == "auto" and not request.has_source and not request.folder:
+        versions = (node.version, request.version)
+        found = later_packages(kept_path(executable, info), node.server, versions, request.package_version, request.hold)
+        if found:
+            return found
     claims = [info.get("executable", ""), str(service.get("program", ""))]
     others = [pid for pid in servers_started_from(version_folder(executable)) if pid != node.pid and parent_of(pid) != node.pid]
     versions = (node.version, request.version)

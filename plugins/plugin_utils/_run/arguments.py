@@ -143,14 +143,14 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
     """Return the work of the stage play on a host.
 
     ``instances``: the records of the host, by kind. ``pending``: the kinds that are upgraded.
-    ``destinations``: the folder for the new version, by kind, unless that version is in place. What
-    several instances share is placed for one of them. ``packages``: the installed packages that get
-    a later version, likewise.
-    ``backups``: the kinds whose configuration is backed up. ``new_packages``: whether packages are
-    installed beside the running ones. ``throttle``: how many hosts may do that at the same time, 0
-    for any number; 1 if another host is on the same machine. ``commands``: the stage commands to
-    run, likewise. ``prepared``: options of redis_stage, by kind. ``shared``: whether another
-    instance runs from the same place, which is filled before any instance is prepared.
+    ``destinations``: the folder for the new version, by kind, unless that version is in place, or
+    comes by packages. What several instances share is placed for one of them. ``packages``: the
+    installed packages that get a later version, likewise. ``backups``: the kinds whose
+    configuration is backed up. ``new_packages``: whether packages are installed beside the running
+    ones. ``throttle``: how many hosts may do that at the same time, 0 for any number; 1 if another
+    host is on the same machine. ``commands``: the stage commands to run, likewise. ``prepared``:
+    options of redis_stage, by kind. ``shared``: whether another instance runs from the same place,
+    which is filled before any instance is prepared.
     """
     others = {key for own in plan["installations"] for key in own["users"] if key != own["stager"]}
     steps = {kind: plan["steps"].get(f"{host}/{kind}", {}) for kind in instances}
@@ -160,7 +160,7 @@ def staging(plan: Record, host: str, instances: Mapping[str, Record]) -> dict[st
         "destinations": {
             kind: instances[kind]["activation"]["staged"]
             for kind in pending
-            if f"{host}/{kind}" not in others and not _by_command(instances[kind]) and _lacks(instances[kind], plan["version"])
+            if f"{host}/{kind}" not in others and _is_placed(instances[kind]) and _lacks(instances[kind], plan["version"])
         },
         "commands": [
             _stage_command(instances[kind], plan["version"])
@@ -211,6 +211,11 @@ def _hosts_of(keys: Iterable[str]) -> set[str]:
 
 def _by_command(instance: Record) -> bool:
     return bool(instance["activation"]["method"] == "command")
+
+
+def _is_placed(instance: Record) -> bool:
+    """Return whether the new version is put into a folder, not made by a command or a package."""
+    return instance["activation"]["method"] not in ("command", "package", "package_update")
 
 
 def _stage_command(instance: Record, version: str) -> dict[str, Any]:

@@ -248,3 +248,47 @@ def test_a_later_version_of_the_same_packages(tmp_path: Path, monkeypatch: pytes
     assert asked == [(f"{folder}/redis-server", "redis", ("7.0.15", "8.0.6"), "5:8.0.6-1", True)]
     assert (record["executable"], record["folder"]) == (f"{tmp_path}/bin/redis-server", f"{tmp_path}/bin")
     assert (record["installed_version"], record["activation"]["method"]) == ("8.0.6", "package_update")
+
+
+def record_with(owned: bool) -> Any:
+    """Return a substitute that says whether a package owns the server, and keeps no record."""
+    place = {"folder": "/usr/bin", "staged": "/x/redis-8.0.6", "kept": "/x/redis-8.0.2"}
+    found = {"method": "package_update", **place, "manager": "apt", "hold": False, "doubts": []}
+    return lambda *arguments: {**found, "packages": {"redis-tools": "5:8.0.2-1"} if owned else {}, "asked": arguments}
+
+
+@pytest.mark.parametrize(
+    ("executable", "owned", "asked"),
+    [
+        ("/usr/bin/redis-check-rdb", True, True),
+        ("/usr/bin/redis-server", False, False),
+        ("/usr/local/bin/redis-server", True, False),
+        ("/opt/redis/redis-server", True, False),
+        ("/usr/lib/sentinelops-redis/redis-8.0.2/redis-server", True, True),
+    ],
+)
+def test_the_packages_of_a_server_are_found(executable: str, owned: bool, asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package_record, "package_update_record", record_with(owned))
+    found = package_facts.later_packages(executable, "redis", ("8.0.2", "8.0.6"), "5:8.0.6-1", True)
+    assert (found or {}).get("asked") == ((executable, "redis", ("8.0.2", "8.0.6"), "5:8.0.6-1", True) if asked else None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "method"),
+    [
+        ({"has_source": False}, "package_update"),
+        ({"has_source": False, "product": "valkey"}, "package_update"),
+        ({}, "folder"),
+        ({"has_source": False, "folder": "/opt/redis-6379/redis"}, "folder"),
+        ({"has_source": False, "activation": "folder"}, "folder"),
+    ],
+)
+def test_packages_are_chosen_if_nothing_says_where_the_version_comes_from(
+    changes: dict[str, Any], method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package_record, "package_update_record", record_with(owned=True))
+    replies = recorded("7.0.15", "healthy")["nodes"]["redis-1"]
+    node = node_info(parse_info("\r\n".join(replies["info"])))
+    info = {"executable": "/usr/bin/redis-server", "config_file": "/etc/redis/redis.conf"}
+    record = files_of(replace(node, pid=NO_SUCH_PID), info, {"manager": "systemd"}, SurveyRequest(version="8.0.6", **changes))
+    assert record["activation"]["method"] == method

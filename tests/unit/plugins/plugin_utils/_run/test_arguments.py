@@ -212,6 +212,7 @@ def test_staging_of_packages(method: str, packages: list[str], new: bool) -> Non
         staging(plan, host, {"redis": record_of(deployment, f"{host}/redis", activation=activation)}) for host in ("redis-2", "redis-3")
     ]
     assert [one["packages"] for one in found] == [packages, []], "once per machine"
+    assert [one["destinations"] for one in found] == [{}, {}], "no package is placed in a folder"
     assert [one["new_packages"] for one in found] == [new, new]
     assert [one["throttle"] for one in found] == [int(new)] * 2, "both hosts are on one machine"
     kept = [parts["keep"]["manager"] for one in found for parts in one["prepared"].values() if "keep" in parts]
