@@ -416,7 +416,7 @@ def test_the_survey_as_root_runs_no_program_as_root(world: World, next_port: Cal
     process = subprocess.Popen(command, cwd=world.home)
     try:
         server = connect(Address("127.0.0.1", port), Login())
-        until(lambda: _answers(server), bool, deadline_s=10, interval_s=0.1, clock=Clock())
+        until(lambda: _answers(server), bool, deadline_s=10, interval_s=0.1, clock=Clock(), says=str)
         running.unlink()
         world.version("redis/real", "7.0.15")
         for folder in (str(world.home / "redis"), str(world.home / "redis" / "real")):
