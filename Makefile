@@ -7,7 +7,7 @@ PYTHON ?= python3
 WORKERS ?= 3
 SIDE_BY_SIDE = -n $(WORKERS) --dist loadfile
 BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/bench
-SCENARIOS := systemd packages debian rpm rpm_valkey releases outages runbook one_machine opt_bin make_install already_replaced commands
+SCENARIOS := systemd packages debian inventory_plugin rpm rpm_valkey releases outages runbook one_machine opt_bin make_install already_replaced commands
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip

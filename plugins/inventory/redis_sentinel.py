@@ -35,6 +35,8 @@ description:
     C(redis_upgrade_master_name). Credentials are never among them."
   - Sentinels do not know SSH names, users and folders. Add them by O(hosts), O(host_patterns),
     O(compose), or C(group_vars) of these groups.
+  - A value of O(compose) that is no text, such as V(true), is taken as it is. A text is an
+    expression.
 requirements:
   - redis (Python package) 4.3 or newer, for the Python of ansible-core on the controller
 extends_documentation_fragment:
@@ -139,7 +141,8 @@ host_patterns:
     name: node-\1
     ansible_host: node-\1.example.org
 compose:
-  ansible_user: "'redis'"
+  ansible_user: "'ops'"
+  ansible_become: true
 keyed_groups:
   - key: redis_node_version
     prefix: redis_version
@@ -291,10 +294,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.inventory.set_variable(host.name, name, unsafe(value))
 
     def _construct(self, name: str) -> None:
-        """Add the variables and groups that the user composes, in this order."""
+        """Add the variables and groups that the user composes, in this order.
+
+        A value that is no text is a variable as it is: Ansible takes expressions only, and leaves
+        out ``ansible_become: true`` without a word.
+        """
         base: Any = self  # these methods have no annotations
-        strict, host = self._given("strict"), self.inventory.get_host(name)
-        base._set_composite_vars(self._given("compose"), host.get_vars(), name, strict=strict)
+        strict, host, given = self._given("strict"), self.inventory.get_host(name), self._given("compose")
+        for variable, value in given.items():
+            if not isinstance(value, str):
+                self.inventory.set_variable(name, variable, value)
+        expressions = {variable: value for variable, value in given.items() if isinstance(value, str)}
+        base._set_composite_vars(expressions, host.get_vars(), name, strict=strict)
         base._add_host_to_composed_groups(self._given("groups"), host.get_vars(), name, strict=strict)
         base._add_host_to_keyed_groups(self._given("keyed_groups"), host.get_vars(), name, strict=strict)
 

@@ -157,6 +157,15 @@ def test_composed_variables_and_groups(served: Served, write: Callable[..., Path
     assert hosts_of(inventory, "version_7_0_15") == ["m", "r-1", "r-2", "s-1", "s-2", "s-3"]
 
 
+@pytest.mark.parametrize("value", [True, False, 5, ["a", "b"], {"a": 1}])
+def test_a_composed_value_that_is_no_text_is_no_expression(value: Any, served: Served, write: Callable[..., Path]) -> None:
+    """Expressions and groups see it."""
+    options = {"compose": {"ansible_become": value, "as_seen": "ansible_become"}, "groups": {"seen": "ansible_become == as_seen"}}
+    inventory = parsed(write(hosts=named(served), strict=True, **options))
+    assert [inventory.hosts["m"].vars[name] for name in ("ansible_become", "as_seen")] == [value, value]
+    assert len(hosts_of(inventory, "seen")) == 6
+
+
 def test_a_composed_variable_replaces_one_of_ours(served: Served, write: Callable[..., Path]) -> None:
     inventory = parsed(write(hosts=named(served), compose={"ansible_host": "inventory_hostname ~ '.example.org'"}))
     assert inventory.hosts["r-1"].vars["ansible_host"] == "r-1.example.org"
