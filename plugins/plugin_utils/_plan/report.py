@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._server.sent_errors import MEANING, REMEDY
+from .estimate_text import passed_lines
 from .model import Instance, Plan, Settings
 from .plan import make_plan, may_fail_back
 from .rendering import report_lines
@@ -31,9 +32,16 @@ HANDOVER_FIELDS = (
 
 
 def make_report(
-    plan: Mapping[str, Any], instances: Sequence[Instance], settings: Settings, handovers: Sequence[Mapping[str, Any]]
+    plan: Mapping[str, Any],
+    instances: Sequence[Instance],
+    settings: Settings,
+    handovers: Sequence[Mapping[str, Any]],
+    now_s: float = 0.0,
 ) -> dict[str, Any]:
-    """Return the report; ``problems`` is what the run left undone, ``lines`` is the text."""
+    """Return the report; ``problems`` is what the run left undone, ``lines`` is the text.
+
+    ``now_s``: the controller's time of day, for how long the run has taken.
+    """
     now = {instance.key: instance.record for instance in instances}
     after = make_plan(instances, settings)
     report: dict[str, Any] = {
@@ -51,6 +59,7 @@ def make_report(
         ],
         "reserves": reserves_of(after.as_dict()),
         "deferred": after.deferred,
+        "passed": passed_lines(plan, now_s),
         "problems": [*_problems(after, settings), *_missed_writes(plan, now)],
     }
     report["lines"] = report_lines(report)
