@@ -26,11 +26,15 @@ LEAST_LOADED_BYTES, LEAST_SAVED_S = 16 << 20, 2
 
 @dataclass(frozen=True)
 class DataSpeed:
-    """Seconds per GiB of used memory; ``measured``: on how many nodes the load was measured."""
+    """Seconds per GiB of used memory.
+
+    ``loads``, ``saves``: on how many nodes a load, or a BGSAVE, was measured.
+    """
 
     load_s_per_gib: float = LOAD_S_PER_GIB
     save_s_per_gib: float = SAVE_S_PER_GIB
-    measured: int = 0
+    loads: int = 0
+    saves: int = 0
 
     def load_s(self, size: int) -> float:
         return self.load_s_per_gib * size / GIB
@@ -47,16 +51,16 @@ def data_bytes(node: Instance) -> int:
 def data_speeds(nodes: Sequence[Instance]) -> dict[str, DataSpeed]:
     """Return the speed of each data node, by key.
 
-    A node without a measured load has the median of those that have one. A node that has not
-    saved for long enough to tell is taken to save as fast as it loads.
+    A node on which one of both was not measured has the median of those on which it was. Where
+    only loads or only saves were measured, the others are taken to be as fast.
     """
     loads = {node.key: found for node in nodes if (found := _load_s_per_gib(node))}
-    usual = statistics.median(loads.values()) if loads else 0.0
+    saves = {node.key: found for node in nodes if (found := _save_s_per_gib(node))}
+    usual_load, usual_save = (statistics.median(found.values()) if found else 0.0 for found in (loads, saves))
     speeds = {}
     for node in nodes:
-        load = loads.get(node.key) or usual
-        save = _save_s_per_gib(node) or load
-        speeds[node.key] = DataSpeed(load or LOAD_S_PER_GIB, save or SAVE_S_PER_GIB, len(loads))
+        load, save = loads.get(node.key) or usual_load, saves.get(node.key) or usual_save
+        speeds[node.key] = DataSpeed(load or save or LOAD_S_PER_GIB, save or load or SAVE_S_PER_GIB, len(loads), len(saves))
     return speeds
 
 

@@ -61,7 +61,7 @@ def _basis(basis: Mapping[str, Any]) -> str:
         found = f"by the survey ({basis['calls']} calls in {basis['survey_s']:.1f} s, {basis['call_s']:.1f} s alone)"
     if basis["data_bytes"] < _FEW_DATA:
         return found
-    how = "as measured" if basis["loads_measured"] else "assumed, as no log tells"
+    how = "as measured" if basis["loads_measured"] else "as its BGSAVE" if basis["saves_measured"] else "assumed, as no log tells"
     return f"{found} and {readable_size(basis['data_bytes'])} of data, loaded at {basis['load_s_per_gib']:.1f} s per GiB ({how})"
 
 

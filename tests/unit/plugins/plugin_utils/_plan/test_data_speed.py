@@ -22,7 +22,7 @@ def node(host: str, **examined: Any) -> Instance:
 
 def test_nothing_is_measured() -> None:
     (speed,) = data_speeds([node("a", used_memory=GIB)]).values()
-    assert (speed.load_s(GIB), speed.save_s(GIB), speed.measured) == (LOAD_S_PER_GIB, SAVE_S_PER_GIB, 0)
+    assert (speed.load_s(GIB), speed.save_s(GIB), speed.loads, speed.saves) == (LOAD_S_PER_GIB, SAVE_S_PER_GIB, 0, 0)
     assert speed == DataSpeed()
 
 
@@ -31,7 +31,7 @@ def test_the_own_load_counts_and_others_have_the_median() -> None:
     nodes = [node(host, load={"bytes": GIB, "seconds": seconds}) for host, seconds in loads.items()]
     speeds = data_speeds([*nodes, node("d")])
     assert {key: speed.load_s_per_gib for key, speed in speeds.items()} == {"a/redis": 2, "b/redis": 4, "c/redis": 12, "d/redis": 4}
-    assert {speed.measured for speed in speeds.values()} == {3}
+    assert {speed.loads for speed in speeds.values()} == {3}
     assert speeds["c/redis"].save_s_per_gib == 12, "as fast as it loads, as far as is known"
 
 
@@ -43,6 +43,13 @@ def test_the_last_bgsave(seconds: int, size: int, save: float) -> None:
     """INFO rounds it to seconds, so that a short one says nothing."""
     (speed,) = data_speeds([node("a", used_memory=size, last_save_s=seconds, load={"bytes": GIB, "seconds": 3.0})]).values()
     assert (speed.save_s_per_gib, speed.load_s_per_gib) == (save, 3.0)
+
+
+def test_a_node_loads_as_fast_as_it_saves_if_nothing_else_is_known() -> None:
+    speeds = data_speeds([node("a", used_memory=GIB, last_save_s=20), node("b", used_memory=GIB, last_save_s=30), node("c")])
+    assert {key: speed.load_s_per_gib for key, speed in speeds.items()} == {"a/redis": 20, "b/redis": 30, "c/redis": 25}
+    assert {key: speed.save_s_per_gib for key, speed in speeds.items()} == {"a/redis": 20, "b/redis": 30, "c/redis": 25}
+    assert {(speed.loads, speed.saves) for speed in speeds.values()} == {(0, 2)}
 
 
 def test_a_load_of_hardly_any_data_says_nothing() -> None:

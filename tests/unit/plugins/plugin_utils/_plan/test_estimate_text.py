@@ -25,6 +25,7 @@ def test_the_estimate() -> None:
 def test_its_parts() -> None:
     measured = lines(basis={**ESTIMATE["basis"], "loads_measured": 3, "load_s_per_gib": 3.21})
     assert measured[1].endswith("loaded at 3.2 s per GiB (as measured)")
+    assert lines(basis={**ESTIMATE["basis"], "saves_measured": 1})[1].endswith("(as its BGSAVE)")
     assert lines(basis={**ESTIMATE["basis"], "data_bytes": 1 << 20})[1].endswith("2.1 s alone)")
     assert "by usual times of module calls" in lines(basis={**ESTIMATE["basis"], "calls": 0})[1]
     assert lines(pauses={"count": 1, "seconds": 0.4, "at_most_s": 4.0}, restarts=1)[0].endswith(
