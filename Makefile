@@ -91,10 +91,10 @@ bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=,
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))
 
 bench-fleet: .venv/test $(COLLECTION) servers ## upgrade fleets of shards under light writes, and print what that costs (SHARDS=1,20, REPLICAS=2, DEPLOYMENTS=20,
-#: DIRECT=1 also without Ansible, BASE=commit also as of a commit, ROUNDS=, FROM=, TO=, TABLE=file, PLOT=file, OPTION=name=value)
+#: DIRECT=1 also without Ansible, BASE=commit also as of a commit, ROUNDS=, FROM=, TO=, DATA=MiB, TABLE=file, PLOT=file, OPTION=name=value)
 	$(BENCH)/fleet_upgrade.py $(if $(SHARDS),--shards $(SHARDS)) $(if $(REPLICAS),--replicas $(REPLICAS)) \
 		$(if $(DEPLOYMENTS),--deployments $(DEPLOYMENTS)) $(if $(DIRECT),--direct) $(if $(BASE),--base $(BASE)) \
-		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FROM),--from $(FROM)) $(if $(TO),--to $(TO)) $(if $(DATA),--data $(DATA)) \
 		$(if $(TABLE),--table $(TABLE)) $(if $(PLOT),--plot $(PLOT)) $(foreach option,$(OPTION),--option '$(option)')
 
 soak-handover: .venv/test $(COLLECTION) servers ## move the master role back and forth under load (N=1000, VERSION=)

@@ -17,6 +17,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._finding import REFUSAL, Finding, preflight_result
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plain import plain
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.audit import audits_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.estimate import Circumstances, make_estimate
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Instance, Plan, Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.plan import make_plan
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import handover_lines, plan_lines
@@ -103,6 +104,16 @@ def _settings(settings: Mapping[str, Any]) -> Settings:
     )
 
 
+def _circumstances(settings: Mapping[str, Any]) -> Circumstances:
+    return Circumstances(
+        pause_s=float(settings.get("pause_s") or 0),
+        mode=str(settings.get("handover_mode") or "auto"),
+        brings=str(settings.get("brings") or ""),
+        hooks=bool(settings.get("hooks")),
+        asks=str(settings.get("confirm") or "never") != "never",
+    )
+
+
 def _deadline(text: str, start: datetime) -> tuple[datetime | None, str]:
     """Return the deadline, if there is one, and what is wrong with it."""
     if not text:
@@ -131,6 +142,7 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     ``lines``: its text. ``findings``: all that forbids the run. ``preflight``: all findings. If
     nothing forbids it, the arguments of its steps are in the plan, too (work_of).
     """
+    surveyed_at_s = time.time()
     instances = _instances(hostvars, hosts)
     plan = make_plan(instances, _settings(settings))
     max_lag_bytes, mode = int(settings.get("max_lag_bytes", 1048576)), str(settings.get("handover_mode", "auto"))
@@ -151,6 +163,8 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     result["deployment"] = str(settings.get("deployment") or "")
     result["report_file"] = str(settings.get("report_file") or "")
     result["metrics_file"] = metrics_file(str(settings.get("metrics_folder") or ""), result["deployment"])
+    refused = any(finding.severity == REFUSAL for finding in findings)
+    result["estimate"] = {} if refused else make_estimate(plan, instances, _circumstances(settings), surveyed_at_s)
     result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
     result["preflight"] = preflight_result(plan.version, findings)
@@ -165,7 +179,7 @@ def upgrade_report(
     """Return what was done and what is left undone, from the plan and a later survey."""
     handovers = [plain(done) for host in hosts for done in (hostvars[host].get("__redis_upgrade_handovers") or {}).get("kept", [])]
     verdicts = [plain(one) for host in hosts for one in (hostvars[host].get("__redis_upgrade_audited") or {}).get("results", [])]
-    return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers, audits_of(verdicts))
+    return make_report(plain(plan), _instances(hostvars, hosts), _settings(settings), handovers, audits_of(verdicts), time.time())
 
 
 def upgrade_reserve_status(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,22 @@
 """Upgrade fleets under light writes, and print what each run cost.
 
 usage: fleet_upgrade.py [--shards 1,20] [--replicas 2] [--deployments 20] [--direct] [--base COMMIT]
-                        [--rounds 1] [--from 6.2.9] [--to 6.2.14] [--table FILE] [--plot FILE]
+                        [--rounds 1] [--from 6.2.9] [--to 6.2.14] [--data 0] [--table FILE]
+                        [--plot FILE]
                         [--option redis_upgrade_handovers_at_once=1]
 
 Each number of shards is a fleet of its own, on loopback, with one writer in each shard. With
 ``--deployments`` there is one more fleet: so many deployments of one shard (1 + 1) and three
-Sentinels, all in one inventory. The playbook upgrades each fleet, and then runs once more, with
-nothing left to do. ``--direct`` upgrades one shard without Ansible (direct.py), ``--base`` with the
-collection as of a commit. All take turns in each round, but a run of more than two minutes is made
-once; the medians count.
+Sentinels, all in one inventory. ``--data`` writes so many MiB to each shard first. The playbook
+upgrades each fleet, and then runs once more, with nothing left to do. ``--direct`` upgrades one
+shard without Ansible (direct.py), ``--base`` with the collection as of a commit. All take turns in
+each round, but a run of more than two minutes is made once; the medians count.
 
 For each it prints the wall clock of every play, the CPU seconds of the modules and of the
 controller (all of ansible-playbook but the modules), the calls of modules for each host, the
-longest write gaps, and how many acknowledged writes were lost. ``--table`` appends that to a file,
-``--plot`` draws wall and CPU of the fleets of shards by their hosts.
+longest write gaps, and how many acknowledged writes were lost. It also prints the estimate of the
+plan, and how long the run took from there; for several deployments those of each. ``--table``
+appends that to a file, ``--plot`` draws wall and CPU of the fleets of shards by their hosts.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -57,7 +59,11 @@ exit $code
 
 @dataclass
 class Cost:
-    """The cost of one upgrade. ``plays``: wall seconds. ``calls``: of modules, by host."""
+    """The cost of one upgrade.
+
+    ``plays``: wall seconds. ``calls``: of modules, by host. ``estimates``: the seconds that each
+    run has estimated, and has taken.
+    """
 
     what: str
     hosts: int
@@ -70,6 +76,7 @@ class Cost:
     acknowledged: int = 0
     lost: int = 0
     again_s: float = 0.0
+    estimates: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def cpu_of_host_s(self) -> float:
@@ -84,16 +91,25 @@ class Cost:
             f"  calls of modules: {sum(calls)}; for each host {min(calls)} to {max(calls)}, on average {sum(calls) / self.hosts:.1f}",
             f"  longest write gap of each shard: {three(self.gaps_ms)} ms (median / 95th percentile / maximum)",
             f"  {self.lost} lost of {self.acknowledged:,} acknowledged writes",
+            *(f"  estimated {said:.1f} s, taken {took:.1f} s: {took / said:.2f} times the estimate" for said, took in self.estimates),
             *(f"  {seconds:7.1f} s  {name}" for name, seconds in self.plays.items() if seconds >= 0.05),
         ]
+
+    @property
+    def ratio(self) -> str:
+        """Return the time taken, divided by the estimate; the extremes of several runs."""
+        ratios = sorted(took / said for said, took in self.estimates)
+        if len(ratios) < 2:
+            return f"{ratios[0]:.2f}" if ratios else "-"
+        return f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
 
     def row(self, versions: str, rounds: int) -> str:
         """Return the cost as a row of a table in Markdown."""
         calls = f"{sum(self.calls.values()) / self.hosts:.1f}" if self.calls else "-"
         again = f"{self.again_s:.1f} s" if self.again_s else "-"
         cpu = f"{self.modules_s / self.hosts:.2f} + {self.controller_s / self.hosts:.2f} s"
-        found = [versions, self.what, self.hosts, rounds, f"{self.wall_s:.1f} s", cpu, calls, three(self.gaps_ms), self.lost, again]
-        return f"| {' | '.join(str(one) for one in found)} |"
+        costs = [f"{self.wall_s:.1f} s", cpu, calls, three(self.gaps_ms), self.lost, again, self.ratio]
+        return f"| {' | '.join(str(one) for one in [versions, self.what, self.hosts, rounds, *costs])} |"
 
 
 def interpreter(folder: Path) -> tuple[str, Path]:
@@ -124,7 +140,7 @@ def timed(words: Sequence[str], environment: Mapping[str, str]) -> tuple[float, 
 def by_playbook(fleet: Fleets, what: str, new: str, folder: Path, options: Mapping[str, Any], base: str = "") -> Cost:
     """Upgrade a fleet by the playbook, and once more; ``base``: with the collection of a commit."""
     python, times = interpreter(folder)
-    run_times, runs = folder / "run-times.json", folder / "runs"
+    run_times, runs, report = folder / "run-times.json", folder / "runs", folder / "report.json"
     environment = {
         **os.environ,
         "SENTINELOPS_RUN_TIMES_FILE": str(run_times),
@@ -132,8 +148,14 @@ def by_playbook(fleet: Fleets, what: str, new: str, folder: Path, options: Mappi
         "ANSIBLE_FORKS": "40",
         **({"ANSIBLE_COLLECTIONS_PATH": collection_of(base, folder)} if base else {}),
     }
-    fixed = {"redis_upgrade_backup": False, "redis_upgrade_accept_no_way_back": True, "redis_upgrade_deployments_folder": str(runs)}
-    words = command(fleet.inventory, "upgrade", wanted=new, ansible_python_interpreter=python, **fixed, **options)
+    fixed: dict[str, Any] = {
+        "redis_upgrade_backup": False,
+        "redis_upgrade_accept_no_way_back": True,
+        "redis_upgrade_deployments_folder": str(runs),
+        "redis_upgrade_report_file": str(report),
+        "redis_upgrade_wait_s": 300,
+    }
+    words = command(fleet.inventory, "upgrade", wanted=new, ansible_python_interpreter=python, **{**fixed, **options})
     wall_s, cpu_s = timed(words, environment)
     modules_s, files = seconds_of(times), [run_times, *sorted(runs.glob("*/*.run-times.json"))]
     measured = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.exists()]
@@ -142,7 +164,16 @@ def by_playbook(fleet: Fleets, what: str, new: str, folder: Path, options: Mappi
     for one in measured:
         calls |= {host: calls.get(host, 0) + count for host, count in one["calls"].items()}
     plays = {play["name"]: play["seconds"] for play in measured[0]["plays"]} if measured else {}
-    return Cost(what, 0, wall_s, modules_s, cpu_s - modules_s, plays, calls, again_s=again_s)
+    reports = [Path(options.get("redis_upgrade_report_file", report)), *sorted(runs.glob("*/*.report.json"))]
+    return Cost(what, 0, wall_s, modules_s, cpu_s - modules_s, plays, calls, again_s=again_s, estimates=list(estimates_in(reports)))
+
+
+def estimates_in(reports: Sequence[Path]) -> Iterator[tuple[float, float]]:
+    """Yield the seconds that each run has estimated, and has taken, by its report."""
+    for path in reports:
+        estimate = json.loads(path.read_text(encoding="utf-8")).get("estimate") if path.exists() else None
+        if estimate:
+            yield estimate["seconds"], estimate["took_s"]
 
 
 def collection_of(commit: str, folder: Path) -> str:
@@ -164,12 +195,14 @@ def directly(fleet: Fleets, what: str, new: str, _folder: Path) -> Cost:
     return Cost(what, 0, spent["wall_s"], spent["cpu_s"], 0.0)
 
 
-def measured_once(make: Callable[[Path], Fleets], upgrade: Callable[[Fleets, Path], Cost], new: str) -> Cost:
+def measured_once(make: Callable[[Path], Fleets], upgrade: Callable[[Fleets, Path], Cost], new: str, data_mib: int) -> Cost:
     """Build a fleet, upgrade it under writes, and return the cost."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as made:
         fleet = make(Path(made) / "fleet")
         try:
             fleet.build()
+            for one in fleets_of(fleet):
+                one.fill(data_mib)
             with fleet.writing() as verdicts_of:
                 cost = upgrade(fleet, Path(made))
                 verdicts = verdicts_of().values()
@@ -199,6 +232,7 @@ def median_of(costs: Sequence[Cost]) -> Cost:
     chosen = sorted(costs, key=lambda cost: cost.wall_s)[len(costs) // 2]
     chosen.gaps_ms = [gap for cost in costs for gap in cost.gaps_ms]
     chosen.acknowledged, chosen.lost = sum(cost.acknowledged for cost in costs), sum(cost.lost for cost in costs)
+    chosen.estimates = [one for cost in costs for one in cost.estimates]
     chosen.again_s = statistics.median(cost.again_s for cost in costs)
     return chosen
 
@@ -209,7 +243,10 @@ def contenders(arguments: argparse.Namespace) -> dict[str, Callable[[], Cost]]:
     found: dict[str, Callable[[], Cost]] = {}
 
     def add(what: str, make: Callable[[Path], Fleets], upgrade: Callable[..., Cost], **more: Any) -> None:
-        found[what] = partial(measured_once, make, lambda fleet, folder: upgrade(fleet, what, arguments.new, folder, **more), arguments.new)
+        def of_fleet(fleet: Fleets, folder: Path) -> Cost:
+            return upgrade(fleet, what, arguments.new, folder, **more)
+
+        found[what] = partial(measured_once, make, of_fleet, arguments.new, arguments.data)
 
     def shards(number: int) -> Callable[[Path], Fleets]:
         return lambda made: Fleet(made, arguments.old, arguments.port, number, arguments.replicas)
@@ -238,6 +275,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--from", dest="old", default="6.2.9")
     parser.add_argument("--to", dest="new", default="6.2.14")
     parser.add_argument("--port", type=int, default=22001)
+    parser.add_argument("--data", type=int, default=0, help="MiB in each shard")
     parser.add_argument("--table", type=Path)
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--option", action="append", default=[], help="a variable of the role, as name=JSON")

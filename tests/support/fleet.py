@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import redis
 from deployment import SERVERS, Deployment, Writers
+
+KEYS_PER_MIB, KEYS_AT_ONCE = 5243, 20000
 
 
 class Fleet(Deployment):
@@ -51,6 +54,21 @@ class Fleet(Deployment):
     def masters_at_home(self) -> list[str]:
         """Return the shards whose first node is the master, by the node's own word."""
         return [shard for shard, names in self.shards.items() if self.info(names[0])["role"] == "master"]
+
+    def fill(self, mib: int) -> None:
+        """Write so much data to every shard, in values of 100 bytes, and wait for the replicas.
+
+        A key with its value takes about 200 bytes of the server's memory.
+        """
+        for names in self.shards.values():
+            client = redis.Redis(port=self.nodes[names[0]], socket_timeout=120)
+            for first in range(0, mib * KEYS_PER_MIB, KEYS_AT_ONCE):
+                pipeline = client.pipeline(transaction=False)
+                for number in range(first, min(first + KEYS_AT_ONCE, mib * KEYS_PER_MIB)):
+                    pipeline.set(f"key:{number:010d}", "x" * 100)
+                pipeline.execute()
+            client.close()
+        self._await_links()
 
     def _inventory(self) -> dict[str, Any]:
         found = super()._inventory()

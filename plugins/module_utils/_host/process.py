@@ -37,6 +37,7 @@ __all__ = [
     "servers_started_from",
     "signalled_with_us",
     "start_detached",
+    "started_at_s",
     "version_folder",
 ]
 
@@ -65,6 +66,12 @@ def parent_of(pid: int) -> int:
     """Return the id of the parent process; 0 if the process is gone."""
     fields = _stat_fields(pid)
     return int(fields[1]) if len(fields) > 1 and fields[1].isdigit() else 0
+
+
+def started_at_s(pid: int) -> float:
+    """Return when a process began, in seconds since the boot of its host; 0 if it is gone."""
+    fields = _stat_fields(pid)
+    return int(fields[19]) / os.sysconf("SC_CLK_TCK") if len(fields) > 19 else 0.0
 
 
 def cgroup_of(pid: int) -> str:

@@ -16,6 +16,7 @@ from .._server.login import login_from
 from .._wait import Clock
 from .following import following_facts
 from .included_facts import included_facts
+from .pace_facts import work_facts
 from .readiness_facts import journal_or_reason, not_surveyed, readiness_facts
 from .user_facts import user_facts
 
@@ -42,4 +43,5 @@ def examined(server: Server, params: Mapping[str, Any], surveyed: Callable[[dict
         found["included"] = included_facts(server, record)
         with contextlib.suppress(SentinelOpsError):
             found["users"] = user_facts(server, record, Clock())
+    found["work"] = work_facts()
     return {**record, "journal_error": reason, "examined": found}

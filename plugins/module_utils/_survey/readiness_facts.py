@@ -28,6 +28,7 @@ from .._server.commands import Server
 from .._server.info import parse_info
 from .._topology.shard import config_values
 from .._wait import Clock
+from .pace_facts import load_facts
 from .script_facts import VERBATIM, script_facts
 
 __all__ = ["journal_or_reason", "not_surveyed", "readiness_facts"]
@@ -167,6 +168,8 @@ def _data_node(server: Server, record: Mapping[str, Any], clock: Clock) -> dict[
         "rdb_bytes": os.path.getsize(dump) if _files_are_local(record) and os.path.isfile(dump) else 0,
         "save_failed": info.get("rdb_last_bgsave_status", "ok") != "ok",
         "aof_failed": info.get("aof_last_write_status", "ok") != "ok",
+        "load": load_facts(str(record.get("log_file") or "")) if _files_are_local(record) else {},
+        "last_save_s": _number(info, "rdb_last_bgsave_time_sec"),  # 0 for -1, which is none
         "failover_state": info.get("master_failover_state", "no-failover"),
         "rate_bytes_s": 0.0,
         **script_facts(info, config),

@@ -12,6 +12,7 @@ from . import reserve_text
 from .audit import audit_lines
 from .backup import backup_lines
 from .deployments import deployment_lines
+from .estimate_text import estimate_lines
 from .installations import installation_lines
 from .restore import restore_lines
 from .steps import Play, plays_of
@@ -39,7 +40,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     lines = [f"{what}, one step after the other:"]
     for play in plays_of(rollback):
         lines += _play_lines(plan, play)
-    return lines + _other_lines(plan)
+    return [*lines, *estimate_lines(plan), *_other_lines(plan)]
 
 
 def _play_lines(plan: Mapping[str, Any], play: Play) -> Iterator[str]:
@@ -118,6 +119,7 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
     if not report["handovers"]:
         lines.append("no handover was needed")
     lines += audit_lines(report["audits"])
+    lines += report.get("passed", [])
     lines += reserve_text.reserve_notes(report["reserves"])
     if report["deferred"]:
         lines.append(

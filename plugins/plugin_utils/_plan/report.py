@@ -11,6 +11,7 @@ from typing import Any
 
 from ...module_utils._server.sent_errors import MEANING, REMEDY
 from .audit import audit_problems
+from .estimate_text import passed_lines
 from .model import Instance, Plan, Settings
 from .plan import make_plan, may_fail_back
 from .rendering import report_lines
@@ -38,10 +39,12 @@ def make_report(
     settings: Settings,
     handovers: Sequence[Mapping[str, Any]],
     audits: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    now_s: float = 0.0,
 ) -> dict[str, Any]:
     """Return the report; ``problems`` is what the run left undone, ``lines`` is the text.
 
-    ``audits``: see audits_of.
+    ``audits``: see audits_of. ``now_s``: the controller's time of day, for how long the run has
+    taken.
     """
     now = {instance.key: instance.record for instance in instances}
     after = make_plan(instances, settings)
@@ -61,6 +64,7 @@ def make_report(
         "reserves": reserves_of(after.as_dict()),
         "deferred": after.deferred,
         "audits": dict(audits),
+        "passed": passed_lines(plan, now_s),
         "problems": [*_problems(after, settings), *_missed_writes(plan, now), *audit_problems(audits)],
     }
     report["lines"] = report_lines(report)

@@ -13,17 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...module_utils._server.versions import is_newer_line, misses_in_silence
 from ...module_utils._sizes import readable_size
 from .._finding import WARNING, Finding
+from .._plan.data_speed import LOAD_S_PER_GIB, SAVE_S_PER_GIB
+from .._plan.full_sync import appends, full_copy_because, full_sync_because, saves
 from .._plan.model import Instance, Plan, ShardPlan
-from .._plan.versions import wanted_server
 
 __all__ = ["restart_findings", "restart_s"]
 
 GIB = 1 << 30
 MIB = 1 << 20
-RESTART_S, S_PER_GIB = 5.0, 18.0
+RESTART_S, S_PER_GIB = 5.0, LOAD_S_PER_GIB + SAVE_S_PER_GIB
 
 
 def restart_s(used_memory: int) -> float:
@@ -41,7 +41,7 @@ def restart_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) ->
     if master is None or not restarted:
         return
     yield from _persistence_findings(master, shard)
-    reasons = {node.key: _full_sync_because(node) or _full_copy_because(node, master, shard, plan) for node in restarted}
+    reasons = {node.key: full_sync_because(node) or full_copy_because(node, master, shard, plan) for node in restarted}
     empty = [node for node in restarted if reasons[node.key]]
     for node in empty:
         yield _full_sync(node, master, reasons[node.key])
@@ -55,25 +55,13 @@ def restart_findings(shard: ShardPlan, nodes: Sequence[Instance], plan: Plan) ->
         yield from _maxmemory_findings(target, master)
 
 
-def _server(node: Instance) -> tuple[str, str]:
-    return str(node.record.get("server", "redis")), str(node.record.get("version", ""))
-
-
 def _examined(node: Instance) -> Mapping[str, Any]:
     return node.record.get("examined") or {}
 
 
-def _saves(node: Instance) -> bool:
-    return bool(node.record.get("save"))
-
-
-def _appends(node: Instance) -> bool:
-    return node.record.get("appendonly") == "yes"
-
-
 def _saving_findings(node: Instance) -> Iterator[Finding]:
     failed = [what for what, name in (("BGSAVE", "save_failed"), ("write to the AOF", "aof_failed")) if _examined(node).get(name)]
-    if failed and (_saves(node) or _appends(node)):
+    if failed and (saves(node) or appends(node)):
         yield Finding(
             node.host,
             f"its last {' and '.join(failed)} failed",
@@ -84,7 +72,7 @@ def _saving_findings(node: Instance) -> Iterator[Finding]:
 
 
 def _persistence_findings(master: Instance, shard: ShardPlan) -> Iterator[Finding]:
-    if _saves(master) or _appends(master):
+    if saves(master) or appends(master):
         return
     yield Finding(
         master.host,
@@ -97,32 +85,11 @@ def _persistence_findings(master: Instance, shard: ShardPlan) -> Iterator[Findin
     )
 
 
-def _full_sync_because(node: Instance) -> str:
-    if _appends(node):
-        return "it starts from its append-only file, which does not record a replication offset"
-    return "" if _saves(node) else 'it saves nothing when it is stopped (save "", appendonly no)'
-
-
-def _full_copy_because(node: Instance, master: Instance, shard: ShardPlan, plan: Plan) -> str:
-    """Return why this run makes a node copy all data (see _instance/missed_writes).
-
-    The master of now is a replica of a newer one before it is upgraded itself.
-    """
-    sent = int(node.record.get("errors_sent") or 0)
-    if sent and node.host != shard.master_host:
-        return f"it has sent its master errors ({sent} since its start), so it may lack writes, and this run lets it copy all data"
-    running, wanted = _server(node), (wanted_server(node.record), plan.version)
-    newer = is_newer_line(running, wanted) if node.host == shard.master_host else is_newer_line(running, _server(master))
-    if newer and not plan.rollback and misses_in_silence(running):
-        return f"as a replica of a newer master, {running[1]} does not understand all that it is sent"
-    return ""
-
-
 def _full_sync(node: Instance, master: Instance, reason: str) -> Finding:
     data = _examined(master)["used_memory"]
     remedy = ""
-    if reason == _full_sync_because(node):
-        settings = "CONFIG SET appendonly no and save '3600 1'" if _appends(node) else "CONFIG SET save '3600 1'"
+    if reason == full_sync_because(node):
+        settings = "CONFIG SET appendonly no and save '3600 1'" if appends(node) else "CONFIG SET save '3600 1'"
         remedy = f". {settings} before the upgrade makes a partial synchronisation possible"
     return Finding(
         node.host,

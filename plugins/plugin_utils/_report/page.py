@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .._plan.estimate_text import about
 from .drawing import drawing_of, duration_text
 from .metrics import metrics_of
 from .run_report import make_run_report
@@ -26,6 +27,7 @@ def _environment() -> Environment:
     """Return an environment that escapes every value: names and messages come from servers."""
     made = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["duration"] = duration_text
+    made.filters["about"] = about
     made.filters["clock"] = _clock
     return made
 

@@ -20,7 +20,7 @@ _SHARD_FIELDS = ("master", "master_host", "original_master_host")
 
 
 def facts_of(plan: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a report tells of a plan.
+    """Return what a report tells of a plan, its estimate among it.
 
     ``instances``: what ran before. ``steps``: the disruptive steps in their order; those of one
     ``batch`` may be under way at the same time.
@@ -36,6 +36,7 @@ def facts_of(plan: Mapping[str, Any]) -> dict[str, Any]:
         "plan": list(plan.get("lines", [])),
         "warnings": [*plan.get("warnings", []), *warned],
         "deferred": list(plan.get("deferred", [])),
+        "estimate": dict(plan.get("estimate") or {}),
         "instances": [{name: step[name] for name in _STEP_FIELDS} for step in plan["steps"].values()],
         "shards": {name: {field: shard[field] for field in _SHARD_FIELDS} for name, shard in plan["shards"].items()},
         "steps": list(_steps(plan, rollback)),

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .advice import next_lines, verdict
+from .estimate import compared, with_estimates
 from .progress import play_rows, step_rows
 
 __all__ = ["SCHEMA", "make_run_report", "timestamp"]
@@ -66,7 +67,9 @@ def make_run_report(events: Sequence[Record], dead: bool = False) -> dict[str, A
         "warnings": list(begun.get("warnings", [])),
         "steps": step_rows(begun.get("steps", []), events, outcome),
     }
-    report["plays"] = play_rows(report)
+    estimate = begun.get("estimate", {})
+    report["plays"] = with_estimates(play_rows(report), estimate)
+    report["estimate"] = compared(estimate, report)
     report["instances"] = verified.get("instances") or _instances(begun, report["steps"], handovers)
     report["shards"] = verified.get("shards") or _shards(begun, handovers)
     report["handovers"] = handovers

@@ -308,3 +308,27 @@ def test_names_that_yaml_takes_for_numbers(names: Any, shards: list[str] | None)
 def test_a_name_that_yaml_has_changed(names: Any) -> None:
     with pytest.raises(AnsibleFilterError, match="write the name in quotes"):
         plan_of(three_and_three(), master_name=names)
+
+
+def test_the_estimate() -> None:
+    plan = plan_of(three_and_three(), pause_s="60", brings="package", hooks={}, confirm="never")
+    assert [line for line in plan["lines"] if line.startswith("estimate: ")] == plan["lines"][9:12]
+    assert "about 7 min 20 s: 6 restarts, 2 pauses of writes of about 0.4 s each" in plan["lines"][9]
+    assert "redis_binaries_method: package" in plan["lines"][11]
+    assert plan["estimate"]["seconds"] > plan_of(three_and_three())["estimate"]["seconds"] + 400
+    assert plan_of(three_and_three(), handover_mode="plain")["estimate"]["pauses"]["count"] == 0
+
+
+def test_a_run_that_may_not_begin_has_no_estimate() -> None:
+    deployment = three_and_three()
+    deployment.node("redis-3").record = {"link_up": False}
+    plan = plan_of(deployment)
+    assert plan["estimate"] == {}
+    assert not [line for line in plan["lines"] if line.startswith("estimate: ")]
+
+
+def test_the_report_tells_how_long_it_took() -> None:
+    hostvars = hostvars_of(three_and_three(version=NEW))
+    report = upgrade_report(plan_of(three_and_three()), hostvars, list(hostvars), SETTINGS)
+    (line,) = [line for line in report["lines"] if line.startswith("estimated: ")]
+    assert line.endswith("since the plan: 1 s")
