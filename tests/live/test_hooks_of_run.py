@@ -96,6 +96,15 @@ def test_a_hook_before_the_run_that_fails(deployment: Deployment, services: Web,
     assert metrics(deployment)["outcome"] == {"running": 0, "done": 0, "stopped": 1, "incomplete": 0}
 
 
+def test_a_message_that_must_not_be_shown_is_not_told(deployment: Deployment, services: Web, hooks: dict[str, str]) -> None:
+    hidden = deployment.folder / "hidden.yml"
+    hidden.write_text(json.dumps([{"name": "Log in", "no_log": True, "ansible.builtin.fail": {"msg": "token-8f3a"}}]))
+    done = run(deployment, "upgrade", **variables(deployment, services, {**hooks, "before_run": str(hidden)}))
+    assert done.returncode != 0
+    assert "Log in: its message is hidden, since the task has no_log" in words(done.stdout)
+    assert "token-8f3a" not in done.stdout + json.dumps(services.requests)
+
+
 def test_a_hook_after_a_failure(deployment: Deployment, services: Web, hooks: dict[str, str]) -> None:
     """Stop redis-3 after the upgrade of redis-2, so that the next gate fails."""
     pid = deployment.pids()["redis-3"]

@@ -54,6 +54,9 @@ def _families(report: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sample
     yield "handovers", "How often the master role moved.", [({}, float(len(report["handovers"])))]
     pauses = [(_ends(one), float(one["pause_ms"]) / 1000) for one in report["handovers"] if one["pause_ms"] is not None]
     yield "handover_pause_seconds", "For how long a handover stopped writes.", pauses
+    for name, text in (("acknowledged", "Writes of the audit that were acknowledged."), ("lost", "Those of them that are gone.")):
+        found = [({"shard": shard}, float(one[name])) for shard, one in report["audits"].items() if "error" not in one]
+        yield f"audit_{name}_writes", text, found
     diverged = [(_ends(one), float(one["diverged_bytes"])) for one in report["handovers"] if one["diverged_bytes"] is not None]
     yield "handover_diverged_bytes", "Bytes of the stream that only the old master had.", diverged
 
