@@ -41,6 +41,7 @@ lint: .venv/test $(COLLECTION) ## static checks of everything
 	scripts/run mypy
 	scripts/run pytest --collect-only --quiet --quiet tests
 	scripts/run vermin --quiet --no-tips --violations --target=3.8- plugins/modules plugins/module_utils plugins/doc_fragments
+	scripts/run vermin --quiet --no-tips --violations --target=3.10- plugins/action plugins/callback plugins/filter plugins/inventory plugins/lookup plugins/plugin_utils
 	scripts/run python scripts/check_layout.py
 	scripts/run python scripts/check_language.py
 	scripts/run yamllint --strict .
