@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build report-page clean
+.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build matrix report-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 } /^#: / { printf "%28s%s\n", "", substr($$0, 4) }' Makefile
@@ -41,6 +41,7 @@ lint: .venv/test $(COLLECTION) ## static checks of everything
 	scripts/run mypy
 	scripts/run pytest --collect-only --quiet --quiet tests
 	scripts/run vermin --quiet --no-tips --violations --target=3.8- plugins/modules plugins/module_utils plugins/doc_fragments
+	scripts/run vermin --quiet --no-tips --violations --target=3.10- plugins/action plugins/callback plugins/filter plugins/inventory plugins/lookup plugins/plugin_utils
 	scripts/run python scripts/check_layout.py
 	scripts/run python scripts/check_language.py
 	scripts/run yamllint --strict .
@@ -140,6 +141,11 @@ workflows: .cache/workflows/installed ## lint the workflows of GitHub, with acti
 
 execution-environment: .cache/venv-execution-environment/installed build ## what ansible-builder takes from the collection: redis-py must be among it
 	scripts/execution_environment.sh
+
+matrix: .venv/test build ## try the built archive with all supported versions of ansible-core, Python and redis-py that are here
+#: (MATRIX= chooses cells, such as MATRIX="core2.17 or py3.8-redis5"); prints a table
+	.venv/bin/python scripts/servers.py 6.2.9 6.2.14
+	scripts/run pytest tests/matrix $(if $(MATRIX),-k "$(MATRIX)")
 
 build: .venv/run ## build the collection as an archive, .cache/build/sentinelops-redis-VERSION.tar.gz
 	rm -rf .cache/build

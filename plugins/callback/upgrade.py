@@ -232,10 +232,9 @@ class CallbackModule(DefaultCallback):
 
     def _ended(self, result: Any, state: str, ignored: bool = False) -> None:
         now, data = time.monotonic(), _of(result, "result")
-        fields = getattr(result, "task_fields", None) or result._task_fields
         if state != SKIPPED:
             self._handle_warnings(data)
-        task = _task(_of(result, "task"), str(fields.get("name") or ""))
+        task = _task(_of(result, "task"), result.task_name)
         # a survey is large, and nothing of it is shown
         read = plain(data) if state in (FAILED, UNREACHABLE) or (state == OK and reads(task)) else {}
         ended = Result(task, _of(result, "host").get_name(), read, state, ignored)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .advice import next_lines, verdict
@@ -39,7 +39,7 @@ _HANDOVER_FIELDS = (
 
 def timestamp(time_s: float) -> str:
     """Return a time of the controller's clock in UTC, such as ``2026-01-31T23:59:59.123Z``."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=time_s)
+    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from supported import CORES
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -53,6 +54,14 @@ def test_every_suite_is_called() -> None:
     found = {target for path in WORKFLOWS for job in load(path)["jobs"].values() for target in called(job)}
     suites = re.findall(r'scripts/suites\.py "\$\(MAKE\)" (.*)$', (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert {suite for line in suites for suite in re.split(r"[, ]", line)} <= found
+
+
+def test_the_matrix_has_all_pythons() -> None:
+    (setup,) = [
+        step for step in load(ROOT / ".github/workflows/extended.yml")["jobs"]["matrix"]["steps"] if "setup-python" in step.get("uses", "")
+    ]
+    pythons = {python for core in CORES for python in (*core.controllers, *core.targets)}
+    assert set(setup["with"]["python-version"].split()) == pythons
 
 
 @pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)

@@ -47,14 +47,16 @@ def own(name: str, action: str, **args: Any) -> FakeTask:
 
 
 def result(task: FakeTask, public: bool, **data: Any) -> Any:
-    """Return a result as of ansible-core 2.19, or of one before."""
+    """Return a result as of ansible-core 2.19, or of one before.
+
+    It has no task_fields, whose use is deprecated since ansible-core 2.21.
+    """
     fields = {
         "task": task,
         "host": SimpleNamespace(get_name=lambda: "redis-2", name="redis-2"),
         "result": data,
-        "task_fields": {"name": task.name},
     }
-    return SimpleNamespace(**(fields if public else {f"_{name}": value for name, value in fields.items()}))
+    return SimpleNamespace(task_name=task.name, **(fields if public else {f"_{name}": value for name, value in fields.items()}))
 
 
 @pytest.fixture
