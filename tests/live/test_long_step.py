@@ -35,10 +35,6 @@ def slow_to_load(deployment: Deployment) -> None:
     deployment.administer(SLOW, "CONFIG", "SET", "key-load-delay", str(DELAY_US))
 
 
-def percentages(text: str) -> list[int]:
-    return [int(found) for found in re.findall(r"loading, (\d+) %", text)]
-
-
 def lines(text: str) -> list[str]:
     """Return the lines that begin with a time, each with the rows that continue it."""
     return re.sub(r"\n +", " ", text).splitlines()
@@ -58,8 +54,9 @@ def test_an_upgrade_over_ssh_without_a_terminal(deployment: Deployment) -> None:
     loading = [line for line in lines(done.stdout) if "loading" in line]
     step = rf"\d\d:\d\d:\d\d  \.\.\. \(5/8\) replica    {SLOW}: 6\.2\.9 -> 6\.2\.14, for \d\d s: loading, \d+ %(, \d+ s to go)?"
     assert all(re.fullmatch(step, line) for line in loading), loading
-    assert len(percentages(done.stdout)) >= 2
-    assert percentages(done.stdout) == sorted(set(percentages(done.stdout))), "it grows"
+    percentages = [int(found) for found in re.findall(r"loading, (\d+) %", "\n".join(loading))]
+    assert len(percentages) >= 2
+    assert percentages == sorted(percentages), "it grows"
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert done.stderr == ""
     assert left_files() == []
@@ -68,7 +65,7 @@ def test_an_upgrade_over_ssh_without_a_terminal(deployment: Deployment) -> None:
 def test_a_rollback_in_a_terminal(deployment: Deployment) -> None:
     """The line at the bottom says it, and nothing of it is left."""
     slow_to_load(deployment)
-    code, terminal = run_in_terminal(command(deployment, "rollback"), ENVIRONMENT)
+    code, terminal = run_in_terminal(command(deployment, "rollback"), ENVIRONMENT, seconds=300)
     assert code == 0, terminal.text
     step = rf"\d\d:\d\d:\d\d  \(\d/8\) [a-z ]+ {SLOW}: 6\.2\.14 -> 6\.2\.9, for \d+ s: loading, (\d+) %"
     seen = [int(found[1]) for found in (re.match(step, line) for line in terminal.seen) if found]
@@ -141,7 +138,7 @@ def test_each_kind_of_connection_below_the_callback_of_ansible(deployment: Deplo
         words = ["ansible-playbook", "-i", str(inventory(deployment, tmp_path)), "--forks", "6", "-vvv", str(play)]
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stdout
-    told = sorted(re.findall(r"^\.\.\. (.*), for 1\d s: connected_clients: \d+, wanted >= 100000$", done.stderr, re.MULTILINE))
+    told = sorted(re.findall(r"^\.\.\. (.*), for \d+ s: connected_clients: \d+, wanted >= 100000$", done.stderr, re.MULTILINE))
     assert told == [*(["become"] if others_can_run() else []), "delegated", "local", "ssh"], done.stdout + done.stderr
     assert "<broken> What this step waits for cannot be read: AnsibleConnectionFailure" in done.stdout
     assert not re.search(r"^\.\.\.", done.stdout, re.MULTILINE)
