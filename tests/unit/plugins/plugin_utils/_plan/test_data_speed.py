@@ -21,7 +21,7 @@ def node(host: str, **examined: Any) -> Instance:
 
 
 def test_nothing_is_measured() -> None:
-    (speed,) = data_speeds([node("a", used_memory=GIB)]).values()
+    speed = data_speeds([node("a", used_memory=GIB)])["a/redis"]
     assert (speed.load_s(GIB), speed.save_s(GIB), speed.loads, speed.saves) == (LOAD_S_PER_GIB, SAVE_S_PER_GIB, 0, 0)
     assert speed == DataSpeed()
 
@@ -41,7 +41,7 @@ def test_the_own_load_counts_and_others_have_the_median() -> None:
 )
 def test_the_last_bgsave(seconds: int, size: int, save: float) -> None:
     """INFO rounds it to seconds, so that a short one says nothing."""
-    (speed,) = data_speeds([node("a", used_memory=size, last_save_s=seconds, load={"bytes": GIB, "seconds": 3.0})]).values()
+    speed = data_speeds([node("a", used_memory=size, last_save_s=seconds, load={"bytes": GIB, "seconds": 3.0})])["a/redis"]
     assert (speed.save_s_per_gib, speed.load_s_per_gib) == (save, 3.0)
 
 
@@ -53,7 +53,7 @@ def test_a_node_loads_as_fast_as_it_saves_if_nothing_else_is_known() -> None:
 
 
 def test_a_load_of_hardly_any_data_says_nothing() -> None:
-    (speed,) = data_speeds([node("a", load={"bytes": 1 << 20, "seconds": 0.5})]).values()
+    speed = data_speeds([node("a", load={"bytes": 1 << 20, "seconds": 0.5})])["a/redis"]
     assert speed == DataSpeed()
 
 
