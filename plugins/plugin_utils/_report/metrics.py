@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
+
+from .progress import moment
 
 __all__ = ["metrics_file", "metrics_of"]
 
@@ -42,7 +43,7 @@ def metrics_of(report: Mapping[str, Any], deployment: str = "") -> str:
 def _families(report: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sample]]]:
     for event in ("begun", "recorded", "ended"):
         at = report[f"{event}_at"]
-        yield f"{event}_timestamp_seconds", f"When the run was {event}.", [({}, _seconds(at))] if at else []
+        yield f"{event}_timestamp_seconds", f"When the run was {event}.", [({}, moment(at).timestamp())] if at else []
     states = [({"outcome": outcome}, float(report["outcome"] == outcome)) for outcome in _OUTCOMES]
     yield "outcome", "1 for the outcome of the last run, 0 for all others.", states
     steps = Counter(step["state"] for step in report["steps"])
@@ -63,10 +64,6 @@ def _families(report: Mapping[str, Any]) -> Iterator[tuple[str, str, list[Sample
 
 def _ends(handover: Mapping[str, Any]) -> dict[str, str]:
     return {"old_master": handover["old_master"], "new_master": handover["new_master"]}
-
-
-def _seconds(timestamp: str) -> float:
-    return datetime.fromisoformat(timestamp).timestamp()
 
 
 def _labels(labels: Mapping[str, Any]) -> str:

@@ -63,13 +63,13 @@ def _topology(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _rendered(events: Sequence[Mapping[str, Any]], dead: bool) -> tuple[str, str, str]:
     report = make_run_report(events, dead)
-    deployment = str(events[0]["data"].get("deployment", ""))
+    begun = events[0]["data"]
     text = json.dumps(report, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
-    return text, page_of(report), metrics_of(report, deployment)
+    return text, page_of(report), metrics_of(report, str(begun.get("deployment", ""))) if begun.get("metrics_file") else ""
 
 
 def rendering(events: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
-    """Return the JSON text, the page and the metrics of a run that may be under way."""
+    """Return JSON text and page of a run that may be under way, and metrics if it has a file."""
     return _rendered(events, False)
 
 

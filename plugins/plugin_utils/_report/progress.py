@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["earlier", "play_rows", "seconds_between", "step_rows"]
+__all__ = ["earlier", "moment", "play_rows", "seconds_between", "step_rows"]
 
 Record = Mapping[str, Any]
 
