@@ -106,6 +106,17 @@ def test_a_message_that_must_not_be_shown_is_not_told(deployment: Deployment, se
     assert "token-8f3a" not in done.stdout.partition("Compute the message")[2] + json.dumps(services.requests)
 
 
+def test_a_hidden_message_of_a_hook_after_a_failure(deployment: Deployment, services: Web, hooks: dict[str, str]) -> None:
+    hidden = deployment.folder / "hidden.yml"
+    hidden.write_text(json.dumps([{"name": "Log in", "no_log": True, "ansible.builtin.fail": {"msg": "token-8f3a"}}]))
+    done = run(deployment, "upgrade", **variables(deployment, services, {**hooks, "before_run": str(hidden), "on_failure": str(hidden)}))
+    said = words(done.stdout)
+    assert done.returncode != 0
+    for name in ("before_run", "on_failure"):
+        found = said.partition(f"The hook {name} ({hidden}) failed on ")[2]
+        assert found.partition(": ")[2].startswith("Log in: its message is hidden, since the task has no_log")
+
+
 def test_a_hook_after_a_failure(deployment: Deployment, services: Web, hooks: dict[str, str]) -> None:
     """Stop redis-3 after the upgrade of redis-2, so that the next gate fails."""
     pid = deployment.pids()["redis-3"]
