@@ -211,7 +211,7 @@ from ..module_utils._module import run_module
 from ..module_utils._atomic_write import write_atomically
 from ..module_utils._audit.writers import Audit, AuditRequest, MasterAddrClient, by_master_addr, by_masters
 from ..module_utils._errors import PreconditionFailed, SentinelOpsError
-from ..module_utils._records.run_lock import RunLock, age_s, now
+from ..module_utils._records.run_lock import RunLock
 from ..module_utils._server.address import Address
 from ..module_utils._server.connection import connect, server_from
 from ..module_utils._server.login import CONNECTION_SPEC, NODE_LOGIN_SPEC, login_from, node_login_from
@@ -278,24 +278,13 @@ def told_to_stop(stop_file: str) -> bool:
     return bool(stop_file) and (os.path.exists(stop_file) or not os.path.isdir(os.path.dirname(stop_file)))
 
 
-def has_lost_lock(lock: str, run: str) -> bool:
-    """Return whether the run does not hold the lock, or its lease has run out.
-
-    Without a lock there is none to lose.
-    """
-    if not lock:
-        return False
-    found = RunLock(lock).read()
-    return found is None or str(found["run"]["id"]) != run or age_s(found, now()) >= float(found["lease_s"])
-
-
 def audit_writes(params: dict[str, Any], clock: Clock) -> dict[str, Any]:
     """Run the audit, delete its keys, and return the module's result."""
     audit = audit_from(params)
     audit.require_unused_keys()
-    stop_file, lock, run = params["stop_file"] or "", params["lock"] or "", params["run"] or ""
+    stop_file, lock = params["stop_file"] or "", RunLock(params["lock"]) if params["lock"] else None
     try:
-        seconds = audit.write(lambda: told_to_stop(stop_file) or has_lost_lock(lock, run), clock)
+        seconds = audit.write(lambda: told_to_stop(stop_file) or bool(lock and not lock.is_held_by(params["run"])), clock)
         result: dict[str, Any] = {"seconds": round(seconds, 1), **audit.verdict(clock)}
     except SentinelOpsError:
         with contextlib.suppress(SentinelOpsError):  # the first error is reported

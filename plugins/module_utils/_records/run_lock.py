@@ -65,6 +65,11 @@ def age_s(record: Record, moment: Moment) -> float:
     return wall if wall >= 0 else moment.since_boot_s
 
 
+def is_expired(record: Record, moment: Moment) -> bool:
+    """Return whether the lease of the record's run has run out."""
+    return age_s(record, moment) >= float(record["lease_s"])
+
+
 def right_to_take(record: Record | None, run: str, moment: Moment, instead_of: Sequence[str] = ()) -> str:
     """Return the right by which a run may take the lock, or an empty text if the run may not.
 
@@ -78,7 +83,7 @@ def right_to_take(record: Record | None, run: str, moment: Moment, instead_of: S
         return "own"
     if holder in instead_of:
         return "override"
-    return "expired" if age_s(record, moment) >= float(record["lease_s"]) else ""
+    return "expired" if is_expired(record, moment) else ""
 
 
 def describe_run(run: Mapping[str, Any]) -> str:
@@ -95,6 +100,11 @@ class RunLock:
 
     def read(self) -> dict[str, Any] | None:
         return read_journal(self._path)
+
+    def is_held_by(self, run: str) -> bool:
+        """Return whether the run with this id holds the lock, and its lease has not run out."""
+        found = self.read()
+        return found is not None and str(found["run"]["id"]) == run and not is_expired(found, now())
 
     def take(self, run: Mapping[str, Any], lease_s: float, instead_of: Sequence[str] = ()) -> tuple[str, dict[str, Any] | None]:
         """Take the lock if the run may.
