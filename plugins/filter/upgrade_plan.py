@@ -163,10 +163,9 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     result["deployment"] = str(settings.get("deployment") or "")
     result["report_file"] = str(settings.get("report_file") or "")
     result["metrics_file"] = metrics_file(str(settings.get("metrics_folder") or ""), result["deployment"])
-    refused = any(finding.severity == REFUSAL for finding in findings)
-    result["estimate"] = {} if refused else make_estimate(plan, instances, _circumstances(settings), surveyed_at_s)
-    result["lines"] = plan_lines(result)
     result["findings"] = [str(finding) for finding in findings if finding.severity == REFUSAL]
+    result["estimate"] = {} if result["findings"] else make_estimate(plan, instances, _circumstances(settings), surveyed_at_s)
+    result["lines"] = plan_lines(result)
     result["preflight"] = preflight_result(plan.version, findings)
     if not result["findings"] and not plan.deployments:
         result.update(work_of(result, instances))

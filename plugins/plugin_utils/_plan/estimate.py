@@ -69,7 +69,8 @@ def make_estimate(plan: Plan, instances: Sequence[Instance], around: Circumstanc
     if plan.nothing_to_do or plan.problems or plan.deployments:
         return {}
     pace = pace_of(instances, now_s)
-    plays = list(_Estimate(plan, instances, around, pace).plays())
+    speeds = data_speeds([one for one in instances if one.kind == "redis"])
+    plays = list(_Estimate(plan, instances, around, pace, speeds).plays())
     restarts = [f"{host}/{play.kind}" for play in plays_of(plan.rollback) if play.kind in KINDS for host in getattr(plan, play.hosts)]
     nodes = [one for one in instances if one.kind == "redis" and one.key in restarts]
     return {
@@ -82,7 +83,7 @@ def make_estimate(plan: Plan, instances: Sequence[Instance], around: Circumstanc
             "calls": pace.calls,
             "survey_s": round(pace.took_s, 3),
             "call_s": round(pace.alone_s, 3),
-            **_data_basis(nodes, data_speeds([one for one in instances if one.kind == "redis"])),
+            **_data_basis(nodes, speeds),
         },
         "not_included": list(_not_included(plan, nodes, around)),
     }
@@ -129,10 +130,11 @@ def _not_included(plan: Plan, restarted: Sequence[Instance], around: Circumstanc
 class _Estimate:
     """The estimate of each play of a plan, in order."""
 
-    def __init__(self, plan: Plan, instances: Sequence[Instance], around: Circumstances, pace: Pace) -> None:
-        self._plan, self._around, self._pace = plan, around, pace
+    def __init__(
+        self, plan: Plan, instances: Sequence[Instance], around: Circumstances, pace: Pace, speeds: Mapping[str, DataSpeed]
+    ) -> None:
+        self._plan, self._around, self._pace, self._speeds = plan, around, pace, speeds
         self._nodes = {one.host: one for one in instances if one.kind == "redis"}
-        self._speeds = data_speeds(list(self._nodes.values()))
         self._is_quick = any(_asks_quickly(one, plan) for one in instances if one.kind == "sentinel")
         self._paused = False
 

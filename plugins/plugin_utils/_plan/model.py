@@ -213,11 +213,11 @@ class Plan:
 
     def touch(self, hosts: Sequence[str], settings: Settings) -> None:
         """Note the hosts of a run that has something to do, and those of its hooks and audit."""
-        self.touched_hosts, hooks = list(dict.fromkeys(hosts)), settings.hooks
+        self.touched_hosts = list(dict.fromkeys(hosts))
         if settings.audit and not settings.restore:
             self.audit_hosts = list(dict.fromkeys(shard.handover_host for shard in self.shards.values()))
-        self.before_run_hosts = self.touched_hosts[:1] if "before_run" in hooks else []
-        self.after_run_hosts = self.touched_hosts[:1] if "after_run" in hooks else []
+        self.before_run_hosts = self.touched_hosts[:1] if "before_run" in settings.hooks else []
+        self.after_run_hosts = self.touched_hosts[:1] if "after_run" in settings.hooks else []
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from ...module_utils._server.sent_errors import MEANING, REMEDY
@@ -38,8 +37,8 @@ def make_report(
     instances: Sequence[Instance],
     settings: Settings,
     handovers: Sequence[Mapping[str, Any]],
-    audits: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-    now_s: float = 0.0,
+    audits: Mapping[str, Mapping[str, Any]],
+    now_s: float,
 ) -> dict[str, Any]:
     """Return the report; ``problems`` is what the run left undone, ``lines`` is the text.
 

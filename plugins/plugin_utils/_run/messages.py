@@ -191,7 +191,7 @@ def _run_hook(plan: Record, name: str) -> dict[str, Any]:
     steps = steps_to_do(plan)
     found: dict[str, Any] = {
         "name": name,
-        "playbook": "rollback" if plan.get("rollback") else "upgrade",
+        "playbook": _run(plan),
         "version": plan["version"],
         "deployment": plan.get("deployment", ""),
         "plan": list(plan.get("lines", [])),

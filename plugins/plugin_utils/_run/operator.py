@@ -73,7 +73,11 @@ def operator_findings(
     return named("operator", found)
 
 
-def report_findings(file: str, may_write: Callable[[str], bool] = lambda path: os.access(path, os.W_OK | os.X_OK)) -> list[Finding]:
+def _may_write(folder: str) -> bool:
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def report_findings(file: str, may_write: Callable[[str], bool] = _may_write) -> list[Finding]:
     """Return why ``redis_upgrade_report_file`` cannot be written; empty for no file."""
     path = os.path.abspath(os.path.expanduser(file))
     folder = os.path.dirname(path)
@@ -84,9 +88,7 @@ def report_findings(file: str, may_write: Callable[[str], bool] = lambda path: o
     return named("operator", [Finding("redis_upgrade_report_file", seen, "The run would end without its report", do)])
 
 
-def metrics_findings(
-    folder: str, report_file: str, may_write: Callable[[str], bool] = lambda path: os.access(path, os.W_OK | os.X_OK)
-) -> list[Finding]:
+def metrics_findings(folder: str, report_file: str, may_write: Callable[[str], bool] = _may_write) -> list[Finding]:
     """Return why no metrics can be written to ``redis_upgrade_metrics_folder``; empty for none."""
     if not folder:
         return []

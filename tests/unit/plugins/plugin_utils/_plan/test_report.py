@@ -28,7 +28,7 @@ def report(
     after: Surveyed, handovers: list[dict[str, Any]] | None = None, before: Surveyed | None = None, **settings: Any
 ) -> dict[str, Any]:
     plan = (before or three_and_three()).plan(**settings).as_dict()
-    return make_report(plan, after.instances(), Settings(NEW, **settings), handovers or [])
+    return make_report(plan, after.instances(), Settings(NEW, **settings), handovers or [], {}, 0.0)
 
 
 def test_all_is_well() -> None:
@@ -92,7 +92,7 @@ def test_a_replica_that_no_sentinel_knows_is_a_problem() -> None:
     after = upgraded()
     stranger = after.shards[0].nodes.pop()
     instances = [*after.instances(), *Surveyed([type(after.shards[0])("other", [stranger])], []).instances()]
-    found = make_report(three_and_three().plan().as_dict(), instances, Settings(NEW), [])
+    found = make_report(three_and_three().plan().as_dict(), instances, Settings(NEW), [], {}, 0.0)
     assert any("redis-3: it is in the inventory" in problem for problem in found["problems"])
 
 
@@ -115,13 +115,13 @@ def test_what_a_canary_leaves_is_no_problem() -> None:
     for sentinel in deployment.sentinels:
         sentinel.version = NEW
     plan = deployment.plan(canary=1).as_dict()
-    pending = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [])
+    pending = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [], {}, 0.0)
     assert pending["problems"] == [f"redis-2 (redis): it runs {OLD}"]
     deployment.node("redis-2").version = NEW
-    done = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [])
+    done = make_report(plan, deployment.instances(), Settings(NEW, canary=1), [], {}, 0.0)
     assert (done["problems"], done["deferred"]) == ([], ["redis-1", "redis-3"])
     away = half_upgraded(handover=True, old_master=True)
-    not_home = make_report(away.plan(canary=1).as_dict(), away.instances(), Settings(NEW, canary=1), [])
+    not_home = make_report(away.plan(canary=1).as_dict(), away.instances(), Settings(NEW, canary=1), [], {}, 0.0)
     assert (not_home["problems"], not_home["deferred"]) == ([], ["the fail back of mymaster to redis-1"])
 
 
