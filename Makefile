@@ -10,12 +10,15 @@ BENCH = PYTHONPATH=.cache/collections:tests/support scripts/run python tests/ben
 SCENARIOS := systemd packages debian inventory_plugin rpm rpm_valkey releases outages runbook one_machine opt_bin make_install already_replaced commands
 COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 
+# The program that a target is named after, from the package of the same name.
+INSTALLED = command -v $@ > /dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends $@; }
+
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build matrix report-page clean
+.PHONY: servers sources strace tmux bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build matrix report-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 } /^#: / { printf "%28s%s\n", "", substr($$0, 4) }' Makefile
@@ -32,7 +35,7 @@ test: .venv/test ## lint, sanity, unit, live, reliability-quick, molecule; print
 
 test-all: .venv/test ## test, live-extended, every fault (reliability), and hosts where hosts can be booted
 #: leaves out what measures or repeats: random-kills, bench-, soak- and sweep-handover, clients
-	-@$(MAKE) --no-print-directory $(COLLECTION) servers sources strace
+	-@$(MAKE) --no-print-directory $(COLLECTION) servers sources strace tmux
 	@.venv/bin/python scripts/suites.py "$(MAKE)" lint,sanity,unit,molecule live,live-extended,reliability,hosts
 
 lint: .venv/test $(COLLECTION) ## static checks of everything
@@ -58,7 +61,7 @@ unit: .venv/test $(COLLECTION) servers ## unit tests
 live: .venv/test $(COLLECTION) servers ## modules and playbooks on real servers
 	scripts/run pytest tests/live -m "not extended" $(SIDE_BY_SIDE)
 
-live-extended: .venv/test $(COLLECTION) servers sources strace ## the long tests of live: builds, every finding of the preflight, control, documented inventories
+live-extended: .venv/test $(COLLECTION) servers sources strace tmux ## the long tests of live: builds, every finding of the preflight, control, documented inventories
 	scripts/run pytest tests/live -m extended $(SIDE_BY_SIDE)
 
 reliability: .venv/test $(COLLECTION) servers ## upgrades under load meet every fault; prints a table (TABLE=file writes it)
@@ -86,7 +89,10 @@ sources: .venv/run ## fetch the source release that the tests build
 	.venv/bin/python scripts/sources.py 6.0.16
 
 strace: ## install strace (Debian), with which a test looks at system calls
-	@command -v strace > /dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends strace; }
+	@$(INSTALLED)
+
+tmux: ## install tmux (Debian), a terminal in which a test looks at a run
+	@$(INSTALLED)
 
 bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 from deployment import MASTER, ROOT, Deployment
 from killing import VICTIMS, kill_controller
-from states import settled, wait_until
+from states import locks_left, settled, wait_until
 
 from playbooks import WANTED, command, run, started, words
 
@@ -82,7 +82,7 @@ def test_an_audit_that_may_not_write_stops_the_run_before_it_begins(deployment: 
     assert "NOPERM" in said
     assert "Done in this run: nothing." in said
     assert deployment.pids() == before
-    assert not list((deployment.folder / "journal").glob("*.lock.json"))
+    assert not locks_left(deployment)
 
 
 def test_a_killed_run_leaves_an_audit_that_the_next_run_ends(deployment: Deployment, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, Writers
-from states import journals_left, settled, wait_until
+from states import journals_left, locks_left, settled, wait_until
 
 from playbooks import WANTED, command, in_terminal, run, started, words
 
@@ -33,10 +33,6 @@ def writers(deployment: Deployment) -> Iterator[Writers]:
 
 def upgraded(deployment: Deployment) -> list[str]:
     return sorted(name for name, version in deployment.versions().items() if version == WANTED)
-
-
-def locks(deployment: Deployment) -> list[Path]:
-    return sorted((deployment.folder / "journal").glob("*.lock.json"))
 
 
 def hook(folder: Path, name: str, *tasks: dict[str, Any]) -> dict[str, str]:
@@ -98,12 +94,12 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
     first = command(deployment, "upgrade", **wishes)
     with started(first, tmp_path / "log") as running:
         running.wait_for(reached.exists)
-        before, held = deployment.pids(), [path.read_text() for path in locks(deployment)]
+        before, held = deployment.pids(), [path.read_text() for path in locks_left(deployment)]
         second = run(deployment, "upgrade")
         other = run(deployment, "handover", redis_upgrade_handover_to="redis-2")
         plan = run(deployment, "plan")
         assert (deployment.pids(), deployment.masters()) == (before, ["redis-1"])
-        assert [path.read_text() for path in locks(deployment)] == held
+        assert [path.read_text() for path in locks_left(deployment)] == held
         go_on.touch()
         assert running.end() != 0
         said = words(running.output)
@@ -123,7 +119,7 @@ def test_a_second_run_is_refused_and_the_first_stops_at_its_deadline(deployment:
     assert "Left: the Sentinel of sentinel-2, the Sentinel of sentinel-3, the replica redis-2, the replica redis-3," in said
     assert "The master of mymaster is redis-1" in said
     assert upgraded(deployment) == ["sentinel-1"], "what was begun was ended, nothing else"
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
 
 
 @pytest.mark.usefixtures("writers")
@@ -143,7 +139,7 @@ def test_a_canary_and_a_hook_that_fails_after_it(deployment: Deployment, tmp_pat
     assert "Done in this run: the Sentinel of sentinel-2, the Sentinel of sentinel-3, the replica redis-2." in said
     assert "Left: nothing; deferred to a run without redis_upgrade_canary: redis-1, redis-3." in said
     assert upgraded(deployment) == ["redis-2", *SENTINELS]
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
     lines = [json.loads(line) for line in told.read_text().splitlines()]
     assert [(line["name"], line["host"]) for line in lines] == [
         (name, host) for host in ("sentinel-2", "sentinel-3", "redis-2") for name in ("before_node", "after_node")
@@ -171,7 +167,7 @@ def test_a_canary_that_is_there_already_is_enough(deployment: Deployment) -> Non
     assert "changed=1" not in done.stdout
     assert (deployment.pids(), deployment.masters()) == (before, ["redis-1"])
     assert (deployment.folder / "journal").exists(), "the next run still knows the original master"
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
 
 
 @pytest.mark.usefixtures("writers")
@@ -188,7 +184,7 @@ def test_asked_before_the_handover(deployment: Deployment, tmp_path: Path) -> No
     assert "Left: the handover of mymaster to redis-2, the old master redis-1, the fail back of mymaster to redis-1." in said
     assert upgraded(deployment) == ["redis-2", "redis-3", *SENTINELS]
     assert deployment.masters() == ["redis-1"]
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
 
 
 @pytest.mark.usefixtures("writers")
@@ -210,14 +206,14 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     orphan.touch()
     wait_until(lambda: settled(deployment), 60)
     assert deployment.masters() == ["redis-2"]
-    left = {path: path.read_text() for path in locks(deployment)}
+    left = {path: path.read_text() for path in locks_left(deployment)}
     assert len(left) == 3
 
     # The same controller takes the lock at once, and releases it if it may not begin.
     done = run(deployment, "upgrade", redis_upgrade_deadline="2020-01-01T00:00Z")
     assert "Another run" not in done.stdout
     assert "which has passed" in words(done.stdout)
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
 
     # Another controller does not know whether that run is dead.
     for path, text in left.items():
@@ -228,11 +224,11 @@ def test_a_dead_run_holds_nobody_up_on_its_controller(deployment: Deployment, tm
     assert f"If you know that it is dead, and do not want to wait: -e redis_upgrade_override_lock={dead}." in words(done.stdout)
     assert "its lock expires in at most" in words(done.stdout)
     assert upgraded(deployment) == ["redis-2", "redis-3", *SENTINELS]
-    assert len(locks(deployment)) == 3
+    assert len(locks_left(deployment)) == 3
 
 
 def test_overridden_by_name_the_upgrade_ends_and_no_write_is_lost(deployment: Deployment, writers: Writers) -> None:
-    dead = json.loads(locks(deployment)[0].read_text())["run"]["id"]
+    dead = json.loads(locks_left(deployment)[0].read_text())["run"]["id"]
     done = run(deployment, "upgrade", redis_upgrade_override_lock=dead)
     verdict = writers.verdict()
     assert done.returncode == 0, done.stdout

@@ -11,13 +11,12 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from deployment import ROOT, Deployment
 from prometheus_client.parser import text_string_to_metric_families
-from states import settled
+from states import locks_left, settled
 from web import Web, web
 
 from playbooks import WANTED, run, words
@@ -70,10 +69,6 @@ def metrics(deployment: Deployment) -> dict[str, dict[str, float]]:
     return found
 
 
-def locks(deployment: Deployment) -> list[Path]:
-    return sorted((deployment.folder / "journal").glob("*.lock.json"))
-
-
 def test_a_plan_calls_no_hook(deployment: Deployment, services: Web, hooks: dict[str, str]) -> None:
     for playbook, flags in (("plan", []), ("upgrade", ["--check"]), ("upgrade", ["--tags", "preflight"])):
         assert run(deployment, playbook, *flags, **variables(deployment, services, hooks)).returncode == 0
@@ -90,7 +85,7 @@ def test_a_hook_before_the_run_that_fails(deployment: Deployment, services: Web,
     assert f"The hook before_run ({refusing}) failed on" in said
     assert "Ask for a window: no window today. No new step begins." in said
     assert "Done in this run: nothing." in said, said
-    assert (deployment.pids(), locks(deployment)) == (before, [])
+    assert (deployment.pids(), locks_left(deployment)) == (before, [])
     assert services.paths() == ENDS[2:], "nothing was begun, so only the message is left"
     assert "no window today" in services.requests[0][2]["text"]
     assert metrics(deployment)["outcome"] == {"running": 0, "done": 0, "stopped": 1, "incomplete": 0}
@@ -136,7 +131,7 @@ def test_a_hook_after_a_failure(deployment: Deployment, services: Web, hooks: di
     reason = told.partition("\n")[2].splitlines()
     assert reason
     assert all(" ".join(line.split()) in words(done.stdout) for line in reason)
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
     assert deployment.versions()["redis-2"] == WANTED
 
 
@@ -152,7 +147,7 @@ def test_hooks_that_fail_after_a_failure_hide_nothing(deployment: Deployment, se
     assert f"The hook before_node ({path}) failed on redis-3: Tell somebody: nobody is there. No new step begins." in said
     assert f"The hook on_failure ({path}) failed on redis-3: Tell somebody: nobody is there." in said
     assert services.paths() == BEGINS
-    assert locks(deployment) == []
+    assert locks_left(deployment) == []
 
 
 def test_hooks_around_a_run_that_ends_well(deployment: Deployment, services: Web, hooks: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from typing import Any
 
@@ -107,7 +106,6 @@ def test_a_handover_without_an_upgrade(deployment: Deployment) -> None:
     assert "The handover has ended well" in last(text)
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_a_whole_upgrade_in_a_real_terminal(deployment: Deployment) -> None:
     """The deployment is as the tests before have left it: one Sentinel is upgraded."""
     code, text, seen = run_in_tmux(command(deployment, "upgrade"), ENVIRONMENT)

@@ -13,7 +13,7 @@ import judge
 from deployment import Deployment, Writers
 from fault import Expected, Fault, World
 from preflights import untouched
-from states import calm, wait_until
+from states import calm, locks_left, wait_until
 
 import playbooks
 
@@ -103,7 +103,7 @@ def _meet(fault: Fault, deployment: Deployment) -> None:
             now = observe(deployment)
             changed = {what: (value, now.get(what)) for what, value in observed.items() if now.get(what) != value}
             assert not changed, f"touched: {changed}"
-            assert fault.expected is Expected.UNSTAGED or not list((deployment.folder / "journal").glob("*.lock.json"))
+            assert fault.expected is Expected.UNSTAGED or not locks_left(deployment)
     secrets = [secret for secret in deployment.access.secrets if secret in output]
     assert secrets == []
     # A killed run may have left a stopped instance, which the next run starts.

@@ -86,6 +86,11 @@ def journals_left(deployment: Deployment) -> list[str]:
     return sorted(name for name in found if name != "backup" and not name.endswith(".before.json"))
 
 
+def locks_left(deployment: Deployment) -> list[Path]:
+    """Return the files of locks of runs."""
+    return sorted((deployment.folder / "journal").glob("*.lock.json"))
+
+
 def left_of_trials(folder: Path | str) -> list[Path]:
     """Return the folders of trials whose configuration names this folder."""
     found = []
