@@ -34,7 +34,7 @@ def estimate_lines(plan: Mapping[str, Any]) -> Iterator[str]:
     yield f"estimate: about {about(estimate['seconds'])}: {_counted(estimate)}"
     yield f"estimate: {', '.join(_by_number(estimate['plays']))}; {_basis(estimate['basis'])}"
     if estimate["not_included"]:
-        yield f"estimate: not included: {', '.join(estimate['not_included'])}"
+        yield f"estimate: left out: {', '.join(estimate['not_included'])}"
 
 
 def _counted(estimate: Mapping[str, Any]) -> str:

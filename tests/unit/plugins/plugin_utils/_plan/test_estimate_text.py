@@ -32,7 +32,7 @@ def test_its_parts() -> None:
         "1 restart, 1 pause of writes of about 0.4 s"
     )
     assert lines(pauses={"count": 0, "seconds": 0.4, "at_most_s": 4.0})[0].endswith("6 restarts, no pause of writes")
-    assert lines(not_included=["hooks", "commands of yours"])[2:] == ["estimate: not included: hooks, commands of yours"]
+    assert lines(not_included=["hooks", "commands of yours"])[2:] == ["estimate: left out: hooks, commands of yours"]
 
 
 def test_no_estimate() -> None:
