@@ -13,6 +13,12 @@ COLLECTION := .cache/collections/ansible_collections/sentinelops/redis
 # The program that a target is named after, from the package of the same name.
 INSTALLED = command -v $@ > /dev/null || { apt-get update -qq && apt-get install -qq -y --no-install-recommends $@; }
 
+# The packages of a package-lock.json, beside the target.
+define NPM_CI
+@command -v npm >/dev/null || { echo "not run: no npm"; exit 77; }
+mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@
+endef
+
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -142,8 +148,7 @@ workflows: .cache/workflows/installed ## lint the workflows of GitHub, with acti
 	node tests/workflows/lint.mjs .cache/workflows .github/workflows/*.yml
 
 .cache/workflows/installed: tests/workflows/package.json tests/workflows/package-lock.json
-	@command -v npm >/dev/null || { echo "not run: no npm"; exit 77; }
-	mkdir -p $(@D) && cp $^ $(@D) && npm ci --prefix $(@D) --cache .cache/npm --no-audit --no-fund --loglevel=error && touch $@
+	$(NPM_CI)
 
 execution-environment: .cache/venv-execution-environment/installed build ## what ansible-builder takes from the collection: redis-py must be among it
 	scripts/execution_environment.sh
@@ -166,6 +171,7 @@ report-page: .venv/test $(COLLECTION) $(BROWSER)/installed ## look at pages of r
 	TMPDIR=$(CURDIR)/$(BROWSER)/tmp scripts/run node $(BROWSER)/check.mjs $(BROWSER)/pages docs/example-report.html
 
 $(BROWSER)/installed: tests/browser/package.json tests/browser/package-lock.json
+	$(NPM_CI)
 
 clean: ## remove everything that the other targets made
 	rm -rf --one-file-system .venv .cache .ansible .pytest_cache
