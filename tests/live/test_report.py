@@ -82,7 +82,9 @@ def test_what_changes_nothing_writes_no_report(deployment: Deployment, file: Pat
 
 
 def test_stopped_by_a_deadline(deployment: Deployment, file: Path) -> None:
-    done = run(deployment, "upgrade", redis_upgrade_report_file=str(file), redis_upgrade_deadline="+14s")
+    # The pause after the first step lasts until the deadline has passed.
+    variables = {"redis_upgrade_report_file": str(file), "redis_upgrade_deadline": "+20s", "redis_upgrade_pause_s": 20}
+    done = run(deployment, "upgrade", **variables)
     assert done.returncode != 0
     report, _page = read(file)
     assert report["outcome"] == "stopped"
