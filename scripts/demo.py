@@ -22,8 +22,8 @@ from typing import Any
 from servers import CannotFetch, folder_for, version_of
 
 COLLECTION = "sentinelops.redis"
-MASTER = "mymaster"
 COLUMNS = 80
+WRITES_PER_SECOND = 200
 REPORTS = Path(__file__).resolve().parent.parent / ".cache" / "demo"
 
 
@@ -38,7 +38,6 @@ class Demo:
         self.old, self.new = old, new
         self.folder = Path(tempfile.mkdtemp(prefix="redis-upgrade-demo-"))
         self.inventory = self.folder / "inventory.yml"
-        self.stop_file, self.audit_file = self.folder / "stop", self.folder / "audit.json"
         self.times_file = self.folder / "times.json"
         # the report outlives the sandbox
         self.report_file = REPORTS / "upgrade-report.json"
@@ -49,8 +48,6 @@ class Demo:
             "redis_sandbox_version_folder": str(old),
             "redis_sandbox_layout": layout,
         }
-        self.writing_host = "machine-1" if layout == "runbook" else "sentinel-1"
-        self.audit: subprocess.Popen[str] | None = None
         # Processes of the demo inherit this mark, by which they are found.
         self.mark = f"REDIS_UPGRADE_DEMO={self.folder}"
         self.environment = {**os.environ, "REDIS_UPGRADE_DEMO": str(self.folder)}
@@ -81,37 +78,13 @@ class Demo:
         print(f"Building a sandbox of three Redis and three Sentinels on {version_of(self.old)} ...", flush=True)
         self.playbook("sandbox", self.sandbox, quiet=True)
 
-    def write(self) -> None:
-        print("Starting four writers, which find the master through Sentinel ...", flush=True)
-        options = {
-            "login_port": 27001,
-            "master_name": MASTER,
-            "stop_file": str(self.stop_file),
-            "result_file": str(self.audit_file),
-            "duration_s": 600,
-            "writes_per_second": 100,
-        }
-        command = [
-            "ansible",
-            self.writing_host,
-            "-i",
-            str(self.inventory),
-            "-m",
-            f"{COLLECTION}.redis_write_audit",
-            "-a",
-            json.dumps(options),
-        ]
-        # A session of its own: Ctrl-C is for the upgrade; the writers are told to stop afterwards.
-        self.audit = subprocess.Popen(
-            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-        )
-        time.sleep(2)
-
     def upgrade(self) -> float:
         variables = {
             "redis_upgrade_version": version_of(self.new).removeprefix("valkey-"),
             "redis_upgrade_accept_no_way_back": True,
             "redis_upgrade_report_file": str(self.report_file),
+            "redis_upgrade_audit": True,
+            "redis_upgrade_audit_writes_per_second": WRITES_PER_SECOND,
             "redis_binaries_source": str(self.new),
             "redis_binaries_remote_src": True,
         }
@@ -136,27 +109,16 @@ class Demo:
         page = self.report_file.with_suffix(".html")
         print(f"Report: {os.path.relpath(page)}", flush=True)
 
-    def finish_writing(self) -> dict[str, Any]:
-        self.stop_file.touch()
-        if self.audit is None:
-            raise Failed("the writers were not started")
-        output, _nothing = self.audit.communicate(timeout=120)
-        if not self.audit_file.exists():
-            raise Failed(f"the write audit gave no result: {output}")
-        result: dict[str, Any] = json.loads(self.audit_file.read_text(encoding="utf-8"))
-        return result
-
     def remove(self) -> None:
         """Wait for the demo's own processes, stop the servers, and delete the folder."""
-        self.stop_file.touch()
+        # ends the audit of an interrupted run
+        shutil.rmtree(self.folder / "journal" / "audit", ignore_errors=True)
         deadline = time.monotonic() + 20
         while self.processes(servers=False) and time.monotonic() < deadline:
             # An interrupted module ends only when the server that it restarts is safe.
             time.sleep(0.1)
         for pid in self.processes(servers=False):
             os.kill(pid, signal.SIGKILL)
-        if self.audit is not None:
-            self.audit.wait()
         try:
             self.playbook("sandbox", {**self.sandbox, "redis_sandbox_state": "absent"}, quiet=True)
         except Failed as error:
@@ -177,17 +139,18 @@ class Demo:
         return found
 
 
-def summary(demo: Demo, seconds: float, audit: dict[str, Any]) -> tuple[list[str], bool]:
+def summary(demo: Demo, seconds: float) -> tuple[list[str], bool]:
     """Return the lines of the summary, and whether the demo succeeded."""
     report = json.loads(demo.report_file.read_text(encoding="utf-8"))
     times = json.loads(demo.times_file.read_text(encoding="utf-8"))
+    (audit,) = report["audits"].values()
     good = audit["lost"] == 0 and audit["unexpected"] == 0 and not report["problems"]
     lines = ["", "==== Summary ===="]
     lines += [f"{play['seconds']:6.1f} s  {play['name']}" for play in times["plays"] if play["seconds"] >= 0.1]
     lines += [f"{seconds:6.1f} s  the whole upgrade, start of Ansible included", ""]
     calls = ", ".join(f"{host} {count}" for host, count in sorted(times["calls"].items()))
     lines.append(f"Ansible calls per node: {calls}")
-    lines.append(f"write gap: {audit['longest_gap_ms']:.0f} ms for one writer, {audit['longest_gap_all_ms']:.0f} ms for all of them")
+    lines.append(f"longest time without a write: {audit['longest_gap_ms']:.0f} ms")
     lines.append(
         f"writes: acknowledged {audit['acknowledged']}, lost {audit['lost']}, unexpected {audit['unexpected']}, "
         f"duplicates {audit['duplicates']}"
@@ -198,9 +161,8 @@ def summary(demo: Demo, seconds: float, audit: dict[str, Any]) -> tuple[list[str
 
 def run(demo: Demo) -> int:
     demo.build()
-    demo.write()
     seconds = demo.upgrade()
-    lines, good = summary(demo, seconds, demo.finish_writing())
+    lines, good = summary(demo, seconds)
     print("\n".join(lines), flush=True)
     return 0 if good else 1
 

@@ -149,7 +149,8 @@ def upgrade_plan(hostvars: Mapping[str, Any], hosts: Sequence[str], settings: Ma
     findings = plan.problems if plan.deployments else preflight(instances, plan, max_lag_bytes, mode, time.time())
     plan.warnings += relocations(instances, plan) + command_notes(instances, plan)
     if plan.audit_hosts:
-        plan.warnings.append(f"an audit writes to {settings.get('audit_prefix')}:* of each shard during the run (redis_upgrade_audit)")
+        often = f"{float(settings.get('audit_writes_per_second', 10)):g} times per second"
+        plan.warnings.append(f"an audit writes to {settings.get('audit_prefix')}:* of each shard {often} (redis_upgrade_audit)")
     deadline, passed = _deadline(str(settings.get("deadline") or ""), datetime.now().astimezone())
     if deadline is not None:
         plan.warnings.append(f"no step begins after {deadline.isoformat(' ', 'seconds')} (redis_upgrade_deadline)")

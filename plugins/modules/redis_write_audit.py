@@ -183,7 +183,8 @@ writers:
       returned: success
       type: float
     gaps:
-      description: Every gap of 100 ms or more, with its beginning in seconds since the epoch.
+      description: Every gap that is 100 ms longer, or more, than the time between two writes, with
+        its beginning in seconds since the epoch.
       returned: success
       type: list
       elements: dict

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.page import overview_page, page_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.run_report import make_run_report
-from ansible_collections.sentinelops.redis.tests.unit.support.run_events import Events
+from ansible_collections.sentinelops.redis.tests.unit.support.run_events import Events, audit
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import two_shards
 
 LONG = "a-host-with-a-name-" + "x" * 200
@@ -26,6 +26,7 @@ def pages() -> dict[str, str]:
         "stopped": (Events().steps(3).stopped("redis-2 (redis) could not be upgraded.", LONG, failed_step="redis-2/redis"), False),
         "problems": (Events().all_steps().verified(problems=["redis-1 (redis): it does not answer", LONG]), False),
         "done": (Events().all_steps().verified().ended(), False),
+        "audited": (Events().all_steps().verified(audits={"mymaster": audit(seconds=60, gap_at=40), LONG: {"error": LONG}}).ended(), False),
         "two-shards": (Events(two_shards()).all_steps().verified().ended(), False),
         "hostile": (hostile(), False),
     }

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Sequence
 
-__all__ = ["History", "Verdict", "check", "gaps_ms", "longest_gap_ms", "outcome_of", "total"]
+__all__ = ["History", "Verdict", "check", "gaps_ms", "least_gap_ms", "longest_gap_ms", "outcome_of", "total"]
 
 # Error replies of a write that was certainly not applied.
 REFUSALS = (
@@ -88,6 +88,11 @@ def longest_gap_ms(ok_at_s: Sequence[float], end_s: float) -> float:
     """Return the longest time without an acknowledgement after the first one (milliseconds)."""
     times = [*ok_at_s, end_s] if ok_at_s else []
     return round(max((b - a for a, b in zip(times, times[1:])), default=0.0) * 1000, 1)
+
+
+def least_gap_ms(writes_per_second: float) -> float:
+    """Return from which length on a time between two writes is a gap (milliseconds)."""
+    return 100 + 1000 / writes_per_second
 
 
 def gaps_ms(ok_at_s: Sequence[float], end_s: float, least_ms: float) -> list[tuple[float, float]]:

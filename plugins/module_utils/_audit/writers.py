@@ -18,14 +18,13 @@ from .._server.login import Login
 from .._server.sentinel_client import SentinelClient
 from .._topology.sentinel import parse_replica
 from .._wait import Clock, until
-from .checker import History, Verdict, check, gaps_ms, longest_gap_ms, outcome_of, total
+from .checker import History, Verdict, check, gaps_ms, least_gap_ms, longest_gap_ms, outcome_of, total
 
 __all__ = ["Audit", "AuditRequest", "by_master_addr", "by_masters"]
 
 RECONNECT_PAUSE_S = 0.02
 KEY_LIFETIME_S = 86400  # the lists of a killed audit expire
 READ_CHUNK = 20000
-REPORTED_GAP_MS = 100
 
 
 @dataclass(frozen=True)
@@ -272,6 +271,7 @@ class Audit:
                 errors[kind] = errors.get(kind, 0) + count
         ends = [writer.end_s for writer in self._writers]
         gaps = [longest_gap_ms(history.ok_at_s, end) for history, end in zip(histories, ends)]
+        least_ms = least_gap_ms(self.request.writes_per_second)
         return {
             "attempted": sum(history.attempted for history in histories),
             "acknowledged": sum(len(history.ok) for history in histories),
@@ -288,7 +288,7 @@ class Audit:
                     "longest_gap_ms": gap,
                     "gaps": [
                         {"at_s": round(begin + self._epoch_s, 3), "gap_ms": length}
-                        for begin, length in gaps_ms(writer.history.ok_at_s, writer.end_s, REPORTED_GAP_MS)
+                        for begin, length in gaps_ms(writer.history.ok_at_s, writer.end_s, least_ms)
                     ],
                 }
                 for writer, gap in zip(self._writers, gaps)

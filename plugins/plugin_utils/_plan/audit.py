@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["audit_error", "audit_lines", "audit_problems", "audits_of"]
+from .._times import moment
+
+__all__ = ["audit_error", "audit_lines", "audit_problems", "audits_of", "write_gap_ms"]
 
 _FIELDS = (
     "acknowledged",
@@ -23,6 +25,7 @@ _FIELDS = (
     "acknowledged_per_second",
     "seconds",
 )
+_AFTER_HANDOVER_S = 0.5  # a client needs a moment to notice the new master
 
 
 def audits_of(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -34,10 +37,26 @@ def audits_of(verdicts: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]
     for verdict in verdicts:
         if "acknowledged" in verdict:
             result = {name: verdict.get(name) for name in _FIELDS}
+            result["gaps"] = [gap for writer in verdict.get("writers", []) for gap in writer["gaps"]]
         else:
             result = {"error": str(verdict.get("msg") or "it has not ended in time")}
         found[str(verdict["item"]["item"]["name"])] = result
     return found
+
+
+def write_gap_ms(handover: Mapping[str, Any], audit: Mapping[str, Any]) -> float | None:
+    """Return the longest time without a write of an audit that touches a handover; None without.
+
+    ``audit``: that of the handover's shard, if there is one. Both were made on one host, so their
+    times are of one clock.
+    """
+    timeline = handover.get("timeline") or []
+    if not handover.get("begun_at") or not timeline:
+        return None
+    begin_s = moment(str(handover["begun_at"])).timestamp()
+    end_s = begin_s + float(timeline[-1]["at_ms"]) / 1000 + _AFTER_HANDOVER_S
+    gaps = [gap for gap in audit.get("gaps", []) if gap["at_s"] < end_s and gap["at_s"] + gap["gap_ms"] / 1000 > begin_s]
+    return max((float(gap["gap_ms"]) for gap in gaps), default=None)
 
 
 def audit_lines(audits: Mapping[str, Mapping[str, Any]]) -> list[str]:

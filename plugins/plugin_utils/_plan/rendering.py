@@ -112,8 +112,9 @@ def report_lines(report: Mapping[str, Any]) -> list[str]:
     for name, shard in report["shards"].items():
         lines.append(f"shard {name}: master before {shard['before']}, now {shard['now']}, original master {shard['original_master']}")
     for handover in report["handovers"]:
+        gap = "" if handover["write_gap_ms"] is None else f"write gap {handover['write_gap_ms']:.0f} ms, "
         lines.append(
-            f"handover {handover['old_master']} -> {handover['new_master']}: writes paused for {handover['pause_ms']:.0f} ms, "
+            f"handover {handover['old_master']} -> {handover['new_master']}: writes paused for {handover['pause_ms']:.0f} ms, {gap}"
             f"{handover['full_resyncs']} full resynchronisations, led by Sentinel {handover['leader']}"
         )
     if not report["handovers"]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...module_utils._server.sent_errors import MEANING, REMEDY
-from .audit import audit_problems
+from .audit import audit_problems, write_gap_ms
 from .estimate_text import passed_lines
 from .model import Instance, Plan, Settings
 from .plan import make_plan, may_fail_back
@@ -55,11 +55,7 @@ def make_report(
             for name, shard in plan["shards"].items()
             if name in after.shards
         },
-        "handovers": [
-            {key: handover[key] for key in HANDOVER_FIELDS}
-            for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
-            if handover.get("changed") and handover["old_master"] != handover["new_master"]
-        ],
+        "handovers": _handovers(plan, handovers, audits),
         "reserves": reserves_of(after.as_dict()),
         "deferred": after.deferred,
         "audits": dict(audits),
@@ -68,6 +64,21 @@ def make_report(
     }
     report["lines"] = report_lines(report)
     return report
+
+
+def _handovers(
+    plan: Mapping[str, Any], handovers: Sequence[Mapping[str, Any]], audits: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the handovers that have moved the master role, in the order of time."""
+    shard_of = {step["address"]: step["shard"] for step in plan["steps"].values() if step["kind"] == "redis"}
+    return [
+        {
+            **{key: handover[key] for key in HANDOVER_FIELDS},
+            "write_gap_ms": write_gap_ms(handover, audits.get(shard_of.get(handover["new_master"], ""), {})),
+        }
+        for handover in sorted(handovers, key=lambda done: str(done.get("begun_at", "")))
+        if handover.get("changed") and handover["old_master"] != handover["new_master"]
+    ]
 
 
 def _row(step: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .progress import earlier, seconds_between
+from .._times import earlier, seconds_between
+from .curve import HEIGHT_PX, curve_of
 
 __all__ = ["drawing_of", "duration_text"]
 
@@ -31,21 +32,40 @@ class _Scale:
 
 
 def drawing_of(report: Record) -> dict[str, Any]:
-    """Return lanes, handovers and ticks for the page; no lanes without instances and times."""
+    """Return lanes, handovers, curves of audits and ticks for the page.
+
+    No lanes without instances and times.
+    """
     end = report["ended_at"] or report["recorded_at"]
     if not report["begun_at"] or not report["instances"]:
-        return {"lanes": [], "marks": [], "ticks": [], "height": 0}
+        return {"lanes": [], "marks": [], "curves": [], "ticks": [], "height": 0}
     scale = _Scale(report["begun_at"], end)
     marks = [_mark(handover, scale) for handover in report["handovers"]]
     lanes = []
     for number, row in enumerate(report["instances"]):
         lanes.append({**_lane(report, row, scale), "y": TOP_PX + number * LANE_PX, "bar": BAR_PX, "masters": _masters(report, row, marks)})
+    curves = _curves(report, scale)
+    for number, curve in enumerate(curves, len(lanes)):
+        curve["y"] = TOP_PX + number * LANE_PX
     return {
         "lanes": lanes,
         "marks": marks,
+        "curves": curves,
         "ticks": [_tick(number, scale) for number in range(_TICKS + 1)],
-        "height": TOP_PX + len(lanes) * LANE_PX + 4,
+        "height": TOP_PX + (len(lanes) + len(curves)) * LANE_PX + 4,
     }
+
+
+def _curves(report: Record, scale: _Scale) -> list[dict[str, Any]]:
+    """Return the curve of each audited shard; its ``y`` is missing yet."""
+    shard_of = {row["host"]: row["shard"] for row in report["instances"] if row["kind"] == "redis"}
+    found = []
+    for shard, audit in report["audits"].items():
+        own = [one for one in report["handovers"] if shard_of.get(one.get("host", "")) == shard]
+        curve = curve_of(audit, own, scale.at) if audit.get("acknowledged_per_second") else {}
+        if curve:
+            found.append({"shard": shard, "height": HEIGHT_PX, **curve})
+    return found
 
 
 def _tick(number: int, scale: _Scale) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .progress import seconds_between
+from .._times import seconds_between
 
 __all__ = ["compared", "with_estimates"]
 

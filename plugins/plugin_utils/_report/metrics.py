@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .progress import moment
+from .._times import moment
 
 __all__ = ["metrics_file", "metrics_of"]
 

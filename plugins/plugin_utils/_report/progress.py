@@ -6,27 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
-__all__ = ["earlier", "moment", "play_rows", "seconds_between", "step_rows"]
+from .._times import earlier, seconds_between
+
+__all__ = ["play_rows", "step_rows"]
 
 Record = Mapping[str, Any]
-
-
-def moment(text: str) -> datetime:
-    """Return the time that a record has, such as ``2026-01-31T23:59:59.123Z``."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
-
-
-def seconds_between(begin: str, end: str) -> float:
-    """Return the seconds from one time to another."""
-    return (moment(end) - moment(begin)).total_seconds()
-
-
-def earlier(text: str, seconds: float) -> str:
-    """Return the time that is so many seconds earlier."""
-    return (moment(text) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def step_rows(planned: Sequence[Record], events: Sequence[Record], outcome: str) -> list[dict[str, Any]]:

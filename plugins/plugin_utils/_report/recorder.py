@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._run.process import main_pid, run_of, run_state
+from .._times import timestamp
 from .events import paths_of, read_events, record, rewrite
 from .page import rendering, rendering_of_dead_run
 from .plan_facts import facts_of
-from .run_report import make_run_report, timestamp
+from .run_report import make_run_report
 
 __all__ = ["record_event", "render"]
 

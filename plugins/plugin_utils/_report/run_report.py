@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from .advice import next_lines, verdict
 from .estimate import compared, with_estimates
 from .progress import play_rows, step_rows
 
-__all__ = ["SCHEMA", "make_run_report", "timestamp"]
+__all__ = ["SCHEMA", "make_run_report"]
 
 SCHEMA = 1
 Record = Mapping[str, Any]
@@ -35,12 +34,6 @@ _HANDOVER_FIELDS = (
     "foreign",
     "timeline",
 )
-
-
-def timestamp(time_s: float) -> str:
-    """Return a time of the controller's clock in UTC, such as ``2026-01-31T23:59:59.123Z``."""
-    moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def make_run_report(events: Sequence[Record], dead: bool = False) -> dict[str, Any]:
@@ -97,13 +90,17 @@ def _outcome(events: Sequence[Record], dead: bool) -> str:
 
 
 def _handovers(events: Sequence[Record], verified: Record) -> list[dict[str, Any]]:
-    """Return the handovers that have moved the master role, in the order of time."""
-    found = []
+    """Return the handovers that have moved the master role, in the order of time.
+
+    Only the report at the end of the run knows what the audit has measured meanwhile.
+    """
+    found, gaps = [], {one["begun_at"]: one.get("write_gap_ms") for one in verified.get("handovers", [])}
     for event in events:
         result = event["data"]
         if event["event"] == "handover_done" and result.get("changed") and result.get("old_master") != result.get("new_master"):
             of_module = {field: result.get(field) for field in _HANDOVER_FIELDS}
-            found.append({**of_module, "host": result.get("host", ""), "recorded_at": event["at"]})
+            measured = {"write_gap_ms": gaps.get(result.get("begun_at"))}
+            found.append({**of_module, **measured, "host": result.get("host", ""), "recorded_at": event["at"]})
     return sorted(found or list(verified.get("handovers", [])), key=lambda one: str(one["begun_at"]))
 
 

@@ -43,7 +43,7 @@ def reason_for_no_answer(terminal: bool, environment: Mapping[str, str]) -> str:
 def operator_findings(
     options: Mapping[str, Any], deadline_error: str, no_answer: str, exists: Callable[[str], bool] = os.path.isfile
 ) -> list[Finding]:
-    """Return what is wrong with the options ``confirm`` and ``hooks``, and with the deadline.
+    """Return what is wrong with options of the operator, or with the deadline.
 
     ``no_answer``: see ``reason_for_no_answer``.
     """
@@ -59,6 +59,12 @@ def operator_findings(
                 "Nobody could answer, and the run would hang or continue unasked",
                 "Run ansible-playbook in a terminal, or set redis_upgrade_confirm: never, perhaps with redis_upgrade_pause_s",
             )
+        )
+    often = float(options.get("audit_writes_per_second", 1))
+    if often <= 0:
+        seen = f"it is {often:g}, which is not more than 0"
+        found.append(
+            Finding("redis_upgrade_audit_writes_per_second", seen, "The audit would write nothing", "Give a larger number, such as 10")
         )
     for name, path in hooks.items():
         if name not in HOOKS:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.rendering import plan_lines
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.plan_facts import facts_of
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.run_report import timestamp
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._times import timestamp
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import Surveyed, three_and_three
 
 RUN = {"id": "0a1b2c3d", "user": "alice", "controller": "bastion", "pid": 4711, "begun": "12345", "machine": "here"}
@@ -33,6 +33,16 @@ def handover(old: str, new: str, host: str, begun_at: str) -> dict[str, Any]:
     proof = {"loss": "none", "loss_reason": "the offsets are equal", "mode": "pause", "mode_reason": "it can"}
     names = {"old_master": old, "new_master": new, "leader": "10.0.0.13:26379", "host": host}
     return {"changed": True, "begun_at": begun_at, "timeline": timeline, **names, **numbers, **proof}
+
+
+def audit(seconds: int = 120, gap_at: int = 60, begun_s: float = BEGIN_S + 5) -> dict[str, Any]:
+    """Return what a write audit has counted, ten writes per second; one second has only six."""
+    counts = [10] * seconds
+    counts[gap_at] = 6
+    gaps = [{"at_s": begun_s + gap_at + 0.2, "gap_ms": 431.4}]
+    numbers = {"acknowledged": sum(counts), "lost": 0, "unexpected": 0, "duplicates": 0, "recovered": 1, "refused": 0, "unknown": 2}
+    times = {"longest_gap_ms": 431.4, "acknowledged_per_second": {"begun_at_s": begun_s, "counts": counts}, "seconds": float(seconds)}
+    return {**numbers, "errors": {"closed or timed out": 2}, **times, "gaps": gaps}
 
 
 class Events:

@@ -8,6 +8,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._audit.checker i
     Verdict,
     check,
     gaps_ms,
+    least_gap_ms,
     longest_gap_ms,
     outcome_of,
     total,
@@ -67,6 +68,11 @@ def test_the_longest_gap_lasts_to_the_end(ok_at_s: list[float], end_s: float, ga
 )
 def test_gaps(ok_at_s: list[float], end_s: float, gaps: list[tuple[float, float]]) -> None:
     assert gaps_ms(ok_at_s, end_s, 100) == gaps
+
+
+@pytest.mark.parametrize(("writes_per_second", "least_ms"), [(1000.0, 101), (250.0, 104), (10.0, 200), (0.5, 2100)])
+def test_the_ordinary_time_between_two_writes_is_no_gap(writes_per_second: float, least_ms: float) -> None:
+    assert least_gap_ms(writes_per_second) == least_ms
 
 
 @pytest.mark.parametrize("version", VERSIONS)

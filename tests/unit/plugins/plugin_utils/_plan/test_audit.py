@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.audit import audit_error, audit_lines, audit_problems, audits_of
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.audit import (
+    audit_error,
+    audit_lines,
+    audit_problems,
+    audits_of,
+    write_gap_ms,
+)
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._times import moment
 
 RESULT = {"acknowledged": 500, "lost": 0, "unexpected": 0, "duplicates": 0, "longest_gap_ms": 431.4, "ansible_job_id": "j1.2"}
 
@@ -35,6 +42,41 @@ def test_an_audit_with_a_problem(result: dict[str, Any], problem: str) -> None:
     (found,) = audit_problems(audits_of([verdict(**result)]))
     assert found.startswith("the write audit of cache")
     assert problem in found
+
+
+BEGUN = "2026-01-31T10:00:00.000Z"
+HANDOVER = {"begun_at": BEGUN, "timeline": [{"at_ms": 2000.0, "event": "pause"}, {"at_ms": 4000.0, "event": "settled"}]}
+
+
+def gap(after_s: float, gap_ms: float) -> dict[str, float]:
+    return {"at_s": moment(BEGUN).timestamp() + after_s, "gap_ms": gap_ms}
+
+
+@pytest.mark.parametrize(
+    ("gaps", "longest"),
+    [
+        ([], None),
+        ([gap(2.0, 431.4)], 431.4),
+        ([gap(1.0, 210.0), gap(2.0, 431.4), gap(3.0, 220.0)], 431.4),
+        ([gap(-1.0, 900.0)], None),
+        ([gap(-1.0, 1100.0)], 1100.0),
+        ([gap(4.4, 300.0)], 300.0),
+        ([gap(4.6, 300.0)], None),
+    ],
+)
+def test_the_write_gap_of_a_handover(gaps: list[dict[str, float]], longest: float | None) -> None:
+    audits = audits_of([verdict(**RESULT, writers=[{"gaps": gaps[:1]}, {"gaps": gaps[1:]}])])
+    assert write_gap_ms(HANDOVER, audits["cache"]) == longest
+
+
+@pytest.mark.parametrize("handover", [{}, {**HANDOVER, "timeline": []}, {**HANDOVER, "begun_at": ""}])
+def test_no_write_gap_of_what_has_no_time(handover: dict[str, Any]) -> None:
+    assert write_gap_ms(handover, {"gaps": [gap(2.0, 431.4)]}) is None
+
+
+@pytest.mark.parametrize("audit", [{}, {"error": "it has not ended"}])
+def test_no_write_gap_without_an_audit(audit: dict[str, Any]) -> None:
+    assert write_gap_ms(HANDOVER, audit) is None
 
 
 @pytest.mark.parametrize(

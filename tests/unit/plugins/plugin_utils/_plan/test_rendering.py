@@ -94,6 +94,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "old_master": "10.0.0.1:6379",
         "new_master": "10.0.0.2:6379",
         "pause_ms": 371.6,
+        "write_gap_ms": None,
         "full_resyncs": 0,
         "leader": "10.0.0.11:26379",
     }
@@ -116,6 +117,11 @@ def test_the_report() -> None:
         "shard mymaster: master before redis-1, now redis-2, original master redis-1",
         "handover 10.0.0.1:6379 -> 10.0.0.2:6379: writes paused for 372 ms, 0 full resynchronisations, led by Sentinel 10.0.0.11:26379",
     ]
+
+
+def test_the_write_gap_of_a_handover() -> None:
+    handover = {**report()["handovers"][0], "write_gap_ms": 431.4}
+    assert "writes paused for 372 ms, write gap 431 ms, 0 full" in report_lines(report(handovers=[handover]))[3]
 
 
 def test_a_report_without_a_handover() -> None:

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.module_utils._handover.handover import HandoverResult
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.model import Settings
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._times import moment
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, Surveyed, half_upgraded, three_and_three
 
 
@@ -25,10 +26,14 @@ def handover(begun_at: str, old: str, new: str, changed: bool = True) -> dict[st
 
 
 def report(
-    after: Surveyed, handovers: list[dict[str, Any]] | None = None, before: Surveyed | None = None, **settings: Any
+    after: Surveyed,
+    handovers: list[dict[str, Any]] | None = None,
+    before: Surveyed | None = None,
+    audits: dict[str, Any] | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
     plan = (before or three_and_three()).plan(**settings).as_dict()
-    return make_report(plan, after.instances(), Settings(NEW, **settings), handovers or [], {}, 0.0)
+    return make_report(plan, after.instances(), Settings(NEW, **settings), handovers or [], audits or {}, 0.0)
 
 
 def test_all_is_well() -> None:
@@ -54,6 +59,17 @@ def test_handovers_stand_in_the_order_of_time() -> None:
     back = handover("2026-01-31T10:05:00.000Z", "10.0.0.2:6379", "10.0.0.1:6379")
     found = report(upgraded(), [back, there])["handovers"]
     assert [done["new_master"] for done in found] == ["10.0.0.2:6379", "10.0.0.1:6379"]
+
+
+def test_the_write_gap_is_that_of_the_audit_of_the_shard() -> None:
+    begun_at = "2026-01-31T10:00:00.000Z"
+    done = {**handover(begun_at, "10.0.0.1:6379", "10.0.0.2:6379"), "timeline": [{"at_ms": 3000.0, "event": "settled"}]}
+    result = {"acknowledged": 9, "lost": 0, "unexpected": 0, "longest_gap_ms": 900.0}
+    own = {**result, "gaps": [{"at_s": moment(begun_at).timestamp() + 1, "gap_ms": 412.0}]}
+    other = {**result, "gaps": [{"at_s": moment(begun_at).timestamp() + 1, "gap_ms": 900.0}]}
+    found = report(upgraded(), [done], audits={"mymaster": own, "other": other})
+    assert [one["write_gap_ms"] for one in found["handovers"]] == [412.0]
+    assert report(upgraded(), [done])["handovers"][0]["write_gap_ms"] is None
 
 
 def test_a_handover_that_was_not_needed_is_left_out() -> None:

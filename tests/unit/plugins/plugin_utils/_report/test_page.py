@@ -12,10 +12,11 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.drawing 
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.page import overview_page, page_of
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.run_report import make_run_report
 from ansible_collections.sentinelops.redis.tests.unit.support.html import Page
-from ansible_collections.sentinelops.redis.tests.unit.support.run_events import Events
+from ansible_collections.sentinelops.redis.tests.unit.support.run_events import Events, audit
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import Surveyed, three_and_three, two_shards
 
 HOSTILE = "</title></style><script>alert(1)</script><img src=x onerror=alert(2)>'\"&amp;{{ 7 * 7 }}"
+AUDITS = {"mymaster": audit(), "other": {"error": "it has not ended in time"}}
 OUTCOMES: dict[str, Callable[[Events], tuple[Events, bool]]] = {
     "begun": lambda run: (run, False),
     "running": lambda run: (run.steps(4), False),
@@ -23,6 +24,7 @@ OUTCOMES: dict[str, Callable[[Events], tuple[Events, bool]]] = {
     "stopped": lambda run: (run.steps(3).stopped("redis-2 (redis) could not be upgraded.", failed_step="redis-2/redis"), False),
     "problems": lambda run: (run.all_steps().verified(problems=["redis-1 does not answer"]), False),
     "done": lambda run: (run.all_steps().verified().ended(), False),
+    "audited": lambda run: (run.all_steps().verified(audits=AUDITS).ended(), False),
 }
 
 
@@ -58,6 +60,9 @@ def test_everything_in_the_report_is_on_the_page(outcome: str, before: Callable[
         assert {one["old_master"], one["new_master"], one["leader"], f"{one['pause_ms']:.0f} ms"} <= set(page.parts)
     for play in report["plays"]:
         assert play["title"] in page.parts
+    for shard, one in report["audits"].items():
+        shown_numbers = {"error"} if "error" in one else {"acknowledged", "lost", "unexpected"}
+        assert {shard, *(str(one[name]) for name in shown_numbers)} <= set(page.parts)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -65,7 +70,8 @@ def test_the_page_needs_nothing_from_elsewhere(outcome: str) -> None:
     _report, page = made(outcome)
     assert "script" not in page.tags
     assert not [name for name, _value in page.attributes if name.startswith("on") or name in ("src", "href")]
-    assert (page.tags[0], page.tags.count("svg"), page.tags.count("h1")) == ("html", 1, 1)
+    assert (page.tags[0], page.tags.count("h1")) == ("html", 1)
+    assert page.tags.count("svg") == (2 if outcome == "audited" else 1), "the timeline, and one within it for each audit"
 
 
 def test_hostile_names_and_messages_are_text() -> None:
@@ -97,6 +103,16 @@ def test_lanes_and_bars_fill_the_width() -> None:
     assert (turns["redis-1 (redis)"], turns["redis-2 (redis)"], turns["redis-3 (redis)"], turns["sentinel-1 (sentinel)"]) == (2, 1, 0, 0)
     assert sum(turn["width"] for lane in drawing["lanes"] for turn in lane["masters"]) == pytest.approx(100, abs=0.01)
     assert [mark["text"] for mark in drawing["marks"]] == ["321 ms", "321 ms"]
+
+
+def test_each_write_gap_stands_beside_its_handover() -> None:
+    run = Events().all_steps()
+    done = [event["data"] for event in run.all if event["event"] == "handover_done"]
+    run.verified(audits=AUDITS, handovers=[{**done[0], "write_gap_ms": 412.3}, {**done[1], "write_gap_ms": None}]).ended()
+    page = Page(page_of(make_run_report(run.all)))
+    assert ("data-name", "write gap") in page.attributes
+    assert "412 ms" in page.parts
+    assert ("data-name", "write gap") not in made("done")[1].attributes
 
 
 def test_a_failed_step_is_marked() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._plan.report import make_report
-from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.run_report import make_run_report, timestamp
-from ansible_collections.sentinelops.redis.tests.unit.support.run_events import BEGIN_S, RUN, Events
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.run_report import make_run_report
+from ansible_collections.sentinelops.redis.plugins.plugin_utils._times import timestamp
+from ansible_collections.sentinelops.redis.tests.unit.support.run_events import BEGIN_S, RUN, Events, audit
 from ansible_collections.sentinelops.redis.tests.unit.support.survey import NEW, OLD, two_shards
 
 SCHEMA = json.loads((Path(__file__).parents[5] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
@@ -181,6 +182,21 @@ def test_several_shards_and_batches() -> None:
     assert len(everything["handovers"]) == 4
     assert [play["title"] for play in everything["plays"]][:2] == ["(3/8) Before the first step", "(4/8) Sentinels"]
     assert all(play["duration_s"] is not None for play in everything["plays"])
+
+
+def test_the_write_gap_of_a_handover_is_known_at_the_end() -> None:
+    run = Events().all_steps()
+    assert [one["write_gap_ms"] for one in report(run)["handovers"]] == [None, None]
+    first, second = ({**one, "write_gap_ms": gap_ms} for one, gap_ms in zip(report(run)["handovers"], (412.0, 377.0), strict=True))
+    found = report(run.verified(handovers=[first, second], audits={"mymaster": audit(), "other": {"error": "it has not ended"}}).ended())
+    assert [one["write_gap_ms"] for one in found["handovers"]] == [412.0, 377.0]
+    assert found["audits"]["mymaster"]["gaps"][0]["gap_ms"] == 431.4
+
+
+@pytest.mark.parametrize("wrong", [{"acknowledged": 1}, {}, {**audit(), "lost": -1}, {**audit(), "password": "x"}])
+def test_the_schema_refuses_an_audit_that_says_less_or_more(wrong: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        report(Events().all_steps().verified(audits={"mymaster": wrong}))
 
 
 def test_handovers_that_moved_nothing_are_left_out() -> None:

@@ -47,6 +47,9 @@ def test_the_refusal_of_a_limit_says_what_to_do_instead() -> None:
         ({"hooks": {"before_node": "/here/a.yml", "after_handover": "/here/b.yml"}}, "", False, []),
         ({"hooks": {"before_node": "/gone.yml"}}, "", False, ["redis_upgrade_hooks, before_node"]),
         ({"hooks": {"before_node": "here/a.yml"}}, "", False, ["redis_upgrade_hooks, before_node"]),
+        ({"audit_writes_per_second": 0.5}, "", False, []),
+        ({"audit_writes_per_second": 0}, "", False, ["redis_upgrade_audit_writes_per_second"]),
+        ({"audit_writes_per_second": "-1"}, "", False, ["redis_upgrade_audit_writes_per_second"]),
         ({"hooks": {"in_between": "/here/a.yml"}}, "", False, ["redis_upgrade_hooks, in_between"]),
         (
             {"confirm": "all", "hooks": {"x": "/a"}},
