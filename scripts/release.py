@@ -25,6 +25,7 @@ import yaml
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 # The changelog of an older version keeps the links to that version.
 KEPT = (":!CHANGELOG.md", ":!changelogs")
+GALAXY = "ANSIBLE_GALAXY_SERVER_LIST=galaxy ANSIBLE_GALAXY_SERVER_GALAXY_URL=https://galaxy.ansible.com/"
 GENERATED = Path(".cache/release/CHANGELOG.md")
 
 
@@ -110,8 +111,8 @@ def write_notes(archive: Path) -> int:
         *(f"  {path}" for path in (archive, checksum, notes)),
         "To publish it, push the tag; the workflow release.yml does the rest:",
         f"  git tag --annotate --message {version} {version} && git push origin {version}",
-        "Without the workflow, with a token of Galaxy, after the tag:",
-        f"  scripts/run ansible-galaxy collection publish --token TOKEN {archive}",
+        "Without the workflow, after the tag, with ANSIBLE_GALAXY_SERVER_GALAXY_TOKEN exported:",
+        f"  {GALAXY} scripts/run ansible-galaxy collection publish {archive}",
         "Afterwards, begin the next version:",
         f"  scripts/run python scripts/release.py version {major}.{int(minor) + 1}.0",
         sep="\n",
