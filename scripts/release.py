@@ -35,7 +35,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 def git(*words: str) -> str:
-    """Return the output of git, which is empty if git finds nothing (exit code 1); raise if git fails."""
+    """Return the output of git, empty if git finds nothing (exit code 1); raise if git fails."""
     done = subprocess.run(["git", *words], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode > 1:
         done.check_returncode()
@@ -43,7 +43,7 @@ def git(*words: str) -> str:
 
 
 def links(repository: str) -> Iterator[tuple[Path, re.Pattern[str]]]:
-    """Yield each tracked file that links to a version of the repository, and the pattern of these links."""
+    """Yield each tracked file with links to the repository, and the pattern of their version."""
     pattern = re.compile(rf"(?<={re.escape(repository)}/blob/){VERSION.pattern}(?=/)")
     for name in git("grep", "-lI", "--fixed-strings", f"{repository}/blob/", "--", ".", *KEPT).splitlines():
         yield Path(name), pattern
@@ -121,7 +121,7 @@ def write_notes(archive: Path) -> int:
 
 
 def set_version(version: str) -> int:
-    """Write a version wherever the present one stands, but for documentation of what it has added."""
+    """Write a version to galaxy.yml and to all links, but for those of the changelog."""
     if not VERSION.fullmatch(version):
         print(f"release: {version} is no version of three numbers")
         return 1

@@ -1,4 +1,4 @@
-"""A release is refused while something does not fit its version; notes, checksum and a new version."""
+"""A release is refused while something does not fit; notes, checksum and another version."""
 
 from __future__ import annotations
 
