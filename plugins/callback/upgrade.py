@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 name: upgrade
 type: stdout
 short_description: Show an upgrade as its plan, one line per step, and its result
-version_added: 0.1.0
+version_added: 1.0.0
 author: sentinelops contributors (@sentinelops)
 description:
   - Shows the plan, all warnings, one line for each step with the time of day and the duration, each

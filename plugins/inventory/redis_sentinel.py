@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: redis_sentinel
 short_description: Inventory of a Redis or Valkey deployment, as its Sentinels know it
-version_added: 0.1.0
+version_added: 1.0.0
 author: sentinelops contributors (@sentinelops)
 description:
   - Asks one or more Sentinels, all Sentinels that they know, and all data nodes, and makes an

@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: controller_run
 short_description: Return the identity of this run of ansible-playbook
-version_added: 0.1.0
+version_added: 1.0.0
 author: sentinelops contributors (@sentinelops)
 description:
   - Returns what distinguishes this run from all others, for M(sentinelops.redis.redis_run_lock).

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_backup
 short_description: Back up an instance before its data crosses a format barrier
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Has a data node save its data (C(BGSAVE)), copies the data file, the configuration file and the
     ACL file into a new folder, and checks the copy with the server's own C(redis-check-rdb), which

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_backup_copy
 short_description: Copy a backup to the controller, and check the copy
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Copies all files of a backup that M(sentinelops.redis.redis_backup) has made into a folder on
     the controller, part by part, and compares size and SHA-256 of the data file.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_backup_part
 short_description: Return a part of a file of a backup
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns a part of a file, for M(sentinelops.redis.redis_backup_copy), which asks for one part
     after the other. So neither the host nor the controller holds a whole data file in its memory.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_config_rewrite
 short_description: Make the running configuration persistent
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Has the server write its running configuration into its configuration file, so that settings
     changed at run time survive a restart (C(CONFIG REWRITE); on a Sentinel

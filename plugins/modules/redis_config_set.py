@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_config_set
 short_description: Set configuration parameters of a running server
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Ensures that parameters have the given values (C(CONFIG SET)). Use
     M(sentinelops.redis.redis_config_rewrite) to make them persistent.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_config_try
 short_description: Try a configuration with another version of the server
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Starts the server in O(folder), or O(executable), for a moment with the configuration of the
     running server. If the new server refuses the configuration, the module fails with the server's

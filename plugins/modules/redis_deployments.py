@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_deployments
 short_description: Run the playbook once for each deployment of the inventory
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Begins the command of this run again for each deployment, as a process of its own, with two
     inventory groups that hold this deployment only. So each deployment has its own plan, lock,

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_disk_space
 short_description: Check that a built server version fits and runs on a host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Fails if the file system of O(path) has too little space for a version, or if the version is
     built for another machine.

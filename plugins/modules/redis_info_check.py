@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_info_check
 short_description: Check, or wait for, the state of one Redis, Valkey or Sentinel instance
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads C(INFO), and a Sentinel's view of a master, and fails unless all given conditions hold.
   - With O(wait_s) the module waits for the conditions. At the deadline it names each condition that

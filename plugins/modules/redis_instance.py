@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_instance
 short_description: Start, stop, or switch the version of a Redis, Valkey or Sentinel server
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Starts a server and waits until it serves; or stops a server with C(SHUTDOWN), so that it saves
     its data, and waits until its process is gone.

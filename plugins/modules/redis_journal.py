@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_journal
 short_description: Open or close the journal of one instance's upgrade
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Records facts that a crash would lose in a small JSON file on the instance's host, such as the
     original master, the priorities and the instance's files.

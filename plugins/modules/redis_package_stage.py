@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_package_stage
 short_description: Find the packages of a version, and download a later version of installed ones
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - For packages of Redis or Valkey that are installed in another version, downloads the packages of
     the wanted version with apt or dnf. The server in these packages is unpacked into a folder of

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_report
 short_description: Record an event of a run for its report
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Appends one event of a run to a file, and writes the report and its page from all events so far,
     at most every two seconds, and always at the first and at a final event. So a run that is killed

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_reserve
 short_description: Set a data node up for the reserve of its shard, or put that back
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - The reserve of a shard is a replica that stays on the old version during and after an upgrade,
     as a way back. It follows the newer master by partial resynchronisations, which cross the format

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_reserve_compare
 short_description: Compare the data of a reserve with that of its master
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares the numbers of keys, and the values of a sample of keys or of all. A key that differs
     is read again, since its write may be on its way. Changes nothing.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_run_lock
 short_description: Take, renew or release the lock that keeps a second run away from a deployment
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Keeps a small file on the host that names the run that works on the deployment, with a lease
     that the run must renew.

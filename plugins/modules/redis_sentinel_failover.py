@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_sentinel_failover
 short_description: Ensure that a given node is the master, by a lossless handover
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Makes the named node the master of a deployment under Sentinel, without losing an acknowledged
     write. A plain C(SENTINEL FAILOVER) leaves the old master writable for about ten seconds after

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_sentinel_info
 short_description: Read the topology as every Sentinel of a set sees it
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Asks every Sentinel of a set for its view of a master, the replicas and the other Sentinels, and
     reports the differences between the views.

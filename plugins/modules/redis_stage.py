@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_stage
 short_description: Prepare one instance for another version, before anything is stopped
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Does in one call, in this order, what its options ask for. Opens the journal of the instance;
     places the new version beside the running one; keeps the programs of the running version; has

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_survey
 short_description: Survey one Redis, Valkey or Sentinel instance on its host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns a record of what runs, in which role, from which executable and configuration file, and
     which versions are installed and staged. For a Sentinel, the record also has its view of every

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_version_folder
 short_description: Ensure that a folder holds a given server version
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Copies a built server version from a folder on the same host, if O(source) is given, and then
     runs the server with C(--version).

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_version_info
 short_description: Examine a folder or archive with a built server version
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns the disk space that a built version needs and the machine that its server is built for,
     without unpacking or running anything.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: redis_write_audit
 short_description: Write through Sentinel while the deployment is changed, and count lost writes
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Runs writers that find the master through Sentinel, as applications do. Each writer appends
     increasing numbers to its own list.
