@@ -33,6 +33,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.no_group
   - sentinelops.redis.connection.process
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full
@@ -139,11 +140,12 @@ output:
 
 from ..module_utils._module import run_module
 from ..module_utils._instance.config_attempt import TRIAL_SPEC, attempt
+from ..module_utils._progress_file import PROGRESS_SPEC
 
 
 def main() -> None:
     run_module(
-        TRIAL_SPEC,
+        {**TRIAL_SPEC, **PROGRESS_SPEC},
         lambda params, _check_mode: attempt(params),
         os_error="the configuration cannot be tried: {error}. Nothing was stopped, and the running server was not touched.",
         required_one_of=[("folder", "executable")],

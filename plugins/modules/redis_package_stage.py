@@ -23,6 +23,7 @@ author: sentinelops contributors (@sentinelops)
 extends_documentation_fragment:
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.no_group
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: full
@@ -95,8 +96,10 @@ from ..module_utils._install.package_programs import (
     stage_programs,
 )
 from ..module_utils._install.package_record import manager_of, wanted_packages
+from ..module_utils._progress_file import PROGRESS_SPEC
 
 SPEC: dict[str, Any] = {
+    **PROGRESS_SPEC,
     "names": {"type": "list", "elements": "str", "required": True},
     "version": {"type": "str", "required": True},
     "package_version": {"type": "str"},

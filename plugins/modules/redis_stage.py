@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - sentinelops.redis.connection
   - sentinelops.redis.connection.attributes
   - sentinelops.redis.connection.group
+  - sentinelops.redis.connection.progress
 attributes:
   check_mode:
     support: none
@@ -145,12 +146,13 @@ config_file:
 
 from ..module_utils._module import run_module
 from ..module_utils._instance.stage_instance import STAGE_SPEC, stage_instance
+from ..module_utils._progress_file import PROGRESS_SPEC
 from ..module_utils._server.login import CONNECTION_SPEC
 
 
 def main() -> None:
     run_module(
-        {**CONNECTION_SPEC, **STAGE_SPEC},
+        {**CONNECTION_SPEC, **STAGE_SPEC, **PROGRESS_SPEC},
         lambda params, _check_mode: stage_instance(params),
         os_error="the journal {journal} cannot be written: {error}. Nothing else was touched.",
         supports_check_mode=False,

@@ -26,6 +26,7 @@ _MADISON = re.compile(r"\s*(\S+) \|\s+(\S+) \| (?!.* Sources$)")
 # Of dpkg's database, other than "installed": the scripts of such a package have not ended well.
 _INCOMPLETE = ("unpacked", "half-configured", "half-installed", "triggers-awaited", "triggers-pending")
 _ADVICE = "See apt-cache policy; add the repository, or run apt-get update"
+_DOWNLOADS = "apt-get downloads packages"
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,11 @@ class Apt:
         if not alone:
             # downloading a held or an older package changes nothing
             allowed = ["--allow-downgrades", "--allow-change-held-packages"]
-            checked(self.host, [*self._get(folder), "--download-only", *allowed, "install", *_pinned(packages)], 600, _ADVICE)
+            checked(self.host, [*self._get(folder), "--download-only", *allowed, "install", *_pinned(packages)], 600, _ADVICE, _DOWNLOADS)
         missing = {name: version for name, version in packages.items() if name not in self.archives(packages, folder)}
         if missing:  # of a repository of files, or installed already
             command = [*_ENVIRONMENT, "sh", "-c", 'cd "$1" && shift && exec apt-get "$@"', "sh", folder]
-            checked(self.host, [*command, "-q", "-o", "APT::Sandbox::User=root", "download", *_pinned(missing)], 600, _ADVICE)
+            checked(self.host, [*command, "-q", "-o", "APT::Sandbox::User=root", "download", *_pinned(missing)], 600, _ADVICE, _DOWNLOADS)
 
     def archives(self, packages: Mapping[str, str], folder: str) -> dict[str, str]:
         found = {}
@@ -128,7 +129,9 @@ class Apt:
             self.host.run([*dpkg, *(["--install", *files.values()] if len(files) == len(packages) else ["--configure", *packages])], 900)
         # files, since a repository may not have the packages any more
         wanted = [files.get(name, f"{name}={version}") for name, version in packages.items()]
-        checked(self.host, [*within, *self._get(folder), "--no-download", *options, "install", *wanted], 900)
+        checked(
+            self.host, [*within, *self._get(folder), "--no-download", *options, "install", *wanted], 900, says="apt-get installs packages"
+        )
         found = {name: state[1] for name, state in self._states().items() if name in packages and state[3] == "installed"}
         if found != dict(packages):
             raise OperationFailed(f"apt-get has installed {found}, wanted were {dict(packages)}")

@@ -101,7 +101,7 @@ class Dnf:
         options = ["--quiet", "--assumeyes", "--disableplugin=versionlock", "--setopt=install_weak_deps=False"]
         verb = "reinstall" if alone else "install"
         words = ["dnf", *options, verb, "--downloadonly", f"--downloaddir={folder}"]
-        checked(self.host, [*words, *(f"{name}-{version}" for name, version in packages.items())], 900, _ADVICE)
+        checked(self.host, [*words, *(f"{name}-{version}" for name, version in packages.items())], 900, _ADVICE, "dnf downloads packages")
 
     def archives(self, packages: Mapping[str, str], folder: str) -> dict[str, str]:
         found = {}
@@ -131,7 +131,8 @@ class Dnf:
         options = ["--quiet", "--assumeyes", "--disablerepo=*", "--setopt=install_weak_deps=False"]
         plugins = ["--disableplugin=versionlock"] if held else []
         if self.siblings(next(iter(packages), "")) != dict(packages) or not self.complete(packages):
-            checked(self.host, [*within, "env", "dnf", *options, *plugins, verb, *files, *self._dependencies(files, folder)], 900)
+            words = [*within, "env", "dnf", *options, *plugins, verb, *files, *self._dependencies(files, folder)]
+            checked(self.host, words, 900, says="dnf installs packages")
         self._erase_others(packages, within)
         found = {name: version for name, (_source, version) in self._installed().items() if name in packages}
         if found != dict(packages):

@@ -18,6 +18,7 @@ from typing import Iterable, Mapping, Protocol, Sequence
 
 from .._errors import OperationFailed
 from .._host.service import Host, Ran
+from .._progress_file import PROGRESS
 
 __all__ = [
     "PACKAGE_NAME",
@@ -92,9 +93,15 @@ class PackageManager(Protocol):
         """Hold the packages in their versions."""
 
 
-def checked(host: Host, words: Sequence[str], timeout_s: float = 120, advice: str = "") -> Ran:
-    """Run a command. Raises OperationFailed, with the end of its output, unless it ends with 0."""
+def checked(host: Host, words: Sequence[str], timeout_s: float = 120, advice: str = "", says: str = "") -> Ran:
+    """Run a command. Raises OperationFailed, with the end of its output, unless it ends with 0.
+
+    ``says``: the work of a command that may last, for the progress file.
+    """
+    if says:
+        PROGRESS.tell(str, says, blocks=True)
     done = host.run(words, timeout_s)
+    PROGRESS.forget()
     if done.code:
         said = " / ".join((done.errors or done.output).strip().splitlines()[-6:])
         # without the words that only prepare the command

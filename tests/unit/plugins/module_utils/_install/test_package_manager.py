@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
+from ansible_collections.sentinelops.redis.plugins.module_utils._host.service import Host, Ran
 from ansible_collections.sentinelops.redis.plugins.module_utils._install.package_manager import (
+    checked,
     common_version,
     matches_version,
     write_locked,
 )
+from ansible_collections.sentinelops.redis.plugins.module_utils._progress_file import PROGRESS, text_in
 
 
 @pytest.mark.parametrize(
@@ -43,3 +49,23 @@ def test_packages_of_a_source_get_one_version(available: dict[str, list[str]], c
 
 def test_no_file_is_not_locked() -> None:
     assert not write_locked("/nonexistent/lock")
+
+
+def test_a_command_that_may_last_says_what_it_does(tmp_path: Path) -> None:
+    """A reader of the progress file sees it as long as the command runs."""
+    file, seen = tmp_path / "progress", []
+
+    class Looking(Host):
+        def run(self, words: Sequence[str], timeout_s: float) -> Ran:
+            seen.append(text_in(file.read_text(encoding="utf-8")) if file.exists() else "no file")
+            return Ran(0, "", "")
+
+    PROGRESS.begin(str(file))
+    try:
+        checked(Looking(), ["dpkg-deb"])
+        checked(Looking(), ["apt-get"], says="apt-get downloads packages")
+        left = text_in(file.read_text(encoding="utf-8"))
+    finally:
+        PROGRESS.end()
+    assert seen == ["no file", "apt-get downloads packages"]
+    assert left == ""

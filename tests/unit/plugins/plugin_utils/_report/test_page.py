@@ -115,6 +115,17 @@ def test_each_write_gap_stands_beside_its_handover() -> None:
     assert ("data-name", "write gap") not in made("done")[1].attributes
 
 
+@pytest.mark.parametrize(
+    ("loss", "diverged", "shown"), [("none", 0, "none"), ("found", 812, "found, 812 bytes diverged"), ("unknown", None, "unknown")]
+)
+def test_what_was_lost_stands_beside_its_handover(loss: str, diverged: int | None, shown: str) -> None:
+    run = Events().all_steps()
+    for event in run.all:
+        if event["event"] == "handover_done":
+            event["data"].update(loss=loss, diverged_bytes=diverged)
+    assert shown in Page(page_of(make_run_report(run.all))).parts
+
+
 def test_a_failed_step_is_marked() -> None:
     report, _page = made("stopped")
     lane = next(lane for lane in drawing_of(report)["lanes"] if lane["name"] == "redis-2 (redis)")
