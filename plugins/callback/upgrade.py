@@ -36,6 +36,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -50,6 +51,8 @@ from ansible_collections.sentinelops.redis.plugins.plugin_utils._progress.waitin
 
 _ROOT = Path(__file__).resolve().parents[2]
 _OWN = (f"{_ROOT}/roles/", f"{_ROOT}/playbooks/")
+# loaded only if a run with a report ends early
+_RECORDER = "ansible_collections.sentinelops.redis.plugins.plugin_utils._report.recorder"
 _COLOURS = {"good": "COLOR_OK", "bad": "COLOR_ERROR", "warning": "COLOR_WARN"}
 Method = TypeVar("Method", bound=Callable[..., None])
 
@@ -188,10 +191,18 @@ class CallbackModule(DefaultCallback):
         self._ticker.stop()
         if early:
             self._show(self._run.ended_early(time.monotonic()))
+            self._record_interruption()
         with self._lock, contextlib.suppress(OSError):
             self._screen.clear()
         self._ticker = None
         self._display.__dict__.pop("display", None)
+
+    def _record_interruption(self) -> None:
+        """Let the report say that the run was interrupted, if there is one."""
+        file = self._run.plan.get("report_file")
+        if file:
+            with contextlib.suppress(OSError):  # the run has no report yet, or none can be written
+                import_module(_RECORDER).record_interruption(file)
 
     # -- events
 

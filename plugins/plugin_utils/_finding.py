@@ -108,7 +108,10 @@ class Finding:
         return list(self.nodes or [self.node])
 
     def __str__(self) -> str:
-        return f"{self.node}: {self.seen}. {self.why}. {self.do}."
+        do = f"To do: {self.do[:1].lower()}{self.do[1:]}" if self.do.startswith("Nothing") else self.do
+        # a server's own words may end with a full stop
+        sentences = [part if part.endswith(("?", "!")) else f"{part.rstrip('.')}." for part in (self.seen, self.why, do)]
+        return f"{self.node}: {' '.join(sentences)}"
 
 
 def named(check: str, findings: Iterable[Finding]) -> list[Finding]:

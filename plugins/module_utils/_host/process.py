@@ -119,16 +119,25 @@ def processes_running(paths: Sequence[str]) -> list[int]:
 
 
 def servers_started_from(folder: str) -> list[int]:
-    """Return the ids of all servers and Sentinels whose file is, or was, in or below a folder."""
+    """Return the ids of all servers and Sentinels whose file is, or was, in or below a folder.
+
+    A program that is only asked for its version is no server; see binary_version.
+    """
     prefix = os.path.join(os.path.realpath(folder), "")
     found = []
     for pid in _process_ids():
         with contextlib.suppress(OSError):
             path = os.readlink(f"/proc/{pid}/exe")
             path = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
-            if path.startswith(prefix) and is_shipped_program(os.path.basename(path)):
+            if path.startswith(prefix) and is_shipped_program(os.path.basename(path)) and not _tells_version(pid):
                 found.append(pid)
     return found
+
+
+def _tells_version(pid: int) -> bool:
+    """Return whether a program was started to print its version, and nothing else."""
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        return file.read().split(b"\0")[1:2] == [b"--version"]
 
 
 def is_replaced(pid: int, executable: str) -> bool:

@@ -58,7 +58,7 @@ def _by_number(plays: list[Mapping[str, Any]]) -> list[str]:
 def _basis(basis: Mapping[str, Any]) -> str:
     found = "by usual times of module calls"
     if basis["calls"]:
-        found = f"by the survey ({basis['calls']} calls in {basis['survey_s']:.1f} s, {basis['call_s']:.1f} s alone)"
+        found = f"by the pace of the survey ({basis['calls']} calls in {basis['survey_s']:.1f} s, one by itself {basis['call_s']:.1f} s)"
     if basis["data_bytes"] < _FEW_DATA:
         return found
     how = "as measured" if basis["loads_measured"] else "as its BGSAVE" if basis["saves_measured"] else "assumed, as no log tells"

@@ -94,6 +94,6 @@ def installation_lines(installations: Sequence[Mapping[str, object]], steps: Map
         if len(users) > 1 and pending and own["method"] != "command":
             found = True
             users.sort(key=lambda key: not key.endswith("/sentinel"))
-            yield f"shared: {own['folder']}, by {', '.join(users)}; the old version is kept in {own['kept']}"
+            yield f"shared: {own['folder']}, by {', '.join(users)}; gets the new version, and the old one is kept in {own['kept']}"
     if found:
         yield "shared: each is replaced once, at the first restart; what restarts by itself after that comes up with the new version"

@@ -43,11 +43,14 @@ def unreachable_findings(instance: Instance) -> Iterator[Finding]:
     if refused.get("right") or refused.get("unknown"):
         return  # rights_findings and unknown_findings name all of them
     if refused:
+        advice = refused.get("advice") or "Fix the cause, and run again when the server answers"
+        group = "sentinel" if instance.kind == "sentinel" else "redis"
+        variables = f" (redis_upgrade_{group}_user, redis_upgrade_{group}_password)" if refused.get("denied") else ""
         yield Finding(
             instance.host,
             f"the {instance.noun} cannot be surveyed: {refused['message']}",
             "Its state is unknown",
-            refused.get("advice") or "Fix the cause, and run again when the server answers",
+            f"{advice}{variables}",
             "access" if refused.get("denied") else "answers",
         )
         return

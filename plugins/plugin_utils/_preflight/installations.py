@@ -122,13 +122,13 @@ def stranger_findings(plan: Plan) -> Iterator[Finding]:
     """Yield processes that run from an installation of this run, but are not in the inventory."""
     for own in plan.installations:
         if own.strangers and own.stager and own.method in ("files", "symlink"):
-            pids = ", ".join(map(str, own.strangers))
+            one = len(own.strangers) == 1
+            who = f"{'process' if one else 'processes'} {', '.join(map(str, own.strangers))}"
             yield Finding(
                 ", ".join(own.users),
-                f"{'process' if len(own.strangers) == 1 else 'processes'} {pids} also run from {own.folder}, and belong to no instance of "
-                "this run",
-                "They keep their version until they are restarted, and then come up with the new one",
-                "Nothing, if they may be upgraded so; else give them, or these instances, a version folder of their own",
+                f"{who} also {'runs' if one else 'run'} from {own.folder}, and {'belongs' if one else 'belong'} to no instance of this run",
+                "What runs keeps its version until it is restarted, and then comes up with the new one",
+                "Nothing, if that may be upgraded so; else give it, or these instances, a version folder of its own",
                 severity=WARNING,
             )
 

@@ -90,7 +90,7 @@ def _full_sync(node: Instance, master: Instance, reason: str) -> Finding:
     remedy = ""
     if reason == full_sync_because(node):
         settings = "CONFIG SET appendonly no and save '3600 1'" if appends(node) else "CONFIG SET save '3600 1'"
-        remedy = f". {settings} before the upgrade makes a partial synchronisation possible"
+        remedy = f". For a partial synchronisation: {settings} before the upgrade, and put the settings back after it"
     return Finding(
         node.host,
         f"it will need a full synchronisation after its restart: {reason}",

@@ -296,6 +296,7 @@ class Run:
         end = replace(
             self._end,
             kind=kind_of(self.plan, self._playbook),
+            looks=self._playbook in ("plan", "preflight"),
             plan=self.plan,
             steps=len(steps),
             done=len([step for step in steps if step.key in self._done]),
@@ -309,6 +310,6 @@ class Run:
         """Return the last line of a run that Ansible does not bring to its end, as after Ctrl-C."""
         at, kind = self.under_way(now), kind_of(self.plan, self._playbook)
         begun = " What has begun on a node is completed there, so wait a few seconds." if self._end.worked and self.plan else ""
-        again = f" Run the {kind} again: it does what is left" if kind != "playbook" else ""
+        again = "" if kind.startswith("playbook") else " Run the same command again: it does what is left"
         text = f"ENDED EARLY{' at: ' if at else ''}{at}.{begun}{again}"
         return [*self.task_begun(now), Line(f"{text}  {duration(now - self._begun)}", stamp=True, mood="bad")]

@@ -14,6 +14,9 @@ from .text import Line
 __all__ = ["Ending", "kind_of", "verdict"]
 
 
+_AGAIN = "run the same command again"
+
+
 @dataclass(frozen=True)
 class Ending:
     """A run at its end.
@@ -21,7 +24,7 @@ class Ending:
     ``kind``: ``upgrade``, ``rollback``, ... ``steps`` and ``done``: how many steps the plan has,
     and how many of them are complete. ``worked``: whether anything after the preflight ran.
     ``verified``: whether the last survey found everything as it should be. ``pauses_ms``: of the
-    handovers.
+    handovers. ``looks``: whether the playbook only looks.
     """
 
     kind: str
@@ -34,6 +37,7 @@ class Ending:
     open_gates: bool = False
     verified: bool = False
     pauses_ms: Sequence[float] = ()
+    looks: bool = False
 
 
 def kind_of(plan: Mapping[str, Any], playbook: str) -> str:
@@ -44,7 +48,7 @@ def kind_of(plan: Mapping[str, Any], playbook: str) -> str:
         return "rollback" if plan.get("rollback") else "upgrade"
     names = {"plan": "upgrade", "preflight": "upgrade", "finish": "upgrade"}
     known = ("upgrade", "rollback", "restore", "handover")
-    return names.get(playbook, playbook if playbook in known else "playbook")
+    return names.get(playbook, playbook if playbook in known else f"playbook {playbook}".strip())
 
 
 def verdict(end: Ending) -> Line:
@@ -55,19 +59,19 @@ def verdict(end: Ending) -> Line:
         return Line("Done: each deployment had a run of its own, see above", mood="good")
     if end.plan.get("nothing_to_do"):
         return Line("Nothing to do, and nothing was changed", mood="good")
-    if not end.plan or not end.steps:
+    if not end.plan or not (end.steps or end.looks):
         return Line(f"The {end.kind} has ended well", mood="good")
     if not end.worked:
-        return Line("Nothing was changed" + (f": the {end.kind} may begin" if end.open_gates else ""), mood="good")
+        return Line("Nothing was changed" + (f": the {end.kind} may begin" if end.open_gates and end.steps else ""), mood="good")
     return Line(_success(end), mood="good")
 
 
 def _failure(end: Ending) -> str:
     if end.refused and not end.worked:
-        return f"REFUSED: nothing was touched. Fix what is named above, and run the {end.kind} again"
+        return f"REFUSED: nothing was touched. Fix what is named above, and {_AGAIN}"
     if not end.steps:
-        return f"FAILED: see the message above. Fix what it names, and run the {end.kind} again"
-    return f"STOPPED after {end.done} of {end.steps} steps: read the last message above, fix what it names, and run the {end.kind} again"
+        return f"FAILED: see the message above. Fix what it names, and {_AGAIN}"
+    return f"STOPPED after {end.done} of {end.steps} steps: read the last message above, fix what it names, and {_AGAIN}"
 
 
 def _success(end: Ending) -> str:

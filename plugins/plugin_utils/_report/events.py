@@ -23,13 +23,13 @@ from ...module_utils._atomic_write import write_atomically
 __all__ = ["FINAL", "Paths", "paths_of", "read_events", "record", "rewrite"]
 
 # After these events nothing else happens in a run. A verdict with problems is final, too.
-FINAL = ("stopped", "ended")
+FINAL = ("stopped", "interrupted", "ended")
 REPORT_EVERY_S = 2.0
 _MODE = 0o644
 
 Event = Mapping[str, Any]
-# Makes the texts of the JSON file and of the page from all events of a run.
-Rendering = Callable[[Sequence[Event]], tuple[str, str, str]]
+# Makes the texts of JSON file, page and metrics from all events of a run, and whether it is dead.
+Rendering = Callable[[Sequence[Event], bool], tuple[str, str, str]]
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,16 @@ def paths_of(file: str) -> Paths:
 def record(paths: Paths, event: Event, rendering: Rendering) -> None:
     """Append an event, and write the report if that is due. Raises OSError.
 
-    The first event of a run starts a new file. The report is written at the first and at a final
-    event, and in between if the last one is older than two seconds.
+    The first event of a run starts a new file. An earlier run that did not come to its end keeps
+    its report under another name. The report is written at the first and at a final event, and in
+    between if the last one is older than two seconds.
     """
     with _locked(paths.events) as descriptor:
-        begins = not _continues(descriptor, event)
+        before = _events_in(descriptor)
+        begins = not before or before[0]["run"]["id"] != event["run"]["id"]
         if begins:
+            if before and before[-1]["event"] != "ended":
+                _keep(paths, before, rendering)
             os.ftruncate(descriptor, 0)
             os.fchmod(descriptor, _MODE)
         line = json.dumps(event, separators=(",", ":")) + "\n"
@@ -65,11 +69,11 @@ def record(paths: Paths, event: Event, rendering: Rendering) -> None:
             _write(paths, _events_in(descriptor), rendering)
 
 
-def rewrite(paths: Paths, rendering: Rendering) -> list[dict[str, Any]]:
+def rewrite(paths: Paths, rendering: Rendering, dead: bool = False) -> list[dict[str, Any]]:
     """Write the report from the events that a run has left; return these events. Raises OSError."""
     events = read_events(paths.events)
     if events:
-        _write(paths, events, rendering)
+        _write(paths, events, rendering, dead)
     return events
 
 
@@ -89,10 +93,12 @@ def _locked(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _continues(descriptor: int, event: Event) -> bool:
-    """Return whether the file has events of the run that the event belongs to."""
-    found = _events_in(descriptor)
-    return bool(found) and found[0]["run"]["id"] == event["run"]["id"]
+def _keep(paths: Paths, events: Sequence[Event], rendering: Rendering) -> None:
+    """Write report, page and events of an earlier run to files with the id of that run."""
+    kept = paths_of(f"{paths.report.removesuffix('.json')}.{events[0]['run']['id']}.json")
+    lines = "".join(f"{json.dumps(event, separators=(',', ':'))}\n" for event in events)
+    for path, text in zip((kept.report, kept.page, kept.events), (*rendering(events, True)[:2], lines), strict=True):
+        _write_file(path, text)
 
 
 def _events_in(descriptor: int) -> list[dict[str, Any]]:
@@ -131,9 +137,14 @@ def _is_due(report: str) -> bool:
         return True
 
 
-def _write(paths: Paths, events: Sequence[Event], rendering: Rendering) -> None:
+def _write(paths: Paths, events: Sequence[Event], rendering: Rendering, dead: bool = False) -> None:
     """Write report and page, and the metrics if the run began with a file for these."""
     metrics = str(events[0]["data"].get("metrics_file", ""))
-    for path, text in zip((paths.report, paths.page, metrics), rendering(events), strict=True):
-        if path:  # a server may have said what is no UTF-8
-            write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"), mode=_MODE, synced=False)
+    for path, text in zip((paths.report, paths.page, metrics), rendering(events, dead), strict=True):
+        if path:
+            _write_file(path, text)
+
+
+def _write_file(path: str, text: str) -> None:
+    """Write a text; a server may have said what is no UTF-8."""
+    write_atomically(path, text.encode("utf-8", "replace").decode("utf-8"), mode=_MODE, synced=False)

@@ -17,7 +17,7 @@ from .drawing import drawing_of, duration_text
 from .metrics import metrics_of
 from .run_report import make_run_report
 
-__all__ = ["overview_page", "page_of", "rendering", "rendering_of_dead_run"]
+__all__ = ["overview_page", "page_of", "rendering"]
 
 _FOLDER = Path(__file__).parent / "templates"
 _MARKS = {"done": "Done", "stopped": "Stopped", "incomplete": "Not complete", "running": "Not ended"}
@@ -61,18 +61,12 @@ def _topology(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"name": name, "rows": sorted(rows, key=lambda row: row["role"] != "master")} for name, rows in groups.items() if rows]
 
 
-def _rendered(events: Sequence[Mapping[str, Any]], dead: bool) -> tuple[str, str, str]:
+def rendering(events: Sequence[Mapping[str, Any]], dead: bool = False) -> tuple[str, str, str]:
+    """Return JSON text and page of a run from its events, and metrics if it has a file for them.
+
+    ``dead``: the process of the run is gone; otherwise the run may be under way.
+    """
     report = make_run_report(events, dead)
     begun = events[0]["data"]
     text = json.dumps(report, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
     return text, page_of(report), metrics_of(report, str(begun.get("deployment", ""))) if begun.get("metrics_file") else ""
-
-
-def rendering(events: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
-    """Return JSON text and page of a run that may be under way, and metrics if it has a file."""
-    return _rendered(events, False)
-
-
-def rendering_of_dead_run(events: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
-    """Return the same of a run whose process is gone."""
-    return _rendered(events, True)

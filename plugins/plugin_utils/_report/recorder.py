@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from .._run.process import main_pid, run_of, run_state
 from .._times import timestamp
-from .events import paths_of, read_events, record, rewrite
-from .page import rendering, rendering_of_dead_run
+from .events import FINAL, paths_of, read_events, record, rewrite
+from .page import rendering
 from .plan_facts import facts_of
 from .run_report import make_run_report
 
-__all__ = ["record_event", "render"]
+__all__ = ["record_event", "record_interruption", "render"]
 
 
 def record_event(file: str, event: str, data: Mapping[str, Any]) -> None:
@@ -25,7 +26,18 @@ def record_event(file: str, event: str, data: Mapping[str, Any]) -> None:
     ``file``: the file of the report. ``data``: the facts of the event; for ``begun`` the plan.
     """
     found = facts_of(data) if event == "begun" else data
-    record(paths_of(file), {"event": event, "at": timestamp(time.time()), "run": run_of(main_pid()), "data": found}, rendering)
+    made = {"event": event, "at": timestamp(time.time()), "run": run_of(main_pid()), "data": found}
+    record(paths_of(file), made, rendering)
+
+
+def record_interruption(file: str) -> None:
+    """Record that this run ends early, if it has begun a report and not ended it. Raises OSError.
+
+    Called by ansible-playbook itself.
+    """
+    events = read_events(paths_of(file).events)
+    if events and events[0]["run"]["id"] == run_of(os.getpid())["id"] and events[-1]["event"] not in FINAL:
+        record_event(file, "interrupted", {})
 
 
 def render(file: str, check_mode: bool = False) -> dict[str, Any]:
@@ -39,7 +51,7 @@ def render(file: str, check_mode: bool = False) -> dict[str, Any]:
         raise ValueError(f"{paths.events} has no event of a run")
     dead = run_state(events[0]["run"]) == "dead"
     if not check_mode:
-        rewrite(paths, rendering_of_dead_run if dead else rendering)
+        rewrite(paths, rendering, dead)
     report = make_run_report(events, dead)
     lines = [report["verdict"], *report["stop_message"], *report["problems"], *report["what_next"]]
     return {"report": paths.report, "page": paths.page, "outcome": report["outcome"], "lines": lines}

@@ -84,7 +84,7 @@ def _outcome(events: Sequence[Record], dead: bool) -> str:
         return "done"
     if "stopped" in kinds:
         return "stopped"
-    if dead or any(event["event"] == "verified" and event["data"].get("problems") for event in events):
+    if dead or "interrupted" in kinds or any(event["event"] == "verified" and event["data"].get("problems") for event in events):
         return "incomplete"
     return "running"
 

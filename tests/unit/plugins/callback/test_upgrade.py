@@ -194,7 +194,7 @@ def common_checks(text: str) -> None:
     assert "(5/8) hook       changed: Sleep on localhost" in text
     assert f"\n{REPORT[0]}\n" in text
     assert re.search(r"\d  \(8/8\) End: STOPPED\nThe deadline has passed\. (.|\n)*Left: nothing\.\n\d\d:", text)
-    assert re.search(r"\d\d:\d\d:\d\d  FAILED: see the message above\. .*upgrade\n +again  \d+\.\d s\n?$", text)
+    assert re.search(r"\d\d:\d\d:\d\d  FAILED: see the message above\. .*same\n +command again  \d+\.\d s\n?$", text)
     for word in ("skipping", "included", "s3cr3t", "PLAY", "TASK", "Traceback"):
         assert word not in text
 

@@ -38,3 +38,16 @@ def test_the_result(found: list[Finding], ready: bool, order: list[str]) -> None
     assert [one["node"] for one in result["findings"]] == order
     assert [one["nodes"] for one in result["findings"]] == [[name] for name in order]
     assert all(one["text"] == f"{one['node']}: s. w. d." for one in result["findings"])
+
+
+@pytest.mark.parametrize(
+    ("finding", "text"),
+    [
+        (Finding("a", "it is so", "That matters", "Change it"), "a: it is so. That matters. Change it."),
+        (Finding("a", "it is so", "That matters", "Nothing"), "a: it is so. That matters. To do: nothing."),
+        (Finding("a", "it is so", "That matters", "Nothing, if so"), "a: it is so. That matters. To do: nothing, if so."),
+        (Finding("a", "it said: disabled.", "That matters", "Is it right?"), "a: it said: disabled. That matters. Is it right?"),
+    ],
+)
+def test_a_finding_is_sentences(finding: Finding, text: str) -> None:
+    assert str(finding) == text

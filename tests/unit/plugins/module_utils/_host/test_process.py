@@ -18,6 +18,7 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._host.process im
     binary_version,
     executable_of,
     machine_id,
+    servers_started_from,
     start_detached,
     version_folder,
 )
@@ -45,6 +46,29 @@ def test_a_zombie_is_not_alive() -> None:
 def test_the_executable_of_a_process_is_what_the_kernel_says() -> None:
     assert executable_of(os.getpid(), "redis-server") == os.path.realpath(sys.executable)
     assert executable_of(NO_SUCH_PID, "/opt/redis/redis-server") == "/opt/redis/redis-server"
+
+
+@pytest.mark.parametrize(("arguments", "is_server"), [(["60"], True), (["--version"], False)])
+def test_a_program_that_only_tells_its_version_is_no_server(tmp_path: Path, arguments: list[str], is_server: bool) -> None:
+    """The survey of another instance on the host asks for it at any time. Here nobody listens."""
+    program = tmp_path / "redis-server"
+    program.write_bytes(Path("/bin/sleep").read_bytes())
+    program.chmod(0o755)
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writes, bytes(4096))
+    os.set_blocking(writes, True)
+    process = subprocess.Popen([program, *arguments], stdout=writes)
+    try:
+        assert process.poll() is None
+        assert servers_started_from(str(tmp_path)) == ([process.pid] if is_server else [])
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reads)
+        os.close(writes)
 
 
 def test_an_executable_that_was_replaced_meanwhile(tmp_path: Path) -> None:

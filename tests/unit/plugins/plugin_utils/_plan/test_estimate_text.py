@@ -17,8 +17,8 @@ def lines(**changes: Any) -> list[str]:
 def test_the_estimate() -> None:
     assert lines() == [
         "estimate: about 1 min 40 s: 6 restarts, 2 pauses of writes of about 0.4 s each",
-        "estimate: (3/8) 7 s, (4/8) 8 s, (5/8) 45 s, (6/8) 6 s, (7/8) 24 s, (8/8) 13 s; by the survey (6 calls in 5.8 s, 2.1 s alone) "
-        "and 474 MiB of data, loaded at 9.0 s per GiB (assumed, as no log tells)",
+        "estimate: (3/8) 7 s, (4/8) 8 s, (5/8) 45 s, (6/8) 6 s, (7/8) 24 s, (8/8) 13 s; by the pace of the survey "
+        "(6 calls in 5.8 s, one by itself 2.1 s) and 474 MiB of data, loaded at 9.0 s per GiB (assumed, as no log tells)",
     ]
 
 
@@ -26,7 +26,7 @@ def test_its_parts() -> None:
     measured = lines(basis={**ESTIMATE["basis"], "loads_measured": 3, "load_s_per_gib": 3.21})
     assert measured[1].endswith("loaded at 3.2 s per GiB (as measured)")
     assert lines(basis={**ESTIMATE["basis"], "saves_measured": 1})[1].endswith("(as its BGSAVE)")
-    assert lines(basis={**ESTIMATE["basis"], "data_bytes": 1 << 20})[1].endswith("2.1 s alone)")
+    assert lines(basis={**ESTIMATE["basis"], "data_bytes": 1 << 20})[1].endswith("one by itself 2.1 s)")
     assert "by usual times of module calls" in lines(basis={**ESTIMATE["basis"], "calls": 0})[1]
     assert lines(pauses={"count": 1, "seconds": 0.4, "at_most_s": 4.0}, restarts=1)[0].endswith(
         "1 restart, 1 pause of writes of about 0.4 s"

@@ -29,7 +29,7 @@ def test_programs_that_are_shared_and_data_beside_them() -> None:
     share(deployment)
     assert findings(deployment) == []
     assert [line for line in plan_lines(deployment.plan().as_dict()) if line.startswith("shared: ")] == [
-        "shared: /opt/redis, by sentinel-1/sentinel, redis-1/redis; the old version is kept in /opt/redis.old",
+        "shared: /opt/redis, by sentinel-1/sentinel, redis-1/redis; gets the new version, and the old one is kept in /opt/redis.old",
         "shared: each is replaced once, at the first restart; what restarts by itself after that comes up with the new version",
     ]
 
@@ -40,7 +40,7 @@ def test_a_stranger_that_runs_from_the_same_programs() -> None:
     deployment.node("redis-1").record["neighbours"] = [100, 101, 4711]
     found = findings(deployment)
     assert [(one.severity, one.check) for one in found] == [(WARNING, "files")]
-    assert found[0].seen == "process 4711 also run from /opt/redis, and belong to no instance of this run"
+    assert found[0].seen == "process 4711 also runs from /opt/redis, and belongs to no instance of this run"
 
 
 def test_a_folder_that_cannot_be_written() -> None:

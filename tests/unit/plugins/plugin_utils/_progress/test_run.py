@@ -93,7 +93,7 @@ def test_a_refusal_is_whole() -> None:
     told.task(GATE, f"{BUILTIN}assert", ["redis-1"], state=FAILED, assertion="x", msg=findings)
     told.finish(failed=True)
     assert [line.text for line in told.lines[-5:-1]] == ["(2/8) Preflight: REFUSED", findings[0], f"- {findings[1]}", f"- {findings[2]}"]
-    assert told.lines[-1].text == "REFUSED: nothing was touched. Fix what is named above, and run the upgrade again  5.0 s"
+    assert told.lines[-1].text == "REFUSED: nothing was touched. Fix what is named above, and run the same command again  5.0 s"
     assert told.lines[-1].mood == "bad"
 
 
@@ -127,7 +127,7 @@ def test_an_instance_that_is_reverted() -> None:
         "12:01:07  (4/8) Sentinels: STOPPED",
         *message,
         "12:01:07  STOPPED after 1 of 8 steps: read the last message above, fix what it",
-        "            names, and run the upgrade again  20.2 s",
+        "            names, and run the same command again  20.2 s",
     ]
 
 
@@ -287,14 +287,14 @@ def test_a_backup_names_its_folder() -> None:
 def test_an_interrupted_run_says_where_it_was() -> None:
     told = Told()
     told.survey(PLAN)
-    assert told.run.ended_early(told.now)[-1].text == "ENDED EARLY. Run the upgrade again: it does what is left  4.0 s"
+    assert told.run.ended_early(told.now)[-1].text == "ENDED EARLY. Run the same command again: it does what is left  4.0 s"
     told.switch("(4/8) Sentinels", "sentinel-1")
     told.play("(4/8) Sentinels")
     told.begin(SWITCH, f"{COLLECTION}redis_instance", ["sentinel-2"])
     told.now += 2
     assert told.run.ended_early(told.now)[-1].text == (
         "ENDED EARLY at: (4/8) Sentinel   sentinel-2: 7.0.5 -> 7.0.15, for 2 s. What has begun on a node is completed there, so wait a few "
-        "seconds. Run the upgrade again: it does what is left  9.2 s"
+        "seconds. Run the same command again: it does what is left  9.2 s"
     )
 
 

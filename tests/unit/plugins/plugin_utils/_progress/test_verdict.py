@@ -20,16 +20,18 @@ WORKED: dict[str, Any] = {"plan": PLAN, "steps": 8, "worked": True}
          "writes paused for at most 400 ms, 3 times", "good"),
         (Ending("upgrade", done=3, **WORKED), "The run has ended: 3 of 8 steps done", "good"),
         (Ending("upgrade", done=3, failed=True, **WORKED), "STOPPED after 3 of 8 steps: read the last message above, fix what it names, "
-         "and run the upgrade again", "bad"),
+         "and run the same command again", "bad"),
         (Ending("upgrade", {**PLAN, "deferred": ["redis-1"]}, 4, 4, worked=True), "Stopped after the canary, as requested: 4 of 4 steps "
          "done. Run without redis_upgrade_canary to continue", "good"),
         (Ending("rollback", PLAN, 8, open_gates=True), "Nothing was changed: the rollback may begin", "good"),
         (Ending("upgrade", PLAN, 8), "Nothing was changed", "good"),
+        (Ending("upgrade", PLAN, 0, looks=True), "Nothing was changed", "good"),
+        (Ending("upgrade", PLAN, 0), "The upgrade has ended well", "good"),
         (Ending("upgrade", {**PLAN, "deployments": [1]}), "Done: each deployment had a run of its own, see above", "good"),
         (Ending("handover", {}), "The handover has ended well", "good"),
-        (Ending("handover", {}, failed=True), "FAILED: see the message above. Fix what it names, and run the handover again", "bad"),
-        (Ending("upgrade", {}, failed=True, refused=True), "REFUSED: nothing was touched. Fix what is named above, and run the upgrade "
-         "again", "bad"),
+        (Ending("handover", {}, failed=True), "FAILED: see the message above. Fix what it names, and run the same command again", "bad"),
+        (Ending("upgrade", {}, failed=True, refused=True), "REFUSED: nothing was touched. Fix what is named above, and run the "
+         "same command again", "bad"),
     ],
 )  # fmt: skip
 def test_the_verdict(end: Ending, text: str, mood: str) -> None:
@@ -41,7 +43,9 @@ def test_the_verdict(end: Ending, text: str, mood: str) -> None:
     [
         ({}, "finish", "upgrade"),
         ({}, "restore", "restore"),
-        ({}, "site", "playbook"),
+        ({}, "site", "playbook site"),
+        ({}, "report", "playbook report"),
+        ({}, "", "playbook"),
         ({"rollback": True}, "site", "rollback"),
         ({"rollback": True, "restore_hosts": ["redis-1"]}, "restore", "restore"),
         (PLAN, "rollback", "upgrade"),

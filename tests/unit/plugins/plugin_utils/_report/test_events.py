@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.sentinelops.redis.plugins.plugin_utils._report.events import Paths, paths_of, read_events, record, rewrite
 
 
-def counted(events: Sequence[Any]) -> tuple[str, str, str]:
+def counted(events: Sequence[Any], dead: bool = False) -> tuple[str, str, str]:
     """Return how many events there are, as the texts of report, page and metrics."""
     return json.dumps({"events": len(events)}), f"<p>{len(events)}</p>", f"events {len(events)}\n"
 
@@ -28,7 +28,7 @@ def paths(tmp_path: Path) -> Paths:
     return paths_of(str(tmp_path / "report.json"))
 
 
-def texts(events: Sequence[Any]) -> tuple[str, str, str]:
+def texts(events: Sequence[Any], dead: bool = False) -> tuple[str, str, str]:
     return (str([found["data"].get("text") for found in events]),) * 3
 
 
@@ -76,7 +76,7 @@ def test_the_report_is_written_at_most_every_two_seconds(paths: Paths) -> None:
     assert Path(paths.page).read_text(encoding="utf-8") == "<p>5</p>"
 
 
-@pytest.mark.parametrize("final", [event("stopped"), event("ended"), event("verified", problems=["a"])])
+@pytest.mark.parametrize("final", [event("stopped"), event("ended"), event("interrupted"), event("verified", problems=["a"])])
 def test_a_final_event_is_always_written(paths: Paths, final: dict[str, Any]) -> None:
     record(paths, event("begun"), counted)
     record(paths, final, counted)
@@ -87,7 +87,24 @@ def test_another_run_begins_a_new_file(paths: Paths) -> None:
     for run in ("a", "a", "b"):
         record(paths, event("begun", run), counted)
     assert [found["run"]["id"] for found in read_events(paths.events)] == ["b"]
-    assert in_report(paths) == 1, "the report of the run before is gone"
+    assert in_report(paths) == 1
+
+
+@pytest.mark.parametrize("last", ["begun", "step_done", "stopped", "interrupted"])
+def test_a_run_that_did_not_come_to_its_end_keeps_its_report(paths: Paths, tmp_path: Path, last: str) -> None:
+    def told(events: Sequence[Any], dead: bool = False) -> tuple[str, str, str]:
+        return json.dumps({"events": len(events), "dead": dead}), "page", ""
+
+    record(paths, event("begun", "a"), told)
+    record(paths, event(last, "a"), told)
+    for name in ("begun", "ended"):
+        record(paths, event(name, "b"), told)
+    record(paths, event("begun", "c"), told)
+    kept = {path.name for path in tmp_path.iterdir()} - {"report.json", "report.html", "report.events.jsonl"}
+    assert kept == {"report.a.json", "report.a.html", "report.a.events.jsonl"}, "the run b has ended, so its report is replaced"
+    assert json.loads((tmp_path / "report.a.json").read_text()) == {"events": 2, "dead": True}
+    assert [found["event"] for found in read_events(str(tmp_path / "report.a.events.jsonl"))] == ["begun", last]
+    assert (tmp_path / "report.a.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_line_that_was_cut_off_loses_no_other(paths: Paths) -> None:
@@ -101,7 +118,7 @@ def test_a_line_that_was_cut_off_loses_no_other(paths: Paths) -> None:
 def test_whatever_a_server_says_can_be_recorded(paths: Paths) -> None:
     text = "line\u2028break \udcff \ud800 é \x00"
     record(paths, event("begun", text=text), texts)
-    record(paths, event("ended"), lambda events: ("".join(found["data"].get("text", "") for found in events), "", ""))
+    record(paths, event("ended"), lambda events, _dead: ("".join(found["data"].get("text", "") for found in events), "", ""))
     assert [found["data"].get("text") for found in read_events(paths.events)] == [text, None]
     assert Path(paths.report).read_text(encoding="utf-8") == "line\u2028break ? ? é \x00"
 

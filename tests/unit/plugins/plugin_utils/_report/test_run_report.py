@@ -184,6 +184,15 @@ def test_several_shards_and_batches() -> None:
     assert all(play["duration_s"] is not None for play in everything["plays"])
 
 
+def test_an_interrupted_run_did_not_end() -> None:
+    run = Events().steps(3)
+    run.add("interrupted", {})
+    found = report(run)
+    assert (found["outcome"], found["ended_at"]) == ("incomplete", "")
+    assert "did not end: it was cut off, with 3 of 8 steps done" in found["verdict"]
+    assert found["what_next"][-1].startswith("Run the same command again")
+
+
 def test_the_write_gap_of_a_handover_is_known_at_the_end() -> None:
     run = Events().all_steps()
     assert [one["write_gap_ms"] for one in report(run)["handovers"]] == [None, None]
