@@ -137,6 +137,13 @@ tried:
   description: Whether the configuration was tried, and accepted.
   returned: success
   type: bool
+other_defaults:
+  description: The settings that nothing gives a value, and that have another default in the new
+    version; none within a release line, or if a server cannot be asked. They are a warning, too.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"name": "lazyfree-lazy-expire", "running": "no", "new": "yes"}]
 config_file:
   description: The file with the refused line, as M(sentinelops.redis.redis_config_try) returns it,
     with its C(line), C(reason) and C(output).

@@ -51,7 +51,7 @@ def test_the_plan_tells_before_anything_is_changed(filled: Deployment) -> None:
     assert done.returncode == 0, done.stdout
     said = words(done.stdout)
     assert "6 restarts, 2 pauses of writes of about 0.4 s each" in said
-    assert "by the survey (6 calls in " in said
+    assert "by the pace of the survey (6 calls in " in said
     assert "s per GiB (as measured)" in said, "the log of redis-2 tells how long it loaded"
     assert "estimate: about 12 min" in said or "estimate: about 13 min" in said, "seven pauses of 100 s among it"
 

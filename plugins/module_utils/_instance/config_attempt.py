@@ -13,7 +13,7 @@ from .._host.process_facts import PROCESS_OPTIONS, process_facts_from
 from .._install.folders import server_in, version_in
 from .._suboptions import suboptions
 from .._wait import Clock
-from .config_trial import RUNNING, Trial, surroundings_of, try_config
+from .config_trial import RUNNING, Trial, Visit, surroundings_of, try_config
 
 __all__ = ["TRIAL_SPEC", "attempt", "trial_options", "try_rewritten"]
 
@@ -53,12 +53,12 @@ def _server(params: Mapping[str, Any]) -> tuple[str, str]:
     return found, folder
 
 
-def attempt(params: Mapping[str, Any], noun: str = "the new server") -> dict[str, Any]:
-    """Try the configuration; return the module's result."""
+def attempt(params: Mapping[str, Any], noun: str = "the new server", visit: Visit | None = None) -> dict[str, Any]:
+    """Try the configuration; return the module's result. ``visit``: further work in the trial."""
     executable, folder = _server(params)
     trial = Trial(executable, folder, params["config_file"], params["sentinel"], params["version_folder"] or "", noun)
     surroundings = surroundings_of(params["config_file"], params["unit"] or "", process_facts_from(params["process"]))
-    return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock())}
+    return {"changed": False, "executable": executable, "files": try_config(trial, surroundings, params["wait_s"], Clock(), visit)}
 
 
 def try_rewritten(params: Mapping[str, Any], running: str) -> None:

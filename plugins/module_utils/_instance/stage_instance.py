@@ -15,6 +15,7 @@ from .._server.connection import server_from
 from .._suboptions import suboptions
 from .config_attempt import attempt, trial_options
 from .config_rewrite import NOT_SAVED, SAVE_SPEC, save_configuration
+from .other_defaults import other_defaults, other_defaults_text
 
 __all__ = ["STAGE_SPEC", "stage_instance"]
 
@@ -42,8 +43,10 @@ def stage_instance(params: Mapping[str, Any]) -> dict[str, Any]:
     kept = params["keep"] is not None and _keep(params["keep"])
     saved = {"changed": False, "tried": False} if params["save_configuration"] is None else _save(params)
     tried = bool(saved["tried"])
-    if params["trial"] is not None and not tried:
-        tried = bool(attempt(trial_options(params["trial"])))
+    trial = None if params["trial"] is None else trial_options(params["trial"])
+    if trial is not None and not tried:
+        tried = bool(attempt(trial))
+    others = [] if trial is None or trial["sentinel"] else other_defaults(server_from(params), trial)
     return {
         "changed": opened or placed or kept or saved["changed"],
         "journal_opened": opened,
@@ -51,6 +54,8 @@ def stage_instance(params: Mapping[str, Any]) -> dict[str, Any]:
         "kept": kept,
         "configuration_saved": saved["changed"],
         "tried": tried,
+        "other_defaults": others,
+        "warnings": [other_defaults_text(str(trial["version"]), others)] if trial and others else [],
     }
 
 

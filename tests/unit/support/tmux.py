@@ -32,14 +32,15 @@ def run_in_tmux(
         def said(*rest: str) -> str:
             return subprocess.run([*tmux, *rest], env={**environment}, capture_output=True, text=True, check=True).stdout
 
-        said("new-session", "-d", "-x", str(columns), "-y", "24", f"exec {shlex.join(words)}")
+        # a file, since tmux 3.3a may miss the end of a process, and then knows no exit code
+        ended = Path(folder, "ended")
+        said("new-session", "-d", "-x", str(columns), "-y", "24", f"{shlex.join(words)}; echo $? > {ended}.new; mv {ended}.new {ended}")
         try:
             seen, deadline = [], time.monotonic() + seconds
-            while not said("display-message", "-p", "#{pane_dead_status}").strip():
+            while not ended.exists():
                 assert time.monotonic() < deadline, said("capture-pane", "-p", "-S", "-")
                 seen += said("capture-pane", "-p").rstrip("\n").splitlines()[-1:]
                 time.sleep(0.5)
-            code = int(said("display-message", "-p", "#{pane_dead_status}"))
-            return code, said("capture-pane", "-p", "-S", "-").rstrip("\n"), seen
+            return int(ended.read_text(encoding="ascii")), said("capture-pane", "-p", "-S", "-").rstrip("\n"), seen
         finally:
             subprocess.run([*tmux, "kill-server"], capture_output=True, check=False)
