@@ -102,7 +102,7 @@ def test_a_password_that_is_shown_is_found(trial: Callable[[str], Trial], callba
 def test_a_refused_run(trial: Callable[[str], Trial], callback: dict[str, str], old: Path, new: Path) -> None:
     begun = trial("secrets of a refused run")
     output = begun.upgrade(new, 2, callback, redis_upgrade_sentinel_password=WRONG)
-    assert "WRONGPASS" in output, output
+    assert "invalid username-password pair" in output, output
     assert {info["redis_version"] for info in begun.deployment.numbers().values()} == {old.name}
     assert begun.shown(output) == {}
 
@@ -121,4 +121,7 @@ def test_an_upgrade(trial: Callable[[str], Trial], new: Path) -> None:
     begun = trial("secrets of an upgrade")
     with proven_upgrade(begun.deployment, new):
         output = begun.upgrade(new)
+    written = {Path(name).name for name in left_behind(begun.deployment)}
+    journals = {f"{host.split('-')[0]}-{port}.before.json" for host, port in begun.deployment.ports.items()}
+    assert written >= {"report.json", "report.html", "report.events.jsonl", "ansible.log", "ansible.sqlite", *journals}
     assert begun.shown(output) == {}
