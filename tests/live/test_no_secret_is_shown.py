@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from access import APP_PASSWORD, Access, with_passwords, with_users
 from deployment import Deployment
+from secrets_shown import excerpts, with_hashes
 
 from playbooks import reach, run
 
@@ -40,23 +41,10 @@ def upgraded_from(build: Callable[..., Deployment], request: pytest.FixtureReque
     return build(version, access=access()), wanted
 
 
-def forms(secret: str) -> set[str]:
-    """Return a secret as it is, and as JSON, JSON in JSON, YAML and Python write it."""
-    escaped = secret.replace('"', '\\"')
-    return {secret, escaped, escaped.replace("\\", "\\\\"), secret.replace("'", "''"), secret.replace("'", "\\'")}
-
-
 def secrets_of(access: Access) -> set[str]:
     """Return all passwords of a deployment and their hashes, those of its ACL users too."""
     users = {word[1:] for word in access.node_lines.split() if word.startswith(">")}
-    plain = {*access.secrets, *users, HASHED}
-    return {*plain, *(hashlib.sha256(secret.encode()).hexdigest() for secret in plain)}
-
-
-def excerpts(output: str, secrets: set[str]) -> list[str]:
-    """Return for each secret that an output shows where it does first."""
-    found = [output.find(form) for secret in sorted(secrets) for form in sorted(forms(secret))]
-    return [output[max(0, at - 300) : at + 100] for at in found if at >= 0]
+    return with_hashes({*access.secrets, *users, HASHED})
 
 
 def test_no_playbook_tells_one(upgraded_from: tuple[Deployment, str]) -> None:

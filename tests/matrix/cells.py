@@ -64,6 +64,15 @@ def newest_controller(pythons: Collection[str], host_python: str) -> Controller:
     return [controller for controller in able if controller.python in pythons or controller == able[0]][-1]
 
 
+def oldest_and_newest(pythons: Collection[str]) -> list[Controller]:
+    """Return the oldest and the newest ansible-core, each with the newest of its Pythons.
+
+    ``pythons``: those that this machine has. A core without any of them has its oldest Python.
+    """
+    ends = [[controller for controller in CONTROLLERS if controller.core == core] for core in (CORES[0], CORES[-1])]
+    return [[controller for controller in end if controller.python in pythons or controller == end[0]][-1] for end in ends]
+
+
 def assign(pythons: Collection[str]) -> Iterator[tuple[Controller, dict[str, Pair]]]:
     """Yield the controllers with the pair of each host.
 

@@ -82,6 +82,19 @@ def host_environment(pair: Pair) -> Path:
     return _environment(str(pair), pair.python, (pair.redis_py.requirement,))
 
 
+def wheel_of_collections(controller: Controller) -> Path:
+    """Return the wheel of the package ``ansible`` for an ansible-core; it is fetched once.
+
+    Raises NotHere.
+    """
+    folder = CACHE / f"{controller}-collections"
+    if not list(folder.glob("ansible-*.whl")):
+        pip = [controller_environment(controller) / "bin" / "python", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--no-deps", "--dest", folder, controller.core.collections], check=True)
+    (found,) = folder.glob("ansible-*.whl")
+    return found
+
+
 def exact(environment: Path, package: str) -> tuple[str, str]:
     """Return the exact versions of an environment's Python and of a package."""
     done = subprocess.run([environment / "bin" / "python", "-c", VERSIONS, package], capture_output=True, text=True, check=True)

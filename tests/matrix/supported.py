@@ -28,6 +28,14 @@ class Core:
     def requirement(self) -> str:
         return f"ansible-core~={self.release}.0"
 
+    @property
+    def collections(self) -> str:
+        """Return the requirement of the package ``ansible``: the collections that fit this core.
+
+        Its release 10 was made for ansible-core 2.17, and each later one for the next ansible-core.
+        """
+        return f"ansible~={number(self.release)[1] - 7}.0"
+
 
 @dataclass(frozen=True)
 class RedisPy:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from cells import Controller, Pair, assign
 from interpreters import exact, host_environment, pythons_here
-from trial import Audit, Sandbox, Station
+from proof import proven_upgrade, unchanged_processes
+from trial import Sandbox, Station
 
 CELLS = list(assign(pythons_here()))
-KEY = "matrix"
 
 
 def changed(recap: str) -> list[str]:
@@ -38,22 +37,8 @@ def test_upgrade(
     rows("upgrade", (core, python), {exact(folder, "redis") for folder in environments.values()})
     deployment = sandbox(here)
     deployment.give_interpreters(environments)
-    with deployment.connect("redis-1") as master:
-        master.rpush(KEY, *range(100))
-
-    audit = Audit(deployment)
-    try:
+    with proven_upgrade(deployment, new):
         output = deployment.upgrade_to(new, ANSIBLE_STDOUT_CALLBACK="sentinelops.redis.upgrade")
-        verdict = audit.verdict()
-    finally:
-        audit.end()
-    assert (verdict["lost"], verdict["unexpected"], verdict["acknowledged"] > 100) == (0, 0, True), verdict
     assert "WARNING]" not in output, output  # nor deprecations
-    assert {info["redis_version"] for info in deployment.numbers().values()} == {new.name}
-    assert deployment.master() == "redis-1"
-    assert deployment.read(KEY) == [[str(number) for number in range(100)]] * 3
-    assert json.loads((here.work / "report.json").read_text(encoding="utf-8"))["problems"] == []
-
-    before = {host: info["process_id"] for host, info in deployment.numbers().items()}
-    assert changed(deployment.upgrade_to(new)) == []
-    assert {host: info["process_id"] for host, info in deployment.numbers().items()} == before
+    with unchanged_processes(deployment):
+        assert changed(deployment.upgrade_to(new)) == []

@@ -11,14 +11,17 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import redis
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
 from cells import HOSTS
 
 COLLECTION = "sentinelops.redis"
 MASTER = "mymaster"
+VAULT_PASSWORD = "matrix-vault-12"
+SENTINEL_PASSWORD = "matrix-sentinel-8"  # of protected sandboxes
 PASSWORD = "matrix-secret \"7\" 'x'"
 SECONDS = 600  # for a command; an upgrade takes less than a minute where nothing else runs
 
@@ -37,6 +40,9 @@ class Station:
         self.environment, self.home, self.work = environment, folder / "home", folder / "work"
         self.home.mkdir(parents=True)
         self.work.mkdir()
+        vault_password = self.home / "vault-password"
+        vault_password.write_text(VAULT_PASSWORD, encoding="utf-8")
+        self.vault = VaultLib([("default", VaultSecret(VAULT_PASSWORD.encode()))])
         self.variables = {
             "HOME": str(self.home),
             "PATH": f"{environment}/bin:/usr/local/bin:/usr/bin:/bin",
@@ -44,10 +50,14 @@ class Station:
             # async tasks expand ~ by HOME, but async_status by user
             "ANSIBLE_ASYNC_DIR": str(self.home / ".ansible_async"),
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password),
         }
 
-    def start(self, *words: str | Path, **variables: str) -> subprocess.Popen[str]:
-        """Start a command in an empty folder, with nothing of this checkout in its environment."""
+    def start(self, *words: str | Path, errors: int | IO[str] = subprocess.STDOUT, **variables: str) -> subprocess.Popen[str]:
+        """Start a command in an empty folder, with nothing of this checkout in its environment.
+
+        ``errors``: where its standard error goes, by default into its output.
+        """
         environment = {**self.variables, **variables}
         program = self.environment / "bin" / words[0]
         return subprocess.Popen(
@@ -57,15 +67,15 @@ class Station:
             text=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
         )
 
-    def run(self, *words: str | Path, code: int | None = 0, **variables: str) -> str:
+    def run(self, *words: str | Path, code: int | None = 0, errors: int | IO[str] = subprocess.STDOUT, **variables: str) -> str:
         """Run a command to its end; return its output. Raises AssertionError if it ends otherwise.
 
         ``code``: the exit code that it must have, or None if any will do.
         """
-        process = self.start(*words, **variables)
+        process = self.start(*words, errors=errors, **variables)
         try:
             output = process.communicate(timeout=SECONDS)[0]
         finally:
@@ -88,12 +98,16 @@ class Sandbox:
         ports = [*range(port, port + 3), *range(port + 100, port + 103)]
         self.ports = dict(zip(HOSTS, ports, strict=True))
         self.inventory, self.interpreters = folder / "inventory.yml", station.work / "interpreters.yml"
-        self.given = station.work / "given.json"
+        self.given, self.report = station.work / "given.json", station.work / "report.json"
+        self.sentinel_login: dict[str, Any] = {}
 
-    def playbook(self, name: str, *words: str | Path, variables: Mapping[str, Any], code: int | None = 0, **environment: str) -> str:
-        """Run a playbook of the collection; its variables are in a file, as a vault would be."""
-        self.given.write_text(json.dumps(dict(variables)), encoding="utf-8")
-        return self.station.run("ansible-playbook", f"{COLLECTION}.{name}", "-e", f"@{self.given}", *words, code=code, **environment)
+    def playbook(self, name: str, *words: str | Path, variables: Mapping[str, Any], **how: Any) -> str:
+        """Run a playbook of the collection; its variables are in a vault.
+
+        ``how``: keyword arguments of ``Station.run``.
+        """
+        self.given.write_bytes(self.station.vault.encrypt(json.dumps(dict(variables))))
+        return self.station.run("ansible-playbook", f"{COLLECTION}.{name}", "-e", f"@{self.given}", *words, **how)
 
     def build(self, **more: Any) -> None:
         settings = {
@@ -106,6 +120,27 @@ class Sandbox:
         }
         self.playbook("sandbox", variables=settings)
 
+    def protect(self, users: Mapping[str, str]) -> None:
+        """Let the Sentinels ask for a password, and the data nodes have ACL users with theirs."""
+        sentinels = [self.connect(host) for host in HOSTS if host.startswith("sentinel")]
+        for host in HOSTS:
+            if host.startswith("redis"):
+                for user, password in users.items():
+                    self.connect(host).execute_command("ACL", "SETUSER", user, "on", f">{password}", "~*", "+@all")
+                self.connect(host).config_rewrite()
+        for sentinel in sentinels:  # these connections stay logged in
+            sentinel.execute_command("ACL", "SETUSER", "default", "resetpass", f">{SENTINEL_PASSWORD}")
+            sentinel.execute_command("SENTINEL", "CONFIG", "SET", "sentinel-pass", SENTINEL_PASSWORD)
+            sentinel.execute_command("SENTINEL", "FLUSHCONFIG")
+        self.sentinel_login = {"password": SENTINEL_PASSWORD}
+
+    def open(self) -> None:
+        """Let the Sentinels ask for no password again."""
+        for host in HOSTS:
+            if host.startswith("sentinel"):
+                self.connect(host).execute_command("ACL", "SETUSER", "default", "nopass")
+        self.sentinel_login = {}
+
     def give_interpreters(self, environments: Mapping[str, Path]) -> None:
         """Let each host have a Python of its own."""
         hosts = {host: {"ansible_python_interpreter": str(folder / "bin" / "python")} for host, folder in environments.items()}
@@ -114,18 +149,22 @@ class Sandbox:
     def inventories(self) -> list[str | Path]:
         return ["-i", self.inventory, *(["-i", self.interpreters] if self.interpreters.exists() else [])]
 
-    def upgrade_to(self, server: Path, *words: str | Path, code: int | None = 0, **environment: str) -> str:
-        """Run the playbook upgrade; return its output. The report is in report.json."""
-        settings = {
+    def wanted(self, server: Path) -> dict[str, Any]:
+        """Return the variables of an upgrade whose report is ``report``."""
+        return {
             "redis_upgrade_version": server.name,
             "redis_binaries_source": str(server),
             "redis_binaries_remote_src": True,
-            "redis_upgrade_report_file": str(self.station.work / "report.json"),
+            "redis_upgrade_report_file": str(self.report),
         }
-        return self.playbook("upgrade", *self.inventories(), *words, variables=settings, code=code, **environment)
+
+    def upgrade_to(self, server: Path, *words: str | Path, given: Mapping[str, Any] | None = None, **how: Any) -> str:
+        """Run the playbook upgrade; return its output. ``given``: more variables."""
+        return self.playbook("upgrade", *self.inventories(), *words, variables={**self.wanted(server), **(given or {})}, **how)
 
     def connect(self, host: str) -> redis.Redis:
-        return redis.Redis(port=self.ports[host], password=None if host.startswith("sentinel") else PASSWORD, decode_responses=True)
+        login = self.sentinel_login if host.startswith("sentinel") else {"password": PASSWORD}
+        return redis.Redis(port=self.ports[host], decode_responses=True, **login)
 
     def numbers(self) -> dict[str, dict[str, Any]]:
         """Return INFO of each server."""
@@ -151,6 +190,8 @@ class Sandbox:
         settings = {"redis_sandbox_state": "absent", "redis_sandbox_folder": str(self.folder), "redis_sandbox_password": PASSWORD}
         ports = {"redis_sandbox_redis_port": self.ports["redis-1"], "redis_sandbox_sentinel_port": self.ports["sentinel-1"]}
         try:
+            if self.sentinel_login:
+                self.open()
             self.playbook("sandbox", variables={**settings, **ports})
         finally:
             for pid in self._servers():
@@ -176,6 +217,7 @@ class Audit:
             "login_port": sandbox.ports["sentinel-1"],
             "master_name": MASTER,
             "node_login_password": PASSWORD,
+            **{f"login_{name}": value for name, value in sandbox.sentinel_login.items()},
             "stop_file": str(self.stop),
             "result_file": str(self.result),
             "duration_s": SECONDS,

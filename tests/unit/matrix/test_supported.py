@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cells import CONTROLLERS, HOSTS, PAIRS, assign, newest_controller
+from cells import CONTROLLERS, HOSTS, PAIRS, assign, newest_controller, oldest_and_newest
 from supported import CORES, REDIS_PY, TARGETS, number
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,3 +84,13 @@ def test_the_controller_of_a_handover() -> None:
     assert str(newest_controller(ALL, "3.8")) == "core2.19-py3.13"
     assert str(newest_controller(ALL, "3.9")) == "core2.21-py3.14"
     assert str(newest_controller(["3.9", "3.11"], "3.9")) == "core2.19-py3.11"
+
+
+def test_the_oldest_and_the_newest() -> None:
+    assert [str(controller) for controller in oldest_and_newest(ALL)] == ["core2.17-py3.12", "core2.21-py3.14"]
+    assert [str(controller) for controller in oldest_and_newest(["3.9", "3.11"])] == ["core2.17-py3.11", "core2.21-py3.12"]
+
+
+def test_the_package_of_collections() -> None:
+    """As their own metadata require each other."""
+    assert [core.collections for core in CORES] == [f"ansible~={release}.0" for release in (10, 11, 12, 13, 14)]
