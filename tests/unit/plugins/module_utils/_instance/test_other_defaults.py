@@ -89,7 +89,9 @@ def test_within_a_release_line_nothing_is_asked(visits: list[Any]) -> None:
 
 
 @pytest.mark.usefixtures("visits")
-@pytest.mark.parametrize("error", [CommandRefused("NOPERM", node="n", command="CONFIG"), ConnectionFailed("no answer", node="n", sent=True)])
+@pytest.mark.parametrize(
+    "error", [CommandRefused("NOPERM", node="n", command="CONFIG"), ConnectionFailed("no answer", node="n", sent=True)]
+)
 def test_a_server_that_cannot_be_asked_stops_nothing(error: Exception) -> None:
     assert other_defaults(Running(NOW, error), TRIAL) == []
 
