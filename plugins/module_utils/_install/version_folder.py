@@ -46,7 +46,7 @@ def _require_version(folder: str, wanted: str) -> str:
         raise PreconditionFailed(
             f"{executable} is version {found}, announced was {wanted}",
             state="No server was touched",
-            advice="Correct the version (redis_upgrade_version, redis_binaries_version), or the source of the new version (redis_binaries_source)",
+            advice="Correct the version (redis_upgrade_version), or the source of the new version (redis_binaries_source)",
         )
     return executable
 

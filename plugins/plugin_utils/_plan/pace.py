@@ -5,13 +5,15 @@
 
 The survey calls one module for each instance, for all hosts at the same time, and each call records
 when the controller began it. So the whole survey gives the cost of one call among many, and the
-call that began last gives the duration of a call alone: it ended when the survey did.
+call that began last gives the duration of a call alone: it ended when the survey did, and how long
+the modules have waited says how much the calls have delayed each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from .model import Instance
@@ -49,10 +51,21 @@ def pace_of(instances: Sequence[Instance], ended_at_s: float) -> Pace:
         return Pace()
     first_s = min(begun_s for begun_s, _work in asked)
     last_s, work = max(asked, key=lambda one: one[0])
-    wall_s, cpu_s = float(work.get("wall_s") or 0), float(work.get("cpu_s") or 0)
+    wall_s, cpu_s = _work_s(work)
     took_s = ended_at_s - first_s
     if took_s <= 0 or last_s > ended_at_s:
         return Pace()  # the clock of the controller was set meanwhile
-    # what the module waited for was CPU that the other calls had, or the half second of a master
-    alone_s = max(ended_at_s - last_s - max(0.0, wall_s - cpu_s), cpu_s)
+    # the rest of the call was delayed as the modules were, by the other calls
+    rest_s = max(0.0, ended_at_s - last_s - max(wall_s, cpu_s))
+    alone_s = cpu_s + rest_s / median(_delay(work) for _begun_s, work in asked)
     return Pace(alone_s, took_s / len(asked), len(asked), took_s)
+
+
+def _work_s(work: Mapping[str, Any]) -> tuple[float, float]:
+    return float(work.get("wall_s") or 0), float(work.get("cpu_s") or 0)
+
+
+def _delay(work: Mapping[str, Any]) -> float:
+    """Return how many times longer than its CPU time a module has existed, at least 1."""
+    wall_s, cpu_s = _work_s(work)
+    return max(1.0, wall_s / cpu_s) if cpu_s > 0 else 1.0

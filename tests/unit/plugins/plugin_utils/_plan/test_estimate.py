@@ -219,7 +219,8 @@ def recorded_run(run: dict[str, Any]) -> list[Instance]:
 def test_recorded_runs(run: dict[str, Any]) -> None:
     """The estimate is right within a factor of 1.5, by what the survey of each run has measured.
 
-    These are runs of tests/bench/fleet_upgrade.py on a machine that was also busy with other work.
+    These are runs on a machine that was also busy with other work, and, at the end, two on one that
+    was not.
     """
     instances = recorded_run(run)
     plan = make_plan(instances, Settings(run["to"], accept_no_way_back=True, handovers_at_once=20))

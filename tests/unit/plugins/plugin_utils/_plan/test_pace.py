@@ -25,17 +25,36 @@ def test_a_slow_connection() -> None:
     """Twelve hosts at the same time, two seconds each: a call alone takes as long."""
     pace = pace_of(surveyed(*[(0.02 * number, 0.3, 0.28) for number in range(12)]), BEGUN_S + 2.22)
     assert pace.calls == 12
-    assert pace.alone_s == pytest.approx(1.98)
-    assert pace.calls_s(1) == pytest.approx(1.98)
+    assert pace.alone_s == pytest.approx(1.98, rel=0.1)
+    assert pace.calls_s(1) == pace.alone_s
     assert pace.calls_s(12) == pytest.approx(13 * 2.22 / 12)
 
 
 def test_a_busy_machine() -> None:
     """Modules that wait for CPU: one alone is faster, many take turns."""
     pace = pace_of(surveyed(*[(0.05 * number, 5.0, 0.3) for number in range(6)]), BEGUN_S + 5.5)
-    assert pace.alone_s == pytest.approx(5.25 - 4.7)
+    assert pace.alone_s == pytest.approx(0.3, abs=0.1)
     assert pace.calls_s(1) == pytest.approx(2 * 5.5 / 6)
     assert pace.calls_s(3) == pytest.approx(4 * 5.5 / 6)
+
+
+def test_a_machine_with_two_cores() -> None:
+    """As recorded with all instances on the controller. One call by itself took about 0.7 s."""
+    calls = [
+        (0.0, 1.622, 0.525),
+        (0.02, 1.666, 0.527),
+        (0.02, 1.784, 0.564),
+        (0.05, 2.183, 0.545),
+        (0.08, 1.833, 0.589),
+        (0.1, 1.826, 0.59),
+    ]
+    assert 0.6 < pace_of(surveyed(*calls), BEGUN_S + 2.83).alone_s < 1
+
+
+def test_one_module_that_waits_for_its_server_says_nothing_of_the_others() -> None:
+    """A master is looked at twice, with half a second between."""
+    calls = [(0.0, 0.3, 0.3), (0.01, 0.3, 0.3), (0.02, 0.8, 0.3)]
+    assert pace_of(surveyed(*calls), BEGUN_S + 2.02).alone_s == pytest.approx(0.3 + 1.2)
 
 
 def test_more_hosts_than_forks() -> None:
