@@ -32,6 +32,7 @@ import atexit
 import contextlib
 import functools
 import os
+import signal
 import sys
 import threading
 import time
@@ -200,9 +201,15 @@ class CallbackModule(DefaultCallback):
     def _record_interruption(self) -> None:
         """Let the report say that the run was interrupted, if there is one."""
         file = self._run.plan.get("report_file")
-        if file:
-            with contextlib.suppress(OSError):  # the run has no report yet, or none can be written
-                import_module(_RECORDER).record_interruption(file)
+        if not file:
+            return
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # who is impatient presses it again
+        try:
+            import_module(_RECORDER).record_interruption(file)
+        except OSError:
+            pass  # the run has no report yet, or none can be written
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     # -- events
 

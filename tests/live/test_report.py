@@ -133,6 +133,20 @@ def test_interrupted_before_the_old_master(deployment: Deployment, file: Path) -
     assert f"{handover['pause_ms']:.0f} ms" in page.text
 
 
+def test_interrupted_under_the_callback(deployment: Deployment, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The callback sees the end, so nobody has to look whether the run is still under way."""
+    earlier = read(file)[0]
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "sentinelops.redis.upgrade")
+    output = interrupt_when(deployment, "(3/8) Stage", redis_upgrade_report_file=str(file))
+    assert "ENDED EARLY" in output
+    report, page = read(file)
+    assert (report["outcome"], report["ended_at"]) == ("incomplete", "")
+    assert "did not end: it was cut off" in page.text
+    require_truth(report, deployment)
+    kept, _page = read(file.with_name(f"report.{earlier['run']['id']}.json"))
+    assert (kept["outcome"], kept["steps"]) == ("incomplete", earlier["steps"]), "the report of the run before is kept"
+
+
 def test_done(deployment: Deployment, file: Path) -> None:
     done = run(deployment, "upgrade", redis_upgrade_report_file=str(file))
     assert done.returncode == 0, done.stdout
