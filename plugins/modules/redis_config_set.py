@@ -57,7 +57,7 @@ from ..module_utils._errors import PreconditionFailed
 from ..module_utils._server.connection import server_from
 from ..module_utils._server.login import CONNECTION_SPEC
 from ..module_utils._server.secret_directives import is_secret
-from ..module_utils._topology.shard import config_values
+from ..module_utils._server.settings import config_values
 
 SPEC: dict[str, Any] = {**CONNECTION_SPEC, "settings": {"type": "dict", "required": True}}
 

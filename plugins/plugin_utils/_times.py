@@ -12,8 +12,7 @@ __all__ = ["earlier", "moment", "seconds_between", "timestamp"]
 
 def timestamp(time_s: float) -> str:
     """Return a time in seconds since 1970 as the text of a record, to the millisecond."""
-    made = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s)
-    return made.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text(datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=time_s))
 
 
 def moment(text: str) -> datetime:
@@ -28,4 +27,8 @@ def seconds_between(begin: str, end: str) -> float:
 
 def earlier(text: str, seconds: float) -> str:
     """Return the time that is so many seconds earlier."""
-    return (moment(text) - timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _text(moment(text) - timedelta(seconds=seconds))
+
+
+def _text(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -52,7 +52,7 @@ def test_an_upgrade_over_ssh_without_a_terminal(deployment: Deployment) -> None:
     print(done.stdout + done.stderr)
     assert done.returncode == 0
     loading = [line for line in lines(done.stdout) if "loading" in line]
-    step = rf"\d\d:\d\d:\d\d  \.\.\. \(5/8\) replica    {SLOW}: 6\.2\.9 -> 6\.2\.14, for \d+ s: loading, \d+ %(, \d+ s to go)?"
+    step = rf"\d\d:\d\d:\d\d  \.\.\. \(5/8\) replica    {SLOW}: 6\.2\.9 -> 6\.2\.14, for (9|\d\d) s: loading, \d+ %(, \d+ s to go)?"
     assert all(re.fullmatch(step, line) for line in loading), loading
     percentages = [int(found) for found in re.findall(r"loading, (\d+) %", "\n".join(loading))]
     assert len(percentages) >= 2

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cells import Controller
-from interpreters import CACHE, ROOT, NotHere, controller_environment
+from interpreters import CACHE, ROOT, NotHere, controller_environment, exact
 from ports import deployment_ports, first_port
 from trial import Sandbox, Station, artefact
 
@@ -79,6 +79,21 @@ def rows(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     def stand_for(what: str, core: Sequence[str], pairs: Iterable[Sequence[str]]) -> None:
         request.node.rows = [(*core, *pair, what) for pair in pairs]
+
+    return stand_for
+
+
+@pytest.fixture
+def own_host_rows(rows: Callable[..., None]) -> Callable[..., None]:
+    """Return ``own_host_rows(what, controller, environment)`` of a test whose hosts are the
+    controller: with the exact versions, once there is an environment.
+    """
+
+    def stand_for(what: str, controller: Controller, environment: Path | None = None) -> None:
+        if environment is None:
+            rows(what, controller.names, [("", "")])
+        else:
+            rows(what, reversed(exact(environment, "ansible-core")), [exact(environment, "redis")])
 
     return stand_for
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from callbacks import ARA, JSON, Recorders, after_ara, install_posix
 from cells import HOSTS, Controller, oldest_and_newest
-from interpreters import exact, pythons_here
+from interpreters import pythons_here
 from proof import left_behind, proven_upgrade
 from secrets_shown import places, with_hashes
 from trial import PASSWORD, Sandbox, Station
@@ -20,12 +20,12 @@ def test_an_upgrade_is_recorded(
     controller: Controller,
     station: Callable[..., Station],
     sandbox: Callable[[Station], Sandbox],
-    rows: Callable[..., None],
+    own_host_rows: Callable[..., None],
     new: Path,
 ) -> None:
-    rows("json, junit, ARA", controller.names, [("", "")])
+    own_host_rows("json, junit, ARA", controller)
     here = station(controller, ARA)
-    rows("json, junit, ARA", reversed(exact(here.environment, "ansible-core")), [exact(here.environment, "redis")])
+    own_host_rows("json, junit, ARA", controller, here.environment)
     install_posix(here, controller)
     deployment = sandbox(here)
     recorders = Recorders(here, here.work / "recorded")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cells import Controller, oldest_and_newest
-from interpreters import ROOT, exact, pythons_here
+from interpreters import ROOT, pythons_here
 from proof import left_behind, proven_upgrade, unchanged_processes
 from secrets_shown import places, with_hashes
 from trial import PASSWORD, Sandbox, Station
@@ -42,12 +42,12 @@ def test_upgrade_by_runner(
     controller: Controller,
     station: Callable[..., Station],
     sandbox: Callable[[Station], Sandbox],
-    rows: Callable[..., None],
+    own_host_rows: Callable[..., None],
     new: Path,
 ) -> None:
-    rows("ansible-runner", controller.names, [("", "")])
+    own_host_rows("ansible-runner", controller)
     here = station(controller, RUNNER)
-    rows("ansible-runner", reversed(exact(here.environment, "ansible-core")), [exact(here.environment, "redis")])
+    own_host_rows("ansible-runner", controller, here.environment)
     deployment = sandbox(here)
     private = lay_out(deployment, new)
     with proven_upgrade(deployment, new):

@@ -13,7 +13,7 @@ import pytest
 from broken_builds import broken_build
 from callbacks import ARA, JSON, Recorders, install_posix
 from cells import Controller, oldest_and_newest
-from interpreters import exact, pythons_here
+from interpreters import pythons_here
 from proof import left_behind, proven_upgrade
 from secrets_shown import places, texts_in, with_hashes
 from trial import PASSWORD, SENTINEL_PASSWORD, VAULT_PASSWORD, Sandbox, Station
@@ -74,14 +74,13 @@ def made(controller: Controller, station: Callable[..., Station], sandbox: Calla
 
 
 @pytest.fixture
-def trial(controller: Controller, made: Callable[[], Trial], rows: Callable[..., None]) -> Callable[[str], Trial]:
+def trial(controller: Controller, made: Callable[[], Trial], own_host_rows: Callable[..., None]) -> Callable[[str], Trial]:
     """Return ``trial(what)``, which makes the trial, and says what the test is in the table."""
 
     def begin(what: str) -> Trial:
-        rows(what, controller.names, [("", "")])
+        own_host_rows(what, controller)
         begun = made()
-        environment = begun.deployment.station.environment
-        rows(what, reversed(exact(environment, "ansible-core")), [exact(environment, "redis")])
+        own_host_rows(what, controller, begun.deployment.station.environment)
         return begun
 
     return begin

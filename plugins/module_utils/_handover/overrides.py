@@ -11,8 +11,9 @@ from typing import Any, Mapping, Sequence
 
 from .._errors import PreconditionFailed, SentinelOpsError
 from .._server.commands import Server, send_all
+from .._server.settings import config_values
 from .._topology.sentinel import parse_master
-from .._topology.shard import ShardServers, config_values
+from .._topology.shard import ShardServers
 
 __all__ = ["INFO_PERIOD_MS", "SettingOverride", "info_period_ms", "restore_overrides"]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from .._errors import AccessDenied, CommandRefused, ConnectionFailed, SentinelOpsError
 from .._server.commands import Server, send_all, transaction
+from .._server.settings import config_values
 from .._topology.fence import (
     PING_PERIOD,
     armed_max_lag,
@@ -25,7 +26,7 @@ from .._topology.fence import (
     original_min_replicas,
     ping_delay_for,
 )
-from .._topology.shard import NodeState, config_values
+from .._topology.shard import NodeState
 from .._wait import Clock
 from .modes import can_pause_writes
 from .overrides import SettingOverride

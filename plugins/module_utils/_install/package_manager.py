@@ -101,7 +101,8 @@ def checked(host: Host, words: Sequence[str], timeout_s: float = 120, advice: st
     if says:
         PROGRESS.tell(str, says, blocks=True)
     done = host.run(words, timeout_s)
-    PROGRESS.forget()
+    if says:
+        PROGRESS.forget()
     if done.code:
         said = " / ".join((done.errors or done.output).strip().splitlines()[-6:])
         # without the words that only prepare the command

@@ -27,8 +27,8 @@ from .._records.own_folder import require_own_folder
 from .._server.activity import saving
 from .._server.commands import Server
 from .._server.info import parse_info
+from .._server.settings import config_values
 from .._sizes import readable_size
-from .._topology.shard import config_values
 from .._wait import Clock, until
 from .rdb_check import check_rdb
 

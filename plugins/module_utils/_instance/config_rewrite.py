@@ -14,6 +14,7 @@ from .._server.commands import Server
 from .._server.config_file import difference, is_mount_point, read_text
 from .._server.info import is_sentinel, parse_info
 from .._server.secret_directives import masked
+from .._server.settings import config_values
 from .._suboptions import suboptions
 from .config_attempt import trial_options, try_rewritten
 
@@ -92,7 +93,7 @@ def save_configuration(server: Server, options: Mapping[str, Any], check_mode: b
     before, identity = read_text(path), FileIdentity.of(path)
     result: dict[str, Any] = {"config_file": path, "restored": False, "tried": False}
     if check_mode:
-        differing = [] if is_sentinel(info) else difference(before, _running_values(server))
+        differing = [] if is_sentinel(info) else difference(before, config_values(server, "*"))
         return {**result, "changed": bool(differing), "differing": differing}
     result["restored"] = rewrite_file(server, info, path, identity)
     after = read_text(path)
@@ -114,11 +115,6 @@ def save_before_stop(server: Server, given: Mapping[str, Any], check_mode: bool)
         raise
     except OSError as error:
         raise PreconditionFailed(NOT_SAVED.format(error=error), node=str(server.address), untouched=True) from error
-
-
-def _running_values(server: Server) -> dict[str, str]:
-    reply = server.command("CONFIG", "GET", "*")
-    return dict(zip(reply[::2], reply[1::2]))
 
 
 def _tried(options: Mapping[str, Any], path: str, before: str, identity: FileIdentity) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, Mapping, Sequence
 from .._errors import SentinelOpsError
 from .._server.commands import Server
 from .._server.info import node_info, parse_info
+from .._server.settings import config_values
 from .config_attempt import attempt
 from .trial_guest import Guest
 
@@ -42,13 +43,13 @@ def other_defaults(server: Server, trial: Mapping[str, Any]) -> list[dict[str, s
         running_version = node_info(parse_info(server.command("INFO", "server"))).version
         if _line(running_version) == _line(str(trial["version"] or "")):
             return []
-        now = _settings(server.command("CONFIG", "GET", "*"))
+        now = config_values(server, "*")
         acl_file = now.get("aclfile", "")
         guest = Guest("CONFIG GET *", "+config", os.path.join(now.get("dir", ""), acl_file) if acl_file else "")
         attempt(trial, visit=guest)
     except SentinelOpsError:
         return []
-    then = _settings(guest.reply)
+    then = dict(zip(guest.reply[::2], guest.reply[1::2]))
     return [{"name": name, "running": now[name], "new": then[name]} for name in sorted(now) if _tells(name, now, then)]
 
 
@@ -64,13 +65,6 @@ def other_defaults_text(version: str, found: Sequence[Mapping[str, str]]) -> str
 def _line(version: str) -> list[str]:
     """Return the release line of a version: 7.0 of 7.0.15."""
     return version.split(".")[:2]
-
-
-def _settings(reply: Any) -> dict[str, str]:
-    if isinstance(reply, Mapping):
-        return {str(name): str(value) for name, value in reply.items()}
-    words = [str(word) for word in reply]
-    return dict(zip(words[::2], words[1::2]))
 
 
 def _tells(name: str, now: Mapping[str, str], then: Mapping[str, str]) -> bool:

@@ -22,7 +22,7 @@ from .._server.commands import Server
 from .._server.info import parse_info
 from .._server.log import size_of
 from .._server.sent_errors import COUNTER
-from .._topology.shard import config_values
+from .._server.settings import config_values
 from .config_rewrite import order_rewrite, require_rewritable, rewrite_file
 
 __all__ = ["HoldRequest", "hold", "is_held", "let_promote", "release"]

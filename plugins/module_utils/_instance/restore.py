@@ -21,7 +21,7 @@ from .._owned_files import remove, rename
 from .._server.commands import Server
 from .._server.data_files import data_files, set_aside, set_configured_master
 from .._server.info import NodeInfo, parse_info
-from .._topology.shard import config_values
+from .._server.settings import config_values
 from .._wait import Clock
 from .backup import DATA
 from .config_backup import configuration_was_refused, restore_configuration

@@ -18,6 +18,7 @@ from .._instance.config_trial import HostFiles, surroundings_of
 from .._instance.config_trial_files import ConfigLine, lines_in_order
 from .._server.commands import Server
 from .._server.config_file import differs
+from .._server.settings import config_values
 
 __all__ = ["included_facts", "included_lines"]
 
@@ -40,8 +41,7 @@ def included_facts(server: Server, record: Mapping[str, Any]) -> dict[str, Any]:
     running: dict[str, str] = {}
     if record.get("kind") == "redis":
         with contextlib.suppress(SentinelOpsError):
-            reply = server.command("CONFIG", "GET", "*")
-            running = dict(zip(reply[::2], reply[1::2]))
+            running = config_values(server, "*")
     return {"folder": folder, **included_lines(config_file, lines, running)}
 
 

@@ -26,7 +26,7 @@ from .._records.journal import read_journal
 from .._server.acl import is_unknown, refused_on_node, refused_on_sentinel
 from .._server.commands import Server
 from .._server.info import parse_info
-from .._topology.shard import config_values
+from .._server.settings import config_values
 from .._wait import Clock
 from .pace_facts import load_facts
 from .script_facts import VERBATIM, script_facts

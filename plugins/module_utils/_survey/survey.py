@@ -38,8 +38,8 @@ from .._server.commands import Server
 from .._server.config_file import directives, is_mount_point, read_text
 from .._server.info import NodeInfo, is_sentinel, node_info, parse_info
 from .._server.sent_errors import errors_sent
+from .._server.settings import config_values
 from .._topology.sentinel import monitored_masters, read_view
-from .._topology.shard import config_values
 from .own_commands import commands_of, files_elsewhere
 from .package_facts import kept_path, later_packages, package_update
 from .reserve_facts import replication_facts, reserve_facts

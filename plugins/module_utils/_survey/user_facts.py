@@ -22,8 +22,8 @@ from .._instance.config_trial_files import ConfigLine, lines_in_order
 from .._instance.saved_users import saved_users
 from .._server.commands import Server
 from .._server.config_file import split_args
+from .._server.settings import config_values
 from .._server.versions import version_key
-from .._topology.shard import config_values
 from .._wait import Clock
 
 __all__ = ["LISTING", "differing_users", "user_facts"]

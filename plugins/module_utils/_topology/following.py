@@ -17,8 +17,8 @@ from .._server.address import Address
 from .._server.commands import Server
 from .._server.info import NodeInfo, node_info, parse_info
 from .._server.login import Login
+from .._server.settings import config_values
 from .._server.versions import version_key
-from .shard import config_values
 
 __all__ = ["TIMEOUT_MS", "Connect", "cannot_follow", "info_of"]
 

@@ -14,10 +14,11 @@ from .._server.address import Address, is_run_id, same_node
 from .._server.commands import Connector, Server
 from .._server.info import NodeInfo, node_info, parse_info
 from .._server.login import Login
+from .._server.settings import config_values
 from .fence import PING_PERIOD, is_armed, is_fence
 from .sentinel import ReplicaView, SentinelView, read_view
 
-__all__ = ["NodeState", "Shard", "ShardServers", "config_values", "named_node", "read_shard", "renamed_replica"]
+__all__ = ["NodeState", "Shard", "ShardServers", "named_node", "read_shard", "renamed_replica"]
 
 
 @dataclass(frozen=True)
@@ -135,15 +136,6 @@ class ShardServers:
     def close(self) -> None:
         for server in [*self.sentinels, *self._nodes.values()]:
             server.close()
-
-
-def config_values(server: Server, *names: str) -> dict[str, str]:
-    """Return settings by CONFIG GET, one name at a time (several in one call need Redis 7.0)."""
-    values: dict[str, str] = {}
-    for name in names:
-        reply = server.command("CONFIG", "GET", name)
-        values.update(zip(reply[::2], reply[1::2]))
-    return values
 
 
 def _read_node(server: Server) -> NodeState:

@@ -15,12 +15,12 @@ from ansible_collections.sentinelops.redis.plugins.module_utils._handover.readin
     transient_problems,
 )
 from ansible_collections.sentinelops.redis.plugins.module_utils._server.address import Address
+from ansible_collections.sentinelops.redis.plugins.module_utils._server.settings import config_values
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.limits import pause_budget_ms
 from ansible_collections.sentinelops.redis.plugins.module_utils._topology.shard import (
     NodeState,
     Shard,
     ShardServers,
-    config_values,
     named_node,
     read_shard,
 )
