@@ -100,7 +100,7 @@ strace: ## install strace (Debian), with which a test looks at system calls
 tmux: ## install tmux (Debian), a terminal in which a test looks at a run
 	@$(INSTALLED)
 
-bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,unaligned,pause-then-plain,plain; TABLE=file)
+bench-handover: .venv/test $(COLLECTION) servers ## compare handovers (VERSION=, COUNT=30, METHODS=aligned,asked-leader,unaligned,pause-then-plain,plain; TABLE=file)
 	$(BENCH)/handover.py $(if $(VERSION),--version $(VERSION)) $(if $(COUNT),--count $(COUNT)) $(if $(METHODS),--methods $(METHODS)) $(if $(TABLE),--table $(TABLE))
 
 bench-fleet: .venv/test $(COLLECTION) servers ## upgrade fleets of shards under light writes, and print what that costs (SHARDS=1,20, REPLICAS=2, DEPLOYMENTS=20,

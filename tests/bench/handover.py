@@ -1,7 +1,7 @@
 """Measure handovers: write gaps of each kind of client, the length of pauses, and lost writes.
 
 usage: handover.py [--version 6.2.14] [--count 30] [--table FILE]
-                   [--methods aligned,unaligned,pause-then-plain,plain]
+                   [--methods aligned,asked-leader,unaligned,pause-then-plain,plain]
 
 One deployment (three data nodes, three Sentinels, loopback) has the same load for every method:
 four writers that ask GET-MASTER-ADDR-BY-NAME, and four that use redis-py's own Sentinel client
@@ -72,8 +72,14 @@ def plain(deployment: Deployment, target: str) -> dict[str, Any]:
     return result
 
 
+def asked_leader(deployment: Deployment, target: str) -> dict[str, Any]:
+    """Have the Sentinel lead that clients ask first."""
+    return deployment.hand_over(target, mode="auto", leader=f"127.0.0.1:{next(iter(deployment.sentinels.values()))}")
+
+
 METHODS: dict[str, Callable[[Deployment, str], dict[str, Any]]] = {
     "aligned": ours(mode="auto"),
+    "asked-leader": asked_leader,
     "unaligned": ours(mode="auto", align=False),
     "pause-then-plain": pause_then_plain,
     "plain": plain,

@@ -9,6 +9,7 @@ from .._errors import OperationFailed, SentinelOpsError
 from .._topology.shard import Shard, read_shard
 from .._wait import until
 from .context import HandoverContext, Progress, node_state
+from .failover_end import FailoverEnd
 from .overrides import SettingOverride
 from .proof import loss_by_resync
 from .steering import Steering
@@ -42,6 +43,7 @@ class Settling:
         self._target = target
         self._steering = steering
         self._stop_overrides = stop_overrides
+        self._end = FailoverEnd(context, progress, steering, stop_overrides)
         self._rivals: list[str] | None = None
         self._not_kept_out: list[str] = []
 
@@ -97,18 +99,23 @@ class Settling:
         target = self._context.result.new_master
         self._shard = read_shard(self._context.servers, self._context.request.master_name)
         self._keep_rivals_out_if_forgotten()
-        found = [*self._shard.unreachable]
-        for view in self._shard.views:
-            if view.master.failover_in_progress:
-                found.append(f"Sentinel {view.address} has not ended the failover")
-            if view.master.address != target:
-                found.append(f"Sentinel {view.address} names {view.master.address}")
+        leaders = [view.address for view in self._shard.views if view.master.failover_in_progress]
+        late = [view for view in self._shard.views if view.master.address != target]
+        nodes = [*self._shard.unreachable, *self._nodes_pending(target)]
+        if leaders and not nodes and all(view.address in leaders for view in late):
+            self._end.hasten(leaders[0])
+        else:
+            self._end.restore()
+        found = [f"Sentinel {address} has not ended the failover" for address in leaders]
+        return found + [f"Sentinel {view.address} names {view.master.address}" for view in late] + nodes
+
+    def _nodes_pending(self, target: str) -> list[str]:
+        found = []
         for node in self._shard.nodes:
             if node.address == target:
                 if not node.info.is_master:
                     found.append(f"{target} is a replica of {node.info.master} now")
-                continue
-            if node.info.is_master or not node.info.link_up or node.info.master != target:
+            elif node.info.is_master or not node.info.link_up or node.info.master != target:
                 found.append(f"{node.address} does not follow {target} yet")
         return found
 

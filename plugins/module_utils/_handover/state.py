@@ -20,14 +20,16 @@ class HandoverState:
     ``phase``: ``steering`` (settings are overridden, writes go on), ``pausing`` (writes are
     stopped), ``failing over`` (SENTINEL FAILOVER may have been accepted) or ``settling`` (the old
     master is a replica, its clients were released). ``paused_until_s``: end of CLIENT PAUSE on this
-    host's monotonic clock. ``kept_out``: replicas that must not be promoted. ``replid``,
-    ``offset``, ``changes`` and ``saved_at``: see StopPoint.
+    host's monotonic clock. ``kept_out``: replicas that must not be promoted. ``ending``: the
+    Sentinel that shall end its failover at once. ``replid``, ``offset``, ``changes`` and
+    ``saved_at``: see StopPoint.
     """
 
     phase: str = ""
     leader: str = ""
     paused_until_s: float = 0.0
     kept_out: Sequence[str] = field(default_factory=list)
+    ending: str = ""
     replid: str = ""
     offset: int = 0
     changes: int = -1

@@ -22,6 +22,8 @@ QUICK_INFO_PERIOD_MS = 1000
 STEERED_PRIORITY = 1
 # if the target dies before its promotion, writes are stopped for so long
 FAILOVER_TIMEOUT_MS = 5000
+# a failover that only waits for the next INFO of its replicas ends at once
+ENDING_TIMEOUT_MS = 100
 
 
 class Steering:
@@ -53,6 +55,8 @@ class Steering:
             self._leaders = [index for index in self._leaders if str(servers.sentinels[index].address) == quick.address]
         self._priorities = _priorities(shard, target)
         self._kept_out: list[SettingOverride] = []
+        self._ending: list[SettingOverride] = []
+        self._timeouts_ms = {view.address: view.master.failover_timeout_ms for view in shard.views}
         self._tuning = ([quick] if quick else []) + self._failover_settings(shard)
         self._restored = False
 
@@ -96,7 +100,7 @@ class Steering:
     @property
     def overrides(self) -> Sequence[SettingOverride]:
         """All overrides of this handover, but for those of the write stop."""
-        return [*self._priorities, *self._kept_out, *self._tuning]
+        return [*self._priorities, *self._kept_out, *self._tuning, *self._ending]
 
     def phase_s(self, now_s: float) -> float:
         """Return the seconds to wait before ``tune()``.
@@ -130,6 +134,22 @@ class Steering:
         """
         commands = [(self._servers.node(one.address), one.words(one.temporary, self._name)) for one in self._kept_out]
         return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in send_all(server, [words])]
+
+    def plan_to_end(self, leader: str) -> None:
+        """Add the leader's failover-timeout to the overrides, before ``end_failover()`` sets it.
+
+        Does nothing for a Sentinel that has refused this setting, or has a shorter timeout.
+        """
+        before_ms = self._timeouts_ms.get(leader, 0)
+        tuned = [one.address for one in self._tuning if one.setting == "failover-timeout"]
+        has_refused = before_ms > FAILOVER_TIMEOUT_MS and leader not in tuned
+        if before_ms > ENDING_TIMEOUT_MS and not has_refused:
+            self._ending = [SettingOverride("sentinel", leader, "failover-timeout", before_ms, ENDING_TIMEOUT_MS)]
+
+    def end_failover(self, done: bool = False) -> None:
+        """Set the planned timeout, or once it is ``done`` the original one."""
+        for one in self._ending:
+            one.server(self._servers).command(*one.words(one.original if done else one.temporary, self._name))
 
     def tune(self) -> list[str]:
         """Override the settings of the possible leaders; return the actions, a sentence each.
@@ -165,7 +185,7 @@ class Steering:
             return []
         self._restored = True
         shared = [one for one in self.overrides if one.setting == "info-period" and self._shared]
-        own = [one for one in self.overrides if one not in shared]
+        own = list({(one.address, one.setting): one for one in self.overrides if one not in shared}.values())
         failed = restore_overrides(self._servers, self._name, own, *rewritten_too)
         if self._shared:
             self._shared.leave(lambda: failed.extend(restore_overrides(self._servers, self._name, shared)))

@@ -45,6 +45,7 @@ class Takeover:
         self._progress.standby, self._progress.state = None, state
         steering = self._steering.with_servers(context.servers)
         steering.plan_to_keep_out(*state.kept_out)
+        steering.plan_to_end(state.ending)
         section = CriticalSection(context, self._progress, self._shard)
         try:
             if state.phase in ("pausing", "failing over"):

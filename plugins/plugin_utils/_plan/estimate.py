@@ -34,7 +34,7 @@ REPORT_S = 0.3
 RESTART_S = 0.3
 FULL_SYNC_DELAY_S = 5.0  # repl-diskless-sync-delay
 # Of a handover: the best moment after an INFO, the pause, and all after it.
-ALIGN_S, PAUSE_S, SETTLE_S = 0.8, 0.4, 2.2
+ALIGN_S, PAUSE_S, SETTLE_S = 0.8, 0.4, 1.2
 INFO_PERIOD_S = 10.0
 # Of each further handover side by side; before 7.0 whoever misses its moment waits for the next.
 TURN_S, TURN_WITH_LONG_PERIOD_S = 0.6, 1.5

@@ -26,8 +26,8 @@ def choose_handover_host(
     the dead man's fence has one replica too few. Several shards take these in turn, since a
     Sentinel has one aligned moment in each INFO period. The first shard takes the one with the
     fewest clients (connected_clients of INFO, before any Sentinel is restarted), as the leader
-    names the old master for about one second longer, or the last of the inventory, since clients
-    list the first Sentinel first.
+    names the old master a little longer, or the last of the inventory, since clients list the first
+    Sentinel first.
     """
     answering = [sentinel for sentinel in sentinels if sentinel.record.get("answers")]
     if settings.handover_host or not answering:

@@ -46,8 +46,9 @@ class FakeSentinel(FakeServer):
 
     Tests can change a failover: ``promotion_s`` and ``demotion_s`` (counted from the
     promotion), ``aborts``, ``loses_the_answer``, and ``promotes``, a node that is promoted
-    whatever the priorities are. A promotion that has not come after failover-timeout is
-    aborted. A Sentinel that ``hangs`` neither promotes nor aborts, and answers nothing more.
+    whatever the priorities are. After failover-timeout, a promotion that has not come is
+    aborted, and one that is known is ended without the replicas' INFO. A Sentinel that
+    ``hangs`` neither promotes nor aborts, and answers nothing more.
     """
 
     def __init__(self, address: str, wire: Wire, nodes: list[DataNode], has_debug: bool) -> None:
@@ -96,7 +97,7 @@ class FakeSentinel(FakeServer):
         if self.frozen_until_s > now_s:
             return
         if self.running:
-            self._give_up_if_late()
+            self._end_if_late()
         if not self.alive or now_s - self._oldest_s < period_s:
             return
         for known in self.known.values():
@@ -122,13 +123,9 @@ class FakeSentinel(FakeServer):
             self.clock.at(0.05, lambda: vars(self.master).update(paused_until_s=self.clock.now_s() + 60))
         self.clock.at(self.promotion_s, self._give_up if self.aborts else self._promote)
 
-    def _give_up_if_late(self) -> None:
+    def _end_if_late(self) -> None:
         failover = self.failover
-        if (
-            failover
-            and not (failover.announced or self.hangs)
-            and self.clock.now_s() - failover.changed_s > self.failover_timeout_ms / 1000
-        ):
+        if failover and not self.hangs and self.clock.now_s() - failover.changed_s > self.failover_timeout_ms / 1000:
             self._give_up()
 
     def _give_up(self) -> None:
@@ -157,14 +154,14 @@ class FakeSentinel(FakeServer):
 
     def _announce(self, failover: Failover) -> None:
         """Name the target, since its INFO shows the promotion; the other Sentinels follow."""
-        failover.announced = True
+        failover.announced, failover.changed_s = True, self.clock.now_s()
         self._name(failover.target)
         for other in self.others:
             self.clock.at(0.08, lambda other=other: other._name(failover.target))
         for known in self.known.values():
             if known.node not in (failover.target, failover.old_master):
                 self.clock.at(0.1, lambda node=known.node: node.be_made_to_follow(failover.target))
-        self.clock.at(1.0, self._give_up)
+        self.clock.at(1.0, lambda: self._give_up() if self.failover is failover else None)
 
     def _name(self, target: DataNode) -> None:
         if self.alive:

@@ -142,11 +142,12 @@ def test_what_is_written_down_comes_before_what_is_done() -> None:
     deployment.master.before["CLIENT PAUSE"] = lambda: seen.append(standby.notes[-1]["phase"])
     for sentinel in deployment.sentinels:
         sentinel.before["SENTINEL FAILOVER"] = lambda: seen.append(standby.notes[-1]["phase"])
+        sentinel.before["SENTINEL SET mymaster failover-timeout 100"] = lambda: seen.append(standby.notes[-1]["ending"])
     handover = deployment.handover(new_standby=standby)
     handover.survey()
     handover.run()
-    assert seen == ["steering", "pausing", "failing over"]
-    assert [noted["phase"] for noted in standby.notes] == ["steering", "pausing", "failing over", "settling"]
+    assert seen == ["steering", "pausing", "failing over", handover.result.leader]
+    assert [noted["phase"] for noted in standby.notes] == ["steering", "pausing", "failing over", "settling", "settling"]
     assert standby.notes[2]["leader"] == handover.result.leader
     assert standby.dismissed
 
