@@ -47,6 +47,8 @@ from playbooks import command
 Fleets = Fleet | Deployments
 
 LONG_S = 120.0
+# Set on machines of CI; Python then reads a module, which comes on its standard input, byte by byte.
+UNBUFFERED = "PYTHONUNBUFFERED"
 
 # Appends the CPU seconds of the interpreter, by which modules run, to a file.
 INTERPRETER = """#!/bin/sh
@@ -142,7 +144,7 @@ def by_playbook(fleet: Fleets, what: str, new: str, folder: Path, options: Mappi
     python, times = interpreter(folder)
     run_times, runs, report = folder / "run-times.json", folder / "runs", folder / "report.json"
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != UNBUFFERED},
         "SENTINELOPS_RUN_TIMES_FILE": str(run_times),
         "ANSIBLE_CALLBACKS_ENABLED": "sentinelops.redis.run_times",
         "ANSIBLE_FORKS": "40",

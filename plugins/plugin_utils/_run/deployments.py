@@ -101,7 +101,9 @@ def command(deployment: Mapping[str, Any], folder: Path, argv: Sequence[str], in
     variables.write_text(json.dumps(given), encoding="utf-8")
     named = any(word.startswith(("-i", "--inventory")) for word in argv[1:])
     sources = [] if named else [word for source in inventories for word in ("-i", str(source))]
-    return [sys.executable, *argv, *sources, "-i", str(inventory), "-e", f"@{variables}"]
+    # unbuffered for run_all(), but not by PYTHONUNBUFFERED: Python on this host would inherit that, and
+    # read each module byte by byte
+    return [sys.executable, "-u", *argv, *sources, "-i", str(inventory), "-e", f"@{variables}"]
 
 
 def run_all(runs: Sequence[Run], canary: bool, at_once: int, max_failed: int, say: Callable[[str], None]) -> None:
@@ -132,7 +134,7 @@ def run_all(runs: Sequence[Run], canary: bool, at_once: int, max_failed: int, sa
 
 def _begin(run: Run, now_s: float) -> None:
     run.log.touch(mode=0o600)
-    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1", _OUTPUT: "ansible.builtin.default"}
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", _OUTPUT: "ansible.builtin.default"}
     if environment.get(_TIMES):
         environment[_TIMES] = str(run.folder / f"{run.name}.run-times.json")
     with run.log.open("wb") as log:

@@ -66,7 +66,7 @@ def test_options_that_ask(options: dict[str, Any], found: list[str]) -> None:
 def test_the_command_is_that_of_this_run(tmp_path: Path, argv: list[str], sources: list[str]) -> None:
     words = command(FOUND[0], tmp_path, argv, ["/etc/ansible/hosts"])
     inventory, variables = tmp_path / "a.inventory.json", tmp_path / "a.variables.json"
-    assert words == [sys.executable, *argv, *sources, "-i", str(inventory), "-e", f"@{variables}"]
+    assert words == [sys.executable, "-u", *argv, *sources, "-i", str(inventory), "-e", f"@{variables}"]
     groups = json.loads(inventory.read_text())["all"]["children"]
     assert groups == {REDIS_GROUP: {"hosts": {"a-r": None}}, SENTINEL_GROUP: {"hosts": {"a-s": None}}}
     given = json.loads(variables.read_text())
