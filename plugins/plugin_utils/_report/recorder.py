@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from .._run.process import main_pid, run_of, run_state
 from .._times import timestamp
-from .events import FINAL, paths_of, read_events, record, rewrite
-from .page import rendering
+from .events import FINAL, Event, paths_of, read_events, record, rewrite
 from .plan_facts import facts_of
 from .run_report import make_run_report
 
@@ -27,7 +27,16 @@ def record_event(file: str, event: str, data: Mapping[str, Any]) -> None:
     """
     found = facts_of(data) if event == "begun" else data
     made = {"event": event, "at": timestamp(time.time()), "run": run_of(main_pid()), "data": found}
-    record(paths_of(file), made, rendering)
+    record(paths_of(file), made, _rendering)
+
+
+def _rendering(events: Sequence[Event], dead: bool) -> tuple[str, str, str]:
+    """Return the texts of the report.
+
+    Most events are only appended, in a process of their own, which need not load all this.
+    """
+    texts: tuple[str, str, str] = import_module(f"{__package__}.page").rendering(events, dead)
+    return texts
 
 
 def record_interruption(file: str) -> None:
@@ -51,7 +60,7 @@ def render(file: str, check_mode: bool = False) -> dict[str, Any]:
         raise ValueError(f"{paths.events} has no event of a run")
     dead = run_state(events[0]["run"]) == "dead"
     if not check_mode:
-        rewrite(paths, rendering, dead)
+        rewrite(paths, _rendering, dead)
     report = make_run_report(events, dead)
     lines = [report["verdict"], *report["stop_message"], *report["problems"], *report["what_next"]]
     return {"report": paths.report, "page": paths.page, "outcome": report["outcome"], "lines": lines}
