@@ -47,7 +47,7 @@ from playbooks import command
 Fleets = Fleet | Deployments
 
 LONG_S = 120.0
-# Set on machines of CI; Python then reads a module, which comes on its standard input, byte by byte.
+# With this Python reads a module, which comes on its standard input, byte by byte.
 UNBUFFERED = "PYTHONUNBUFFERED"
 
 # Appends the CPU seconds of the interpreter, by which modules run, to a file.

@@ -278,7 +278,8 @@ def handover_arguments(runner: Mapping[str, Any], options: Mapping[str, Any]) ->
 
     ``runner``: the variables of the host that runs the module. ``options``: the role's variables of
     the future master's host, without their prefix. The Sentinel's login is that of the runner if it
-    is set there. The journal folder is the one that the runner uses as a host of instances.
+    is set there, and it leads if ``options`` has ``leads``. The journal folder is the one that the
+    runner uses as a host of instances.
     """
 
     def of_runner(name: str) -> Any:
@@ -287,6 +288,6 @@ def handover_arguments(runner: Mapping[str, Any], options: Mapping[str, Any]) ->
     return {
         **{option: of_runner(name) for option, name in _SENTINEL_LOGIN.items()},
         **{option: options[name] for option, name in _NODE_LOGIN.items()},
-        "leader": str(Address(str(of_runner("login_host")), int(of_runner("sentinel_port")))),
+        "leader": str(Address(str(of_runner("login_host")), int(of_runner("sentinel_port")))) if options["leads"] else "",
         "journal_folder": runner.get("__redis_upgrade_own_journal_folder") or of_runner("journal_folder"),
     }

@@ -101,8 +101,8 @@ def command(deployment: Mapping[str, Any], folder: Path, argv: Sequence[str], in
     variables.write_text(json.dumps(given), encoding="utf-8")
     named = any(word.startswith(("-i", "--inventory")) for word in argv[1:])
     sources = [] if named else [word for source in inventories for word in ("-i", str(source))]
-    # unbuffered for run_all(), but not by PYTHONUNBUFFERED: Python on this host would inherit that, and
-    # read each module byte by byte
+    # unbuffered for run_all(), but not by PYTHONUNBUFFERED: modules on this host would inherit it,
+    # and Python would read each of them byte by byte
     return [sys.executable, "-u", *argv, *sources, "-i", str(inventory), "-e", f"@{variables}"]
 
 

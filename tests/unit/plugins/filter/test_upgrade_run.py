@@ -88,7 +88,7 @@ def test_a_failure_whose_fields_are_missing() -> None:
 def test_the_host_of_a_handover_may_be_outside_of_the_inventory(host: str, port: int) -> None:
     names = ["login_host", "sentinel_user", "sentinel_password", "redis_user", "redis_password", "journal_folder"]
     tls = ["tls", "validate_certs", "ca_certs", "client_cert_file", "client_key_file"]
-    options = {"sentinel_port": 26379, **dict.fromkeys(names + tls, "")}
+    options = {"sentinel_port": 26379, "leads": True, **dict.fromkeys(names + tls, "")}
     assert upgrade_handover({"sentinel-1": {"redis_upgrade_sentinel_port": 26380}}, host, options)["login_port"] == port
 
 

@@ -260,6 +260,7 @@ OPTIONS = {
     "client_cert_file": "/crt.pem",
     "client_key_file": "/key.pem",
     "journal_folder": "/of/the/data/node",
+    "leads": True,
 }
 
 
@@ -270,6 +271,8 @@ def test_a_handover_reaches_the_sentinel_of_its_host() -> None:
     assert (found["login_user"], found["login_password"]) == ("", "secret")
     assert (found["node_login_user"], found["node_login_password"], found["node_tls"]) == ("ops", "hidden", True)
     assert found["node_ca_certs"] == "/ca.pem"
+    assert found["leader"] == "10.0.0.11:26380"
+    assert handover_arguments(runner, {**OPTIONS, "leads": False})["leader"] == ""
 
 
 @pytest.mark.parametrize(
