@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 from typing import Sequence
 
-from .._errors import SentinelOpsError
+from .._errors import AccessDenied, CommandRefused, SentinelOpsError
 from .context import HandoverContext, Progress
 from .naming import names_master
 from .overrides import SettingOverride
@@ -52,7 +52,11 @@ class FailoverEnd:
             self._progress.save_overrides([*steering.overrides, *self._stop_overrides])
             self._progress.enter("settling", ending=leader)
             self._shortened = True  # first: the answer may be lost
-            steering.end_failover()
+            try:
+                steering.end_failover()
+            except (AccessDenied, CommandRefused):
+                steering.plan_to_end("")  # nothing to restore
+                return
             context.timeline.add(f"ended: every replica follows, so Sentinel {leader} does not wait for their next INFO")
 
     def restore(self) -> None:

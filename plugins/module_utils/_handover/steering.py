@@ -138,13 +138,14 @@ class Steering:
     def plan_to_end(self, leader: str) -> None:
         """Add the leader's failover-timeout to the overrides, before ``end_failover()`` sets it.
 
-        Does nothing for a Sentinel that has refused this setting, or has a shorter timeout.
+        Plans nothing for a Sentinel that has refused this setting, or has a shorter timeout, and
+        for no Sentinel (an empty text).
         """
         before_ms = self._timeouts_ms.get(leader, 0)
         tuned = [one.address for one in self._tuning if one.setting == "failover-timeout"]
         has_refused = before_ms > FAILOVER_TIMEOUT_MS and leader not in tuned
-        if before_ms > ENDING_TIMEOUT_MS and not has_refused:
-            self._ending = [SettingOverride("sentinel", leader, "failover-timeout", before_ms, ENDING_TIMEOUT_MS)]
+        planned = before_ms > ENDING_TIMEOUT_MS and not has_refused
+        self._ending = [SettingOverride("sentinel", leader, "failover-timeout", before_ms, ENDING_TIMEOUT_MS)] if planned else []
 
     def end_failover(self, done: bool = False) -> None:
         """Set the planned timeout, or once it is ``done`` the original one."""

@@ -33,13 +33,16 @@ def test_the_leader_does_not_wait_for_the_next_info(has_debug: bool) -> None:
     assert (deployment.lost_bytes, result.loss) == (0, "none")
 
 
-def test_a_sentinel_that_may_not_be_set_ends_by_itself() -> None:
+@pytest.mark.parametrize("timeout_ms", [60000, 4000], ids=["refused before", "refused at the end"])
+def test_a_sentinel_that_may_not_be_set_ends_by_itself(timeout_ms: int, tmp_path: Path) -> None:
     deployment = Deployment()
     for sentinel in deployment.sentinels:
+        sentinel.failover_timeout_ms = timeout_ms
         sentinel.refuses["SENTINEL SET mymaster failover-timeout"] = repeat("NOPERM this user has no permissions")
-    result = deployment.hand_over()
+    result = deployment.hand_over(undo_file=UndoFile(str(tmp_path), "mymaster"))
     assert 0.5 < settled_after_s(result) < 1.3
     assert result.warnings == []
+    assert list(tmp_path.iterdir()) == [], "nothing is left to restore"
 
 
 @pytest.mark.parametrize("timeout_ms", [2000, 5000, 180000])
