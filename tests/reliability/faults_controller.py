@@ -110,6 +110,6 @@ FAULTS = [
         before=over_ssh,
         moment=in_play(6, HAND_OVER),
         then=lost_for_good("sentinel-1", after_s=1.5),
-        options={"redis_upgrade_handover_host": "sentinel-1"},
+        given=lambda _deployment: {"redis_upgrade_handover_host": "sentinel-1"},
     ),
 ]
