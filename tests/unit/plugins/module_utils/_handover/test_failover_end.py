@@ -18,7 +18,7 @@ SHORT = "SENTINEL SET mymaster failover-timeout 100"
 
 def settled_after_s(result: HandoverResult) -> float:
     """Return the time from the release to the proof that all follow."""
-    at = {str(entry["event"]).split(":")[0]: entry["at_ms"] for entry in result.timeline}
+    at = {str(entry["event"]).split(":", maxsplit=1)[0]: entry["at_ms"] for entry in result.timeline}
     return float(at["loss"] - at["released"]) / 1000
 
 
