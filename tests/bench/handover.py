@@ -74,7 +74,7 @@ def plain(deployment: Deployment, target: str) -> dict[str, Any]:
 
 def asked_leader(deployment: Deployment, target: str) -> dict[str, Any]:
     """Have the Sentinel lead that clients ask first."""
-    return deployment.hand_over(target, mode="auto", leader=f"127.0.0.1:{next(iter(deployment.sentinels.values()))}")
+    return deployment.hand_over(target, mode="auto", leader=deployment.address(next(iter(deployment.sentinels))))
 
 
 METHODS: dict[str, Callable[[Deployment, str], dict[str, Any]]] = {

@@ -92,9 +92,9 @@ class Alignment:
         with contextlib.suppress(SentinelOpsError):
             if read_replication(context.servers.node(self._target)).is_master:
                 raise MasterMoved(self._target)
-        for index in range(len(context.servers.sentinels)):
+        for sentinel in context.servers.sentinels:
             with contextlib.suppress(SentinelOpsError):
-                named = names_master(context, index)
+                named = names_master(context, sentinel)
                 if named not in ("", old):
                     raise MasterMoved(named)
 

@@ -106,7 +106,7 @@ class Attempts:
     def _check_leader(self, leader: Server) -> None:
         """Raise AttemptFailed if the leader names another master by now."""
         try:
-            named = names_master(self._context, self._context.servers.sentinels.index(leader))
+            named = names_master(self._context, leader)
         except AccessDenied:
             return  # the leader's SENTINEL REPLICAS, just before the pause, was of this master
         if named != self._shard.master:

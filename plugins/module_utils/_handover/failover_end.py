@@ -11,12 +11,11 @@ failover that is older than failover-timeout ends within 0.1 s (``+failover-end-
 from __future__ import annotations
 
 import contextlib
-from typing import Sequence
+from typing import Callable
 
 from .._errors import AccessDenied, CommandRefused, SentinelOpsError
-from .context import HandoverContext, Progress
+from .context import HandoverContext
 from .naming import names_master
-from .overrides import SettingOverride
 from .steering import Steering
 
 __all__ = ["FailoverEnd"]
@@ -25,16 +24,15 @@ __all__ = ["FailoverEnd"]
 class FailoverEnd:
     """The early end of the failover on its leader. Use: ``hasten()`` or ``restore()`` in each look.
 
-    ``stop_overrides``: the overrides of the write stop, which are in the undo file too. If anything
+    ``record``: records the overrides that are planned, and its keywords in the state. If anything
     fails, Sentinel ends the failover by itself.
     """
 
-    def __init__(self, context: HandoverContext, progress: Progress, steering: Steering, stop_overrides: Sequence[SettingOverride]) -> None:
+    def __init__(self, context: HandoverContext, steering: Steering, record: Callable[..., None]) -> None:
         self._context = context
-        self._progress = progress
         self._steering = steering
-        self._stop_overrides = stop_overrides
-        self._tried = self._shortened = False
+        self._record = record
+        self._tried = False
 
     def hasten(self, leader: str) -> None:
         """Shorten the leader's failover-timeout, once; call it when only the leader is waited for.
@@ -43,15 +41,13 @@ class FailoverEnd:
         waits for the promotion.
         """
         context, steering = self._context, self._steering
-        index = [str(sentinel.address) for sentinel in context.servers.sentinels].index(leader)
         with contextlib.suppress(SentinelOpsError):
-            if self._tried or names_master(context, index) != context.result.new_master:
+            if self._tried or names_master(context, context.servers.sentinel(leader)) != context.result.new_master:
                 return
             self._tried = True
-            steering.plan_to_end(leader)
-            self._progress.save_overrides([*steering.overrides, *self._stop_overrides])
-            self._progress.enter("settling", ending=leader)
-            self._shortened = True  # first: the answer may be lost
+            if not steering.plan_to_end(leader):
+                return
+            self._record(ending=leader)
             try:
                 steering.end_failover()
             except (AccessDenied, CommandRefused):
@@ -62,9 +58,7 @@ class FailoverEnd:
     def restore(self) -> None:
         """Restore failover-timeout at once, for the failover that is needed if a node dies now.
 
-        The end of the handover restores it in any case.
+        If that fails, the next look or the end of the handover restores it.
         """
-        if self._shortened:
-            self._shortened = False
-            with contextlib.suppress(SentinelOpsError):
-                self._steering.end_failover(done=True)
+        with contextlib.suppress(SentinelOpsError):
+            self._steering.restore_timeout()

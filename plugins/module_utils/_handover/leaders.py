@@ -24,7 +24,7 @@ def ordered_leaders(servers: ShardServers, shard: Shard, indexes: Sequence[int],
     2. A Sentinel on a host without a replica of this shard. Elsewhere one dead host takes both the
        leader and a replica, and the dead man's fence blocks writes without a promotion.
     3. The Sentinel with the fewest clients (connected_clients of INFO clients): the leader names
-       the old master for about one second longer than the other Sentinels do.
+       the old master a little longer than the other Sentinels do.
     4. The last Sentinel, since clients ask the first one of their list first.
 
     Raises PreconditionFailed if ``wanted`` is none of the Sentinels.

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from .._errors import SentinelOpsError
 from .._server.address import Address
+from .._server.commands import Server
 from .context import HandoverContext
 
 __all__ = ["names_master", "sentinels_naming"]
 
 
-def names_master(context: HandoverContext, sentinel: int) -> str:
+def names_master(context: HandoverContext, sentinel: Server) -> str:
     """Return the master that a Sentinel names (GET-MASTER-ADDR-BY-NAME); empty for none."""
-    words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", context.request.master_name]
-    reply = context.servers.sentinels[sentinel].command(*words)
+    reply = sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", context.request.master_name)
     if not reply:
         return ""
     host, port = reply
@@ -25,9 +25,9 @@ def names_master(context: HandoverContext, sentinel: int) -> str:
 def sentinels_naming(context: HandoverContext, address: str) -> tuple[int, int]:
     """Return how many Sentinels name a node as the master, and how many give no answer."""
     naming = silent = 0
-    for index in range(len(context.servers.sentinels)):
+    for sentinel in context.servers.sentinels:
         try:
-            naming += names_master(context, index) == address
+            naming += names_master(context, sentinel) == address
         except SentinelOpsError:
             silent += 1
     return naming, silent

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._errors import OperationFailed, SentinelOpsError
 from .._topology.shard import Shard, read_shard
 from .._wait import until
@@ -43,7 +45,7 @@ class Settling:
         self._target = target
         self._steering = steering
         self._stop_overrides = stop_overrides
-        self._end = FailoverEnd(context, progress, steering, stop_overrides)
+        self._end = FailoverEnd(context, steering, self._record)
         self._rivals: list[str] | None = None
         self._not_kept_out: list[str] = []
 
@@ -143,13 +145,17 @@ class Settling:
         self._rivals = rivals = [address for address in nodes if address not in (result.new_master, result.old_master)]
         self._steering.plan_to_keep_out(*rivals)
         try:
-            self._progress.save_overrides([*self._steering.overrides, *self._stop_overrides])
+            self._record(kept_out=rivals)
         except SentinelOpsError as error:
             result.warnings.append(f"{', '.join(rivals)} may still be promoted: {error}")
             self._steering.plan_to_keep_out()
             return
-        self._progress.enter("settling", kept_out=rivals)
         self._not_kept_out = self._steering.keep_out()
         self._context.timeline.add(
             f"no Sentinel knows of the promotion: {', '.join(rivals) or 'no other replica'} must not be chosen when they fail over again"
         )
+
+    def _record(self, **changes: Any) -> None:
+        """Record the overrides as they are planned now, and ``changes`` of the state."""
+        self._progress.save_overrides([*self._steering.overrides, *self._stop_overrides])
+        self._progress.enter("settling", **changes)

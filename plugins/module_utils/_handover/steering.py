@@ -135,22 +135,29 @@ class Steering:
         commands = [(self._servers.node(one.address), one.words(one.temporary, self._name)) for one in self._kept_out]
         return [f"{server.address} may still be promoted: {error}" for server, words in commands for error in send_all(server, [words])]
 
-    def plan_to_end(self, leader: str) -> None:
+    def plan_to_end(self, leader: str) -> bool:
         """Add the leader's failover-timeout to the overrides, before ``end_failover()`` sets it.
 
-        Plans nothing for a Sentinel that has refused this setting, or has a shorter timeout, and
-        for no Sentinel (an empty text).
+        Returns False, and plans nothing, for a Sentinel that has refused this setting or has a
+        shorter timeout, and for no Sentinel (an empty text).
         """
         before_ms = self._timeouts_ms.get(leader, 0)
         tuned = [one.address for one in self._tuning if one.setting == "failover-timeout"]
         has_refused = before_ms > FAILOVER_TIMEOUT_MS and leader not in tuned
         planned = before_ms > ENDING_TIMEOUT_MS and not has_refused
         self._ending = [SettingOverride("sentinel", leader, "failover-timeout", before_ms, ENDING_TIMEOUT_MS)] if planned else []
+        return planned
 
-    def end_failover(self, done: bool = False) -> None:
-        """Set the planned timeout, or once it is ``done`` the original one."""
+    def end_failover(self) -> None:
+        """Set the planned timeout."""
         for one in self._ending:
-            one.server(self._servers).command(*one.words(one.original if done else one.temporary, self._name))
+            one.server(self._servers).command(*one.words(one.temporary, self._name))
+
+    def restore_timeout(self) -> None:
+        """Restore the timeout that was planned; it is an override no more."""
+        for one in self._ending:
+            one.server(self._servers).command(*one.words(one.original, self._name))
+        self._ending = []
 
     def tune(self) -> list[str]:
         """Override the settings of the possible leaders; return the actions, a sentence each.
@@ -186,7 +193,7 @@ class Steering:
             return []
         self._restored = True
         shared = [one for one in self.overrides if one.setting == "info-period" and self._shared]
-        own = list({(one.address, one.setting): one for one in self.overrides if one not in shared}.values())
+        own = [one for one in self.overrides if one not in shared]
         failed = restore_overrides(self._servers, self._name, own, *rewritten_too)
         if self._shared:
             self._shared.leave(lambda: failed.extend(restore_overrides(self._servers, self._name, shared)))

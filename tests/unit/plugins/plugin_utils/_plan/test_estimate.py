@@ -65,7 +65,7 @@ def test_three_and_three() -> None:
     estimate = estimated(three_and_three())
     assert list(seconds(estimate)) == ["stage", "sentinels", "replicas", "handover", "old_masters", "fail_back", "verify", "report"]
     assert estimate["seconds"] == pytest.approx(sum(seconds(estimate).values()), abs=0.1)
-    assert 12 < estimate["seconds"] < 30
+    assert 13 < estimate["seconds"] < 28
     assert estimate["restarts"] == 6
     assert estimate["pauses"] == {"count": 2, "seconds": 0.4, "at_most_s": 4.0}
     assert estimate["basis"]["calls"] == 6
