@@ -102,7 +102,7 @@ options:
         without a replica of this shard, then the one with the fewest clients, then the last one.
       - This is a preference. A Sentinel of 7.0 or later whose INFO period the module may set comes
         first. Without any, another Sentinel leads if its moment comes more than 2 seconds sooner.
-      - The leader names the old master for about one second longer to C(SENTINEL MASTERS).
+      - The leader names the old master a little longer to C(SENTINEL MASTERS).
     type: str
     default: ''
   align:
